@@ -1,0 +1,141 @@
+"""Builds gaechannel._core, the C part; everything that is not about C stands in pyproject.toml.
+
+Environment variables, each off unless set to 1:
+
+GAECHANNEL_WERROR    more warnings, and all of them errors
+GAECHANNEL_SANITIZE  AddressSanitizer and UndefinedBehaviorSanitizer
+GAECHANNEL_COVERAGE  gcov's counters
+"""
+
+import os
+import shlex
+import subprocess
+import sysconfig
+import tempfile
+from glob import glob
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# What the C code is written against: Debian 12's libcurl. In the form of LIBCURL_VERSION_NUM, too.
+LIBCURL_MINIMUM = "7.88.0"
+LIBCURL_MINIMUM_NUM = "0x075800"
+
+INSTALL_LIBCURL = (
+    "install libcurl4-openssl-dev (Debian, Ubuntu), libcurl-devel (Fedora), curl-dev (Alpine)"
+    " or, on macOS, brew install curl and put its lib/pkgconfig into PKG_CONFIG_PATH"
+)
+INSTALL_COMPILER = (
+    "install build-essential (Debian, Ubuntu), gcc (Fedora), build-base (Alpine)"
+    " or, on macOS, xcode-select --install"
+)
+INSTALL_PYTHON = (
+    "install python3-dev (Debian, Ubuntu, Alpine), python3-devel (Fedora) or, on macOS, brew install python"
+)
+
+# Free-threaded builds have no stable ABI yet.
+LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+WARNINGS = ["-Wall", "-Wextra"]
+STRICT_WARNINGS = [*WARNINGS, "-Wconversion", "-Wshadow", "-Werror"]
+
+
+def wanted(name):
+    return os.environ.get(f"GAECHANNEL_{name}", "") not in ("", "0")
+
+
+def fail(problem, remedy):
+    """End the build with one line instead of a traceback."""
+    raise SystemExit(f"gaechannel: {problem}; {remedy}")
+
+
+def ask(*command):
+    """The words that a program prints, or None if it does not exist or reports failure."""
+    try:
+        output = subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return shlex.split(output)
+
+
+def libcurl_flags():
+    """What the compiler and what the linker must be told to find libcurl: two lists."""
+    pkg_config = shlex.split(os.environ.get("PKG_CONFIG") or "pkg-config")
+    questions = [
+        ([*pkg_config, "--cflags", "libcurl"], [*pkg_config, "--libs", "libcurl"]),
+        (["curl-config", "--cflags"], ["curl-config", "--libs"]),
+    ]
+    for ask_cflags, ask_libs in questions:
+        cflags, libs = ask(*ask_cflags), ask(*ask_libs)
+        if cflags is not None and libs is not None:
+            return cflags, libs
+    return fail(f"libcurl >= {LIBCURL_MINIMUM} was not found", INSTALL_LIBCURL)
+
+
+class BuildExt(build_ext):
+    """Builds the extension after looking whether that can succeed."""
+
+    def build_extension(self, ext):
+        self.require(
+            "#include <stdio.h>\n#include <stdatomic.h>\n", [], "no working C compiler", INSTALL_COMPILER
+        )
+        python = [f"-I{path}" for path in self.include_dirs]
+        self.require("#include <Python.h>\n", python, "Python.h was not found", INSTALL_PYTHON)
+        cflags, libs = libcurl_flags()
+        self.require("#include <curl/curl.h>\n", cflags, "libcurl's headers were not found", INSTALL_LIBCURL)
+        self.require(
+            "#include <curl/curl.h>\n"
+            f"#if LIBCURL_VERSION_NUM < {LIBCURL_MINIMUM_NUM}\n#error too old\n#endif\n",
+            cflags,
+            f"the libcurl found is older than {LIBCURL_MINIMUM}",
+            INSTALL_LIBCURL,
+        )
+        ext.extra_compile_args += cflags
+        ext.extra_link_args += libs
+        ext.define_macros += [("GAECHANNEL_VERSION", f'"{self.distribution.get_version()}"')]
+        super().build_extension(ext)
+
+    def require(self, source, flags, problem, remedy):
+        """Fail with `problem` unless the compiler accepts the C text `source`."""
+        with tempfile.TemporaryDirectory() as folder:
+            command = [*self.compiler.compiler_so, *flags, "-x", "c", "-c", "-", "-o", f"{folder}/probe.o"]
+            try:
+                done = subprocess.run(command, input=source, text=True, capture_output=True, check=False)
+            except OSError:
+                fail("no C compiler was found", INSTALL_COMPILER)
+        if done.returncode != 0:
+            fail(problem, remedy)
+
+
+def extension():
+    compile_args = ["-std=c11", "-fvisibility=hidden", "-O3", *WARNINGS]
+    link_args = []
+    define_macros = []
+    if wanted("WERROR"):
+        compile_args += STRICT_WARNINGS
+    if wanted("SANITIZE"):
+        sanitizers = "-fsanitize=address,undefined"
+        compile_args += [sanitizers, "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
+        link_args += [sanitizers]
+    if wanted("COVERAGE"):
+        compile_args += ["--coverage", "-g", "-O0"]
+        link_args += ["--coverage"]
+    if LIMITED_API:
+        define_macros += [("Py_LIMITED_API", "0x030B0000")]
+    return Extension(
+        "gaechannel._core",
+        sources=sorted(glob("csrc/*/*.c")),
+        depends=[*sorted(glob("csrc/*/*.h")), "setup.py", "pyproject.toml"],
+        include_dirs=["csrc"],
+        define_macros=define_macros,
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+        py_limited_api=LIMITED_API,
+    )
+
+
+setup(
+    ext_modules=[extension()],
+    cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED_API else {},
+)
