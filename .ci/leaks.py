@@ -1,0 +1,28 @@
+"""Reads sanitizer reports: .ci/leaks.py DIRECTORY. Prints those that are about us; fails if there are any.
+
+A leak is ours when a frame of gaechannel._core is on the stack that allocated it. Every other report, such as
+a use after free, is printed whoever caused it: CPython alone causes none.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+LEAK = re.compile(r"^(?:Direct|Indirect) leak of .*?(?=\n\n)", re.MULTILINE | re.DOTALL)
+OURS = re.compile(r"/_core\.[^/\s]*so\b|/csrc/")
+
+
+def findings(report):
+    if "ERROR: LeakSanitizer" in report:
+        return [leak for leak in LEAK.findall(report) if OURS.search(leak)]
+    return [report]
+
+
+def main(directory):
+    found = {finding for path in Path(directory).iterdir() for finding in findings(path.read_text())}
+    print(*sorted(found), sep="\n\n", end="\n" if found else "")
+    print(f"sanitizers: {len(found)} findings in our code")
+    return 1 if found else 0
+
+
+sys.exit(main(sys.argv[1]))

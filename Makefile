@@ -1,0 +1,53 @@
+# `make help` lists what there is. The longer shell stands in .ci/.
+
+# What the C part is built from: a change to it means building again.
+BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch])
+
+BIN := .venv/bin
+SECONDS ?= 60
+
+.PHONY: demo test bench lint format sanitize fuzz coverage docs clean help
+
+demo: .venv/.server ## watch messages arrive from a local channel server
+	@$(BIN)/gaechannel demo
+
+test: .venv/.test ## run the tests
+	@$(BIN)/pytest
+
+bench: .venv/.bench ## measure against other ways to do the same
+	@$(BIN)/python bench/run.py
+
+lint: .venv/.test .venv/.lint ## ruff, mypy, clang-format, cppcheck
+	@.ci/lint
+
+format: .venv/.lint ## bring the sources into shape
+	@.ci/format
+
+sanitize: .venv/.test ## the tests with the C code under ASan and UBSan, and a search for leaks
+	@.ci/sanitize
+
+fuzz: ## fuzz the C parser for SECONDS=60
+	@.ci/fuzz $(SECONDS)
+
+coverage: .venv/.test ## which lines of C and Python the tests run
+	@.ci/coverage
+
+docs: .venv/.docs ## build the manual into docs/_build
+	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+clean: ## remove all that was built, .venv too
+	rm -rf .venv build dist docs/_build gaechannel/*.so *.egg-info .coverage*
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## print this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+# One stamp for each extra of pyproject.toml that .venv has been given.
+.venv/.%: $(BUILT_FROM)
+	@.ci/setup $*
+
+# The tests start servers.
+.venv/.test: $(BUILT_FROM)
+	@.ci/setup server test

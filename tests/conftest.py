@@ -1,0 +1,25 @@
+"""What holds for all tests."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# The tests talk to servers on loopback: neither a proxy nor an address that the user has set for other work
+# may come between. Processes that tests start inherit this.
+for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+os.environ.pop("GAECHANNEL_BASE_URL", None)
+
+# No deadlines: a machine that is busy with something else is no bug.
+settings.register_profile("default", deadline=None)
+# The same examples in each run, so that a failure is the change's.
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
+# Under sanitizers.
+settings.register_profile(
+    "slow",
+    parent=settings.get_profile("ci"),
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default"))

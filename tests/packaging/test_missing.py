@@ -1,0 +1,96 @@
+"""A build on a machine that lacks something says so in one line, and says what to install."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+LIBCURL_PACKAGES = ["libcurl4-openssl-dev", "libcurl-devel", "curl-dev", "brew install curl"]
+
+
+@pytest.fixture
+def bin_directory(tmp_path):
+    """A folder in front of everything on PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def build_message(tree, tmp_path, bin_directory):
+    """Returns a function that fails to build the extension and returns the one line that says why."""
+
+    def build_message(**environment):
+        path = f"{bin_directory}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [
+                sys.executable,
+                "setup.py",
+                "-q",
+                "build_ext",
+                "--build-temp",
+                tmp_path,
+                "--build-lib",
+                tmp_path,
+            ],
+            cwd=tree,
+            env={**os.environ, "PATH": path, **environment},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("gaechannel: ")
+        return line
+
+    return build_message
+
+
+def write_program(path, text):
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+
+
+def test_no_libcurl(build_message, bin_directory):
+    write_program(bin_directory / "pkg-config", "exit 1\n")
+    write_program(bin_directory / "curl-config", "exit 1\n")
+    message = build_message(PKG_CONFIG="")
+    assert "libcurl >= 7.88.0 was not found" in message
+    assert all(package in message for package in LIBCURL_PACKAGES)
+
+
+def test_curl_config_does_where_there_is_no_pkg_config(build_message, bin_directory, tmp_path):
+    write_program(bin_directory / "pkg-config", "exit 1\n")
+    write_program(bin_directory / "curl-config", f"echo -I{tmp_path}/elsewhere\n")
+    (tmp_path / "elsewhere" / "curl").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "curl" / "curl.h").write_text("#error reached\n")
+    assert "libcurl's headers were not found" in build_message(PKG_CONFIG="")
+
+
+def test_old_libcurl(build_message, bin_directory, tmp_path):
+    write_program(bin_directory / "pkg-config", f"echo -I{tmp_path}/old\n")
+    (tmp_path / "old" / "curl").mkdir(parents=True)
+    (tmp_path / "old" / "curl" / "curl.h").write_text("#define LIBCURL_VERSION_NUM 0x075701\n")
+    message = build_message(PKG_CONFIG="")
+    assert "older than 7.88.0" in message
+    assert all(package in message for package in LIBCURL_PACKAGES)
+
+
+def test_no_c_compiler(build_message):
+    message = build_message(CC="/nonexistent/cc")
+    assert "no C compiler" in message
+    assert "build-essential" in message
+
+
+def test_broken_c_compiler(build_message, bin_directory):
+    write_program(bin_directory / "failing-cc", "exit 1\n")
+    message = build_message(CC=str(bin_directory / "failing-cc"))
+    assert "no working C compiler" in message
+
+
+def test_no_python_headers(build_message, bin_directory):
+    write_program(bin_directory / "cc-without-python", 'case "$(cat)" in *Python.h*) exit 1;; esac\n')
+    message = build_message(CC=str(bin_directory / "cc-without-python"))
+    assert "Python.h was not found" in message
+    assert "python3-dev" in message
