@@ -115,10 +115,11 @@ def extension():
         compile_args += STRICT_WARNINGS
     if wanted("SANITIZE"):
         sanitizers = "-fsanitize=address,undefined"
-        compile_args += [sanitizers, "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
+        compile_args += [sanitizers, "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+        compile_args += ["-g", "-O1", "-UNDEBUG"]  # CPython's own flags switch assert() off
         link_args += [sanitizers]
     if wanted("COVERAGE"):
-        compile_args += ["--coverage", "-g", "-O0"]
+        compile_args += ["--coverage", "-fprofile-update=atomic", "-g", "-O0"]
         link_args += ["--coverage"]
     if LIMITED_API:
         define_macros += [("Py_LIMITED_API", "0x030B0000")]
