@@ -22,29 +22,33 @@ def build(hook, source, target):
     return target / done.stdout.splitlines()[-1]
 
 
+def tracked_files():
+    """The names of the files that a commit of all work would hold, or None where this is not a git work tree.
+
+    That is so in an unpacked sdist, wherever that was unpacked, or without git.
+    """
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    names = listing.stdout.splitlines()
+    return [name for name in names if (ROOT / name).is_file()] if "setup.py" in names else None
+
+
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory):
-    """A copy of what git would have in a clean clone of this tree, uncommitted work included.
-
-    Where there is no git, as in an unpacked sdist, it is the whole tree but for what builds leave.
-    """
+    """A copy of this tree as a clean clone would be, uncommitted work included."""
     copy = tmp_path_factory.mktemp("tree") / "gaechannel"
-    listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if listing.returncode == 0:
-        files = [name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+    files = tracked_files()
+    if files is None:
+        leftovers = ["build", "dist", "node_modules", "__pycache__", "*.egg-info", "*.so"]
+        hidden = [".git", ".venv", ".*_cache", ".cache", ".hypothesis", ".coverage*"]
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*leftovers, *hidden))
+    else:
         for name in files:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
-    else:
-        leftovers = shutil.ignore_patterns(
-            ".venv", "build", "dist", "*.egg-info", "*.so", "__pycache__", ".*_cache"
-        )
-        shutil.copytree(ROOT, copy, ignore=leftovers)
     return copy
 
 
