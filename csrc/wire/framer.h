@@ -55,7 +55,8 @@ typedef struct framer {
     bool held_returned;
     // What FRAMER_CORRUPT or FRAMER_NO_MEMORY is about; a static string in English, or NULL.
     const char *error;
-    framer_status failure;
+    // What framer_next() says when there is no chunk: FRAMER_NEED_MORE until something is wrong.
+    framer_status verdict;
 } framer;
 
 /* Make an empty framer. `max_chunk` in UTF-16 units; 0 means FRAMER_DEFAULT_MAX_CHUNK. Allocates nothing. */
@@ -72,7 +73,8 @@ void framer_reset(framer *framer);
  * are ignored). `bytes` must stay until then. */
 void framer_feed(framer *framer, const uint8_t *bytes, size_t length);
 
-/* Take the next chunk. Copies nothing when the chunk lies whole in the bytes fed. */
+/* Take the next chunk. Copies nothing when the chunk lies whole in the bytes fed. A LENGTH of 0 is a chunk
+ * too, one of no bytes. */
 framer_status framer_next(framer *framer, framer_chunk *out);
 
 /* Whether the body may end here: not inside a length or a payload. */

@@ -36,12 +36,25 @@ typedef enum literal_token {
     LITERAL_NULL, // `null`, `undefined`, or a hole
 } literal_token;
 
+// What the grammar allows next; for the reader itself and for those who read a piece in its place.
+enum literal_expect {
+    LITERAL_EXPECT_VALUE,
+    LITERAL_EXPECT_ELEMENT,     // after `[`, or a comma in an array: a value, a hole, or `]`
+    LITERAL_EXPECT_ARRAY_COMMA, // after an element: a comma or `]`
+    LITERAL_EXPECT_FIRST_KEY,   // after `{`: a key or `}`
+    LITERAL_EXPECT_OBJECT_COMMA,
+    LITERAL_EXPECT_NOTHING, // the value is complete
+    LITERAL_EXPECT_FAILED,
+};
+
 typedef struct literal_reader {
+    // All of the text, from `text` to `end`.
     const uint8_t *text;
     const uint8_t *end;
     // The next byte to read; after an error, the byte it is about.
     const uint8_t *cursor;
-    // Where the last token began in the text (a string: at its quote). For a hole, where the value is missing.
+    // Where the last token began in the text (a string: at its quote). For a hole, where the value is
+    // missing.
     const uint8_t *begin;
     // The last string's content, still escaped, or the last number; points into the text.
     const uint8_t *token;
@@ -51,7 +64,7 @@ typedef struct literal_reader {
     // Arrays and objects open around the cursor, and for each whether it is an object.
     uint8_t depth;
     uint8_t is_object[LITERAL_MAX_DEPTH / 8];
-    // What the grammar allows next.
+    // One of literal_expect.
     uint8_t expect;
     // What LITERAL_ERROR is about; a static string in English.
     const char *error;
@@ -72,13 +85,23 @@ literal_token literal_skip(literal_reader *reader, literal_token token);
  *
  * escaped, length  a string token's content, as the reader returned it (so its escapes are well-formed)
  * out              room for `length` bytes (the result is never longer); may be `escaped` itself
- * lone_surrogate   out: whether the result holds a surrogate without its pair, as three bytes
+ * lone_surrogate   out: whether an escape gave a surrogate without its pair, now three bytes of the result
+ *                  (surrogates that stood in the text as three bytes stay so, and are not looked for)
  *
  * Returns the result's length in bytes: UTF-8, but for lone surrogates. */
 size_t literal_unescape(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate);
 
-/* The first quote mark equal to `quote`, or backslash, in bytes [at, end); `end` when there is none. The second
- * is the same one byte at a time: what the first must agree with on every input. */
+/* Whether the last string, its escapes undone, is `word` (ASCII). */
+bool literal_is(const literal_reader *reader, const char *word);
+
+/* The quote that ends a string, or NULL when it does not end in bytes [at, end) or holds a malformed escape:
+ * `*bad` is then `end`, or that escape's backslash. `at` is behind the opening quote; `*escaped` is set when
+ * there is a backslash. */
+const uint8_t *literal_string_end(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
+                                  const uint8_t **bad);
+
+/* The first quote mark equal to `quote`, or backslash, in bytes [at, end); `end` when there is none. The
+ * second is the same one byte at a time: what the first must agree with on every input. */
 const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_t quote);
 const uint8_t *literal_scan_string_plain(const uint8_t *at, const uint8_t *end, uint8_t quote);
 

@@ -1,0 +1,171 @@
+/* Sixteen bytes at a time, on the processors where every build has them: SSE2 on x86-64, NEON on aarch64.
+ * VECTOR_BYTES is not defined elsewhere, or where WIRE_NO_VECTOR is (the tests do, to run what runs there).
+ */
+#ifndef GAECHANNEL_WIRE_VECTOR_H
+#define GAECHANNEL_WIRE_VECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h> // size_t
+#include <stdint.h> // uint8_t, uint64_t
+#include <string.h> // memcpy
+
+#if defined(__GNUC__) && defined(__SSE2__) && !defined(WIRE_NO_VECTOR)
+
+#include <emmintrin.h>
+
+#define VECTOR_BYTES 16
+
+typedef __m128i vector;
+
+static inline vector vector_load(const uint8_t *at) {
+    return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+
+static inline void vector_store(uint8_t *at, vector v) {
+    _mm_storeu_si128((__m128i *)(void *)at, v);
+}
+
+static inline vector vector_of(uint8_t byte) {
+    return _mm_set1_epi8((char)byte);
+}
+
+static inline vector vector_or(vector a, vector b) {
+    return _mm_or_si128(a, b);
+}
+
+static inline vector vector_and(vector a, vector b) {
+    return _mm_and_si128(a, b);
+}
+
+/* a without the bits of b. */
+static inline vector vector_without(vector a, vector b) {
+    return _mm_andnot_si128(b, a);
+}
+
+static inline vector vector_xor(vector a, vector b) {
+    return _mm_xor_si128(a, b);
+}
+
+/* 0xFF where the bytes are equal, else 0; so with all comparisons. */
+static inline vector vector_equal(vector a, vector b) {
+    return _mm_cmpeq_epi8(a, b);
+}
+
+static inline vector vector_at_least(vector a, vector b) {
+    return _mm_cmpeq_epi8(_mm_max_epu8(a, b), a);
+}
+
+/* a - b, but 0 where b is larger. */
+static inline vector vector_excess(vector a, vector b) {
+    return _mm_subs_epu8(a, b);
+}
+
+static inline vector vector_add(vector a, vector b) {
+    return _mm_add_epi8(a, b);
+}
+
+static inline vector vector_subtract(vector a, vector b) {
+    return _mm_sub_epi8(a, b);
+}
+
+/* The sum of the sixteen bytes. */
+static inline size_t vector_sum(vector v) {
+    __m128i halves = _mm_sad_epu8(v, _mm_setzero_si128());
+    return (size_t)(_mm_cvtsi128_si32(halves) + _mm_extract_epi16(halves, 4));
+}
+
+/* The top bit of each byte, gathered in vector_marks' own way: 0 when there is none. */
+static inline uint64_t vector_marks(vector v) {
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(v);
+}
+
+// How many bits of vector_marks stand for one byte.
+#define VECTOR_MARK_BITS 1
+
+#elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(WIRE_NO_VECTOR)
+
+#include <arm_neon.h>
+
+#define VECTOR_BYTES 16
+
+typedef uint8x16_t vector;
+
+static inline vector vector_load(const uint8_t *at) {
+    return vld1q_u8(at);
+}
+
+static inline void vector_store(uint8_t *at, vector v) {
+    vst1q_u8(at, v);
+}
+
+static inline vector vector_of(uint8_t byte) {
+    return vdupq_n_u8(byte);
+}
+
+static inline vector vector_or(vector a, vector b) {
+    return vorrq_u8(a, b);
+}
+
+static inline vector vector_and(vector a, vector b) {
+    return vandq_u8(a, b);
+}
+
+static inline vector vector_without(vector a, vector b) {
+    return vbicq_u8(a, b);
+}
+
+static inline vector vector_xor(vector a, vector b) {
+    return veorq_u8(a, b);
+}
+
+static inline vector vector_equal(vector a, vector b) {
+    return vceqq_u8(a, b);
+}
+
+static inline vector vector_at_least(vector a, vector b) {
+    return vcgeq_u8(a, b);
+}
+
+static inline vector vector_excess(vector a, vector b) {
+    return vqsubq_u8(a, b);
+}
+
+static inline vector vector_add(vector a, vector b) {
+    return vaddq_u8(a, b);
+}
+
+static inline vector vector_subtract(vector a, vector b) {
+    return vsubq_u8(a, b);
+}
+
+static inline size_t vector_sum(vector v) {
+    return vaddlvq_u8(v);
+}
+
+/* NEON has no movemask: a shift that narrows leaves four bits for each byte, of which one is kept. */
+static inline uint64_t vector_marks(vector v) {
+    uint8x8_t nibbles = vshrn_n_u16(vreinterpretq_u16_u8(v), 4);
+    return vget_lane_u64(vreinterpret_u64_u8(nibbles), 0) & 0x8888888888888888u;
+}
+
+#define VECTOR_MARK_BITS 4
+
+#endif
+
+#ifdef VECTOR_BYTES
+
+/* The place of the first byte marked; `marks` is not 0. */
+static inline size_t vector_first(uint64_t marks) {
+    return (size_t)__builtin_ctzll(marks) / VECTOR_MARK_BITS;
+}
+
+#endif
+
+/* Eight bytes as one word, in the machine's own order: good for questions that do not ask for order. */
+static inline uint64_t word_load(const uint8_t *at) {
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+#endif
