@@ -17,7 +17,7 @@ test: .venv/.test ## run the tests
 bench: .venv/.bench ## measure against other ways to do the same
 	@$(BIN)/python bench/run.py
 
-lint: .venv/.test .venv/.lint ## ruff, mypy, clang-format, cppcheck
+lint: .venv/.test .venv/.lint ## ruff, mypy, clang-format, clang-tidy, cppcheck
 	@.ci/lint
 
 format: .venv/.lint ## bring the sources into shape
