@@ -1,0 +1,57 @@
+"""A channel server for development, tests, notebooks and the demo, since Google's is gone.
+
+:class:`ChannelService` holds channels, tokens and sessions and knows no HTTP; :func:`make_app` serves it, and
+:class:`LocalServer` runs that in a thread of its own. The wire is described in the project's protocol notes:
+gathered from public clients, servers and traffic logs.
+"""
+
+from __future__ import annotations
+
+try:
+    import aiohttp as _aiohttp  # noqa: F401
+except ImportError as _error:
+    raise ImportError("the channel server needs aiohttp: install gaechannel[server]") from _error
+
+from .app import DEV_PATH, TALK_PATH, default_mounts, make_app
+from .browserchannel import BrowserChannelService
+from .dialect import BROWSERCHANNEL, TALK, WEBCHANNEL, Dialect
+from .errors import (
+    Error,
+    InvalidChannelClientIdError,
+    InvalidChannelTokenDurationError,
+    InvalidMessageError,
+    Refusal,
+    SessionEnded,
+)
+from .limits import Limits, raise_file_limit
+from .local import LocalServer, serve
+from .service import ChannelService
+from .session import Session
+
+#: Another name for :func:`serve`.
+run_server = serve
+
+__all__ = [
+    "BROWSERCHANNEL",
+    "DEV_PATH",
+    "TALK",
+    "TALK_PATH",
+    "WEBCHANNEL",
+    "BrowserChannelService",
+    "ChannelService",
+    "Dialect",
+    "Error",
+    "InvalidChannelClientIdError",
+    "InvalidChannelTokenDurationError",
+    "InvalidMessageError",
+    "Limits",
+    "LocalServer",
+    "Refusal",
+    "Session",
+    "SessionEnded",
+    "default_mounts",
+    "make_app",
+    "raise_file_limit",
+    "run_server",
+    "serve",
+]

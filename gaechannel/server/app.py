@@ -1,0 +1,113 @@
+"""The web application: which dialect stands where."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from .bind import Bind, refusing
+from .browserchannel import BrowserChannelService
+from .dialect import WEBCHANNEL
+from .phases import TestPhases
+from .service import ChannelService
+from .sessions import SessionService
+from .talk import TokenPage
+
+#: Where the talk dialect and the development server's stand.
+TALK_PATH = "/talkgadget"
+DEV_PATH = "/_ah/channel/dev"
+
+
+def default_mounts() -> dict[str, BrowserChannelService]:
+    """A browserchannel service at ``/channel``, a webchannel service at ``/webchannel``."""
+    return {"/channel": BrowserChannelService(), "/webchannel": BrowserChannelService(dialect=WEBCHANNEL)}
+
+
+def make_app(
+    service: ChannelService | None = None,
+    *,
+    mounts: Mapping[str, BrowserChannelService] | None = None,
+    admin_token: str | None = None,
+    test_delay: float = 2.0,
+) -> web.Application:
+    """An aiohttp application that serves all dialects.
+
+    An application serves one event loop once; the services may be given to another one after it.
+
+    Args:
+        service: serves the talk dialect at ``/talkgadget`` and the development server's at
+            ``/_ah/channel/dev``; None: a new one.
+        mounts: what else is served, by path; None: :func:`default_mounts`.
+        admin_token: secret of the administrative interface at ``/admin``; None: there is none.
+        test_delay: seconds between the two pieces of the second test phase.
+
+    Returns:
+        The application. Its shutdown ends all back channels in order, and leaves the sessions there.
+    """
+    service = ChannelService() if service is None else service
+    mounts = default_mounts() if mounts is None else mounts
+    app = web.Application()
+    page = TokenPage(service, TALK_PATH)
+    app.router.add_get(TALK_PATH + "/d", refusing(page.get), allow_head=False)
+    _add_dialect(app, TALK_PATH, service, test_delay)
+    for path, mounted in mounts.items():
+        _add_dialect(app, path.rstrip("/"), mounted, test_delay)
+    services: list[SessionService] = [service, *mounts.values()]
+    app.cleanup_ctx.append(_sweeping(services))
+    app.cleanup_ctx.append(_presence(service))
+
+    async def end_back_channels(_app: web.Application) -> None:
+        for one in services:
+            one.end_back_channels()
+
+    app.on_shutdown.append(end_back_channels)
+    return app
+
+
+def _add_dialect(app: web.Application, base: str, service: SessionService, test_delay: float) -> None:
+    bind, path = Bind(service), base + service.dialect.bind_path
+    app.router.add_get(path, refusing(bind.get), allow_head=False)
+    app.router.add_post(path, refusing(bind.post))
+    if service.dialect.test_path is not None:
+        phases = TestPhases(service, test_delay)
+        app.router.add_get(base + service.dialect.test_path, refusing(phases.get), allow_head=False)
+
+
+def _sweeping(services: list[SessionService]) -> Callable[[web.Application], AsyncIterator[None]]:
+    """One timer for all sessions of all services."""
+    seconds = min(one.limits.sweep_seconds for one in services)
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            for one in services:
+                one.sweep()
+
+    async def context(_app: web.Application) -> AsyncIterator[None]:
+        async with _background(sweep()):
+            yield
+
+    return context
+
+
+def _presence(service: ChannelService) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(_app: web.Application) -> AsyncIterator[None]:
+        async with _background(service.presence.run()):
+            yield
+
+    return context
+
+
+@contextlib.asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,185 @@
+"""The bind requests of all dialects over aiohttp: opening, maps, back channel, terminate."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from .backchannel import HttpBackChannel
+from .errors import Refusal, bad_request
+from .framing import frame, frame_json
+from .maps import Body, decode_body, decode_form, decode_headers, integer
+from .session import Session
+from .sessions import Opening, SessionService
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: What every answer says: it is for this client, now, and not to be guessed at.
+HEADERS = {
+    "Cache-Control": "no-cache, no-store, max-age=0, must-revalidate",
+    "X-Content-Type-Options": "nosniff",
+    "X-Accel-Buffering": "no",
+}
+
+
+def text_reply(
+    body: bytes | str, status: int = 200, reason: str | None = None, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """An answer of plain text in UTF-8."""
+    return web.Response(
+        body=body.encode("utf-8") if isinstance(body, str) else body,
+        status=status,
+        reason=reason,
+        headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8", **(headers or {})},
+    )
+
+
+def refusing(handler: Handler) -> Handler:
+    """A handler whose refusals are answered, with the text as the reason phrase and as the body."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            after = refusal.retry_after
+            return text_reply(
+                refusal.text,
+                refusal.status,
+                refusal.text,
+                None if after is None else {"Retry-After": str(after)},
+            )
+
+    return answer
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """A request's body.
+
+    Raises:
+        Refusal: 413 as soon as it is known to be longer than ``limit`` bytes.
+    """
+    too_long = Refusal(413, f"The body is longer than {limit} bytes")
+    if (request.content_length or 0) > limit:
+        raise too_long
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > limit:
+            raise too_long
+    return bytes(body)
+
+
+def check_version(params: Mapping[str, str]) -> None:
+    """Refuse every version of the protocol but 8.
+
+    Raises:
+        Refusal: 400.
+    """
+    if params.get("VER") != "8":
+        raise bad_request("VER is not 8")
+
+
+class Bind:
+    """The handler of one dialect's bind requests.
+
+    Args:
+        service: the sessions.
+    """
+
+    def __init__(self, service: SessionService) -> None:
+        self._service = service
+
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        """Opening, maps, or terminate."""
+        params = request.query
+        check_version(params)
+        body = await read_body(request, self._service.limits.max_body)
+        kind = params.get("TYPE", "xmlhttp")
+        if kind == "terminate":
+            return self._terminate(params)
+        if kind != "xmlhttp":
+            raise bad_request("TYPE is unknown")
+        integer(params.get("RID"), "RID")
+        decoded = decode_body(body, request.content_type, self._service.dialect)
+        if params.get("SID", "null") in {"", "null"}:
+            session, payload = self._open(params, decoded)
+            return text_reply(frame(payload), headers=_session_header(session))
+        session = self._service.find(params)
+        aid = integer(params.get("AID", "-1"), "AID", least=-1)
+        return text_reply(frame_json(self._service.forward(session, aid, decoded.ofs, decoded.maps)))
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """The back channel, terminate, or webchannel's fast handshake."""
+        params = request.query
+        check_version(params)
+        kind = params.get("TYPE", "xmlhttp")
+        if kind == "terminate":
+            return self._terminate(params)
+        if kind != "xmlhttp":
+            raise bad_request("TYPE is unknown")
+        ci = params.get("CI", "0")
+        if ci not in {"0", "1"}:
+            raise bad_request("CI is neither 0 nor 1")
+        if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
+            session, payload = self._open(params, decode_form(params["$req"]))
+            headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
+            return await self._back_channel(request, session, 0, ci == "1", headers)
+        if params.get("RID") != "rpc":
+            raise bad_request("RID is not rpc")
+        session = self._service.find(params)
+        aid = integer(params.get("AID"), "AID", least=-1)
+        return await self._back_channel(request, session, aid, ci == "1", {})
+
+    def _open(self, params: Mapping[str, str], body: Body) -> tuple[Session, bytes]:
+        headers = {}
+        if self._service.dialect.web_handshake:
+            headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))
+        return self._service.open(Opening(params, body.maps, body.ofs, body.form, headers))
+
+    def _terminate(self, params: Mapping[str, str]) -> web.Response:
+        self._service.end(self._service.find(params), "terminated")
+        return text_reply(b"")
+
+    async def _back_channel(
+        self, request: web.Request, session: Session, aid: int, one_batch: bool, headers: Mapping[str, str]
+    ) -> web.StreamResponse:
+        service = self._service
+        seconds = service.limits.backchannel_seconds
+        if one_batch and "TO" in request.query:
+            seconds = min(seconds, integer(request.query["TO"], "TO") / 1000)
+        now = service.monotonic()
+        back = HttpBackChannel(request, one_batch=one_batch, deadline=now + seconds, now=now)
+        with service.lock:
+            session.attach(back, aid)
+        response = web.StreamResponse(
+            headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8", **headers}
+        )
+        try:
+            writer = await response.prepare(request)
+            # aiohttp keeps the headers back for the first chunk since 3.12; a client waits for them.
+            send_headers = getattr(writer, "send_headers", None)
+            if send_headers is not None:
+                send_headers()
+            await back.run(session, service, response)
+            await response.write_eof()
+        except ConnectionResetError:
+            pass  # the client has gone; what it did not get is sent again
+        finally:
+            with service.lock:
+                session.detach(back)
+        return response
+
+
+def quote_header(payload: bytes) -> str:
+    """An array literal as the value of a header: without its line feed, and with ASCII alone."""
+    text = payload.decode("utf-8").strip()
+    if text.isascii():
+        return text
+    units = text.encode("utf-16-be")
+    pairs = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    return "".join(chr(unit) if unit < 0x80 else f"\\u{unit:04x}" for unit in pairs)
+
+
+def _session_header(session: Session) -> dict[str, str]:
+    return {} if session.http_session_id is None else {"X-HTTP-Session-Id": session.http_session_id}

@@ -1,0 +1,43 @@
+"""Sessions of the browserchannel and webchannel dialects, handed to a Python function: a test double."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Unpack
+
+from .dialect import BROWSERCHANNEL, Dialect
+from .limits import LimitOptions
+from .session import Session
+from .sessions import SessionService
+
+
+class BrowserChannelService(SessionService):
+    """Sessions that a Python function talks to.
+
+    Args:
+        on_session: called with each new :class:`Session`, before its first maps and before its opening reply:
+            what it sends goes out with that reply. It sets ``session.on_map``, ``on_message``, ``on_close``.
+            May be set later, as an attribute; None: sessions are accepted and their maps dropped.
+        dialect: ``BROWSERCHANNEL`` or ``WEBCHANNEL``.
+        monotonic: seconds on a clock that never goes back.
+        **limits: see :class:`~gaechannel.server.Limits`.
+
+    Raises:
+        ValueError: a limit makes no sense.
+    """
+
+    def __init__(
+        self,
+        on_session: Callable[[Session], object] | None = None,
+        *,
+        dialect: Dialect = BROWSERCHANNEL,
+        monotonic: Callable[[], float] = time.monotonic,
+        **limits: Unpack[LimitOptions],
+    ) -> None:
+        super().__init__(dialect, monotonic=monotonic, **limits)
+        self.on_session = on_session
+
+    def opened(self, session: Session) -> None:
+        if self.on_session is not None:
+            self.on_session(session)

@@ -1,0 +1,69 @@
+"""What the server refuses, and with which words.
+
+``Error`` and the three ``Invalid…Error`` classes carry the names that ``google.appengine.api.channel`` gave
+them, so that code which caught those catches these. ``Refusal`` is an answer to a client.
+"""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """Base of the errors raised here (App Engine's ``channel.Error``)."""
+
+
+class InvalidChannelClientIdError(Error):
+    """The client id is not a string, is empty, or is longer than 256 bytes of UTF-8."""
+
+
+class InvalidChannelTokenDurationError(Error):
+    """The token's lifetime is not a whole number of minutes from 1 to 1440."""
+
+
+class InvalidMessageError(Error):
+    """The message is not a string, or is longer than 32,767 bytes of UTF-8."""
+
+
+class SessionEnded(Error):  # noqa: N818
+    """Something was sent to a session that has ended."""
+
+
+class Refusal(Error):  # noqa: N818
+    """A request that is answered with an error status.
+
+    Args:
+        status: the HTTP status.
+        text: the body, and the reason phrase where HTTP has one: clients look for it in both, since HTTP/2
+            has no reason phrase.
+        retry_after: seconds for the header ``Retry-After``; ``None`` leaves it out.
+    """
+
+    def __init__(self, status: int, text: str, retry_after: int | None = None) -> None:
+        super().__init__(f"{status} {text}")
+        self.status = status
+        self.text = text
+        self.retry_after = retry_after
+
+
+def bad_request(text: str) -> Refusal:
+    """A refusal with status 400: a parameter is missing, malformed or unknown."""
+    return Refusal(400, text)
+
+
+def unknown_sid() -> Refusal:
+    """The refusal that tells a client to open a new session."""
+    return Refusal(400, "Unknown SID")
+
+
+def invalid_token() -> Refusal:
+    """The refusal of a token that this server did not sign; the words are App Engine's."""
+    return Refusal(401, "Invalid+token.")
+
+
+def token_timed_out() -> Refusal:
+    """The refusal of a token whose lifetime is over; the words are App Engine's."""
+    return Refusal(401, "Token+timed+out.")
+
+
+def too_many_sessions() -> Refusal:
+    """The refusal of a session over ``max_sessions``."""
+    return Refusal(503, "Too many sessions", retry_after=5)

@@ -1,0 +1,59 @@
+"""Arrays and chunks as bytes: JSON, and lengths in UTF-16 code units."""
+
+from __future__ import annotations
+
+import json
+import re
+from json.encoder import encode_basestring
+from typing import Any
+
+_CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
+_ALL_BUT_FOUR_BYTE_LEADS = bytes(range(0xF0))
+
+#: What must not stand raw in a chunk: a lone surrogate has no UTF-8, and U+2028 and U+2029 end a line inside
+#: the string for the old clients that evaluate a chunk as JavaScript.
+_ESCAPED = re.compile("[\ud800-\udfff\u2028\u2029]")
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def utf16_units(data: bytes) -> int:
+    """The length of a UTF-8 text in UTF-16 code units: a JavaScript string's ``length``.
+
+    Each character counts once by its first byte, and those of four bytes once more; both counts are done by
+    ``bytes.translate``, without decoding.
+    """
+    if data.isascii():
+        return len(data)
+    characters = len(data.translate(None, _CONTINUATION_BYTES))
+    return characters + len(data.translate(None, _ALL_BUT_FOUR_BYTE_LEADS))
+
+
+def frame(payload: bytes) -> bytes:
+    """A chunk: the payload after its length and a line feed."""
+    return b"%d\n%b" % (utf16_units(payload), payload)
+
+
+def _to_utf8(text: str) -> bytes:
+    if text.isascii():
+        return text.encode("ascii")
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
+
+
+def encode_json(value: Any) -> bytes:
+    """Compact JSON in UTF-8, not escaped where it need not be.
+
+    Raises:
+        TypeError, ValueError: the value has no JSON (``NaN`` and the infinities have none).
+    """
+    return _to_utf8(_encoder.encode(value))
+
+
+def encode_string(text: str) -> bytes:
+    """A string as a JSON literal with its quotes: ``encode_json`` for what is known to be one."""
+    return _to_utf8(encode_basestring(text))
+
+
+def frame_json(value: Any) -> bytes:
+    """A chunk that holds one JSON value and a line feed."""
+    return frame(encode_json(value) + b"\n")

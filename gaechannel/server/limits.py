@@ -1,0 +1,97 @@
+"""Times and limits of a service, and the limit on open files of the process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+
+class LimitOptions(TypedDict, total=False):
+    """The keyword arguments that become :class:`Limits`; see there."""
+
+    keepalive: float
+    backchannel_seconds: float
+    backchannel_bytes: int | None
+    session_timeout: float
+    max_sessions: int
+    max_body: int
+    max_unacknowledged: int
+    host_prefix: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times and limits; every service takes them as keyword arguments."""
+
+    #: Seconds after which a silent back channel gets a ``["noop"]``. The real servers: 15 to 30.
+    keepalive: float = 25.0
+    #: Seconds after which a back channel is ended in order. The real one: some 4 minutes.
+    backchannel_seconds: float = 240.0
+    #: Bytes of chunks after which a back channel is ended in order; 10,000 as the real one did; None: half of
+    #: ``max_unacknowledged``, so that a client that keeps up has acknowledged in time.
+    backchannel_bytes: int | None = None
+    #: Seconds without a request or an open back channel after which a session has ended.
+    session_timeout: float = 60.0
+    #: Sessions at the same time; an opening request over it is answered 503 with ``Retry-After``.
+    max_sessions: int = 100_000
+    #: Bytes of a request's body; a longer one is answered 413.
+    max_body: int = 1 << 20
+    #: Bytes of arrays that a session holds until they are acknowledged. An array over it ends the session:
+    #: what was not sent yet is dropped, and the client gets ``["stop"]``.
+    max_unacknowledged: int = 64 << 20
+    #: Host prefix told to clients in array 0 and in the test phase; None: none.
+    host_prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("keepalive", "backchannel_seconds", "session_timeout"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be more than 0 seconds")
+        for name in ("max_sessions", "max_body", "max_unacknowledged"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more")
+        if self.backchannel_bytes is not None and self.backchannel_bytes < 1:
+            raise ValueError("backchannel_bytes must be 1 or more, or None")
+
+    @property
+    def bytes_per_backchannel(self) -> int:
+        """Bytes after which a back channel is ended, whichever limit says so."""
+        half = max(1, self.max_unacknowledged // 2)
+        return half if self.backchannel_bytes is None else min(self.backchannel_bytes, half)
+
+    @property
+    def sweep_seconds(self) -> float:
+        """Seconds between two looks at all sessions: a quarter of the shortest time here, 5 ms to 1 s."""
+        shortest = min(self.keepalive, self.backchannel_seconds, self.session_timeout)
+        return min(1.0, max(0.005, shortest / 4))
+
+
+def raise_file_limit(count: int) -> int:
+    """Let this process have ``count`` open files: a server needs one a channel, and some 50 of its own.
+
+    Args:
+        count: how many it must be able to open.
+
+    Returns:
+        The limit now in force, ``count`` or more.
+
+    Raises:
+        OSError: the system's hard limit is lower and this process may not raise it; the text says both
+            numbers and what to do.
+    """
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows
+        raise OSError("this system has no limit on open files that a process can raise") from None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    infinite = resource.RLIM_INFINITY
+    if soft == infinite or soft >= count:
+        return count if soft == infinite else soft
+    new_hard = hard if hard == infinite or hard >= count else count
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, new_hard))
+    except (ValueError, OSError) as error:
+        raise OSError(
+            f"{count} open files are needed, the hard limit is {hard} and cannot be raised from here:"
+            f" raise it with `ulimit -Hn {count}` as root, or with LimitNOFILE= of the service"
+        ) from error
+    return count

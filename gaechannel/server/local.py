@@ -1,0 +1,324 @@
+"""A channel server in a thread of its own, for tests, notebooks and the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import secrets
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, Unpack
+
+from aiohttp import web
+
+from .app import TALK_PATH, make_app
+from .browserchannel import BrowserChannelService
+from .dialect import WEBCHANNEL
+from .limits import LimitOptions
+from .service import ChannelService, ServiceOptions
+
+#: Seconds that requests under way get when the server stops, before they are cut.
+_SHUTDOWN_SECONDS = 1.0
+
+
+def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:
+    """The default mounts, with the limits among the options of a channel service."""
+    limits: LimitOptions = {key: options[key] for key in LimitOptions.__annotations__ if key in options}  # type: ignore[literal-required, assignment]
+    return {
+        "/channel": BrowserChannelService(**limits),
+        "/webchannel": BrowserChannelService(dialect=WEBCHANNEL, **limits),
+    }
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+@dataclass(slots=True)
+class _Running:
+    """What there is while the server runs."""
+
+    loop: asyncio.AbstractEventLoop
+    #: Set to stop it.
+    stopping: asyncio.Event
+    runner: web.AppRunner
+
+    async def cut(self) -> int:
+        """Cut all connections; returns how many there were."""
+        connections = self.runner.server.connections if self.runner.server is not None else []
+        transports = [one.transport for one in connections if one.transport is not None]
+        for transport in transports:
+            transport.abort()
+        return len(transports)
+
+
+class LocalServer:
+    """A channel server in a thread of its own, with an event loop of its own.
+
+    It works in a notebook, whose event loop is busy already, and beside blocking code::
+
+        with LocalServer() as server:
+            token = server.create_channel("me")
+            server.send_message("me", "hi")
+
+    The services outlive ``stop``: after a ``start`` the same port, tokens and sessions are there again.
+
+    Args:
+        service: serves the talk dialect; None: a new :class:`ChannelService` with ``options``.
+        host: address to listen on.
+        port: port to listen on; 0: a free one, which is kept when the server is started again.
+        mounts: browserchannel and webchannel services by path; None: one at ``/channel``, one at
+            ``/webchannel``, with the limits among ``options``.
+        admin_token: secret of the administrative interface; None: a new one.
+        ssl_context: serves https with it; None: http.
+        backlog: connections that may wait to be accepted.
+        test_delay: seconds between the two pieces of the second test phase.
+        **options: arguments of :class:`ChannelService`.
+
+    Attributes:
+        service: the channel service.
+        mounts: the other services, by path.
+        admin_token: secret of the administrative interface.
+        port: the port; 0 before the first ``start`` if a free one was asked for.
+
+    Raises:
+        TypeError: both ``service`` and ``options`` are given.
+    """
+
+    def __init__(
+        self,
+        service: ChannelService | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        mounts: Mapping[str, BrowserChannelService] | None = None,
+        admin_token: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        backlog: int = 4096,
+        test_delay: float = 2.0,
+        **options: Unpack[ServiceOptions],
+    ) -> None:
+        if service is not None and options:
+            raise TypeError("a service is given: its options are arguments of ChannelService")
+        self.service = ChannelService(**options) if service is None else service
+        self.mounts = _mounts(options) if mounts is None else dict(mounts)
+        self.admin_token = secrets.token_urlsafe(24) if admin_token is None else admin_token
+        self.host = host
+        self.port = port
+        self._ssl_context = ssl_context
+        self._backlog = backlog
+        self._test_delay = test_delay
+        self._thread: threading.Thread | None = None
+        self._running: _Running | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<LocalServer {self.url} {'running' if self.running else 'stopped'}>"
+
+    @property
+    def url(self) -> str:
+        """The server's URL, without a path."""
+        return _url("https" if self._ssl_context else "http", self.host, self.port)
+
+    @property
+    def base_url(self) -> str:
+        """The talk dialect's base URL: what ``GAECHANNEL_BASE_URL`` is set to."""
+        return self.url + TALK_PATH
+
+    @property
+    def running(self) -> bool:
+        """Whether the server is running."""
+        return self._thread is not None
+
+    @property
+    def browserchannel(self) -> BrowserChannelService:
+        """The service at ``/channel``."""
+        return self.mounts["/channel"]
+
+    @property
+    def webchannel(self) -> BrowserChannelService:
+        """The service at ``/webchannel``."""
+        return self.mounts["/webchannel"]
+
+    def create_channel(self, client_id: str, duration_minutes: int | None = None) -> str:
+        """See :meth:`ChannelService.create_channel`."""
+        return self.service.create_channel(client_id, duration_minutes)
+
+    def send_message(self, client_id: str, message: str) -> None:
+        """See :meth:`ChannelService.send_message`."""
+        self.service.send_message(client_id, message)
+
+    def start(self) -> Self:
+        """Start listening; does nothing if the server runs already.
+
+        Returns:
+            The server.
+
+        Raises:
+            OSError: the address cannot be listened on, such as a port in use.
+        """
+        with self._lock:
+            if self._thread is not None:
+                return self
+            started: concurrent.futures.Future[int] = concurrent.futures.Future()
+            thread = threading.Thread(
+                target=self._run, args=(started,), name="gaechannel-server", daemon=True
+            )
+            thread.start()
+            try:
+                self.port = started.result()
+            except BaseException:
+                thread.join()
+                raise
+            self._thread = thread
+        return self
+
+    def stop(self, *, keep_sessions: bool = True) -> None:
+        """Stop in order: open back channels end, requests under way are answered; does nothing if stopped.
+
+        Args:
+            keep_sessions: whether sessions and what they hold are there after the next ``start``; if not,
+                clients are told ``Unknown SID`` then. Tokens go on being valid.
+        """
+        self._stop(cut=False, keep_sessions=keep_sessions)
+
+    def kill(self, *, keep_sessions: bool = True) -> None:
+        """Stop at once, as a process that is killed: connections are cut in the middle of what they carry.
+
+        Args:
+            keep_sessions: as for ``stop``.
+        """
+        self._stop(cut=True, keep_sessions=keep_sessions)
+
+    def cut(self) -> int:
+        """Cut all connections in the middle of what they carry, and go on serving.
+
+        Returns:
+            How many connections there were.
+        """
+        running = self._running
+        if running is None:
+            return 0
+        return asyncio.run_coroutine_threadsafe(running.cut(), running.loop).result()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(keep_sessions=False)
+
+    def _stop(self, *, cut: bool, keep_sessions: bool) -> None:
+        with self._lock:
+            running, thread = self._running, self._thread
+            if running is not None and thread is not None:
+                if cut:
+                    self.cut()
+                if not keep_sessions:
+                    self._forget()
+                running.loop.call_soon_threadsafe(running.stopping.set)
+                thread.join()
+                self._thread = None
+            if not keep_sessions:
+                self._forget()
+
+    def _forget(self) -> None:
+        for service in (self.service, *self.mounts.values()):
+            service.forget()
+
+    def _run(self, started: concurrent.futures.Future[int]) -> None:
+        try:
+            asyncio.run(self._serve(started.set_result))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    async def _serve(self, ready: Callable[[int], object]) -> None:
+        """Serve until told to stop; ``ready`` is called with the port."""
+        app = make_app(
+            self.service, mounts=self.mounts, admin_token=self.admin_token, test_delay=self._test_delay
+        )
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS
+        )
+        self._running = running = _Running(asyncio.get_running_loop(), asyncio.Event(), runner)
+        with self._listen() as listening:
+            await runner.setup()
+            try:
+                await web.SockSite(
+                    runner, listening, ssl_context=self._ssl_context, backlog=self._backlog
+                ).start()
+                ready(listening.getsockname()[1])
+                await running.stopping.wait()
+            finally:
+                await runner.cleanup()
+                self._running = None
+
+    async def _serve_until_signal(self, on_ready: Callable[[LocalServer], object] | None) -> None:
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if self._running is not None:
+                self._running.stopping.set()
+
+        def ready(port: int) -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop)
+            self.port = port
+            if on_ready is not None:
+                on_ready(self)
+
+        try:
+            await self._serve(ready)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _listen(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        return socket.create_server((self.host, self.port), family=family, backlog=self._backlog)
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    admin_token: str | None = None,
+    *,
+    service: ChannelService | None = None,
+    mounts: Mapping[str, BrowserChannelService] | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+    backlog: int = 4096,
+    test_delay: float = 2.0,
+    on_ready: Callable[[LocalServer], object] | None = None,
+    **options: Unpack[ServiceOptions],
+) -> None:
+    """Serve in the calling thread, the main one, until SIGINT or SIGTERM, and stop in order then.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on; 0: a free one.
+        on_ready: called once with the server (``base_url``, ``admin_token``) as soon as it listens.
+        admin_token, service, mounts, ssl_context, backlog, test_delay, **options: see :class:`LocalServer`.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    server = LocalServer(
+        service,
+        host=host,
+        port=port,
+        mounts=mounts,
+        admin_token=admin_token,
+        ssl_context=ssl_context,
+        backlog=backlog,
+        test_delay=test_delay,
+        **options,
+    )
+    asyncio.run(server._serve_until_signal(on_ready))

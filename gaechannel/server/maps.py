@@ -1,0 +1,117 @@
+"""Maps out of the body of a request: form-encoded, or JSON where a dialect allows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from .dialect import Dialect
+from .errors import bad_request
+
+#: Most maps of one request. Closure sends 1,000 at most.
+MAX_MAPS = 100_000
+
+_MAP_FIELD = re.compile(r"req([0-9]{1,6})_(.*)", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Body:
+    """What a request's body holds."""
+
+    #: The maps, and the id of the first.
+    maps: list[dict[str, str]]
+    ofs: int
+    #: The fields that are no part of a map.
+    form: dict[str, str]
+
+
+def integer(text: str | None, name: str, *, least: int = 0) -> int:
+    """A parameter that is a whole number.
+
+    Raises:
+        Refusal: 400 where it is missing, no number, or lower than ``least``.
+    """
+    if text is None:
+        raise bad_request(f"{name} is missing")
+    if not re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII) or int(text) < least:
+        raise bad_request(f"{name} is not a number")
+    return int(text)
+
+
+def decode_form(text: str) -> Body:
+    """The maps of a form: ``count=2&ofs=5&req0_x=3&req1_abc=def``.
+
+    Raises:
+        Refusal: 400 where the form is malformed.
+    """
+    form: dict[str, str] = {}
+    fields: dict[int, dict[str, str]] = {}
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise bad_request("the form is not URL-encoded UTF-8") from None
+    for name, value in pairs:
+        found = _MAP_FIELD.fullmatch(name)
+        if found is None:
+            form[name] = value
+        else:
+            fields.setdefault(int(found[1]), {})[found[2]] = value
+    count = integer(form.pop("count", "0" if not fields else None), "count")
+    if count > MAX_MAPS:
+        raise bad_request(f"count is more than {MAX_MAPS}")
+    if fields and max(fields) >= count:
+        raise bad_request("a map's number is not below count")
+    ofs = integer(form.pop("ofs", None if count else "0"), "ofs")
+    return Body([fields.get(number, {}) for number in range(count)], ofs, form)
+
+
+def decode_json(text: str, key: str) -> Body:
+    """The messages of a JSON body, ``{"ofs":5,"data":[…]}``, each as a map that holds its JSON under ``key``.
+
+    Raises:
+        Refusal: 400 where it is anything else. ``null`` holds no map.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise bad_request("the body is not JSON") from None
+    if value is None:
+        return Body([], 0, {})
+    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+        raise bad_request("the body is not an object with a list named data")
+    ofs, data = value.get("ofs"), value["data"]
+    if type(ofs) is not int or ofs < 0 or len(data) > MAX_MAPS:
+        raise bad_request("ofs is not a number, or there are too many maps")
+    return Body([{key: json.dumps(message)} for message in data], ofs, {})
+
+
+def decode_body(body: bytes, content_type: str, dialect: Dialect) -> Body:
+    """The maps of a request's body.
+
+    Raises:
+        Refusal: 400 where it is malformed.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise bad_request("the body is not UTF-8") from None
+    if dialect.json_bodies and content_type == "application/json":
+        return decode_json(text, dialect.json_key)
+    return decode_form(text)
+
+
+def decode_headers(text: str) -> dict[str, str]:
+    """HTTP headers in a parameter: ``Name:Value`` lines.
+
+    Raises:
+        Refusal: 400 where a line has no colon.
+    """
+    headers = {}
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise bad_request("the headers are not lines of Name:Value")
+        headers[name.strip().lower()] = value.strip()
+    return headers

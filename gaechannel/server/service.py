@@ -1,0 +1,306 @@
+"""The channel service: what ``google.appengine.api.channel`` was to an application, without any HTTP.
+
+``create_channel`` gives a token to a client id, ``send_message`` queues a text for whoever listens under it.
+Limits and names of errors are App Engine's: a client id has at most 256 bytes of UTF-8, a message 32,767, a
+token lives 120 minutes unless asked otherwise, from 1 minute to 24 hours.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, Unpack
+
+from .dialect import TALK
+from .errors import (
+    InvalidChannelClientIdError,
+    InvalidChannelTokenDurationError,
+    InvalidMessageError,
+    Refusal,
+    bad_request,
+)
+from .framing import encode_string
+from .limits import LimitOptions
+from .presence import Callback, Presence
+from .session import Session
+from .sessions import Opening, SessionService
+from .tokens import TOKEN_PREFIX, Token, TokenSigner
+
+logger = logging.getLogger("gaechannel.server")
+
+#: App Engine's limits, in bytes of UTF-8 and in minutes.
+MAX_CLIENT_ID_BYTES = 256
+MAX_MESSAGE_BYTES = 32_767
+DEFAULT_TOKEN_MINUTES = 120
+MAX_TOKEN_MINUTES = 24 * 60
+
+_CONNECT = '["connect-add-client"]'
+
+
+class ServiceOptions(LimitOptions, total=False):
+    """The keyword arguments of :class:`ChannelService`; see there."""
+
+    key: bytes | None
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+    on_connected: Callback | None
+    on_disconnected: Callback | None
+    presence_url: str | None
+    hold: int
+
+
+class Listener(Protocol):
+    """Who gets a client id's messages: a session, or a client of the development server's dialect."""
+
+    def hear(self, message: str, literal: bytes) -> None:
+        """Take a message, given as it is and as a JSON string. The service's lock is held."""
+
+
+class TalkSession(Session):
+    """A session of the talk dialect: it hears messages once it has said ``connect-add-client``."""
+
+    __slots__ = ("_channels", "_prefix", "clid", "client_id", "connected")
+
+    def __init__(self, service: ChannelService, sid: str, clid: str, client_id: str, **more: Any) -> None:
+        super().__init__(service, sid, **more)
+        self._channels = service
+        #: The id that the page ``/d`` gave to this client; it comes back in every message.
+        self.clid = clid
+        #: The id that the application gave to ``create_channel``.
+        self.client_id = client_id
+        #: Whether ``connect-add-client`` has come.
+        self.connected = False
+        self._prefix = b'["c",[%b,["ae",' % encode_string(clid)
+
+    def hear(self, message: str, literal: bytes) -> None:
+        self.push(b"%b%b]]]" % (self._prefix, literal))
+
+    def belongs(self, params: Mapping[str, str]) -> bool:
+        return self._channels.read_token(params.get("token")).client_id == self.client_id
+
+    def deliver(self, maps: Iterable[dict[str, str]]) -> None:
+        maps = list(maps)
+        if not self.connected and not self.ended and any(one.get("m") == _CONNECT for one in maps):
+            self.connected = True
+            self._channels.add_listener(self.client_id, self)
+        super().deliver(maps)
+
+    def closed(self, reason: str) -> None:
+        if self.connected:
+            self._channels.remove_listener(self.client_id, self)
+        super().closed(reason)
+
+
+class _Channel:
+    """A client id, who listens under it, and what was sent while nobody did."""
+
+    __slots__ = ("expires", "held", "listeners")
+
+    def __init__(self, hold: int) -> None:
+        self.listeners: list[Listener] = []
+        self.held: deque[tuple[str, bytes]] = deque(maxlen=hold)
+        #: When its last token ends, in seconds since 1970.
+        self.expires = 0.0
+
+
+class ChannelService(SessionService):
+    """Channels, tokens, sessions, and the messages that are not acknowledged yet.
+
+    ``create_channel`` and ``send_message`` may be called from any thread.
+
+    Args:
+        key: the secret that signs tokens, at least 16 bytes, so that they survive a restart; None: a new one.
+        clock: seconds since 1970, for the tokens.
+        monotonic: seconds on a clock that never goes back, for everything else.
+        on_connected: called with the client id when its first listener has come; a plain callable (called on
+            the server's event loop, it must not block) or a coroutine function.
+        on_disconnected: the same when its last listener has gone.
+        presence_url: base URL of an application that is told by POST, as App Engine did, at its
+            ``/_ah/channel/connected/`` and ``/_ah/channel/disconnected/``, form field ``from``.
+        hold: how many messages to a channel that was created and has no listener are kept for the first that
+            comes; 0 drops them, as App Engine did.
+        **limits: see :class:`~gaechannel.server.Limits`: ``keepalive=25.0`` s, ``backchannel_seconds=240.0``,
+            ``backchannel_bytes=None``, ``session_timeout=60.0`` s, ``max_sessions=100_000``,
+            ``max_body=1_048_576`` bytes, ``max_unacknowledged=67_108_864`` bytes, ``host_prefix=None``.
+
+    Raises:
+        ValueError: a limit or the key makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: bytes | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_connected: Callback | None = None,
+        on_disconnected: Callback | None = None,
+        presence_url: str | None = None,
+        hold: int = 100,
+        **limits: Unpack[LimitOptions],
+    ) -> None:
+        super().__init__(TALK, monotonic=monotonic, **limits)
+        if hold < 0:
+            raise ValueError("hold must be 0 or more messages")
+        self.presence = Presence(on_connected, on_disconnected, presence_url)
+        self._clock = clock
+        self._hold = hold
+        self._tokens = TokenSigner(key, clock)
+        self._channels: dict[str, _Channel] = {}
+
+    # google.appengine.api.channel
+
+    def create_channel(self, client_id: str, duration_minutes: int | None = None) -> str:
+        """A token with which a client can listen to what is sent to ``client_id``.
+
+        Args:
+            client_id: any string of 1 to 256 bytes of UTF-8.
+            duration_minutes: how long the token lives, 1 to 1440 minutes; None: 120.
+
+        Raises:
+            InvalidChannelClientIdError: the client id is not such a string.
+            InvalidChannelTokenDurationError: the lifetime is not such a number.
+        """
+        _check_client_id(client_id)
+        minutes = DEFAULT_TOKEN_MINUTES if duration_minutes is None else duration_minutes
+        if type(minutes) is not int or not 1 <= minutes <= MAX_TOKEN_MINUTES:
+            raise InvalidChannelTokenDurationError(
+                f"duration_minutes must be a whole number from 1 to {MAX_TOKEN_MINUTES}"
+            )
+        with self.lock:
+            channel = self._channel(client_id)
+            channel.expires = max(channel.expires, self._clock() + minutes * 60)
+        return self._tokens.issue(client_id, minutes * 60)
+
+    def send_message(self, client_id: str, message: str) -> None:
+        """Send a text to all who listen. That nobody does is no error.
+
+        Args:
+            client_id: what ``create_channel`` was given, or a token that it returned.
+            message: a string of at most 32,767 bytes of UTF-8.
+
+        Raises:
+            InvalidChannelClientIdError: the client id is not a string of 1 to 256 bytes.
+            InvalidMessageError: the message is not such a string.
+        """
+        if not isinstance(message, str):
+            raise InvalidMessageError("a message must be a string")
+        if len(message) * 3 > MAX_MESSAGE_BYTES and _utf8_bytes(message) > MAX_MESSAGE_BYTES:
+            raise InvalidMessageError(f"a message may have {MAX_MESSAGE_BYTES} bytes of UTF-8 at most")
+        channel = self._find_channel(client_id)
+        if channel is None:
+            return
+        literal = encode_string(message)
+        with self.lock:
+            if not channel.listeners:
+                channel.held.append((message, literal))
+            for listener in channel.listeners:
+                listener.hear(message, literal)
+
+    # Beyond it.
+
+    def is_connected(self, client_id: str) -> bool:
+        """Whether somebody listens under this client id (or token)."""
+        channel = self._find_channel(client_id)
+        return channel is not None and bool(channel.listeners)
+
+    def outstanding(self, client_id: str) -> int:
+        """Bytes that the sessions of this client id (or token) have not acknowledged, for a sender that must
+        not run ahead of ``max_unacknowledged``."""
+        channel = self._find_channel(client_id)
+        with self.lock:
+            listeners = [] if channel is None else list(channel.listeners)
+        return sum(one.outstanding for one in listeners if isinstance(one, Session))
+
+    def read_token(self, token: str | None) -> Token:
+        """What a token says.
+
+        Raises:
+            Refusal: 400 where it is missing, 401 where it is forged or has expired.
+        """
+        if not token:
+            raise bad_request("token is missing")
+        return self._tokens.read(token)
+
+    def add_listener(self, client_id: str, listener: Listener) -> None:
+        """Have a listener hear what is sent to a client id, what was held for it first."""
+        with self.lock:
+            channel = self._channel(client_id)
+            first = not channel.listeners
+            channel.listeners.append(listener)
+            while channel.held:
+                listener.hear(*channel.held.popleft())
+        if first:
+            self.presence.connected(client_id)
+
+    def remove_listener(self, client_id: str, listener: Listener) -> None:
+        """Undo ``add_listener``."""
+        with self.lock:
+            channel = self._channel(client_id)
+            channel.listeners.remove(listener)
+            last = not channel.listeners
+        if last:
+            self.presence.disconnected(client_id)
+
+    # The talk dialect's part of SessionService.
+
+    def check(self, params: Mapping[str, str]) -> None:
+        self.read_token(params.get("token"))
+
+    def make_session(self, sid: str, opening: Opening, **more: Any) -> TalkSession:
+        clid = opening.params.get("clid")
+        if not clid or len(clid) > MAX_CLIENT_ID_BYTES:
+            raise bad_request("clid is missing or too long")
+        return TalkSession(
+            self,
+            sid,
+            clid,
+            self.read_token(opening.params.get("token")).client_id,
+            params=opening.params,
+            form=opening.form,
+            headers=opening.headers,
+            **more,
+        )
+
+    def sweep(self) -> None:
+        super().sweep()
+        now = self._clock()
+        with self.lock:
+            for client_id, channel in list(self._channels.items()):
+                if not channel.listeners and now >= channel.expires:
+                    del self._channels[client_id]
+
+    def _channel(self, client_id: str) -> _Channel:
+        channel = self._channels.get(client_id)
+        if channel is None:
+            channel = self._channels[client_id] = _Channel(self._hold)
+        return channel
+
+    def _find_channel(self, client_id: str) -> _Channel | None:
+        channel = self._channels.get(client_id) if type(client_id) is str else None
+        if channel is not None:
+            return channel
+        if type(client_id) is str and client_id.startswith(TOKEN_PREFIX):
+            try:
+                return self._channels.get(self._tokens.read(client_id, expired=True).client_id)
+            except Refusal:
+                pass  # a client id may look like a token
+        _check_client_id(client_id)
+        return None
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _check_client_id(client_id: object) -> None:
+    if not isinstance(client_id, str) or not client_id:
+        raise InvalidChannelClientIdError("a client id must be a string, and not an empty one")
+    if _utf8_bytes(client_id) > MAX_CLIENT_ID_BYTES:
+        raise InvalidChannelClientIdError(f"a client id may have {MAX_CLIENT_ID_BYTES} bytes of UTF-8")
+    try:
+        client_id.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidChannelClientIdError("a client id must have UTF-8: it holds a lone surrogate") from None

@@ -1,0 +1,369 @@
+"""One session: the arrays that its client has not acknowledged, and the maps that it has sent.
+
+No HTTP and no event loop here. A back channel is anything with the members of :class:`BackChannel`; a session
+knows at most one at a time, and tells it by ``wake`` that there is something to ``take``.
+
+Arrays are kept as the bytes that go out, encoded once, until a request's AID has reached their id. Their ids
+run without gaps from ``_base``; ``_position`` is the first that the present back channel has not been given.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .errors import SessionEnded, unknown_sid
+from .framing import encode_json, frame
+
+if TYPE_CHECKING:
+    from .sessions import SessionService
+
+logger = logging.getLogger("gaechannel.server")
+
+#: Most bytes and most arrays of one chunk. A client must hold a chunk whole before it can read it.
+CHUNK_BYTES = 256 << 10
+CHUNK_ARRAYS = 8192
+
+
+class BackChannel(Protocol):
+    """What a session must know of an open back-channel request."""
+
+    #: Whether ``wake`` has been called since the last ``take``; set and cleared under the service's lock.
+    woken: bool
+    #: Whether it is to end as soon as all is written.
+    ending: bool
+    #: Whether it ends after one chunk (``CI=1``).
+    one_batch: bool
+    #: Bytes that it has been given so far.
+    taken: int
+    #: When it was given something last, on the service's ``monotonic`` clock.
+    last_taken: float
+    #: When it is to be ended in order, on the same clock.
+    deadline: float
+
+    def wake(self) -> None:
+        """Have ``take`` called soon; from any thread."""
+
+    def lost(self) -> bool:
+        """Whether its connection has gone."""
+
+    def abort(self) -> None:
+        """End now, if it is stuck in a write that its client does not read."""
+
+
+class Session:
+    """A session of any dialect. Made by its service; ``send``, ``stop`` and ``close`` are for any thread.
+
+    Attributes:
+        sid: the session's id.
+        params: the opening request's query.
+        form: the fields of the opening request's form that are no map (YouTube's pairing stands there).
+        headers: the HTTP headers that the opening request carried in its body or query (webchannel).
+        http_session_id: the value that every request repeats in ``http_session_param``, or None.
+        http_session_param: the name of that query parameter, or None.
+        on_map: called with each map, a ``dict`` of strings, once and in the order of their ids.
+        on_message: called with each map's message, decoded: the JSON under ``JSON`` (webchannel:
+            ``__data__``), or the string under ``_S``; not called for a map that has neither.
+        on_close: called once, with the reason: ``"terminated"`` by the client, ``"timeout"``, ``"stopped"``,
+            ``"closed"``, ``"replaced"`` by another session (OSID), ``"overflow"``, ``"forgotten"``.
+        data: whatever the handler wants to keep with the session.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_arrays",
+        "_back",
+        "_base",
+        "_next_map",
+        "_outstanding",
+        "_position",
+        "_sent",
+        "_service",
+        "_stopped",
+        "data",
+        "ended",
+        "form",
+        "headers",
+        "http_session_id",
+        "http_session_param",
+        "last_seen",
+        "on_close",
+        "on_map",
+        "on_message",
+        "params",
+        "sid",
+    )
+
+    def __init__(
+        self,
+        service: SessionService,
+        sid: str,
+        *,
+        params: Mapping[str, str],
+        form: Mapping[str, str],
+        headers: Mapping[str, str],
+        http_session_param: str | None = None,
+        http_session_id: str | None = None,
+    ) -> None:
+        self.sid = sid
+        self.params = params
+        self.form = form
+        self.headers = headers
+        self.http_session_param = http_session_param
+        self.http_session_id = http_session_id
+        self.on_map: Callable[[dict[str, str]], object] | None = None
+        self.on_message: Callable[[Any], object] | None = None
+        self.on_close: Callable[[str], object] | None = None
+        self.data: Any = None
+        #: Whether ``on_close`` has been called.
+        self.ended = False
+        #: When the client was last heard, on the service's ``monotonic`` clock.
+        self.last_seen = service.monotonic()
+        self._service = service
+        limits = service.limits
+        greeting = service.dialect.greeting(sid, limits.host_prefix, round(limits.keepalive * 1000))
+        self._arrays: list[bytes] = [b"[0,%b]" % greeting]
+        self._base = 0
+        self._position = 0
+        self._sent = -1
+        self._outstanding = len(self._arrays[0])
+        self._next_map = 0
+        self._stopped: str | None = None
+        self._back: BackChannel | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.sid} next={self.next_id} outstanding={self._outstanding}>"
+
+    # For the application, from any thread.
+
+    def send(self, data: Any) -> int:
+        """Queue one array.
+
+        Args:
+            data: anything that has JSON; webchannel clients get it as the one message of the array.
+
+        Returns:
+            The array's id.
+
+        Raises:
+            SessionEnded: the session has ended or was stopped.
+            TypeError, ValueError: the data has no JSON.
+        """
+        encoded = encode_json(data)
+        with self._service.lock:
+            array_id = self.push(encoded)
+        if array_id is None:
+            raise SessionEnded(f"session {self.sid} has ended")
+        return array_id
+
+    def stop(self) -> None:
+        """End the session with a ``["stop"]``: clients take it as an error and do not reconnect.
+
+        What was sent before is delivered first; ``on_close`` is called when all of it has been sent.
+        """
+        self._finish(b'["stop"]', "stopped")
+
+    def close(self) -> None:
+        """End the session in order.
+
+        Webchannel clients get a ``["close"]``. The other dialects have no word for it: their back channel
+        ends, and what is asked next is answered ``Unknown SID``.
+        """
+        if self._service.dialect.close_array is None:
+            self._service.end(self, "closed")
+        else:
+            self._finish(self._service.dialect.close_array, "closed")
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes of the arrays that the client has not acknowledged."""
+        return self._outstanding
+
+    @property
+    def has_back_channel(self) -> bool:
+        """Whether a back channel is open at this moment."""
+        return self._back is not None
+
+    @property
+    def next_id(self) -> int:
+        """The id that the next array gets."""
+        return self._base + len(self._arrays)
+
+    # For the service and the HTTP handlers. "Lock held": the caller holds the service's lock.
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the last array has been queued."""
+        return self._stopped is not None
+
+    @property
+    def back(self) -> BackChannel | None:
+        """The open back channel."""
+        return self._back
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing that the back channel has not been given."""
+        return self._position == len(self._arrays)
+
+    def push(self, data: bytes, *, wrapped: bool = True) -> int | None:
+        """Queue an array whose data is JSON already. Lock held.
+
+        Returns:
+            Its id; None where the session has ended, or ends because its client does not acknowledge.
+        """
+        if self._stopped is not None or self.ended:
+            return None
+        if wrapped:
+            before, after = self._service.dialect.wrap
+            if before:
+                data = before + data + after
+        if self._outstanding + len(data) > self._service.limits.max_unacknowledged:
+            self._overflow()
+            return None
+        return self._append(data)
+
+    def attach(self, back: BackChannel, aid: int) -> None:
+        """A new back channel: the old one ends, the new one is given all that is not acknowledged. Lock held.
+
+        Raises:
+            Refusal: the client has acknowledged the ``["stop"]``: there is no session any more.
+        """
+        self.acknowledge(aid)
+        if self._stopped is not None and not self._arrays:
+            raise unknown_sid()
+        old, self._back = self._back, back
+        self._position = 0
+        if old is not None:
+            old.wake()
+            old.abort()
+
+    def detach(self, back: BackChannel) -> None:
+        """The back channel has ended, for whatever reason. Lock held."""
+        if self._back is back:
+            self._back = None
+            self.last_seen = self._service.monotonic()
+
+    def acknowledge(self, aid: int) -> None:
+        """Forget the arrays up to ``aid``. Lock held.
+
+        An AID past the last array that was sent counts as that one: the module of 2011 says 1 from the start,
+        and a server that believed it would throw array 1 away unread.
+        """
+        count = min(aid, self._sent) - self._base + 1
+        if count <= 0:
+            return
+        self._outstanding -= sum(map(len, self._arrays[:count]))
+        del self._arrays[:count]
+        self._base += count
+        self._position = max(0, self._position - count)
+
+    def take(self, back: BackChannel) -> tuple[bytes, bool]:
+        """The next chunk for a back channel, b"" if there is none, and whether the back channel then ends."""
+        with self._service.lock:
+            back.woken = False
+            if self._back is not back:
+                return b"", True
+            if self.idle:
+                return b"", back.ending or self._stopped is not None or self.ended
+            limit = self._service.limits.bytes_per_backchannel
+            chunk = self._chunk(min(CHUNK_BYTES, limit))
+            back.taken += len(chunk)
+            back.last_taken = self._service.monotonic()
+            return chunk, back.one_batch or back.taken >= limit or (back.ending and self.idle)
+
+    def take_reply(self) -> bytes:
+        """The opening reply's payload, unframed: array 0 and what has been queued since. Lock held."""
+        return self._payload(CHUNK_BYTES)
+
+    def status(self) -> list[int]:
+        """The reply to a request with maps: back channel present, last array id sent, bytes outstanding."""
+        unsent = sum(map(len, self._arrays[self._position :]))
+        return [int(self._back is not None), max(self._sent, 0), self._outstanding - unsent]
+
+    def new_maps(self, first: int, maps: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Those of the maps that have not been seen yet, as their ids say. Lock held.
+
+        A request that was sent again repeats maps. Ids that were left out are let through, as servers in use
+        do: pyytlounge counts from 1.
+        """
+        fresh = maps[max(0, self._next_map - first) :]
+        self._next_map = max(self._next_map, first + len(maps))
+        return fresh
+
+    def belongs(self, params: Mapping[str, str]) -> bool:
+        """Whether a request with this query may use the session."""
+        return self.http_session_param is None or params.get(self.http_session_param) == self.http_session_id
+
+    def closed(self, reason: str) -> None:
+        """Called once, when the session has ended: tells ``on_close``."""
+        if self.on_close is not None:
+            try:
+                self.on_close(reason)
+            except Exception:
+                logger.exception("on_close of session %s failed", self.sid)
+
+    def deliver(self, maps: Iterable[dict[str, str]]) -> None:
+        """Hand maps to ``on_map`` and ``on_message``; what those raise is logged."""
+        for one in maps:
+            try:
+                self._deliver(one)
+            except Exception:
+                logger.exception("the handler of session %s failed", self.sid)
+
+    def _deliver(self, one: dict[str, str]) -> None:
+        if self.on_map is not None:
+            self.on_map(one)
+        if self.on_message is not None:
+            text = one.get(self._service.dialect.json_key)
+            if text is not None:
+                self.on_message(json.loads(text))
+            elif "_S" in one:
+                self.on_message(one["_S"])
+
+    def _finish(self, data: bytes, reason: str) -> None:
+        with self._service.lock:
+            if self._stopped is None and not self.ended:
+                self._stopped = reason
+                self._append(data)
+
+    def _overflow(self) -> None:
+        logger.warning("session %s: its client does not acknowledge, it is stopped", self.sid)
+        # Ids that any back channel has carried stay taken: the client would drop a ["stop"] that reused one.
+        unsent = self._sent - self._base + 1
+        self._outstanding -= sum(map(len, self._arrays[unsent:]))
+        del self._arrays[unsent:]
+        self._stopped = "overflow"
+        self._append(b'["stop"]')
+
+    def _append(self, data: bytes) -> int:
+        array_id = self._base + len(self._arrays)
+        array = b"[%d,%b]" % (array_id, data)
+        self._arrays.append(array)
+        self._outstanding += len(array)
+        back = self._back
+        if back is not None and not back.woken:
+            back.woken = True
+            back.wake()
+        return array_id
+
+    def _chunk(self, limit: int) -> bytes:
+        return frame(self._payload(limit))
+
+    def _payload(self, limit: int) -> bytes:
+        """As many arrays as fit the limit, one at least, as an array literal and a line feed."""
+        position = self._position
+        arrays = self._arrays[position : position + CHUNK_ARRAYS]
+        fitting = bisect_left(list(accumulate(map(len, arrays))), limit) + 1
+        del arrays[fitting:]
+        self._position = position + len(arrays)
+        self._sent = max(self._sent, self._base + self._position - 1)
+        return b"[" + b",".join(arrays) + b"]\n"
+
+    def finished_reason(self) -> str | None:
+        """Why the session is over, once its client has been given the ``["stop"]``; else None. Lock held."""
+        return self._stopped if self.idle else None

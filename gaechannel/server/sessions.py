@@ -1,0 +1,222 @@
+"""The sessions of one service: opening, finding, expiring them, and their keep-alives."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Unpack
+
+from .dialect import Dialect
+from .errors import too_many_sessions, unknown_sid
+from .limits import LimitOptions, Limits
+from .session import Session
+
+logger = logging.getLogger("gaechannel.server")
+
+
+@dataclass(slots=True)
+class Opening:
+    """What an opening request holds, whatever its dialect."""
+
+    #: The query.
+    params: Mapping[str, str]
+    #: Its maps, and the id of the first.
+    maps: list[dict[str, str]] = field(default_factory=list)
+    ofs: int = 0
+    #: The form's fields that are no map.
+    form: Mapping[str, str] = field(default_factory=dict)
+    #: HTTP headers in the body or the query (webchannel).
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class SessionService:
+    """Sessions of one dialect; knows no HTTP. The dialects' services derive from it.
+
+    Args:
+        dialect: the row of the table of dialects.
+        monotonic: seconds on a clock that never goes back, for keep-alives and idle sessions.
+        **options: see :class:`~gaechannel.server.Limits`.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        **options: Unpack[LimitOptions],
+    ) -> None:
+        self.dialect = dialect
+        self.limits = Limits(**options)
+        self.monotonic = monotonic
+        #: Guards everything of the service and its sessions; callbacks are called without it.
+        self.lock = threading.RLock()
+        self._sessions: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions at this moment, the oldest first."""
+        with self.lock:
+            return list(self._sessions.values())
+
+    # What a dialect's service says about its sessions.
+
+    def check(self, params: Mapping[str, str]) -> None:
+        """Refuse a request by its query, before its session is looked up.
+
+        Raises:
+            Refusal: to be answered to the client.
+        """
+
+    def make_session(self, sid: str, opening: Opening, **more: str | None) -> Session:
+        """The session object of an opening request."""
+        return Session(self, sid, params=opening.params, form=opening.form, headers=opening.headers, **more)
+
+    def opened(self, session: Session) -> None:
+        """Called once a session is there, before its first maps."""
+
+    # What the HTTP handlers ask.
+
+    def open(self, opening: Opening) -> tuple[Session, bytes]:
+        """Open a session.
+
+        Returns:
+            The session, and the payload of the opening reply.
+
+        Raises:
+            Refusal: 503 when there are too many.
+        """
+        params = opening.params
+        self.check(params)
+        replaced = self._sessions.get(params.get("OSID", ""))
+        with self.lock:
+            if len(self._sessions) - (replaced is not None) >= self.limits.max_sessions:
+                raise too_many_sessions()
+            more: dict[str, str | None] = {}
+            wanted = params.get("X-HTTP-Session-Id")
+            if wanted and self.dialect.web_handshake:
+                more = {"http_session_param": wanted, "http_session_id": secrets.token_urlsafe(16)}
+            session = self.make_session(secrets.token_urlsafe(16), opening, **more)
+            self._sessions[session.sid] = session
+        if replaced is not None:
+            self.end(replaced, "replaced")
+        self.opened(session)
+        self._receive(session, opening.ofs, opening.maps)
+        with self.lock:
+            return session, session.take_reply()
+
+    def find(self, params: Mapping[str, str]) -> Session:
+        """The session that a request's query names.
+
+        Raises:
+            Refusal: 400 ``Unknown SID``, also for another client's, or without ``X-HTTP-Session-Id``'s value.
+        """
+        self.check(params)
+        session = self._sessions.get(params.get("SID", ""))
+        if session is None:
+            raise unknown_sid()
+        if not session.belongs(params):
+            raise unknown_sid()
+        session.last_seen = self.monotonic()
+        return session
+
+    def forward(self, session: Session, aid: int, ofs: int, maps: list[dict[str, str]]) -> list[int]:
+        """Take a request's maps and its AID.
+
+        Returns:
+            The reply: back channel present, last array id sent, bytes outstanding.
+
+        Raises:
+            Refusal: 400 ``Unknown SID`` where the session has been stopped.
+        """
+        if session.stopped:
+            raise unknown_sid()
+        with self.lock:
+            session.acknowledge(aid)
+        self._receive(session, ofs, maps)
+        with self.lock:
+            return session.status()
+
+    def end(self, session: Session, reason: str) -> None:
+        """End a session now: its back channel ends in order, and its SID is unknown from here on."""
+        with self.lock:
+            self._sessions.pop(session.sid, None)
+            back = session.back
+        self._close(session, reason)
+        if back is not None:
+            back.ending = True
+            back.wake()
+            back.abort()
+
+    def written(self, session: Session) -> None:
+        """A chunk has been handed to the network: a session whose ``["stop"]`` was in it has ended.
+
+        It stays until the client has acknowledged that array or is not heard of any more, so that it can be
+        sent again if the connection was cut in the middle.
+        """
+        if session.stopped:
+            with self.lock:
+                reason = session.finished_reason()
+            if reason is not None:
+                self._close(session, reason)
+
+    # Time, and the end.
+
+    def sweep(self) -> None:
+        """Look at every session once: send keep-alives, end back channels, forget who is gone.
+
+        Called every ``limits.sweep_seconds`` by the application that serves the sessions: one timer for all.
+        """
+        now = self.monotonic()
+        gone = []
+        with self.lock:
+            for session in self._sessions.values():
+                back = session.back
+                if back is None:
+                    if now - session.last_seen > self.limits.session_timeout:
+                        gone.append(session)
+                elif back.lost():
+                    session.detach(back)
+                elif now >= back.deadline:
+                    back.ending = True
+                    back.wake()
+                    if now >= back.deadline + self.limits.keepalive:
+                        back.abort()
+                elif now - back.last_taken >= self.limits.keepalive and session.idle:
+                    session.push(b'["noop"]', wrapped=False)
+        for session in gone:
+            logger.debug("session %s: not heard of any more", session.sid)
+            self.end(session, "timeout")
+
+    def end_back_channels(self) -> None:
+        """End every back channel in order; the sessions stay."""
+        for session in self.sessions:
+            back = session.back
+            if back is not None:
+                back.ending = True
+                back.wake()
+
+    def forget(self) -> None:
+        """End every session without a word to its client, as a server does that starts anew."""
+        for session in self.sessions:
+            self.end(session, "forgotten")
+
+    def _receive(self, session: Session, ofs: int, maps: list[dict[str, str]]) -> None:
+        if maps:
+            with self.lock:
+                maps = session.new_maps(ofs, maps)
+            session.deliver(maps)
+
+    def _close(self, session: Session, reason: str) -> None:
+        with self.lock:
+            if session.ended:
+                return
+            session.ended = True
+        session.closed(reason)
