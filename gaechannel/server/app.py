@@ -9,8 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
+from .admin import Admin
 from .bind import Bind, refusing
 from .browserchannel import BrowserChannelService
+from .dev import Dev
 from .dialect import WEBCHANNEL
 from .phases import TestPhases
 from .service import ChannelService
@@ -54,6 +56,11 @@ def make_app(
     page = TokenPage(service, TALK_PATH)
     app.router.add_get(TALK_PATH + "/d", refusing(page.get), allow_head=False)
     _add_dialect(app, TALK_PATH, service, test_delay)
+    app.router.add_get(DEV_PATH, refusing(Dev(service).get), allow_head=False)
+    if admin_token is not None:
+        admin = Admin(service, admin_token)
+        app.router.add_post("/admin/create", refusing(admin.create))
+        app.router.add_post("/admin/send", refusing(admin.send))
     for path, mounted in mounts.items():
         _add_dialect(app, path.rstrip("/"), mounted, test_delay)
     services: list[SessionService] = [service, *mounts.values()]

@@ -23,6 +23,7 @@ from .errors import (
 )
 from .framing import encode_string
 from .limits import LimitOptions
+from .pollers import Pollers
 from .presence import Callback, Presence
 from .session import Session
 from .sessions import Opening, SessionService
@@ -149,6 +150,8 @@ class ChannelService(SessionService):
         self._hold = hold
         self._tokens = TokenSigner(key, clock)
         self._channels: dict[str, _Channel] = {}
+        #: The clients of the development server's dialect.
+        self.pollers = Pollers(self)
 
     # google.appengine.api.channel
 
@@ -266,11 +269,16 @@ class ChannelService(SessionService):
 
     def sweep(self) -> None:
         super().sweep()
+        self.pollers.sweep()
         now = self._clock()
         with self.lock:
             for client_id, channel in list(self._channels.items()):
                 if not channel.listeners and now >= channel.expires:
                     del self._channels[client_id]
+
+    def forget(self) -> None:
+        super().forget()
+        self.pollers.forget()
 
     def _channel(self, client_id: str) -> _Channel:
         channel = self._channels.get(client_id)

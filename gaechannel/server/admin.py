@@ -1,0 +1,95 @@
+"""The administrative interface: what an application did through App Engine's API, over HTTP on loopback.
+
+It is answered to loopback peers that know the token, and to nobody behind a proxy: a proxy on this machine
+would make everybody a loopback peer.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+
+from aiohttp import web
+
+from .bind import read_body, text_reply
+from .errors import Error, Refusal, bad_request
+from .maps import decode_form, integer
+from .service import ChannelService
+
+_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+
+
+def is_loopback(peer: object) -> bool:
+    """Whether a transport's ``peername`` is on this machine; a Unix socket's (a string) is."""
+    if isinstance(peer, (str, bytes)):
+        return True
+    if not isinstance(peer, tuple) or not peer:
+        return False
+    try:
+        address = ipaddress.ip_address(peer[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (address if mapped is None else mapped).is_loopback
+
+
+class Admin:
+    """The handlers of ``/admin/create`` and ``/admin/send``.
+
+    Args:
+        service: the channels.
+        token: the secret that ``Authorization: Bearer`` must carry.
+
+    Raises:
+        ValueError: the token is empty.
+    """
+
+    def __init__(self, service: ChannelService, token: str) -> None:
+        if not token:
+            raise ValueError("the administrative token is empty")
+        self._service = service
+        self._token = token.encode("utf-8")
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """Form ``client_id`` and perhaps ``duration_minutes``; answers the token."""
+        form = await self._form(request)
+        minutes = form.get("duration_minutes")
+        duration = None if minutes is None else integer(minutes, "duration_minutes")
+        try:
+            token = self._service.create_channel(_field(form, "client_id"), duration)
+        except Refusal:
+            raise
+        except Error as error:
+            raise bad_request(f"{type(error).__name__}: {error}") from None
+        return text_reply(token)
+
+    async def send(self, request: web.Request) -> web.StreamResponse:
+        """Form ``client_id`` (or a token) and ``message``; answers nothing."""
+        form = await self._form(request)
+        try:
+            self._service.send_message(_field(form, "client_id"), _field(form, "message"))
+        except Refusal:
+            raise
+        except Error as error:
+            raise bad_request(f"{type(error).__name__}: {error}") from None
+        return text_reply("")
+
+    async def _form(self, request: web.Request) -> dict[str, str]:
+        peer = None if request.transport is None else request.transport.get_extra_info("peername")
+        if not is_loopback(peer) or any(name in request.headers for name in _PROXY_HEADERS):
+            raise Refusal(403, "Only on this machine")
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        given_bytes = given.strip().encode("utf-8", "surrogateescape")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):
+            raise Refusal(401, "Unauthorized")
+        body = await read_body(request, self._service.limits.max_body)
+        try:
+            return decode_form(body.decode("utf-8")).form
+        except UnicodeDecodeError:
+            raise bad_request("the body is not UTF-8") from None
+
+
+def _field(form: dict[str, str], name: str) -> str:
+    if name not in form:
+        raise bad_request(f"{name} is missing")
+    return form[name]
