@@ -137,6 +137,8 @@ static bool take_talk_message(arrays_reader *reader, wire_array *out) {
         at = skip_line_feed(at, end);
         if (!TAKE(at, end, ","))
             return false;
+    } else if (literal->expect != LITERAL_EXPECT_ELEMENT) {
+        return false;
     }
     if (!TAKE(at, end, "[") || (at = take_id(at, end, &out->id)) == NULL || !TAKE(at, end, ",[\"c\",[\""))
         return false;
@@ -147,7 +149,7 @@ static bool take_talk_message(arrays_reader *reader, wire_array *out) {
     if (!TAKE(at, end, "\",[\"ae\",\""))
         return false;
     out->text = (wire_string){.bytes = at};
-    at = literal_string_end(at, end, '"', &out->text.escaped, &bad);
+    at = literal_string_end(literal, at, '"', &out->text.escaped, &bad);
     // The text may be long, and will now be read again: once is enough.
     reader->fast = false;
     if (at == NULL)
@@ -177,12 +179,43 @@ static bool begin(arrays_reader *reader) {
     return true;
 }
 
+/* Fast path for the outer `[` where it is the payload's first byte. */
+static inline void take_begin(arrays_reader *reader) {
+    literal_reader *literal = &reader->literal;
+    if (literal->cursor == literal->end || *literal->cursor != '[')
+        return;
+    literal->cursor++;
+    literal->depth = 1; // of an array, as literal_init has left it
+    literal->expect = LITERAL_EXPECT_ELEMENT;
+    reader->begun = true;
+}
+
+/* Fast path for the end where it is the outer `]`, with or without an LF before and after it. */
+static inline bool take_end(literal_reader *literal) {
+    const uint8_t *at = skip_line_feed(literal->cursor, literal->end);
+    if (literal->expect != LITERAL_EXPECT_ARRAY_COMMA || at == literal->end || *at != ']')
+        return false;
+    at = skip_line_feed(at + 1, literal->end);
+    if (at != literal->end)
+        return false;
+    literal->cursor = at;
+    literal->depth = 0;
+    literal->expect = LITERAL_EXPECT_NOTHING;
+    return true;
+}
+
 arrays_status arrays_next(arrays_reader *reader, wire_array *out) {
     literal_reader *literal = &reader->literal;
+    if (reader->fast) {
+        if (!reader->begun)
+            take_begin(reader);
+        if (take_end(literal))
+            return ARRAYS_END;
+        if (reader->begun && take_talk_message(reader, out))
+            return ARRAYS_ARRAY;
+    }
     if (literal->expect == LITERAL_EXPECT_FAILED || (!reader->begun && !begin(reader)))
         return ARRAYS_ERROR;
-    if (reader->fast && take_talk_message(reader, out))
-        return ARRAYS_ARRAY;
     // Once the outer array has ended, only the end is left to be told.
     literal_token token = literal_next(literal);
     if (token == LITERAL_ARRAY_END)

@@ -78,15 +78,20 @@ static void use_input(framer *self, size_t length) {
     self->input_length -= length;
 }
 
-/* One more digit of LENGTH. */
-static bool add_digit(framer *self, unsigned digit) {
-    if (self->length_ended)
-        return fail(self, FRAMER_CORRUPT, "a chunk's length is not a number");
+/* Read LENGTH's digits, or more of them. NULL when they make more than the limit. */
+static inline const uint8_t *read_digits(framer *self, const uint8_t *at, const uint8_t *end) {
+    size_t units = self->units;
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        bool fits = units < SIZE_MAX / 10;
+        units = units * 10 + (size_t)(*at - '0');
+        if (!fits || units > self->max_chunk) {
+            fail(self, FRAMER_CORRUPT, "a chunk is longer than the limit");
+            return NULL;
+        }
+    }
+    self->units = units;
     self->length_begun = true;
-    if (digit > self->max_chunk || self->units > (self->max_chunk - digit) / 10)
-        return fail(self, FRAMER_CORRUPT, "a chunk is longer than the limit");
-    self->units = self->units * 10 + digit;
-    return true;
+    return at;
 }
 
 /* Read LENGTH and its LF. False when the input ends before, or it failed. */
@@ -94,19 +99,23 @@ static bool read_length(framer *self) {
     const uint8_t *at = self->input;
     const uint8_t *end = at + self->input_length;
     while (at < end) {
-        uint8_t byte = *at++;
-        if (byte >= '0' && byte <= '9') {
-            if (!add_digit(self, byte - (unsigned)'0'))
+        uint8_t byte = *at;
+        if (byte >= '0' && byte <= '9' && !self->length_ended) {
+            at = read_digits(self, at, end);
+            if (at == NULL)
                 return false;
-        } else if (byte == '\n' && self->length_begun) {
+            continue;
+        }
+        at++;
+        if (byte == '\n' && self->length_begun) {
             self->state = FRAMER_IN_PAYLOAD;
             use_input(self, (size_t)(at - self->input));
             return true;
-        } else if (byte == ' ' || byte == '\r') {
-            self->length_ended = self->length_begun;
-        } else if (byte != '\n') { // a blank line
-            return fail(self, FRAMER_CORRUPT, "a chunk's length is not a number");
         }
+        if (byte == ' ' || byte == '\r')
+            self->length_ended = self->length_begun;
+        else if (byte != '\n') // a blank line
+            return fail(self, FRAMER_CORRUPT, "a chunk's length is not a number");
     }
     use_input(self, self->input_length);
     return false;
@@ -145,7 +154,8 @@ static bool hold(framer *self, size_t length) {
 
 /* Walk over `length` bytes of the payload; `*walked` of them are whole characters, and what follows those is
  * the beginning of another (`*cut`) or not looked at. */
-static bool check_payload(framer *self, const uint8_t *bytes, size_t length, size_t *walked, bool *cut) {
+static inline bool check_payload(framer *self, const uint8_t *bytes, size_t length, size_t *walked,
+                                 bool *cut) {
     utf8_status status = utf8_advance(bytes, length, &self->units, walked);
     *cut = status == UTF8_CUT;
     if (status == UTF8_INVALID)
@@ -175,7 +185,7 @@ static bool mend_cut(framer *self) {
 
 /* Read the payload's rest into `out`. False when the input ends before, or it failed. */
 static bool read_payload(framer *self, framer_chunk *out) {
-    if (!mend_cut(self))
+    if (self->held_cut > 0 && !mend_cut(self))
         return false;
     size_t walked;
     bool cut;

@@ -1,15 +1,20 @@
-/* The literal reader: the grammar and its tokens. What stands inside a string is in literal_string.c. */
+/* The literal reader: the grammar and its tokens. The ends of strings are literal_string.c's business. */
 #include "literal.h"
 
-#include <string.h> // memset, memcmp
+#include <string.h> // memcmp, memset
 
 void literal_init(literal_reader *reader, const uint8_t *text, size_t length) {
-    memset(reader, 0, sizeof *reader);
     reader->text = text;
     reader->end = length > 0 ? text + length : text;
     reader->cursor = text;
     reader->begin = text;
+    reader->token = text;
+    reader->token_length = 0;
+    reader->token_escaped = false;
+    reader->depth = 0;
+    memset(reader->is_object, 0, sizeof reader->is_object);
     reader->expect = LITERAL_EXPECT_VALUE;
+    reader->error = NULL;
 }
 
 static literal_token fail(literal_reader *reader, const uint8_t *at, const char *error) {
@@ -73,7 +78,7 @@ static bool read_string(literal_reader *reader) {
     reader->token = reader->begin + 1;
     reader->token_escaped = false;
     const uint8_t *close =
-        literal_string_end(reader->token, reader->end, *reader->begin, &reader->token_escaped, &bad);
+        literal_string_end(reader, reader->token, *reader->begin, &reader->token_escaped, &bad);
     if (close == NULL) {
         if (bad == reader->end)
             fail(reader, reader->begin, "a string that does not end");

@@ -91,14 +91,20 @@ literal_token literal_skip(literal_reader *reader, literal_token token);
  * Returns the result's length in bytes: UTF-8, but for lone surrogates. */
 size_t literal_unescape(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate);
 
+/* The same without its fast path: what it must agree with on every input. */
+size_t literal_unescape_plain(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate);
+
 /* Whether the last string, its escapes undone, is `word` (ASCII). */
 bool literal_is(const literal_reader *reader, const char *word);
 
-/* The quote that ends a string, or NULL when it does not end in bytes [at, end) or holds a malformed escape:
- * `*bad` is then `end`, or that escape's backslash. `at` is behind the opening quote; `*escaped` is set when
- * there is a backslash. */
-const uint8_t *literal_string_end(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
-                                  const uint8_t **bad);
+/* The quote that ends a string of the reader's text, or NULL when it does not end or holds a malformed
+ * escape:
+ * `*bad` is then the text's end, or that escape's backslash. `at` is behind the opening quote; `*escaped` is
+ * set when there is a backslash. The second is the same without its fast path for many escapes. */
+const uint8_t *literal_string_end(const literal_reader *reader, const uint8_t *at, uint8_t quote,
+                                  bool *escaped, const uint8_t **bad);
+const uint8_t *literal_string_end_plain(const literal_reader *reader, const uint8_t *at, uint8_t quote,
+                                        bool *escaped, const uint8_t **bad);
 
 /* The first quote mark equal to `quote`, or backslash, in bytes [at, end); `end` when there is none. The
  * second is the same one byte at a time: what the first must agree with on every input. */

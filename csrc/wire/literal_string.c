@@ -1,25 +1,16 @@
-/* What stands inside a literal's string: finding its end, checking its escapes, undoing them. */
+/* Finding the end of a literal's string, and checking its escapes on the way. */
 #include "literal.h"
 
-#include <string.h> // memcpy, strlen
+#include "literal_escape.h"
 
-#include "vector.h"
+#define HEX LITERAL_HEX
 
-// A hexadecimal digit's value with this bit set; 0 for any other byte.
-#define HEX 0x10
-
-static const uint8_t hex[256] = {
+const uint8_t literal_hex[256] = {
     ['0'] = HEX | 0,  ['1'] = HEX | 1,  ['2'] = HEX | 2,  ['3'] = HEX | 3,  ['4'] = HEX | 4,
     ['5'] = HEX | 5,  ['6'] = HEX | 6,  ['7'] = HEX | 7,  ['8'] = HEX | 8,  ['9'] = HEX | 9,
     ['a'] = HEX | 10, ['b'] = HEX | 11, ['c'] = HEX | 12, ['d'] = HEX | 13, ['e'] = HEX | 14,
     ['f'] = HEX | 15, ['A'] = HEX | 10, ['B'] = HEX | 11, ['C'] = HEX | 12, ['D'] = HEX | 13,
     ['E'] = HEX | 14, ['F'] = HEX | 15,
-};
-
-// For the byte behind a backslash: the one byte that the two stand for. 0: anything else, undo_escape knows.
-static const uint8_t simple_escape[256] = {
-    ['"'] = '"',  ['\''] = '\'', ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r',  ['t'] = '\t', ['v'] = '\v',
 };
 
 const uint8_t *literal_scan_string_plain(const uint8_t *at, const uint8_t *end, uint8_t quote) {
@@ -28,8 +19,16 @@ const uint8_t *literal_scan_string_plain(const uint8_t *at, const uint8_t *end, 
     return at;
 }
 
+#ifdef VECTOR_BYTES
+static inline uint64_t mark_string(const uint8_t *at, vector quotes, vector backslashes) {
+    vector now = vector_load(at);
+    return vector_marks(vector_or(vector_equal(now, quotes), vector_equal(now, backslashes)));
+}
+#endif
+
 const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_t quote) {
 #ifdef VECTOR_BYTES
+    const uint8_t *start = at;
     vector quotes = vector_of(quote);
     vector backslashes = vector_of('\\');
     while (end - at >= 32) {
@@ -44,11 +43,15 @@ const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_
         at += 32;
     }
     if (end - at >= 16) {
-        vector now = vector_load(at);
-        uint64_t marks = vector_marks(vector_or(vector_equal(now, quotes), vector_equal(now, backslashes)));
+        uint64_t marks = mark_string(at, quotes, backslashes);
         if (marks != 0)
             return at + vector_first(marks);
         at += 16;
+    }
+    if (at < end && end - start >= 16) {
+        // The rest, read from before it: that holds nothing of interest, so what is found is in the rest.
+        uint64_t marks = mark_string(end - 16, quotes, backslashes);
+        return marks != 0 ? end - 16 + vector_first(marks) : end;
     }
 #endif
     return literal_scan_string_plain(at, end, quote);
@@ -62,166 +65,80 @@ static inline size_t measure_escape(const uint8_t *at, const uint8_t *end) {
     if (left < 2)
         return 0;
     if (at[1] == 'u')
-        return left >= 6 && (hex[at[2]] & hex[at[3]] & hex[at[4]] & hex[at[5]] & HEX) != 0 ? 6 : 0;
+        return left >= 6 && (literal_hex[at[2]] & literal_hex[at[3]] & literal_hex[at[4]] &
+                             literal_hex[at[5]] & LITERAL_HEX) != 0
+                   ? 6
+                   : 0;
     if (at[1] == 'x')
-        return left >= 4 && (hex[at[2]] & hex[at[3]] & HEX) != 0 ? 4 : 0;
+        return left >= 4 && (literal_hex[at[2]] & literal_hex[at[3]] & LITERAL_HEX) != 0 ? 4 : 0;
     return 2;
 }
 
-const uint8_t *literal_string_end(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
-                                  const uint8_t **bad) {
+const uint8_t *literal_string_end_plain(const literal_reader *reader, const uint8_t *at, uint8_t quote,
+                                        bool *escaped, const uint8_t **bad) {
+    const uint8_t *end = reader->end;
     for (;;) {
-        at = literal_scan_string(at, end, quote);
-        if (at < end && *at == quote)
-            return at;
+        at = literal_scan_string_plain(at, end, quote);
         *bad = at;
         if (at == end)
             return NULL;
+        if (*at == quote)
+            return at;
         *escaped = true;
-        do {
-            size_t length = measure_escape(at, end);
-            *bad = at;
-            if (length == 0)
-                return NULL;
-            at += length;
-        } while (at < end && *at == '\\');
+        size_t length = measure_escape(at, end);
+        if (length == 0)
+            return NULL;
+        at += length;
     }
 }
 
-/* A character past ASCII as UTF-8; surrogates too, as three bytes. Returns its length in bytes. */
-static size_t put_character(uint8_t *out, unsigned code) {
-    if (code < 0x80) {
-        out[0] = (uint8_t)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (uint8_t)(0xC0 | code >> 6);
-        out[1] = (uint8_t)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        out[0] = (uint8_t)(0xE0 | code >> 12);
-        out[1] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
-        out[2] = (uint8_t)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    out[0] = (uint8_t)(0xF0 | code >> 18);
-    out[1] = (uint8_t)(0x80 | (code >> 12 & 0x3F));
-    out[2] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
-    out[3] = (uint8_t)(0x80 | (code & 0x3F));
-    return 4;
-}
-
-static inline unsigned read_hex4(const uint8_t *at) {
-    return (hex[at[0]] & 15u) << 12 | (hex[at[1]] & 15u) << 8 | (hex[at[2]] & 15u) << 4 | (hex[at[3]] & 15u);
-}
-
-// Where undoing is.
-typedef struct undoing {
-    const uint8_t *at;
-    const uint8_t *end;
-    uint8_t *out;
-    bool lone_surrogate;
-} undoing;
-
-/* `\uHHHH`, or two of them that make a surrogate pair. */
-static void undo_unicode(undoing *u) {
-    unsigned code = read_hex4(u->at + 2);
-    u->at += 6;
-    if (code >= 0xD800 && code <= 0xDFFF) {
-        unsigned second = 0;
-        if (code < 0xDC00 && u->end - u->at >= 6 && u->at[0] == '\\' && u->at[1] == 'u')
-            second = read_hex4(u->at + 2);
-        if (second >= 0xDC00 && second <= 0xDFFF) {
-            code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
-            u->at += 6;
-        } else {
-            u->lone_surrogate = true;
-        }
-    }
-    u->out += put_character(u->out, code);
-}
-
-/* A backslash before U+2028 or U+2029 drops both; before any other character past ASCII, only itself. */
-static void undo_wide(undoing *u) {
-    bool line_end = u->end - u->at >= 4 && u->at[1] == 0xE2 && u->at[2] == 0x80 && (u->at[3] & 0xFE) == 0xA8;
-    u->at += line_end ? 4 : 1;
-}
-
-/* Undo the escape at `u->at`. */
-static inline void undo_escape(undoing *u) {
-    uint8_t kind = u->at[1];
-    if (simple_escape[kind] != 0) {
-        *u->out++ = simple_escape[kind];
-        u->at += 2;
-    } else if (kind == 'u') {
-        undo_unicode(u);
-    } else if (kind == 'x') {
-        u->out += put_character(u->out, (hex[u->at[2]] & 15u) << 4 | (hex[u->at[3]] & 15u));
-        u->at += 4;
-    } else if (kind == '\n' || kind == '\r') {
-        bool both = kind == '\r' && u->end - u->at >= 3 && u->at[2] == '\n';
-        u->at += both ? 3 : 2;
-    } else if (kind >= 0x80) {
-        undo_wide(u);
-    } else {
-        *u->out++ = kind == '0' ? 0 : kind;
-        u->at += 2;
-    }
-}
-
-/* Copy up to the next backslash or the end. The output never overtakes the input, so that an output in place
- * does not write what has yet to be read. */
-static inline void copy_run(undoing *u) {
 #ifdef VECTOR_BYTES
-    while (u->end - u->at >= 16) {
-        vector now = vector_load(u->at);
-        uint64_t marks = vector_marks(vector_equal(now, vector_of('\\')));
-        if (marks != 0) {
-            for (size_t count = vector_first(marks); count > 0; count--)
-                *u->out++ = *u->at++;
-            return;
-        }
-        vector_store(u->out, now);
-        u->at += 16;
-        u->out += 16;
+
+/* Fast path for strings with escapes, in texts of at least a block: up to 64 bytes a turn. `at` is not inside
+ * an escape. NULL if the string does not end or an escape is malformed, without saying which or where. */
+static const uint8_t *string_end_by_blocks(const uint8_t *at, const uint8_t *end, uint8_t quote) {
+    while (at < end) {
+        literal_block block = block_load(at, end);
+        uint64_t starts = escape_starts(block_equal(&block, '\\'));
+        uint64_t kinds = starts << 1;
+        uint64_t closing = block_equal(&block, quote) & ~kinds;
+        uint64_t first = closing & (0 - closing);
+        unsigned used = block.length;
+        uint64_t u = kinds & block_equal(&block, 'u');
+        uint64_t x = kinds & block_equal(&block, 'x');
+        // An escape that reaches past the block is left to the next one; none reaches past the text.
+        uint64_t late =
+            ((u | x) >> 1 | (starts & (uint64_t)1 << (used - 1))) >> (used - (used < 5 ? used : 5));
+        if (late != 0 && closing == 0 && at + used < end)
+            used = used - 5 + first_bit(late);
+        // What stands behind the string is no escape of its own.
+        uint64_t within = closing != 0 ? first - 1 : ~(uint64_t)0 >> (BLOCK_BYTES - used);
+        u &= within;
+        x &= within;
+        uint64_t digits = u << 1 | u << 2 | u << 3 | u << 4 | x << 1 | x << 2;
+        if (digits != 0 && (digits & ~block_hex(&block)) != 0)
+            return NULL;
+        if (closing != 0)
+            return at + first_bit(closing);
+        at += used;
+    }
+    return NULL;
+}
+
+#endif
+
+const uint8_t *literal_string_end(const literal_reader *reader, const uint8_t *at, uint8_t quote,
+                                  bool *escaped, const uint8_t **bad) {
+#ifdef VECTOR_BYTES
+    at = literal_scan_string(at, reader->end, quote);
+    if (at < reader->end && *at == quote)
+        return at;
+    if (reader->end - reader->text >= BLOCK_BYTES) {
+        const uint8_t *closing = string_end_by_blocks(at, reader->end, quote);
+        *escaped = *escaped || at < reader->end;
+        if (closing != NULL)
+            return closing;
     }
 #endif
-    while (u->at < u->end && *u->at != '\\')
-        *u->out++ = *u->at++;
-}
-
-size_t literal_unescape(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate) {
-    undoing u = {.at = escaped, .end = length > 0 ? escaped + length : escaped, .out = out};
-    while (u.at < u.end) {
-        if (*u.at == '\\')
-            undo_escape(&u);
-        else
-            copy_run(&u);
-    }
-    *lone_surrogate = u.lone_surrogate;
-    return length > 0 ? (size_t)(u.out - out) : 0;
-}
-
-bool literal_is(const literal_reader *reader, const char *word) {
-    size_t wanted = strlen(word); // bytes
-    const uint8_t *at = reader->token;
-    if (!reader->token_escaped)
-        return reader->token_length == wanted && memcmp(at, word, wanted) == 0;
-    // An escape or a byte at a time: a string may be long that is short when its escapes are undone.
-    undoing u = {.at = at, .end = at + reader->token_length};
-    while (u.at < u.end) {
-        uint8_t piece[4];
-        u.out = piece;
-        if (*u.at == '\\')
-            undo_escape(&u);
-        else
-            *u.out++ = *u.at++;
-        size_t length = (size_t)(u.out - piece);
-        if (length > wanted || memcmp(piece, word, length) != 0)
-            return false;
-        word += length;
-        wanted -= length;
-    }
-    return wanted == 0;
+    return literal_string_end_plain(reader, at, quote, escaped, bad);
 }

@@ -168,15 +168,17 @@ utf8_status utf8_advance(const uint8_t *bytes, size_t length, size_t *units, siz
     if (length == 0)
         return UTF8_OK; // also keeps a null pointer out of the arithmetic
     utf8_walk walk = {.start = bytes, .end = bytes + length, .at = bytes, .units = *units};
+    utf8_status status = UTF8_OK;
     skip_ascii(&walk);
 #ifdef VECTOR_BYTES
-    while (walk.end - walk.at >= 16 && step_in(&walk) && skip_blocks(&walk))
+    while (walk.units > 0 && walk.end - walk.at >= 16 && step_in(&walk) && skip_blocks(&walk))
         skip_ascii(&walk);
-    size_t last;
-    utf8_status status = utf8_advance_plain(walk.at, (size_t)(walk.end - walk.at), &walk.units, &last);
-    walk.at += last;
+    if (walk.units > 0) {
+        size_t last;
+        status = utf8_advance_plain(walk.at, (size_t)(walk.end - walk.at), &walk.units, &last);
+        walk.at += last;
+    }
 #else
-    utf8_status status = UTF8_OK;
     while (walk.units > 0 && walk.at < walk.end) {
         size_t size;
         status = read_character(walk.at, (size_t)(walk.end - walk.at), walk.units, &size);

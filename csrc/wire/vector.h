@@ -82,6 +82,11 @@ static inline uint64_t vector_marks(vector v) {
 // How many bits of vector_marks stand for one byte.
 #define VECTOR_MARK_BITS 1
 
+/* The top bit of each of 64 bytes (which are 0xFF or 0), the first byte's in bit 0. */
+static inline uint64_t vector_bits(vector a, vector b, vector c, vector d) {
+    return vector_marks(a) | vector_marks(b) << 16 | vector_marks(c) << 32 | vector_marks(d) << 48;
+}
+
 #elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(WIRE_NO_VECTOR)
 
 #include <arm_neon.h>
@@ -149,6 +154,16 @@ static inline uint64_t vector_marks(vector v) {
 }
 
 #define VECTOR_MARK_BITS 4
+
+/* The same of 64 bytes that are 0xFF or 0, the first byte's in bit 0: each keeps a bit of its own, and three
+ * additions of neighbours bring eight bytes into one. */
+static inline uint64_t vector_bits(vector a, vector b, vector c, vector d) {
+    const uint8x16_t own = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t ab = vpaddq_u8(vandq_u8(a, own), vandq_u8(b, own));
+    uint8x16_t cd = vpaddq_u8(vandq_u8(c, own), vandq_u8(d, own));
+    uint8x16_t all = vpaddq_u8(ab, cd);
+    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
+}
 
 #endif
 

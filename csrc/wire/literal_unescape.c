@@ -1,0 +1,203 @@
+/* Undoing the escapes of a literal's string. */
+#include "literal.h"
+
+#include <string.h> // memcmp, strlen
+
+#include "literal_escape.h"
+
+// For the byte behind a backslash: the one byte that the two stand for. 0: anything else, undo_escape knows.
+static const uint8_t simple_escape[256] = {
+    ['"'] = '"',  ['\''] = '\'', ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r',  ['t'] = '\t', ['v'] = '\v',
+};
+
+/* A character past ASCII as UTF-8; surrogates too, as three bytes. Returns its length in bytes. */
+static inline size_t put_character(uint8_t *out, unsigned code) {
+    if (code < 0x80) {
+        out[0] = (uint8_t)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        out[0] = (uint8_t)(0xC0 | code >> 6);
+        out[1] = (uint8_t)(0x80 | (code & 0x3F));
+        return 2;
+    }
+    if (code < 0x10000) {
+        out[0] = (uint8_t)(0xE0 | code >> 12);
+        out[1] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+        out[2] = (uint8_t)(0x80 | (code & 0x3F));
+        return 3;
+    }
+    out[0] = (uint8_t)(0xF0 | code >> 18);
+    out[1] = (uint8_t)(0x80 | (code >> 12 & 0x3F));
+    out[2] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+    out[3] = (uint8_t)(0x80 | (code & 0x3F));
+    return 4;
+}
+
+static inline unsigned read_hex4(const uint8_t *at) {
+    return (literal_hex[at[0]] & 15u) << 12 | (literal_hex[at[1]] & 15u) << 8 |
+           (literal_hex[at[2]] & 15u) << 4 | (literal_hex[at[3]] & 15u);
+}
+
+// Where undoing is.
+typedef struct undoing {
+    const uint8_t *at;
+    const uint8_t *end;
+    uint8_t *out;
+    bool lone_surrogate;
+} undoing;
+
+/* `\uHHHH`, or two of them that make a surrogate pair. */
+static void undo_unicode(undoing *u) {
+    unsigned code = read_hex4(u->at + 2);
+    u->at += 6;
+    if (code >= 0xD800 && code <= 0xDFFF) {
+        unsigned second = 0;
+        if (code < 0xDC00 && u->end - u->at >= 6 && u->at[0] == '\\' && u->at[1] == 'u')
+            second = read_hex4(u->at + 2);
+        if (second >= 0xDC00 && second <= 0xDFFF) {
+            code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
+            u->at += 6;
+        } else {
+            u->lone_surrogate = true;
+        }
+    }
+    u->out += put_character(u->out, code);
+}
+
+/* A backslash before U+2028 or U+2029 drops both; before any other character past ASCII, only itself. */
+static void undo_wide(undoing *u) {
+    bool line_end = u->end - u->at >= 4 && u->at[1] == 0xE2 && u->at[2] == 0x80 && (u->at[3] & 0xFE) == 0xA8;
+    u->at += line_end ? 4 : 1;
+}
+
+/* Undo the escape at `u->at`. */
+static inline void undo_escape(undoing *u) {
+    uint8_t kind = u->at[1];
+    if (simple_escape[kind] != 0) {
+        *u->out++ = simple_escape[kind];
+        u->at += 2;
+    } else if (kind == 'u') {
+        undo_unicode(u);
+    } else if (kind == 'x') {
+        u->out += put_character(u->out, (literal_hex[u->at[2]] & 15u) << 4 | (literal_hex[u->at[3]] & 15u));
+        u->at += 4;
+    } else if (kind == '\n' || kind == '\r') {
+        bool both = kind == '\r' && u->end - u->at >= 3 && u->at[2] == '\n';
+        u->at += both ? 3 : 2;
+    } else if (kind >= 0x80) {
+        undo_wide(u);
+    } else {
+        *u->out++ = kind == '0' ? 0 : kind;
+        u->at += 2;
+    }
+}
+
+size_t literal_unescape_plain(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate) {
+    undoing u = {.at = escaped, .end = length > 0 ? escaped + length : escaped, .out = out};
+    while (u.at < u.end) {
+        if (*u.at == '\\')
+            undo_escape(&u);
+        else
+            *u.out++ = *u.at++;
+    }
+    *lone_surrogate = u.lone_surrogate;
+    return length > 0 ? (size_t)(u.out - out) : 0;
+}
+
+#ifdef VECTOR_BYTES
+
+/* Copy `length` bytes. The output never overtakes the input, so that in place nothing is written that has yet
+ * to be read; `apart` from it, and with `room` bytes of input from `at` on, more may be written than that. */
+static inline void copy_run(uint8_t *out, const uint8_t *at, size_t length, size_t room, bool apart) {
+    if (apart && length + 16 <= room) {
+        for (size_t i = 0; i < length; i += 16)
+            vector_store(out + i, vector_load(at + i));
+    } else {
+        for (size_t i = 0; i < length; i++)
+            out[i] = at[i];
+    }
+}
+
+/* Fast path for strings of at least a block: finds the escapes of 64 bytes at once, so that one need not be
+ * undone before the next is known. What is true of every turn is in local variables: `u` is for the rare
+ * escapes. */
+static void undo_by_blocks(undoing *u, bool apart) {
+    const uint8_t *at = u->at, *end = u->end;
+    uint8_t *out = u->out;
+    while (at < end) {
+        literal_block block = block_load(at, end);
+        const uint8_t *start = at;
+        for (uint64_t starts = escape_starts(block_equal(&block, '\\')); starts != 0; starts &= starts - 1) {
+            const uint8_t *escape = start + first_bit(starts);
+            if (escape < at)
+                continue;                       // the second half of a surrogate pair
+            size_t run = (size_t)(escape - at); // bytes
+            copy_run(out, at, run, (size_t)(end - at), apart);
+            out += run;
+            at = escape + 2;
+            uint8_t simple = simple_escape[escape[1]];
+            if (simple != 0) {
+                *out++ = simple;
+                continue;
+            }
+            if (escape[1] == 'u') {
+                unsigned code = read_hex4(escape + 2);
+                if (code < 0xD800 || code > 0xDFFF) {
+                    out += put_character(out, code);
+                    at = escape + 6;
+                    continue;
+                }
+            }
+            *u = (undoing){escape, end, out, u->lone_surrogate};
+            undo_escape(u);
+            at = u->at;
+            out = u->out;
+        }
+        if (at < start + block.length) {
+            size_t run = (size_t)(start + block.length - at);
+            copy_run(out, at, run, (size_t)(end - at), apart);
+            out += run;
+            at += run;
+        }
+    }
+    u->out = out;
+}
+
+#endif
+
+size_t literal_unescape(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate) {
+#ifdef VECTOR_BYTES
+    if (length >= BLOCK_BYTES) {
+        undoing u = {.at = escaped, .end = escaped + length, .out = out};
+        undo_by_blocks(&u, out != escaped);
+        *lone_surrogate = u.lone_surrogate;
+        return (size_t)(u.out - out);
+    }
+#endif
+    return literal_unescape_plain(escaped, length, out, lone_surrogate);
+}
+
+bool literal_is(const literal_reader *reader, const char *word) {
+    size_t wanted = strlen(word); // bytes
+    const uint8_t *at = reader->token;
+    if (!reader->token_escaped)
+        return reader->token_length == wanted && memcmp(at, word, wanted) == 0;
+    // An escape or a byte at a time: a string may be long that is short when its escapes are undone.
+    undoing u = {.at = at, .end = at + reader->token_length};
+    while (u.at < u.end) {
+        uint8_t piece[4];
+        u.out = piece;
+        if (*u.at == '\\')
+            undo_escape(&u);
+        else
+            *u.out++ = *u.at++;
+        size_t length = (size_t)(u.out - piece);
+        if (length > wanted || memcmp(piece, word, length) != 0)
+            return false;
+        word += length;
+        wanted -= length;
+    }
+    return wanted == 0;
+}
