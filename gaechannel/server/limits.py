@@ -60,9 +60,9 @@ class Limits:
 
     @property
     def sweep_seconds(self) -> float:
-        """Seconds between two looks at all sessions: a quarter of the shortest time here, 5 ms to 1 s."""
+        """Seconds between two looks at all sessions: an eighth of the shortest time here, 5 ms to 2.5 s."""
         shortest = min(self.keepalive, self.backchannel_seconds, self.session_timeout)
-        return min(1.0, max(0.005, shortest / 4))
+        return min(2.5, max(0.005, shortest / 8))
 
 
 def raise_file_limit(count: int) -> int:

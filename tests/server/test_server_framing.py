@@ -1,0 +1,48 @@
+"""gaechannel.server.framing: arrays and chunks as bytes."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wire_by_hand import units
+
+from gaechannel.server import framing
+
+
+@pytest.mark.parametrize(
+    ("text", "length"), [("", 0), ("a", 1), ("é", 1), ("€", 1), ("😀", 2), ("a\U0010ffffé", 4), ("\n", 1)]
+)
+def test_a_length_counts_utf16_code_units(text, length):
+    assert framing.utf16_units(text.encode()) == length
+
+
+@given(st.text())
+def test_a_length_is_what_javascript_counts(text):
+    assert framing.utf16_units(text.encode()) == units(text)
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_any_string_comes_back_lone_surrogates_included(text):
+    joined = json.loads(json.dumps(text))
+    assert json.loads(framing.encode_string(text)) == joined
+    assert framing.encode_json(text) == framing.encode_string(text)
+
+
+def test_text_is_not_escaped_where_it_need_not_be():
+    assert framing.encode_json({"é": ["😀", 1.5, None]}) == '{"é":["😀",1.5,null]}'.encode()
+
+
+def test_lone_surrogates_and_line_separators_are_escaped():
+    assert framing.encode_string("\ud800é\u2028\u2029") == '"\\ud800é\\u2028\\u2029"'.encode()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_has_not_is_refused(value):
+    with pytest.raises(ValueError, match="JSON"):
+        framing.encode_json([value])
+
+
+def test_a_chunk_is_its_length_a_line_feed_and_the_payload():
+    assert framing.frame_json([1, 2, 23]) == b"9\n[1,2,23]\n"
+    assert framing.frame("[😀]".encode()) == b"4\n[\xf0\x9f\x98\x80]"
