@@ -116,7 +116,8 @@ def extension():
     if wanted("SANITIZE"):
         sanitizers = "-fsanitize=address,undefined"
         compile_args += [sanitizers, "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
-        compile_args += ["-g", "-O1", "-UNDEBUG"]  # CPython's own flags switch assert() off
+        # CPython's own flags switch assert() off, and hide overflows.
+        compile_args += ["-g", "-O1", "-UNDEBUG", "-fno-wrapv"]
         link_args += [sanitizers]
     if wanted("COVERAGE"):
         compile_args += ["--coverage", "-fprofile-update=atomic", "-g", "-O0"]

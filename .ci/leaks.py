@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 LEAK = re.compile(r"^(?:Direct|Indirect) leak of .*?(?=\n\n)", re.MULTILINE | re.DOTALL)
-OURS = re.compile(r"/_core\.[^/\s]*so\b|/csrc/")
+OURS = re.compile(r"/_core\.[^/\s]*so\b|\bcsrc/")
 
 
 def findings(report):
