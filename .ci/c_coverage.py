@@ -26,19 +26,28 @@ def main():
                 for line in file["lines"]:
                     counts[file["file"]][line["line_number"]] += line["count"]
 
-    rows = [
-        (name, len(lines), [number for number, count in sorted(lines.items()) if not count])
-        for name, lines in sorted(counts.items())
-    ]
-    total, missed = sum(row[1] for row in rows), sum(len(row[2]) for row in rows)
-    for folder in sorted({str(Path(row[0]).parent) for row in rows}):
-        print(folder)
-        for name, lines, missing in rows:
-            if str(Path(name).parent) == folder:
-                share = 100 * (lines - len(missing)) / lines
-                print(f"  {Path(name).name:22} {lines:5} lines {share:5.1f} %  {ranges(missing)}".rstrip())
-    if total:
-        print(f"all: {total} lines, {100 * (total - missed) / total:.1f} % run")
+    report(counts)
+
+
+def share(lines):
+    missed = [number for number, count in sorted(lines) if not count]
+    return f"{len(lines):5} lines {100 * (len(lines) - len(missed)) / len(lines):5.1f} %", missed
+
+
+def report(counts):
+    every = []
+    for folder in sorted({str(Path(name).parent) for name in counts}):
+        files = {
+            name: list(lines.items()) for name, lines in counts.items() if str(Path(name).parent) == folder
+        }
+        inside = [line for lines in files.values() for line in lines]
+        every += inside
+        print(f"{folder:24} {share(inside)[0]}")
+        for name in sorted(files):
+            summary, missed = share(files[name])
+            print(f"  {Path(name).name:22} {summary}  {ranges(missed)}".rstrip())
+    if every:
+        print(f"{'all':24} {share(every)[0]}")
 
 
 main()
