@@ -11,8 +11,8 @@ SECONDS ?= 60
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
 
-test: .venv/.test ## run the tests
-	@$(BIN)/pytest
+test: .venv/.test ## run the tests; ARGS="-k framer" and the like go to pytest
+	@$(BIN)/pytest $(ARGS)
 
 bench: .venv/.bench ## measure against other ways to do the same
 	@$(BIN)/python bench/run.py
