@@ -17,7 +17,7 @@ test: .venv/.test ## run the tests; ARGS="-k framer" and the like go to pytest
 bench: .venv/.bench ## measure against other ways to do the same
 	@$(BIN)/python bench/run.py
 
-lint: .venv/.test .venv/.lint ## ruff, mypy, clang-format, clang-tidy, cppcheck
+lint: .venv/.lint .venv/.test ## ruff, mypy, clang-format, clang-tidy, cppcheck
 	@.ci/lint
 
 format: .venv/.lint ## bring the sources into shape
@@ -44,10 +44,10 @@ clean: ## remove all that was built, .venv too
 help: ## print this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-# One stamp for each extra of pyproject.toml that .venv has been given.
-.venv/.%: $(BUILT_FROM)
-	@.ci/setup $*
+.venv/.built: $(BUILT_FROM)
+	@.ci/setup
 
-# The tests start servers.
-.venv/.test: $(BUILT_FROM)
-	@.ci/setup server test
+# One stamp for each extra of pyproject.toml that .venv has been given. A change to the C code builds
+# again, but is no reason to look at the extras.
+.venv/.%: pyproject.toml | .venv/.built
+	@.ci/setup $*
