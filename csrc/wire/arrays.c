@@ -206,6 +206,8 @@ static inline bool take_end(literal_reader *literal) {
 
 arrays_status arrays_next(arrays_reader *reader, wire_array *out) {
     literal_reader *literal = &reader->literal;
+    if (literal->expect == LITERAL_EXPECT_FAILED)
+        return ARRAYS_ERROR;
     if (reader->fast) {
         if (!reader->begun)
             take_begin(reader);
@@ -214,7 +216,7 @@ arrays_status arrays_next(arrays_reader *reader, wire_array *out) {
         if (reader->begun && take_talk_message(reader, out))
             return ARRAYS_ARRAY;
     }
-    if (literal->expect == LITERAL_EXPECT_FAILED || (!reader->begun && !begin(reader)))
+    if (!reader->begun && !begin(reader))
         return ARRAYS_ERROR;
     // Once the outer array has ended, only the end is left to be told.
     literal_token token = literal_next(literal);

@@ -1,0 +1,106 @@
+"""wire's C code, tested in C: builds the programs beside this file and runs each of their cases.
+
+Every program is built twice: as it is, and with WIRE_NO_VECTOR, for the code that runs where there is neither SSE2
+nor NEON. With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and UndefinedBehaviorSanitizer watch; with
+GAECHANNEL_WERROR=1, the compiler's warnings are errors.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+WIRE = HERE.parents[1] / "csrc" / "wire"
+CASES = json.loads((HERE / "cases.json").read_text())
+VARIANTS = {"vector": [], "plain": ["-DWIRE_NO_VECTOR"]}
+CUTS = ["whole", "1", *(f"seed{seed}" for seed in range(60))]
+
+COMPILER = shlex.split(os.environ.get("CC", "cc"))
+FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", f"-I{WIRE}"]
+if os.environ.get("GAECHANNEL_WERROR") == "1":
+    FLAGS += ["-Werror"]
+if os.environ.get("GAECHANNEL_SANITIZE") == "1":
+    FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+pytestmark = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="no C compiler")
+
+
+def case_names(source):
+    """The names that the program's `--list` will print; pytest wants them before anything is built."""
+    return re.findall(r"^ +CASE\((\w+)\),$", source.read_text(), re.MULTILINE)
+
+
+C_CASES = [(source.stem, name) for source in sorted(HERE.glob("test_*.c")) for name in case_names(source)]
+
+
+class Builder:
+    """Builds programs against one variant of wire, each when it is first asked for."""
+
+    def __init__(self, folder, flags):
+        self.folder = folder
+        self.flags = FLAGS + flags
+        self.programs = {}
+        self.library = folder / "wire.a"
+
+    def compile(self, *arguments):
+        subprocess.run([*COMPILER, *self.flags, *map(str, arguments)], check=True, cwd=self.folder)
+
+    def program(self, name):
+        if not self.library.exists():
+            self.compile("-c", *sorted(WIRE.glob("*.c")))
+            subprocess.run(["ar", "rcs", self.library, *self.folder.glob("*.o")], check=True)
+        if name not in self.programs:
+            path = self.folder / name
+            self.compile(HERE / f"{name}.c", self.library, "-o", path)
+            self.programs[name] = path
+        return self.programs[name]
+
+
+@pytest.fixture(scope="session", params=VARIANTS)
+def builder(request, tmp_path_factory):
+    return Builder(tmp_path_factory.mktemp(f"wire_{request.param}"), VARIANTS[request.param])
+
+
+def run(program, *arguments, **options):
+    result = subprocess.run([program, *arguments], capture_output=True, **options)
+    assert result.returncode == 0, result.stderr.decode(errors="replace")
+    return result.stdout
+
+
+@pytest.mark.parametrize("program, name", C_CASES, ids=[f"{program}-{name}" for program, name in C_CASES])
+def test_in_c(builder, program, name):
+    run(builder.program(program), name)
+
+
+@pytest.mark.parametrize("program", sorted({program for program, _ in C_CASES}))
+def test_no_case_in_c_is_left_out(builder, program):
+    names = run(builder.program(program), "--list").decode().split()
+    assert names == [name for owner, name in C_CASES if owner == program]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_case_holds_however_the_body_is_cut(builder, case):
+    output = run(builder.program("wire_dump"), *CUTS, input=case["body"].encode("latin-1"))
+    want = {key: case[key] for key in ("chunks", "arrays", "error")}
+    results = [json.loads(line) for line in output.splitlines()]
+    assert len(results) == len(CUTS)
+    for cut, result in zip(CUTS, results, strict=True):
+        messages = result.pop("messages")
+        assert result == want, cut
+        assert messages == talk_messages(case["arrays"]), cut
+
+
+def talk_messages(arrays):
+    """[CLID, TEXT] of each `[id, ["c", [CLID, ["ae", TEXT]]]]`."""
+    messages = []
+    for _, data in arrays:
+        match data:
+            case ["c", [str(clid), ["ae", str(text)]]]:
+                messages.append([clid, text])
+    return messages
