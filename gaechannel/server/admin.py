@@ -81,7 +81,7 @@ class Admin:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         given_bytes = given.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):
-            raise Refusal(401, "Unauthorized")
+            raise Refusal(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
         body = await read_body(request, self._service.limits.max_body)
         try:
             return decode_form(body.decode("utf-8")).form

@@ -28,6 +28,7 @@ class HttpBackChannel:
         "_loop",
         "_request",
         "_thread",
+        "_timer",
         "_waiter",
         "deadline",
         "ending",
@@ -49,6 +50,7 @@ class HttpBackChannel:
         self._thread = threading.get_ident()
         self._waiter: asyncio.Future[None] | None = None
         self._blocked = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """Have the session asked again soon; from any thread."""
@@ -62,6 +64,15 @@ class HttpBackChannel:
     def abort(self) -> None:
         """Cut the connection if it waits for its client to read; from any thread."""
         self._call(self._abort)
+
+    def end_after(self, seconds: float) -> None:
+        """Have it end in order after so many seconds: a bound that its client has set (``TO``)."""
+        self._timer = self._loop.call_later(seconds, self._end)
+
+    def finish(self) -> None:
+        """It has ended: forget what was still to come."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def run(self, session: Session, service: SessionService, response: web.StreamResponse) -> None:
         """Write the session's arrays as they come, until it is time to end."""
@@ -85,6 +96,10 @@ class HttpBackChannel:
             return
         with contextlib.suppress(RuntimeError):  # the loop has closed, and the connection with it
             self._loop.call_soon_threadsafe(function)
+
+    def _end(self) -> None:
+        self.ending = True
+        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -42,13 +42,7 @@ def refusing(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except Refusal as refusal:
-            after = refusal.retry_after
-            return text_reply(
-                refusal.text,
-                refusal.status,
-                refusal.text,
-                None if after is None else {"Retry-After": str(after)},
-            )
+            return text_reply(refusal.text, refusal.status, refusal.text, refusal.headers)
 
     return answer
 
@@ -124,7 +118,7 @@ class Bind:
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
             session, payload = self._open(params, decode_form(params["$req"]))
             headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
-            return await self._back_channel(request, session, 0, ci == "1", headers)
+            return await self._back_channel(request, session, -1, ci == "1", headers)
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")
         session = self._service.find(params)
@@ -145,13 +139,14 @@ class Bind:
         self, request: web.Request, session: Session, aid: int, one_batch: bool, headers: Mapping[str, str]
     ) -> web.StreamResponse:
         service = self._service
-        seconds = service.limits.backchannel_seconds
-        if one_batch and "TO" in request.query:
-            seconds = min(seconds, integer(request.query["TO"], "TO") / 1000)
         now = service.monotonic()
-        back = HttpBackChannel(request, one_batch=one_batch, deadline=now + seconds, now=now)
+        deadline = now + service.limits.backchannel_seconds
+        back = HttpBackChannel(request, one_batch=one_batch, deadline=deadline, now=now)
+        bound = integer(request.query.get("TO"), "TO") / 1000 if one_batch and "TO" in request.query else None
         with service.lock:
-            session.attach(back, aid)
+            session.attach(back, aid, resend=not headers)
+        if bound is not None:
+            back.end_after(bound)
         response = web.StreamResponse(
             headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8", **headers}
         )
@@ -166,6 +161,7 @@ class Bind:
         except ConnectionResetError:
             pass  # the client has gone; what it did not get is sent again
         finally:
+            back.finish()
             with service.lock:
                 session.detach(back)
         return response

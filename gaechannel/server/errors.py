@@ -6,6 +6,8 @@ them, so that code which caught those catches these. ``Refusal`` is an answer to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class Error(Exception):
     """Base of the errors raised here (App Engine's ``channel.Error``)."""
@@ -34,14 +36,14 @@ class Refusal(Error):  # noqa: N818
         status: the HTTP status.
         text: the body, and the reason phrase where HTTP has one: clients look for it in both, since HTTP/2
             has no reason phrase.
-        retry_after: seconds for the header ``Retry-After``; ``None`` leaves it out.
+        headers: further headers of the answer.
     """
 
-    def __init__(self, status: int, text: str, retry_after: int | None = None) -> None:
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {text}")
         self.status = status
         self.text = text
-        self.retry_after = retry_after
+        self.headers = headers
 
 
 def bad_request(text: str) -> Refusal:
@@ -66,4 +68,4 @@ def token_timed_out() -> Refusal:
 
 def too_many_sessions() -> Refusal:
     """The refusal of a session over ``max_sessions``."""
-    return Refusal(503, "Too many sessions", retry_after=5)
+    return Refusal(503, "Too many sessions", {"Retry-After": "5"})

@@ -23,7 +23,7 @@ from .limits import LimitOptions
 from .service import ChannelService, ServiceOptions
 
 #: Seconds that requests under way get when the server stops, before they are cut.
-_SHUTDOWN_SECONDS = 1.0
+_SHUTDOWN_SECONDS = 0.25
 
 
 def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:

@@ -190,7 +190,7 @@ class ChannelService(SessionService):
         """
         if not isinstance(message, str):
             raise InvalidMessageError("a message must be a string")
-        if len(message) * 3 > MAX_MESSAGE_BYTES and _utf8_bytes(message) > MAX_MESSAGE_BYTES:
+        if len(message) * 4 > MAX_MESSAGE_BYTES and _utf8_bytes(message) > MAX_MESSAGE_BYTES:
             raise InvalidMessageError(f"a message may have {MAX_MESSAGE_BYTES} bytes of UTF-8 at most")
         channel = self._find_channel(client_id)
         if channel is None:

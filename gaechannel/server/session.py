@@ -171,12 +171,14 @@ class Session:
         """End the session in order.
 
         Webchannel clients get a ``["close"]``. The other dialects have no word for it: their back channel
-        ends, and what is asked next is answered ``Unknown SID``.
+        ends, and what is asked next is answered ``Unknown SID``. A session that has been
+        stopped is left to finish that.
         """
-        if self._service.dialect.close_array is None:
+        word = self._service.dialect.close_array
+        if word is not None:
+            self._finish(word, "closed")
+        elif not self.stopped:
             self._service.end(self, "closed")
-        else:
-            self._finish(self._service.dialect.close_array, "closed")
 
     @property
     def outstanding(self) -> int:
@@ -227,8 +229,13 @@ class Session:
             return None
         return self._append(data)
 
-    def attach(self, back: BackChannel, aid: int) -> None:
+    def attach(self, back: BackChannel, aid: int, *, resend: bool = True) -> None:
         """A new back channel: the old one ends, the new one is given all that is not acknowledged. Lock held.
+
+        Args:
+            back: the back channel.
+            aid: the request's AID.
+            resend: whether it is given what was sent before; not so where this answer has carried it already.
 
         Raises:
             Refusal: the client has acknowledged the ``["stop"]``: there is no session any more.
@@ -237,7 +244,8 @@ class Session:
         if self._stopped is not None and not self._arrays:
             raise unknown_sid()
         old, self._back = self._back, back
-        self._position = 0
+        if resend:
+            self._position = 0
         if old is not None:
             old.wake()
             old.abort()

@@ -60,7 +60,9 @@ def test_every_changed_character_makes_a_token_invalid(clock):
             signer.read(forged)
 
 
-@pytest.mark.parametrize("token", ["", "x", "gc1.", "gc1..", "gc1.a.b", "gc1.é.b", "gc1.AA==.AA==", "gc1.\x00"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "gc1.", "gc1..", "gc1.a.b", "gc1.é.b", "gc1.AA==.AA==", "gc1.\x00"]
+)
 def test_what_is_no_token_is_refused(clock, token):
     with pytest.raises(Refusal, match="Invalid"):
         TokenSigner(KEY, clock).read(token)

@@ -207,4 +207,3 @@ def until(condition, seconds=20):
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.002)
-

@@ -1,0 +1,200 @@
+"""gaechannel.server.bind and .backchannel: what is refused, and how a back channel ends."""
+
+import socket
+import struct
+
+import pytest
+from wire_by_hand import Peer, until
+
+from gaechannel.server import BrowserChannelService, LocalServer
+from gaechannel.server.bind import quote_header
+
+
+@pytest.fixture
+def peer(shared):
+    peer = Peer(shared, "/channel")
+    assert peer.open().status == 200
+    return peer
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"VER": "7"}, "VER is not 8"),
+        ({"VER": ""}, "VER is not 8"),
+        ({"RID": "x"}, "RID is not a number"),
+        ({"RID": "-1"}, "RID is not a number"),
+        ({"TYPE": "html"}, "TYPE is unknown"),
+        ({"AID": "x"}, "AID is not a number"),
+        ({"AID": "-2"}, "AID is not a number"),
+        ({"SID": "unknown"}, "Unknown SID"),
+    ],
+)
+def test_a_malformed_forward_request_is_refused(peer, query, words):
+    reply = peer.post({"count": 0}, **query)
+    assert (reply.status, reply.reason, reply.text) == (400, words, words)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"VER": "9"}, "VER is not 8"),
+        ({"RID": "1"}, "RID is not rpc"),
+        ({"TYPE": "script"}, "TYPE is unknown"),
+        ({"CI": "2"}, "CI is neither 0 nor 1"),
+        ({"AID": ""}, "AID is not a number"),
+        ({"AID": "1e3"}, "AID is not a number"),
+        ({"SID": "unknown"}, "Unknown SID"),
+        ({"SID": ""}, "Unknown SID"),
+        ({"CI": "1", "TO": "soon"}, "TO is not a number"),
+    ],
+)
+def test_a_malformed_back_channel_request_is_refused(peer, query, words):
+    assert peer.refused(**query) == (400, words, words)
+
+
+def test_a_missing_parameter_is_refused(peer):
+    reply = peer.request("POST", "/bind", {"VER": 8}, {"count": 0})
+    assert (reply.status, reply.text) == (400, "RID is missing")
+    reply = peer.request("GET", "/bind", {"VER": 8, "RID": "rpc", "SID": peer.sid})
+    assert (reply.status, reply.text) == (400, "AID is missing")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"count=x", "count is not a number"),
+        (b"count=1&req0_a=b", "ofs is missing"),
+        (b"\xff", "the body is not UTF-8"),
+    ],
+)
+def test_a_malformed_body_is_refused(peer, body, words):
+    reply = peer.post(body, AID=0)
+    assert (reply.status, reply.text) == (400, words)
+
+
+def test_other_paths_and_methods_are_refused(peer):
+    assert peer.get("/other").status == 404
+    assert peer.request("PUT", "/bind", peer.params).status == 405
+    assert peer.request("HEAD", "/bind", peer.params).status == 405
+
+
+def test_a_body_over_the_limit_is_refused_with_and_without_a_length():
+    with LocalServer(max_body=1000) as server:
+        peer = Peer(server, "/channel")
+        peer.open()
+        assert peer.send({"a": "x" * 500}).status == 200
+        assert peer.send({"a": "x" * 1000}).status == 413
+        reply = peer.post(iter([b"x" * 600, b"x" * 600]))
+        assert (reply.status, reply.text) == (413, "The body is longer than 1000 bytes")
+        # A length that is only claimed is refused before a byte of it has come.
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+            raw.sendall(b"POST /channel/bind?VER=8 HTTP/1.1\r\nHost: x\r\nContent-Length: 4294967296\r\n\r\n")
+            assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_sessions_over_the_limit_are_refused_for_a_while():
+    with LocalServer(max_sessions=2) as server:
+        peers = [Peer(server, "/channel") for _ in range(3)]
+        replies = [peer.open() for peer in peers]
+        assert [reply.status for reply in replies] == [200, 200, 503]
+        assert replies[2].headers["Retry-After"] == "5"
+        peers[0].terminate()
+        assert peers[2].open().status == 200
+
+
+def test_ci_1_ends_the_back_channel_after_each_batch():
+    service = BrowserChannelService()
+    with LocalServer(mounts={"/channel": service}) as server:
+        peer = Peer(server, "/channel")
+        peer.open()
+        (session,) = service.sessions
+        stream = peer.back(CI=1)
+        session.send("a")
+        assert stream.rest() == [[1, "a"]]
+        session.send("b")
+        session.send("c")
+        assert peer.back(1, CI=1).rest() == [[2, "b"], [3, "c"]]
+
+
+def test_a_ci_1_wait_is_bounded_by_to():
+    with LocalServer(backchannel_seconds=0.1) as server:
+        peer = Peer(server, "/channel")
+        peer.open()
+        assert peer.back(CI=1, TO=1).rest() == []
+        assert peer.back(CI=0, TO=0).rest() == []
+
+
+def test_a_back_channels_headers_come_before_its_first_array(peer):
+    stream = peer.back()  # returns once the headers are there
+    assert stream.status == 200
+    assert stream.headers["X-Content-Type-Options"] == "nosniff"
+    stream.cut()
+
+
+def test_a_new_back_channel_ends_the_old_one_in_order(peer):
+    first = peer.back()
+    second = peer.back()
+    assert first.next() is None
+    peer.terminate()
+    assert second.next() is None
+
+
+def test_arrays_queued_together_go_in_one_chunk(shared, peer):
+    (session,) = [one for one in shared.browserchannel.sessions if one.sid == peer.sid]
+    with shared.browserchannel.lock:
+        for number in range(100):
+            session.send(number)
+    stream = peer.back(CI=1)
+    assert stream.response.read().count(b"\n") == 2
+    stream.close()
+
+
+def test_a_client_that_does_not_read_is_cut_by_its_next_back_channel():
+    service = BrowserChannelService()
+    with LocalServer(mounts={"/channel": service}) as server:
+        peer = Peer(server, "/channel")
+        peer.open()
+        (session,) = service.sessions
+        stuck = peer.back()
+        for _ in range(300):
+            session.send("x" * 100_000)
+        until(lambda: session.back is not None and session.back._blocked)
+        fresh = peer.back()
+        assert fresh.next()[0] == 1
+        until(lambda: len(server._running.runner.server.connections) == 1)
+        stuck.cut()
+        fresh.cut()
+
+
+def test_a_connection_that_is_reset_in_the_middle_loses_nothing():
+    service = BrowserChannelService()
+    with LocalServer(mounts={"/channel": service}) as server:
+        peer = Peer(server, "/channel")
+        peer.open()
+        (session,) = service.sessions
+        for _ in range(5):
+            stream = peer.back()
+            stream.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            session.send("x" * 100_000)
+            stream.cut()
+        until(lambda: not session.has_back_channel)
+        stream = peer.back()
+        assert [stream.next()[0] for _ in range(5)] == [1, 2, 3, 4, 5]
+        stream.cut()
+
+
+def test_an_http_1_0_client_is_served():
+    service = BrowserChannelService(lambda session: session.send("hi"))
+    with LocalServer(mounts={"/channel": service}) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+            raw.sendall(b"POST /channel/bind?VER=8&RID=1 HTTP/1.0\r\nContent-Length: 7\r\n\r\ncount=0")
+            reply = b""
+            while piece := raw.recv(1000):
+                reply += piece
+        assert reply.endswith(b'[1,"hi"]]\n')
+
+
+def test_what_stands_in_a_header_is_ascii():
+    assert quote_header('[[0,["é😀"]]]\n'.encode()) == '[[0,["\\u00e9\\ud83d\\ude00"]]]'
+    assert quote_header(b"[[0]]\n") == "[[0]]"

@@ -1,0 +1,228 @@
+"""gaechannel.server.local: a server in a thread, and one in the foreground."""
+
+import asyncio
+import http.client
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import trustme
+from wire_by_hand import Talk, texts, until
+
+from gaechannel.server import ChannelService, LocalServer, run_server, serve
+
+
+def server_threads():
+    return [one for one in threading.enumerate() if one.name == "gaechannel-server"]
+
+
+def test_a_server_has_urls_and_a_free_port_and_listens_on_loopback():
+    server = LocalServer()
+    assert server.port == 0
+    assert "stopped" in repr(server)
+    with server as same:
+        assert same is server
+        assert server.running
+        assert "running" in repr(server)
+        assert server.port > 0
+        assert server.url == f"http://127.0.0.1:{server.port}"
+        assert server.base_url == server.url + "/talkgadget"
+        assert server.start() is server
+        assert len(server_threads()) == 1
+    assert not server.running
+    assert server_threads() == []
+
+
+def test_no_two_servers_have_the_same_administrative_token():
+    assert LocalServer().admin_token != LocalServer().admin_token
+    assert LocalServer(admin_token="mine").admin_token == "mine"
+
+
+def test_a_port_in_use_raises_in_the_callers_thread():
+    with LocalServer() as server:
+        other = LocalServer(port=server.port)
+        with pytest.raises(OSError, match="in use"):
+            other.start()
+        assert not other.running
+        other.stop()
+    with other:
+        assert other.port == server.port
+
+
+def test_what_fails_at_the_start_raises_in_the_callers_thread():
+    with pytest.raises(ValueError, match="empty"):
+        LocalServer(admin_token="").start()
+    assert server_threads() == []
+
+
+def test_a_service_and_its_options_exclude_each_other():
+    with pytest.raises(TypeError, match="service"):
+        LocalServer(ChannelService(), keepalive=1.0)
+
+
+def test_the_limits_hold_for_all_dialects():
+    server = LocalServer(keepalive=1.5, hold=3)
+    assert server.service.limits == server.browserchannel.limits == server.webchannel.limits
+    assert server.webchannel.limits.keepalive == 1.5
+
+
+def test_stop_is_fast_and_ends_open_back_channels_in_order():
+    with LocalServer() as server:
+        streams = [Talk(server, server.create_channel("me")).connect().back() for _ in range(20)]
+        server.send_message("me", "last")
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 1
+        assert [texts(stream.rest()) for stream in streams] == [["last"]] * 20
+
+
+def test_stop_does_not_wait_for_a_slow_test_phase():
+    with LocalServer(test_delay=60) as server:
+        talk = Talk(server, server.create_channel("me"))
+        connection = talk.connection()
+        connection.request("GET", talk.url("/dch/test", {"VER": 8, "TYPE": "xmlhttp"}))
+        response = connection.getresponse()
+        assert response.read(5) == b"11111"
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 5
+        response.close()
+        connection.close()
+
+
+def test_a_server_that_starts_again_has_port_tokens_sessions_and_messages():
+    with LocalServer() as server:
+        talk = Talk(server, server.create_channel("me")).connect()
+        port = server.port
+        server.stop()
+        server.stop()
+        server.send_message("me", "meanwhile")
+        server.start()
+        assert server.port == port
+        assert texts(talk.back(CI=1).rest()) == ["meanwhile"]
+
+
+@pytest.mark.parametrize("end", [LocalServer.stop, LocalServer.kill])
+@pytest.mark.parametrize("running", [True, False])
+def test_a_server_that_starts_anew_knows_no_session_and_the_old_tokens(end, running):
+    with LocalServer() as server:
+        token = server.create_channel("me")
+        talk = Talk(server, token).connect()
+        if not running:
+            server.stop()
+        end(server, keep_sessions=False)
+        server.start()
+        assert talk.refused() == (400, "Unknown SID", "Unknown SID")
+        Talk(server, token).connect()
+
+
+def test_a_killed_server_cuts_its_connections_and_loses_nothing():
+    with LocalServer() as server:
+        talk = Talk(server, server.create_channel("me")).connect()
+        stream = talk.back()
+        server.send_message("me", "one")
+        assert texts([stream.next()]) == ["one"]
+        server.kill()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            stream.response.read1()
+        stream.cut()
+        server.start()
+        assert texts(talk.back(CI=1).rest()) == ["one"]
+
+
+def test_cut_cuts_all_connections_and_goes_on_serving():
+    with LocalServer() as server:
+        talk = Talk(server, server.create_channel("me")).connect()
+        stream = talk.back()
+        until(lambda: len(server.service.sessions) == 1)
+        assert server.cut() >= 1
+        stream.cut()
+        server.send_message("me", "hi")
+        assert texts(talk.back(CI=1).rest()) == ["hi"]
+    assert server.cut() == 0
+
+
+def test_it_works_beside_a_running_event_loop():
+    async def notebook_cell():
+        with LocalServer() as server:
+            return server.create_channel("me")
+
+    assert asyncio.run(notebook_cell())
+
+
+def test_https_is_served_with_a_context():
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    with LocalServer(ssl_context=context) as server:
+        assert server.base_url.startswith("https://127.0.0.1:")
+        raw = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        with client.wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+            tls.sendall(b"GET /talkgadget/d HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert tls.recv(100).startswith(b"HTTP/1.1 400 token is missing")
+
+
+def test_ipv6_is_served():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    with LocalServer(host="::1") as server:
+        assert server.url == f"http://[::1]:{server.port}"
+        Talk(server, server.create_channel("me")).connect()
+
+
+def test_a_service_of_ones_own_is_served_by_one_server_after_another():
+    service = ChannelService(key=b"k" * 16)
+    with LocalServer(service) as server:
+        token = server.create_channel("me")
+    with LocalServer(service) as server:
+        Talk(server, token).connect()
+        assert service.is_connected("me")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_serves_in_the_foreground_until_a_signal(number):
+    asked = []
+
+    def on_ready(server):
+        def ask():
+            asked.append(Talk(server, server.create_channel("me")).open().status)
+            os.kill(os.getpid(), number)
+
+        assert server.admin_token == "secret"
+        thread = threading.Thread(target=ask)
+        thread.start()
+        threads.append(thread)
+
+    threads = []
+    before = signal.getsignal(number)
+    serve("127.0.0.1", 0, "secret", on_ready=on_ready)
+    threads[0].join()
+    assert asked == [200]
+    assert signal.getsignal(number) is before
+
+
+def test_serve_raises_where_the_port_is_taken():
+    assert run_server is serve
+    with LocalServer() as server, pytest.raises(OSError, match="in use"):
+        serve(port=server.port)
+
+
+def test_serve_in_a_process_of_its_own_exits_in_order():
+    code = "from gaechannel.server import serve; serve(port=0, on_ready=lambda s: print(s.port, flush=True))"
+    with subprocess.Popen(
+        [sys.executable, "-X", "dev", "-c", code], stdout=-1, stderr=-1, text=True
+    ) as process:
+        assert int(process.stdout.readline()) > 0
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")

@@ -1,0 +1,425 @@
+"""gaechannel.server.session and .sessions: arrays until acknowledged, maps once, without any HTTP."""
+
+import logging
+
+import pytest
+from wire_by_hand import chunks
+
+from gaechannel.server import WEBCHANNEL, BrowserChannelService, Refusal, SessionEnded
+from gaechannel.server.session import CHUNK_ARRAYS, CHUNK_BYTES
+from gaechannel.server.sessions import Opening
+
+
+class Back:
+    """A back channel that only remembers."""
+
+    def __init__(self, now=1000.0, seconds=240.0, one_batch=False):
+        self.woken = self.ending = self.gone = False
+        self.one_batch = one_batch
+        self.taken = self.wakes = self.aborts = 0
+        self.last_taken = now
+        self.deadline = now + seconds
+
+    def wake(self):
+        self.wakes += 1
+
+    def lost(self):
+        return self.gone
+
+    def abort(self):
+        self.aborts += 1
+
+
+def make(clock, params=None, **options):
+    service = BrowserChannelService(monotonic=clock, **options)
+    session, payload = service.open(Opening(params or {}))
+    assert payload.startswith(b'[[0,["c","' + session.sid.encode())
+    session.data = []
+    session.on_close = session.data.append
+    return service, session
+
+
+def attach(session, aid=0, **options):
+    back = Back(**options)
+    session.attach(back, aid)
+    return back
+
+
+def taken(session, back):
+    chunk, last = session.take(back)
+    return [array for one in chunks(chunk.decode()) for array in one], last
+
+
+def test_what_is_not_acknowledged_is_given_to_the_next_back_channel_again(clock):
+    _, session = make(clock)
+    assert [session.send(text) for text in "abc"] == [1, 2, 3]
+    expected = [[1, "a"], [2, "b"], [3, "c"]]
+    assert taken(session, attach(session)) == (expected, False)
+    assert taken(session, attach(session)) == (expected, False)
+    assert taken(session, attach(session, 2)) == ([[3, "c"]], False)
+    assert taken(session, attach(session, 3)) == ([], False)
+
+
+def test_array_0_goes_again_until_it_is_acknowledged(clock):
+    _, session = make(clock)
+    ((identity, data),), _ = taken(session, attach(session, -1))
+    assert (identity, data) == (0, ["c", session.sid, None, 8, 14, 25000])
+
+
+def test_an_aid_past_what_was_sent_loses_nothing(clock):
+    _, session = make(clock)
+    session.send("a")
+    assert taken(session, attach(session, 1))[0] == [[1, "a"]]
+    assert taken(session, attach(session, 10**17))[0] == []
+    session.send("b")
+    assert taken(session, attach(session, 10**17))[0] == [[2, "b"]]
+
+
+def test_an_aid_that_goes_back_changes_nothing(clock):
+    _, session = make(clock)
+    session.send("a")
+    taken(session, attach(session))
+    back = attach(session, 1)
+    session.acknowledge(0)
+    assert taken(session, back)[0] == []
+
+
+def test_an_array_wakes_the_back_channel_once_until_it_takes(clock):
+    _, session = make(clock)
+    back = attach(session)
+    for text in "abc":
+        session.send(text)
+    assert back.wakes == 1
+    assert len(taken(session, back)[0]) == 3
+    session.send("d")
+    assert back.wakes == 2
+
+
+def test_a_new_back_channel_ends_the_old_one(clock):
+    _, session = make(clock)
+    old = attach(session)
+    new = attach(session)
+    assert (old.wakes, old.aborts) == (1, 1)
+    session.send("a")
+    assert taken(session, old) == ([], True)
+    session.detach(old)
+    assert session.has_back_channel
+    assert taken(session, new) == ([[1, "a"]], False)
+    session.detach(new)
+    assert not session.has_back_channel
+
+
+def test_ci_1_ends_the_back_channel_after_one_chunk(clock):
+    _, session = make(clock)
+    back = attach(session, one_batch=True)
+    assert taken(session, back) == ([], False)
+    session.send("a")
+    assert taken(session, back) == ([[1, "a"]], True)
+
+
+def test_many_arrays_go_in_chunks_of_bounded_size(clock):
+    _, session = make(clock)
+    for _ in range(CHUNK_ARRAYS + 1):
+        session.send(1)
+    back = attach(session)
+    assert len(taken(session, back)[0]) == CHUNK_ARRAYS
+    assert len(taken(session, back)[0]) == 1
+    for _ in range(10):
+        session.send("x" * (CHUNK_BYTES // 4))
+    while arrays := taken(session, back)[0]:
+        assert len(arrays) <= 5
+
+
+def test_an_array_larger_than_a_chunk_goes_alone(clock):
+    _, session = make(clock)
+    session.send("x" * 2 * CHUNK_BYTES)
+    session.send("b")
+    back = attach(session)
+    assert [len(taken(session, back)[0]) for _ in range(3)] == [1, 1, 0]
+
+
+def test_a_back_channel_ends_after_so_many_bytes(clock):
+    _, session = make(clock, backchannel_bytes=50)
+    back = attach(session)
+    for _ in range(20):
+        session.send("abcdef")
+    arrays, last = taken(session, back)
+    assert last
+    assert 1 < len(arrays) < 20
+
+
+def test_a_back_channel_ends_before_the_session_is_full(clock):
+    _, session = make(clock, max_unacknowledged=1000)
+    back = attach(session)
+    session.send("x" * 600)
+    assert taken(session, back)[1]
+
+
+def test_keep_alives_come_when_nothing_else_does(clock):
+    service, session = make(clock, keepalive=25.0)
+    back = attach(session)
+    clock.now += 24.9
+    service.sweep()
+    assert taken(session, back)[0] == []
+    clock.now += 0.1
+    service.sweep()
+    service.sweep()
+    assert taken(session, back)[0] == [[1, ["noop"]]]
+    clock.now += 24.9
+    service.sweep()
+    assert taken(session, back)[0] == []
+
+
+def test_keep_alives_do_not_pile_up_behind_a_client_that_does_not_read(clock):
+    service, session = make(clock, keepalive=25.0)
+    attach(session)
+    for _ in range(5):
+        clock.now += 25
+        service.sweep()
+    assert session.next_id == 2
+
+
+def test_a_keep_alive_of_webchannel_is_not_wrapped(clock):
+    service, session = make(clock, dialect=WEBCHANNEL)
+    back = attach(session)
+    session.send({"a": 1})
+    clock.now += 25
+    assert taken(session, back)[0] == [[1, [{"a": 1}]]]
+    clock.now += 25
+    service.sweep()
+    assert taken(session, back)[0] == [[2, ["noop"]]]
+
+
+def test_a_back_channel_is_ended_in_order_when_its_time_is_over(clock):
+    service, session = make(clock, backchannel_seconds=240.0)
+    back = attach(session)
+    clock.now += 240
+    service.sweep()
+    assert back.ending
+    session.send("a")
+    assert taken(session, back) == ([[1, "a"]], True)
+
+
+def test_a_back_channel_that_ends_with_nothing_to_write_just_ends(clock):
+    _, session = make(clock)
+    back = attach(session)
+    back.ending = True
+    assert taken(session, back) == ([], True)
+
+
+def test_a_back_channel_whose_client_does_not_read_is_cut_in_the_end(clock):
+    service, session = make(clock, backchannel_seconds=240.0, keepalive=25.0)
+    back = attach(session)
+    clock.now += 264
+    service.sweep()
+    assert back.aborts == 0
+    clock.now += 1
+    service.sweep()
+    assert back.aborts == 1
+
+
+def test_a_back_channel_whose_connection_has_gone_is_noticed(clock):
+    service, session = make(clock)
+    back = attach(session)
+    back.gone = True
+    service.sweep()
+    assert not session.has_back_channel
+
+
+def test_a_session_whose_client_has_gone_ends(clock):
+    service, session = make(clock, session_timeout=60.0)
+    back = attach(session)
+    clock.now += 100
+    service.sweep()
+    assert service.sessions == [session]
+    session.detach(back)
+    clock.now += 60
+    service.sweep()
+    assert service.sessions == [session]
+    clock.now += 0.1
+    service.sweep()
+    assert len(service) == 0
+    assert session.data == ["timeout"]
+
+
+def test_a_client_that_does_not_acknowledge_is_stopped(clock, caplog):
+    service, session = make(clock, max_unacknowledged=500)
+    back = attach(session)
+    session.send("a")
+    taken(session, back)
+    for _ in range(3):
+        session.send("x" * 100)
+    with caplog.at_level(logging.WARNING), pytest.raises(SessionEnded):
+        session.send("x" * 200)
+    assert "does not acknowledge" in caplog.text
+    assert session.outstanding < 500
+    # What was not sent has been dropped, and the id after the last one sent is the stop's.
+    assert taken(session, back) == ([[2, ["stop"]]], False)
+    assert taken(session, back) == ([], True)
+    service.written(session)
+    assert session.data == ["overflow"]
+
+
+def test_an_id_that_an_earlier_back_channel_carried_is_not_given_twice(clock):
+    _, session = make(clock, max_unacknowledged=500)
+    back = attach(session)
+    for text in "abc":
+        session.send(text)
+    taken(session, back)
+    again = attach(session)
+    with pytest.raises(SessionEnded):
+        session.send("x" * 500)
+    assert taken(session, again)[0] == [[1, "a"], [2, "b"], [3, "c"], [4, ["stop"]]]
+
+
+def test_stop_delivers_what_was_sent_and_ends(clock):
+    service, session = make(clock)
+    session.send("a")
+    session.stop()
+    session.stop()
+    session.close()
+    service.written(session)
+    assert session.data == []
+    with pytest.raises(SessionEnded):
+        session.send("b")
+    back = attach(session)
+    assert taken(session, back) == ([[1, "a"], [2, ["stop"]]], False)
+    service.written(session)
+    service.written(session)
+    assert session.data == ["stopped"]
+
+
+def test_a_stop_that_was_cut_off_is_sent_again(clock):
+    _, session = make(clock)
+    session.stop()
+    assert taken(session, attach(session))[0] == [[1, ["stop"]]]
+    assert taken(session, attach(session, 0))[0] == [[1, ["stop"]]]
+    with pytest.raises(Refusal, match="Unknown SID"):
+        attach(session, 1)
+
+
+def test_a_stopped_session_takes_no_maps(clock):
+    service, session = make(clock)
+    session.stop()
+    with pytest.raises(Refusal, match="Unknown SID"):
+        service.forward(session, 0, 0, [{"a": "b"}])
+
+
+def test_a_stopped_session_is_forgotten_with_time(clock):
+    service, session = make(clock)
+    session.stop()
+    clock.now += 61
+    service.sweep()
+    assert len(service) == 0
+    assert session.data == ["timeout"]
+
+
+def test_close_ends_at_once_where_the_dialect_has_no_word_for_it(clock):
+    service, session = make(clock)
+    back = attach(session)
+    session.close()
+    session.stop()
+    assert len(service) == 0
+    assert session.data == ["closed"]
+    assert taken(session, back) == ([], True)
+    with pytest.raises(SessionEnded):
+        session.send("a")
+
+
+def test_close_has_a_word_in_webchannel(clock):
+    service, session = make(clock, dialect=WEBCHANNEL)
+    back = attach(session)
+    session.close()
+    assert taken(session, back)[0] == [[1, ["close"]]]
+    service.written(session)
+    assert session.data == ["closed"]
+
+
+def test_maps_are_delivered_once_and_in_order(clock):
+    service, session = make(clock)
+    got = []
+    session.on_map = got.append
+    maps = [{"n": str(n)} for n in range(10)]
+    service.forward(session, 0, 0, maps[:3])
+    service.forward(session, 0, 0, maps[:5])
+    service.forward(session, 0, 1, maps[1:3])
+    service.forward(session, 0, 5, maps[5:])
+    assert got == maps
+
+
+def test_ids_that_a_client_leaves_out_are_let_through(clock):
+    service, session = make(clock)
+    got = []
+    session.on_map = got.append
+    service.forward(session, 0, 1, [{"a": "1"}])
+    service.forward(session, 0, 1, [{"a": "1"}, {"a": "2"}])
+    assert got == [{"a": "1"}, {"a": "2"}]
+
+
+def test_messages_are_decoded_out_of_maps(clock):
+    service, session = make(clock)
+    got = []
+    session.on_message = got.append
+    service.forward(session, 0, 0, [{"JSON": '{"a":[1]}'}, {"_S": "text"}, {"other": "x"}, {"JSON": "null"}])
+    assert got == [{"a": [1]}, "text", None]
+
+
+def test_a_handler_that_fails_is_logged_and_the_next_map_delivered(clock, caplog):
+    service, session = make(clock)
+    got = []
+    session.on_message = got.append
+    service.forward(session, 0, 0, [{"JSON": "{"}, {"JSON": "1"}])
+    assert got == [1]
+    assert "handler" in caplog.text
+    session.on_close = lambda reason: 1 / 0
+    session.close()
+    assert "on_close" in caplog.text
+
+
+def test_the_reply_to_maps_tells_the_state_of_the_back_channel(clock):
+    service, session = make(clock)
+    assert service.forward(session, 0, 0, []) == [0, 0, 0]
+    session.send("a")
+    assert service.forward(session, 0, 0, []) == [0, 0, 0]
+    back = attach(session)
+    taken(session, back)
+    session.send("b")
+    assert service.forward(session, 0, 0, []) == [1, 1, len('[1,"a"]')]
+    assert service.forward(session, 1, 0, []) == [1, 1, 0]
+
+
+def test_a_session_that_replaces_another_ends_it(clock):
+    service, old = make(clock, max_sessions=1)
+    back = attach(old)
+    service.open(Opening({"OSID": old.sid, "OAID": "0"}))
+    assert len(service) == 1
+    assert old.data == ["replaced"]
+    assert back.ending
+
+
+def test_there_are_no_more_sessions_than_allowed(clock):
+    service, _ = make(clock, max_sessions=1)
+    with pytest.raises(Refusal, match="503") as refused:
+        service.open(Opening({"OSID": "unknown"}))
+    assert refused.value.headers == {"Retry-After": "5"}
+
+
+def test_what_on_session_sends_goes_out_with_the_opening_reply(clock):
+    service = BrowserChannelService(lambda session: session.send("hi"), monotonic=clock)
+    session, payload = service.open(Opening({}))
+    assert payload.endswith(b',[1,"hi"]]\n')
+    assert "next=2" in repr(session)
+
+
+def test_a_host_prefix_is_told(clock):
+    _, session = make(clock, host_prefix="b")
+    assert taken(session, attach(session, -1))[0][0][1][2] == "b"
+
+
+def test_end_back_channels_keeps_the_sessions(clock):
+    service, session = make(clock)
+    service.open(Opening({}))
+    back = attach(session)
+    service.end_back_channels()
+    assert back.ending
+    assert len(service) == 2
