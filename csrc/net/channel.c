@@ -1,0 +1,207 @@
+/* A channel: a session, the transfers that carry its requests, and a place in a loop. */
+#include <stdlib.h> // calloc()
+#include <string.h> // strdup()
+
+#include "internal.h"
+
+/* ---- Begin and end ---- */
+
+static void leave(net_channel *self);
+
+static bool copy_text(char **to, const char *from) {
+    *to = from != NULL ? strdup(from) : NULL;
+    return *to != NULL || from == NULL;
+}
+
+static bool add_header(net_channel *self, const char *line) {
+    struct curl_slist *headers = curl_slist_append(self->headers, line);
+    if (headers != NULL)
+        self->headers = headers;
+    return headers != NULL;
+}
+
+static bool add_headers(net_channel *self, const char *lines) {
+    // A server that does not answer "Expect: 100-continue" costs a second's wait.
+    if (!add_header(self, "Expect:"))
+        return false;
+    while (lines != NULL && *lines != '\0') {
+        size_t length = strcspn(lines, "\n");
+        char *line = strndup(lines, length);
+        bool added = line != NULL && add_header(self, line);
+        free(line);
+        if (!added)
+            return false;
+        lines += length + (lines[length] == '\n');
+    }
+    return true;
+}
+
+net_channel *net_channel_new(session *carried, const net_options *options, void *owner) {
+    net_channel *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    *self = (net_channel){
+        .owner = owner,
+        .connect_timeout_ms = options->connect_timeout_ms,
+        .verify = options->verify,
+        .http2 = options->http2,
+        .buffer_size = options->buffer_size,
+        .timer_index = NOT_TIMED,
+        .at_ms = SESSION_NEVER,
+        .state = {.kind = ACTION_WAIT, .at_ms = SESSION_NEVER},
+    };
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        self->transfers[slot].channel = self;
+        self->transfers[slot].slot = (exchange_slot)slot;
+    }
+    if (!copy_text(&self->user_agent, options->user_agent) || !copy_text(&self->proxy, options->proxy) ||
+        !copy_text(&self->ca_file, options->ca_file) || !copy_text(&self->ca_path, options->ca_path) ||
+        !copy_text(&self->cert, options->cert) || !copy_text(&self->key, options->key) ||
+        !add_headers(self, options->headers)) {
+        net_channel_free(self);
+        return NULL;
+    }
+    self->session = carried;
+    return self;
+}
+
+static void free_texts(net_channel *self) {
+    free(self->user_agent);
+    free(self->proxy);
+    free(self->ca_file);
+    free(self->ca_path);
+    free(self->cert);
+    free(self->key);
+    curl_slist_free_all(self->headers);
+}
+
+void net_channel_free(net_channel *self) {
+    if (self == NULL)
+        return;
+    net_channel_close(self);
+    session_free(self->session);
+    free_texts(self);
+    free(self);
+}
+
+void net_channel_close(net_channel *self) {
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        transfer_free(&self->transfers[slot]);
+    if (self->share != NULL)
+        curl_share_cleanup(self->share);
+    self->share = NULL;
+    if (self->loop != NULL)
+        leave(self);
+    self->state = (session_action){.kind = ACTION_ENDED};
+}
+
+void net_channel_abandon(net_channel *self) {
+    if (self == NULL)
+        return;
+    // The easy handles, the multi handle and their sockets stay as they are: to clean them up would write to
+    // connections that the parent process goes on using.
+    session_free(self->session);
+    free_texts(self);
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        strbuf_free(&self->transfers[slot].reason);
+}
+
+session *net_channel_session(net_channel *self) {
+    return self->session;
+}
+
+void *net_channel_owner(net_channel *self) {
+    return self->owner;
+}
+
+net_loop *net_channel_loop(net_channel *self) {
+    return self->loop;
+}
+
+session_action net_channel_state(const net_channel *self) {
+    return self->state;
+}
+
+/* ---- Its place in a loop ---- */
+
+static void break_off(net_channel *self) {
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        transfer *carrier = channel_transfer(self, (exchange_slot)slot);
+        if (!carrier->running || carrier->slot != (exchange_slot)slot)
+            continue;
+        transfer_stop(carrier);
+        session_on_break(self->session, carrier->slot);
+    }
+}
+
+static void leave(net_channel *self) {
+    net_loop *loop = self->loop;
+    if (self->session != NULL)
+        break_off(self);
+    timers_set(&loop->timers, self, SESSION_NEVER);
+    if (self->previous != NULL)
+        self->previous->next = self->next;
+    else
+        loop->channels = self->next;
+    if (self->next != NULL)
+        self->next->previous = self->previous;
+    loop->channel_count--;
+    self->next = self->previous = NULL;
+    self->loop = NULL;
+}
+
+bool net_channel_join(net_channel *self, net_loop *loop) {
+    if (self->loop == loop)
+        return true;
+    if (loop != NULL && !timers_reserve(&loop->timers, loop->channel_count + 1))
+        return false;
+    if (self->loop != NULL)
+        leave(self);
+    if (loop == NULL)
+        return true;
+    self->loop = loop;
+    self->next = loop->channels;
+    if (loop->channels != NULL)
+        loop->channels->previous = self;
+    loop->channels = self;
+    loop->channel_count++;
+    return true;
+}
+
+/* ---- Doing what the session wants ---- */
+
+// Where forward and back channel never run at once, one easy handle carries both, over one connection.
+transfer *channel_transfer(net_channel *self, exchange_slot slot) {
+    return &self->transfers[session_is_half_duplex(self->session) ? SLOT_BACK : slot];
+}
+
+void net_channel_step(net_channel *self) {
+    int64_t now_ms = net_now_ms();
+    session_action action;
+    if (self->stepping || self->loop == NULL)
+        return;
+    self->stepping = true;
+    for (;;) {
+        session_next(self->session, now_ms, &action);
+        transfer *carrier = channel_transfer(self, action.slot);
+        if (action.kind == ACTION_SEND) {
+            carrier->slot = action.slot;
+            transfer_start(carrier);
+        } else if (action.kind == ACTION_ABORT) {
+            transfer_stop(carrier);
+            session_on_done(self->session, action.slot, TRANSPORT_STOPPED, 0, "", now_ms);
+        } else {
+            break;
+        }
+    }
+    self->stepping = false;
+    self->state = action;
+    timers_set(&self->loop->timers, self, action.kind == ACTION_WAIT ? action.at_ms : SESSION_NEVER);
+}
+
+void net_channel_resume(net_channel *self) {
+    if (self->loop == NULL || !session_can_resume(self->session))
+        return;
+    session_on_resume(self->session, net_now_ms());
+    curl_easy_pause(channel_transfer(self, SLOT_BACK)->easy, CURLPAUSE_CONT);
+}

@@ -1,0 +1,91 @@
+/* What the files of this folder share. */
+#ifndef GAECHANNEL_NET_INTERNAL_H
+#define GAECHANNEL_NET_INTERNAL_H
+
+#include "net.h"
+
+// A place in the heap that is none.
+#define NOT_TIMED SIZE_MAX
+
+/* ---- timers.c: which channel is next ---- */
+
+typedef struct timers {
+    // A binary heap: the channel with the earliest `at_ms` first.
+    net_channel **items;
+    size_t count;
+    size_t capacity;
+} timers;
+
+/* Make room for one more channel, so that timers_set() never fails. */
+bool timers_reserve(timers *heap, size_t channels);
+/* The channel wants to be called at `at_ms`; SESSION_NEVER takes it out. */
+void timers_set(timers *heap, net_channel *channel, int64_t at_ms);
+void timers_free(timers *heap);
+
+/* ---- transfer.c: one request ---- */
+
+typedef struct transfer {
+    net_channel *channel;
+    exchange_slot slot;
+    // NULL while not needed.
+    CURL *easy;
+    bool running;
+    // The final response's head has come.
+    bool head_done;
+    bool is_redirect;
+    int redirects;
+    session_intake intake;
+    // The status line's words.
+    strbuf reason;
+    char *error; // CURL_ERROR_SIZE bytes, or NULL
+} transfer;
+
+void transfer_start(transfer *self);
+/* Take it off the loop; tells the session nothing. */
+void transfer_stop(transfer *self);
+/* libcurl is done with it. */
+void transfer_done(transfer *self, CURLcode code);
+void transfer_free(transfer *self);
+
+struct net_loop {
+    CURLM *multi;
+    timers timers;
+    net_channel *channels; // a doubly linked list
+    size_t channel_count;
+    net_watcher watcher; // all NULL when driven by waiting
+    int64_t curl_at_ms;  // when libcurl wants to be called
+    int64_t told_at_ms;  // what the watcher was told last
+};
+
+struct net_channel {
+    session *session;
+    net_loop *loop;
+    net_channel *next;
+    net_channel *previous;
+    void *owner;
+    // What net_options said, copied.
+    int64_t connect_timeout_ms;
+    bool verify;
+    bool http2;
+    long buffer_size;
+    char *user_agent;
+    char *proxy;
+    char *ca_file;
+    char *ca_path;
+    char *cert;
+    char *key;
+    struct curl_slist *headers;
+    // The cookies of both transfers.
+    CURLSH *share;
+    transfer transfers[SLOT_COUNT];
+    session_action state;
+    int64_t at_ms;
+    size_t timer_index;
+    // A step is under way: what happens in it must not begin another.
+    bool stepping;
+};
+
+/* The transfer that carries a slot's requests. */
+transfer *channel_transfer(net_channel *channel, exchange_slot slot);
+
+#endif

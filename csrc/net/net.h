@@ -1,0 +1,104 @@
+/* Carries sessions' requests over libcurl: one multi handle for any number of channels.
+ *
+ * A loop is driven in one of two ways. Blocking: net_loop_wait(), then net_loop_perform(), again and again. By
+ * somebody's event loop: net_loop_watch() says which sockets and which timer it wants, net_loop_on_socket() and
+ * net_loop_on_timer() are called when they are ready. All else is the same in both.
+ *
+ * Nothing here is thread-safe but net_loop_wakeup(), and net_loop_wait() beside anything that does not drive the
+ * loop or change its channels. */
+#ifndef GAECHANNEL_NET_NET_H
+#define GAECHANNEL_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h> // size_t
+#include <stdint.h> // int64_t
+
+#include <curl/curl.h>
+
+#include "session/session.h"
+
+typedef struct net_loop net_loop;
+typedef struct net_channel net_channel;
+
+/* Milliseconds of a clock that never goes back. */
+int64_t net_now_ms(void);
+
+/* ---- The loop ---- */
+
+net_loop *net_loop_new(void);
+/* Its channels must have been freed before. */
+void net_loop_free(net_loop *loop);
+
+/* Wait until something can be done, at most `max_ms`; or until net_loop_wakeup(), or a signal. */
+void net_loop_wait(net_loop *loop, int64_t max_ms);
+void net_loop_wakeup(net_loop *loop);
+
+/* Do all that can be done without waiting. */
+void net_loop_perform(net_loop *loop);
+
+/* The loop's channels, in no order: the one after `channel`, or the first for NULL; NULL after the last. */
+net_channel *net_loop_channel_after(net_loop *loop, net_channel *channel);
+
+/* ---- Driven by an event loop ---- */
+
+typedef struct net_watcher {
+    void *context;
+    // Watch `socket` for reading (1), writing (2), both (3), or forget it (0).
+    void (*socket)(void *context, curl_socket_t socket, int events);
+    // Call net_loop_on_timer() at `at_ms`; SESSION_NEVER: no call is wanted.
+    void (*timer)(void *context, int64_t at_ms);
+    // A channel has something for its owner: records, or a new state.
+    void (*notify)(void *context, net_channel *channel);
+} net_watcher;
+
+void net_loop_watch(net_loop *loop, const net_watcher *watcher);
+void net_loop_on_socket(net_loop *loop, curl_socket_t socket, int events);
+void net_loop_on_timer(net_loop *loop);
+
+/* ---- Channels ---- */
+
+/* Texts are copied; NULL means libcurl's own default. */
+typedef struct net_options {
+    int64_t connect_timeout_ms;
+    const char *user_agent;
+    // "Name: value" lines, each ended by LF.
+    const char *headers;
+    const char *proxy;
+    bool verify;
+    // A file of CA certificates, or a directory of them.
+    const char *ca_file;
+    const char *ca_path;
+    const char *cert;
+    const char *key;
+    bool http2;
+    long buffer_size; // bytes of each receive buffer
+} net_options;
+
+/* A channel owns its session. NULL when memory ran out; the session is then still the caller's. */
+net_channel *net_channel_new(session *session, const net_options *options, void *owner);
+void net_channel_free(net_channel *channel);
+
+/* End: break off what is under way, leave the loop, free the transfers. The session stays, to be looked at. */
+void net_channel_close(net_channel *channel);
+
+/* Forget the channel's connections without a word to the server: they belong to the process that forked this one. */
+void net_channel_abandon(net_channel *channel);
+
+session *net_channel_session(net_channel *channel);
+void *net_channel_owner(net_channel *channel);
+
+/* Put the channel into a loop (out of the one it was in: a request under way there is broken off, and asked again
+ * here). NULL: into none. False when memory ran out; then nothing has changed. */
+bool net_channel_join(net_channel *channel, net_loop *loop);
+net_loop *net_channel_loop(net_channel *channel);
+
+/* Do what the session wants done now; to be called after anything was said to the session from outside. */
+void net_channel_step(net_channel *channel);
+
+/* The session's answer to the last step: ACTION_WAIT, ASK_TOKEN, ASK_URL (of `slot`), REACHED or ENDED. */
+session_action net_channel_state(const net_channel *channel);
+
+/* Go on with a back channel that was paused, if enough was taken. */
+void net_channel_resume(net_channel *channel);
+
+#endif

@@ -1,0 +1,318 @@
+/* One request on its way: a libcurl easy handle, its callbacks, redirects, and what its end means. */
+#include <stdlib.h> // malloc()
+#include <string.h>
+#include <strings.h> // strncasecmp()
+
+#include "internal.h"
+
+#define MAX_REDIRECTS 5
+
+/* ---- libcurl's callbacks ---- */
+
+// "HTTP/1.1 400 Unknown SID\r\n": the words behind the number. HTTP/2 has none.
+static void read_status_line(transfer *self, const char *line, size_t length) {
+    strbuf_clear(&self->reason);
+    const char *end = line + length;
+    for (int spaces = 0; line < end && spaces < 2; line++)
+        spaces += *line == ' ';
+    while (end > line && (end[-1] == '\r' || end[-1] == '\n'))
+        end--;
+    strbuf_append(&self->reason, line, (size_t)(end - line));
+    self->head_done = false;
+}
+
+static void finish_head(transfer *self) {
+    long status = 0;
+    curl_off_t retry_after = 0;
+    curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200)
+        return; // an interim response: another head follows
+    self->head_done = true;
+    char *location = NULL;
+    curl_easy_getinfo(self->easy, CURLINFO_REDIRECT_URL, &location);
+    bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    self->is_redirect = redirects && location != NULL;
+    if (self->is_redirect)
+        return;
+    curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    session_on_status(self->channel->session, self->slot, (int)status, strbuf_str(&self->reason),
+                      retry_after > 0 && retry_after < 86400 ? (int64_t)retry_after * 1000 : 0);
+}
+
+static void read_header(transfer *self, const char *line, size_t length) {
+    const char *colon = memchr(line, ':', length);
+    if (colon == NULL)
+        return;
+    const char *end = line + length;
+    const char *value = colon + 1;
+    while (value < end && (*value == ' ' || *value == '\t'))
+        value++;
+    while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' '))
+        end--;
+    session_on_header(self->channel->session, self->slot, line, (size_t)(colon - line), value,
+                      (size_t)(end - value));
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *context) {
+    transfer *self = context;
+    size_t length = size * count;
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        read_status_line(self, line, length);
+    else if (self->head_done)
+        ; // a trailer
+    else if (length == 0 || line[0] == '\r' || line[0] == '\n')
+        finish_head(self);
+    else
+        read_header(self, line, length);
+    return length;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
+    transfer *self = context;
+    size_t length = size * count;
+    if (self->is_redirect)
+        return length;
+    self->intake = session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length,
+                                   net_now_ms());
+    switch (self->intake) {
+    case INTAKE_OK:
+        return length;
+    case INTAKE_PAUSE:
+        return CURL_WRITEFUNC_PAUSE;
+    case INTAKE_STOP:
+        break;
+    }
+    return length + 1; // not what was given: libcurl ends the transfer
+}
+
+/* ---- Setting up ---- */
+
+static bool add_cookie_share(net_channel *channel) {
+    channel->share = curl_share_init();
+    return channel->share != NULL &&
+           curl_share_setopt(channel->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) == CURLSHE_OK;
+}
+
+static void set_tls(CURL *easy, const net_channel *channel) {
+    if (!channel->verify) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (channel->ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, channel->ca_file);
+    if (channel->ca_path != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAPATH, channel->ca_path);
+    if (channel->cert != NULL)
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, channel->cert);
+    if (channel->key != NULL)
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, channel->key);
+}
+
+static bool set_up(transfer *self) {
+    net_channel *channel = self->channel;
+    if (self->error == NULL && (self->error = malloc(CURL_ERROR_SIZE)) == NULL)
+        return false;
+    if (!session_is_half_duplex(channel->session) && channel->share == NULL && !add_cookie_share(channel))
+        return false;
+    CURL *easy = self->easy = curl_easy_init();
+    if (easy == NULL)
+        return false;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, self);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""); // keep cookies, in memory
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, channel->buffer_size);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, self);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     (long)(channel->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    // Rather wait for a connection that can be shared than open one more.
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, channel->http2 ? 1L : 0L);
+    if (channel->share != NULL)
+        curl_easy_setopt(easy, CURLOPT_SHARE, channel->share);
+    if (channel->user_agent != NULL)
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, channel->user_agent);
+    if (channel->proxy != NULL)
+        curl_easy_setopt(easy, CURLOPT_PROXY, channel->proxy);
+    set_tls(easy, channel);
+    return true;
+}
+
+/* ---- Redirects ---- */
+
+static char *url_part(CURLU *url, CURLUPart part) {
+    char *text = NULL;
+    unsigned flags = part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0;
+    return curl_url_get(url, part, &text, flags) == CURLUE_OK ? text : NULL;
+}
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part) {
+    char *one = url_part(a, part);
+    char *other = url_part(b, part);
+    bool same = one != NULL && other != NULL && strcasecmp(one, other) == 0;
+    curl_free(one);
+    curl_free(other);
+    return same;
+}
+
+static bool scheme_is(CURLU *url, const char *scheme) {
+    char *text = url_part(url, CURLUPART_SCHEME);
+    bool is = text != NULL && strcasecmp(text, scheme) == 0;
+    curl_free(text);
+    return is;
+}
+
+// A request carries a token, cookies and headers that another host must not see. So a redirect is followed only to
+// the same host and port, or from there to the same host's https.
+static const char *refuse_redirect(const char *from, const char *to) {
+    const char *refused = "the server redirects to a URL that cannot be read";
+    CURLU *source = curl_url();
+    CURLU *target = curl_url();
+    if (source == NULL || target == NULL || curl_url_set(source, CURLUPART_URL, from, 0) != CURLUE_OK ||
+        curl_url_set(target, CURLUPART_URL, to, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+        goto done;
+    refused = "the server redirects to something that is not http or https";
+    if (!scheme_is(target, "http") && !scheme_is(target, "https"))
+        goto done;
+    refused = "the server redirects from https to http";
+    if (scheme_is(source, "https") && !scheme_is(target, "https"))
+        goto done;
+    refused = "the server redirects to another host, which must not see this channel's secrets";
+    bool upgrade = scheme_is(source, "http") && scheme_is(target, "https");
+    if (!same_part(source, target, CURLUPART_HOST) ||
+        (!upgrade && !same_part(source, target, CURLUPART_PORT)))
+        goto done;
+    refused = NULL;
+done:
+    curl_url_cleanup(source);
+    curl_url_cleanup(target);
+    return refused;
+}
+
+/* ---- Start and end ---- */
+
+static void begin(transfer *self) {
+    self->running = true;
+    self->head_done = self->is_redirect = false;
+    self->intake = INTAKE_OK;
+    self->error[0] = '\0';
+    curl_multi_add_handle(self->channel->loop->multi, self->easy);
+}
+
+static void report(transfer *self, transport_outcome outcome, int code, const char *words) {
+    session_on_done(self->channel->session, self->slot, outcome, code, words, net_now_ms());
+}
+
+void transfer_start(transfer *self) {
+    session_request request;
+    if (self->easy == NULL && !set_up(self)) {
+        transfer_free(self);
+        report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    session_get_request(self->channel->session, self->slot, &request);
+    curl_easy_setopt(self->easy, CURLOPT_URL, request.url);
+    if (request.body != NULL) {
+        curl_easy_setopt(self->easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.body_length);
+        curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS, request.body);
+    } else {
+        curl_easy_setopt(self->easy, CURLOPT_HTTPGET, 1L);
+    }
+    self->redirects = 0;
+    begin(self);
+}
+
+void transfer_stop(transfer *self) {
+    if (!self->running)
+        return;
+    self->running = false;
+    curl_multi_remove_handle(self->channel->loop->multi, self->easy);
+}
+
+void transfer_free(transfer *self) {
+    transfer_stop(self);
+    if (self->easy != NULL)
+        curl_easy_cleanup(self->easy);
+    self->easy = NULL;
+    strbuf_free(&self->reason);
+    free(self->error);
+    self->error = NULL;
+}
+
+static bool is_timeout(CURLcode code) {
+    return code == CURLE_OPERATION_TIMEDOUT;
+}
+
+// Whether the request would fail in the same way however often it were tried.
+static bool is_hopeless(const transfer *self, CURLcode code) {
+    long connects = 0;
+    switch (code) {
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        // Also said of a server that does not speak HTTP; it may yet learn.
+        curl_easy_getinfo(self->easy, CURLINFO_NUM_CONNECTS, &connects);
+        return connects == 0;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_NOT_BUILT_IN:
+    case CURLE_FAILED_INIT:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void follow(transfer *self) {
+    char *to = NULL;
+    char *from = NULL;
+    curl_easy_getinfo(self->easy, CURLINFO_REDIRECT_URL, &to);
+    curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &from);
+    const char *refused = refuse_redirect(from, to);
+    if (refused == NULL && ++self->redirects > MAX_REDIRECTS)
+        refused = "the server redirects in circles";
+    if (refused != NULL) {
+        report(self, TRANSPORT_FATAL, CURLE_TOO_MANY_REDIRECTS, refused);
+        return;
+    }
+    // libcurl's text lives only until the next request.
+    char *url = strdup(to);
+    if (url == NULL || curl_easy_setopt(self->easy, CURLOPT_URL, url) != CURLE_OK)
+        report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
+    else
+        begin(self); // with the same method and body
+    free(url);
+}
+
+void transfer_done(transfer *self, CURLcode code) {
+    transfer_stop(self);
+    const char *words =
+        self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
+    if (self->intake == INTAKE_STOP)
+        report(self, TRANSPORT_STOPPED, 0, "");
+    else if (code == CURLE_OK && self->is_redirect)
+        follow(self);
+    else if (code == CURLE_OK && !self->head_done)
+        report(self, TRANSPORT_BROKEN, CURLE_GOT_NOTHING, "the response has no head");
+    else if (code == CURLE_OK)
+        report(self, TRANSPORT_OK, 0, "");
+    else if (is_timeout(code))
+        report(self, TRANSPORT_TIMEOUT, (int)code, words);
+    else
+        report(self, is_hopeless(self, code) ? TRANSPORT_FATAL : TRANSPORT_BROKEN, (int)code, words);
+}

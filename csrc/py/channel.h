@@ -1,0 +1,70 @@
+/* What the channel type and the iterator over its messages share. */
+#ifndef GAECHANNEL_PY_CHANNEL_H
+#define GAECHANNEL_PY_CHANNEL_H
+
+#include "driver.h"
+#include "module.h"
+
+// How long to wait at most before looking for signals, in ms: half of what Ctrl-C and close() may take.
+#define SLICE_MS 50
+
+typedef struct channel_object {
+    PyObject_HEAD
+    module_state *state;
+    // NULL before __init__().
+    driver *driver;
+    net_channel *net;
+    session *session; // net's
+    // close() was called. Set without the lock, from any thread.
+    bool closing;
+    // close() has done its work.
+    bool closed;
+    // Debug records for every message.
+    bool debug;
+    // module_state.forks when it was made.
+    unsigned long forks;
+    // Asks for a token; or NULL.
+    PyObject *token_source;
+    PyObject *logger;
+} channel_object;
+
+/* Raises if the channel cannot be used: not initialized, closed, or another process's. */
+int channel_check(channel_object *self);
+
+typedef enum drive_result {
+    DRIVE_ERROR = -1, // an exception is set
+    DRIVE_RECORD,     // the queue is not empty
+    DRIVE_REACHED,    // the goal is reached
+    DRIVE_ENDED,      // the session has ended in order, or was closed
+    DRIVE_FLUSHED,    // no map is unsent
+    DRIVE_TIMEOUT,    // deadline_ms has come
+} drive_result;
+
+typedef struct drive_until {
+    // End with DRIVE_RECORD when there is something in the queue.
+    bool record;
+    // End with DRIVE_FLUSHED when the server has all maps.
+    bool flushed;
+    int64_t deadline_ms; // SESSION_NEVER: none
+} drive_until;
+
+/* Say what is to be reached; forgets an earlier error. */
+void channel_set_goal(channel_object *self, session_goal goal);
+
+/* Drive the channel, with the GIL released while waiting and parsing, until one of these is so. To be called with
+ * the GIL and without the lock. */
+drive_result channel_drive(channel_object *self, const drive_until *until);
+
+/* The next message. NULL with no exception: none is there yet. */
+PyObject *channel_take(channel_object *self);
+
+/* Raises ChannelClosed after close(). */
+int channel_check_open(channel_object *self);
+
+/* Whether the session has ended: nothing more can come. */
+bool channel_has_ended(channel_object *self);
+
+/* A new iterator over the channel's messages. */
+PyObject *messages_new(channel_object *channel, session_goal goal);
+
+#endif

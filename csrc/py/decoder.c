@@ -1,0 +1,272 @@
+/* The types Decoder and TalkDecoder: response bodies to arrays, or to messages, without a network. */
+#include "module.h"
+
+#include <pythread.h> // PyThread_type_lock
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/arrays.h"
+#include "wire/framer.h"
+
+typedef struct decoder {
+    PyObject_HEAD
+    module_state *state;
+    // One feed() at a time.
+    PyThread_type_lock lock;
+    framer framer;
+    // Why nothing more can be read; static text. Said when all that came before has been handed out.
+    const char *broken;
+    // TalkDecoder: the clid whose messages are wanted, UTF-8; NULL: all.
+    char *clid;
+    size_t clid_length;
+} decoder;
+
+// Make objects of one array, or of none, and append them to the list.
+typedef int append_array(decoder *self, PyObject *list, const wire_array *array);
+
+static int append_new(PyObject *list, PyObject *item) {
+    int result = item != NULL ? PyList_Append(list, item) : -1;
+    Py_XDECREF(item);
+    return result;
+}
+
+static int append_pair(decoder *self, PyObject *list, const wire_array *array) {
+    PyObject *data = value_from_literal(self->state, array->data, array->data_length);
+    return data != NULL ? append_new(list, Py_BuildValue("(LN)", (long long)array->id, data)) : -1;
+}
+
+static bool is_wanted(const decoder *self, const wire_string *clid) {
+    if (self->clid == NULL)
+        return true;
+    if (!clid->escaped)
+        return clid->length == self->clid_length && memcmp(clid->bytes, self->clid, clid->length) == 0;
+    uint8_t plain[1024];
+    bool lone;
+    if (clid->length > sizeof plain)
+        return false;
+    size_t length = literal_unescape(clid->bytes, clid->length, plain, &lone);
+    return length == self->clid_length && memcmp(plain, self->clid, length) == 0;
+}
+
+static int append_message(decoder *self, PyObject *list, const wire_array *array) {
+    const wire_string *text = &array->text;
+    if (!array->is_talk_message || !is_wanted(self, &array->clid))
+        return 0;
+    return append_new(list, str_from_token(text->bytes, text->length, text->escaped));
+}
+
+/* ---- Feeding ---- */
+
+// The arrays of one chunk: all, or, if it is corrupt, none.
+static int append_chunk(decoder *self, PyObject *list, const framer_chunk *chunk, append_array *append) {
+    arrays_reader reader;
+    wire_array array;
+    arrays_status status;
+    Py_ssize_t before = PyList_Size(list);
+    arrays_init(&reader, chunk->payload, chunk->length);
+    while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY)
+        if (append(self, list, &array) < 0)
+            return -1;
+    if (status == ARRAYS_END)
+        return 0;
+    size_t position;
+    self->broken = arrays_error(&reader, &position);
+    return PyList_SetSlice(list, before, PY_SSIZE_T_MAX, NULL);
+}
+
+static int feed_lock_held(decoder *self, PyObject *list, const Py_buffer *bytes, append_array *append) {
+    framer_chunk chunk;
+    framer_status status;
+    if (self->broken != NULL)
+        return 0;
+    framer_feed(&self->framer, bytes->buf, (size_t)bytes->len);
+    while ((status = framer_next(&self->framer, &chunk)) == FRAMER_CHUNK && self->broken == NULL)
+        if (append_chunk(self, list, &chunk, append) < 0) {
+            // An exception of the interpreter's (no memory): what this call was given cannot be had again.
+            self->broken = "an earlier feed() has failed";
+            return -1;
+        }
+    if (status == FRAMER_NO_MEMORY) {
+        self->broken = "an earlier feed() has failed";
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (status == FRAMER_CORRUPT && self->broken == NULL)
+        self->broken = self->framer.error;
+    return 0;
+}
+
+static PyObject *feed(PyObject *op, PyObject *data, append_array *append) {
+    decoder *self = (decoder *)op;
+    Py_buffer bytes;
+    if (PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
+        return NULL;
+    PyObject *list = PyList_New(0);
+    if (list == NULL)
+        goto done;
+    if (!PyThread_acquire_lock(self->lock, NOWAIT_LOCK)) {
+        Py_CLEAR(list);
+        PyErr_SetString(PyExc_RuntimeError, "another feed() is under way");
+        goto done;
+    }
+    int result = feed_lock_held(self, list, &bytes, append);
+    const char *broken = self->broken;
+    PyThread_release_lock(self->lock);
+    if (result < 0)
+        Py_CLEAR(list);
+    else if (broken != NULL && PyList_Size(list) == 0) {
+        Py_CLEAR(list);
+        raise_corrupted(self->state, broken);
+    }
+done:
+    PyBuffer_Release(&bytes);
+    return list;
+}
+
+static PyObject *decoder_feed(PyObject *self, PyObject *data) {
+    return feed(self, data, append_pair);
+}
+
+static PyObject *talk_decoder_feed(PyObject *self, PyObject *data) {
+    return feed(self, data, append_message);
+}
+
+static PyObject *decoder_eof(PyObject *op, PyObject *unused) {
+    decoder *self = (decoder *)op;
+    (void)unused;
+    if (self->broken != NULL)
+        raise_corrupted(self->state, self->broken);
+    else if (!framer_at_boundary(&self->framer))
+        raise_corrupted(self->state, "the body ended inside a chunk");
+    else
+        Py_RETURN_NONE;
+    return NULL;
+}
+
+/* ---- Begin and end ---- */
+
+static PyObject *new_decoder(PyTypeObject *type, Py_ssize_t max_chunk_size) {
+    if (max_chunk_size <= 0) {
+        PyErr_SetString(PyExc_ValueError, "max_chunk_size must be positive");
+        return NULL;
+    }
+    module_state *state = module_state_of_type(type);
+    if (state == NULL)
+        return NULL;
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    decoder *self = (decoder *)alloc(type, 0);
+    if (self == NULL)
+        return NULL;
+    self->state = state;
+    framer_init(&self->framer, (size_t)max_chunk_size);
+    self->lock = PyThread_allocate_lock();
+    if (self->lock == NULL) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    return (PyObject *)self;
+}
+
+static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"max_chunk_size", NULL};
+    Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$n:Decoder", names, &max_chunk_size))
+        return NULL;
+    return new_decoder(type, max_chunk_size);
+}
+
+static PyObject *talk_decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"clid", "max_chunk_size", NULL};
+    const char *clid = NULL;
+    Py_ssize_t clid_length = 0;
+    Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|z#$n:TalkDecoder", names, &clid, &clid_length,
+                                     &max_chunk_size))
+        return NULL;
+    decoder *self = (decoder *)new_decoder(type, max_chunk_size);
+    if (self == NULL || clid == NULL)
+        return (PyObject *)self;
+    self->clid = malloc((size_t)clid_length + 1);
+    if (self->clid == NULL) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    memcpy(self->clid, clid, (size_t)clid_length);
+    self->clid_length = (size_t)clid_length;
+    return (PyObject *)self;
+}
+
+static void decoder_dealloc(PyObject *op) {
+    decoder *self = (decoder *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    framer_clear(&self->framer);
+    free(self->clid);
+    if (self->lock != NULL)
+        PyThread_free_lock(self->lock);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
+    Py_DECREF(type);
+}
+
+/* ---- The types ---- */
+
+#define EOF_DOC                                                                                              \
+    "eof($self, /)\n--\n\nSay that the body has ended.\n\nRaises TalkMessageCorrupted if it ended inside a " \
+    "chunk, or was corrupt."
+
+static PyMethodDef decoder_methods[] = {
+    {"feed", decoder_feed, METH_O,
+     "feed($self, data, /)\n--\n\n"
+     "Take the next bytes of a body, however it was cut; return the arrays that are now complete, a list of\n"
+     "(array_id, data).\n\n"
+     "Raises TalkMessageCorrupted where the body is no run of chunks of arrays. Arrays that came whole before\n"
+     "the corruption are returned first, and the exception is raised by the next feed() or eof()."},
+    {"eof", decoder_eof, METH_NOARGS, EOF_DOC},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMethodDef talk_decoder_methods[] = {
+    {"feed", talk_decoder_feed, METH_O,
+     "feed($self, data, /)\n--\n\n"
+     "Take the next bytes of a body, however it was cut; return the texts of the messages that are now\n"
+     "complete, a list of str.\n\n"
+     "Raises TalkMessageCorrupted as Decoder.feed() does."},
+    {"eof", decoder_eof, METH_NOARGS, EOF_DOC},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot decoder_slots[] = {
+    {Py_tp_doc, "Decoder(*, max_chunk_size=16777216)\n--\n\n"
+                "Reads response bodies of any dialect: length-prefixed chunks of arrays.\n\n"
+                "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
+    {Py_tp_new, decoder_new},
+    {Py_tp_dealloc, decoder_dealloc},
+    {Py_tp_methods, decoder_methods},
+    {0, NULL},
+};
+
+static PyType_Slot talk_decoder_slots[] = {
+    {Py_tp_doc, "TalkDecoder(clid=None, *, max_chunk_size=16777216)\n--\n\n"
+                "Reads response bodies of the talk dialect, and gives only the messages' texts.\n\n"
+                "clid: whose messages are wanted; None: everybody's.\n"
+                "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
+    {Py_tp_new, talk_decoder_new},
+    {Py_tp_dealloc, decoder_dealloc},
+    {Py_tp_methods, talk_decoder_methods},
+    {0, NULL},
+};
+
+#define DECODER_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE)
+
+static PyType_Spec decoder_spec = {"gaechannel.Decoder", sizeof(decoder), 0, DECODER_FLAGS, decoder_slots};
+static PyType_Spec talk_decoder_spec = {"gaechannel.TalkDecoder", sizeof(decoder), 0, DECODER_FLAGS,
+                                        talk_decoder_slots};
+
+int decoder_add_types(PyObject *module, module_state *state) {
+    state->decoder_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &decoder_spec, NULL);
+    if (state->decoder_type == NULL || PyModule_AddType(module, state->decoder_type) < 0)
+        return -1;
+    state->talk_decoder_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &talk_decoder_spec, NULL);
+    if (state->talk_decoder_type == NULL)
+        return -1;
+    return PyModule_AddType(module, state->talk_decoder_type);
+}

@@ -1,0 +1,323 @@
+/* Driving a channel: the loop around the network, and what only the interpreter can do for a session. */
+#include "channel.h"
+
+#include <stdlib.h> // malloc()
+#include <string.h> // memcpy()
+
+int channel_check(channel_object *self) {
+    if (self->driver == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the channel's __init__() was not called");
+        return -1;
+    }
+    if (self->forks != self->state->forks) {
+        PyErr_SetString(self->state->channel_error,
+                        "this channel belongs to the process that forked this one: make a new one here");
+        return -1;
+    }
+    return 0;
+}
+
+int channel_check_open(channel_object *self) {
+    if (channel_check(self) < 0)
+        return -1;
+    if (!self->closing)
+        return 0;
+    PyErr_SetString(self->state->closed, "the channel was closed");
+    return -1;
+}
+
+bool channel_has_ended(channel_object *self) {
+    driver_lock(self->driver);
+    bool ended = net_channel_state(self->net).kind == ACTION_ENDED;
+    driver_unlock(self->driver);
+    return ended;
+}
+
+/* ---- The log ---- */
+
+static const char *method_for(int level) {
+    return level >= LOG_ERROR     ? "error"
+           : level >= LOG_WARNING ? "warning"
+           : level >= LOG_INFO    ? "info"
+                                  : "debug";
+}
+
+// Hand the session's log records to the logger.
+static int write_log(channel_object *self) {
+    strbuf text = {0};
+    int result = 0;
+    for (;;) {
+        driver_lock(self->driver);
+        int level = session_take_log(self->session, &text);
+        driver_unlock(self->driver);
+        if (level == 0 || result < 0)
+            break;
+        PyObject *words = PyUnicode_DecodeUTF8(strbuf_str(&text), (Py_ssize_t)text.length, "backslashreplace");
+        PyObject *done =
+            words != NULL ? PyObject_CallMethod(self->logger, method_for(level), "sO", "%s", words) : NULL;
+        result = done != NULL ? 0 : -1;
+        Py_XDECREF(words);
+        Py_XDECREF(done);
+    }
+    strbuf_free(&text);
+    return result;
+}
+
+// Which records the logger wants. A logger of somebody's own may not say: then all.
+static int ask_log_level(channel_object *self) {
+    self->debug = true;
+    PyObject *asks = PyObject_GetAttrString(self->logger, "isEnabledFor");
+    if (asks == NULL) {
+        PyErr_Clear();
+    } else {
+        PyObject *answer = PyObject_CallFunction(asks, "i", LOG_DEBUG);
+        Py_DECREF(asks);
+        if (answer == NULL)
+            return -1;
+        int debug = PyObject_IsTrue(answer);
+        Py_DECREF(answer);
+        if (debug < 0)
+            return -1;
+        self->debug = debug != 0;
+    }
+    driver_lock(self->driver);
+    session_set_log_level(self->session, self->debug ? LOG_DEBUG : LOG_INFO);
+    driver_unlock(self->driver);
+    return 0;
+}
+
+/* ---- What only the interpreter can answer ---- */
+
+static int give_token(channel_object *self) {
+    PyObject *token = PyObject_CallNoArgs(self->token_source);
+    if (token == NULL)
+        return -1;
+    const char *text = NULL;
+    if (PyUnicode_Check(token))
+        text = PyUnicode_AsUTF8AndSize(token, NULL);
+    else
+        PyErr_Format(PyExc_TypeError, "the token's callable must return a str, not %R", (PyObject *)Py_TYPE(token));
+    if (text != NULL && *text == '\0') {
+        PyErr_SetString(PyExc_ValueError, "the token's callable returned an empty token");
+        text = NULL;
+    }
+    if (text != NULL) {
+        driver_lock(self->driver);
+        bool set = session_set(self->session, FIELD_TOKEN, text);
+        driver_unlock(self->driver);
+        if (!set) {
+            PyErr_NoMemory();
+            text = NULL;
+        }
+    }
+    Py_DECREF(token);
+    return text != NULL ? 0 : -1;
+}
+
+// A subclass has replaced _get_init_url() or _get_bind_url(): call it as the old module did.
+static PyObject *ask_url(channel_object *self, request_kind kind, int64_t rid, int64_t aid) {
+    PyObject *op = (PyObject *)self;
+    if (kind == REQUEST_INIT)
+        return PyObject_CallMethod(op, "_get_init_url", NULL);
+    PyObject *keywords = NULL;
+    if (kind == REQUEST_OPEN)
+        keywords = Py_BuildValue("{sLsi}", "RID", (long long)rid, "CVER", 1);
+    else if (kind == REQUEST_MAPS)
+        keywords = Py_BuildValue("{sLsLsi}", "RID", (long long)rid, "AID", (long long)aid, "CVER", 1);
+    else
+        keywords = Py_BuildValue("{sisLssss}", "CI", 0, "AID", (long long)aid, "TYPE", "xmlhttp", "RID", "rpc");
+    PyObject *method = PyObject_GetAttrString(op, "_get_bind_url");
+    PyObject *arguments = PyTuple_New(0);
+    PyObject *url = NULL;
+    if (keywords != NULL && method != NULL && arguments != NULL)
+        url = PyObject_Call(method, arguments, keywords);
+    Py_XDECREF(arguments);
+    Py_XDECREF(method);
+    Py_XDECREF(keywords);
+    return url;
+}
+
+static int give_url(channel_object *self, exchange_slot slot) {
+    request_kind kind;
+    int64_t rid;
+    int64_t aid;
+    driver_lock(self->driver);
+    session_asked_url(self->session, slot, &kind, &rid, &aid);
+    driver_unlock(self->driver);
+    PyObject *url = ask_url(self, kind, rid, aid);
+    if (url == NULL)
+        return -1;
+    const char *text = NULL;
+    if (PyUnicode_Check(url))
+        text = PyUnicode_AsUTF8AndSize(url, NULL);
+    else
+        PyErr_Format(PyExc_TypeError, "a URL must be a str, not %R", (PyObject *)Py_TYPE(url));
+    if (text != NULL) {
+        driver_lock(self->driver);
+        session_give_url(self->session, slot, text);
+        driver_unlock(self->driver);
+    }
+    Py_DECREF(url);
+    return text != NULL ? 0 : -1;
+}
+
+static drive_result raise_end(channel_object *self) {
+    error_words words;
+    driver_lock(self->driver);
+    const session_error *error = session_get_error(self->session);
+    bool fails = error->kind != ERROR_NONE && !self->closing;
+    int taken = fails ? error_words_take(&words, error) : 0;
+    driver_unlock(self->driver);
+    if (!fails)
+        return DRIVE_ENDED;
+    if (taken == 0)
+        error_words_raise(self->state, &words);
+    return DRIVE_ERROR;
+}
+
+/* ---- Driving ---- */
+
+typedef enum turn_result {
+    TURN_AGAIN,
+    TURN_RECORD,
+    TURN_FLUSHED,
+    TURN_TIMEOUT,
+    TURN_STATE, // what the session wants only the interpreter can give
+} turn_result;
+
+static turn_result look_lock_held(channel_object *self, const drive_until *until) {
+    session_action state = net_channel_state(self->net);
+    if (until->record && session_queue(self->session)->count != 0)
+        return TURN_RECORD;
+    if (until->flushed && session_unsent(self->session) == 0)
+        return TURN_FLUSHED;
+    if (state.kind != ACTION_WAIT)
+        return TURN_STATE;
+    return net_now_ms() >= until->deadline_ms ? TURN_TIMEOUT : TURN_AGAIN;
+}
+
+// One turn, without the GIL.
+static turn_result turn(channel_object *self, const drive_until *until, session_action *state) {
+    driver *shared = self->driver;
+    turn_result result;
+    pthread_mutex_lock(&shared->lock);
+    if (self->closing)
+        session_close(self->session);
+    if (!shared->driving) {
+        net_channel_resume(self->net);
+        net_channel_step(self->net);
+    }
+    result = look_lock_held(self, until);
+    if (result == TURN_AGAIN) {
+        int64_t left_ms = until->deadline_ms == SESSION_NEVER ? SLICE_MS : until->deadline_ms - net_now_ms();
+        driver_turn_lock_held(shared, left_ms < SLICE_MS ? (left_ms > 0 ? left_ms : 0) : SLICE_MS);
+        result = look_lock_held(self, until);
+    }
+    *state = net_channel_state(self->net);
+    pthread_mutex_unlock(&shared->lock);
+    return result;
+}
+
+// Do for the session what `state` asks for. DRIVE_RECORD stands for: go on.
+static drive_result serve(channel_object *self, const session_action *state) {
+    switch (state->kind) {
+    case ACTION_ASK_TOKEN:
+        return give_token(self) < 0 ? DRIVE_ERROR : DRIVE_RECORD;
+    case ACTION_ASK_URL:
+        return give_url(self, state->slot) < 0 ? DRIVE_ERROR : DRIVE_RECORD;
+    case ACTION_REACHED:
+        return DRIVE_REACHED;
+    case ACTION_ENDED:
+        return raise_end(self);
+    default:
+        return DRIVE_RECORD;
+    }
+}
+
+drive_result channel_drive(channel_object *self, const drive_until *until) {
+    session_action state;
+    turn_result result;
+    for (;;) {
+        Py_BEGIN_ALLOW_THREADS;
+        result = turn(self, until, &state);
+        Py_END_ALLOW_THREADS;
+        if (write_log(self) < 0 || PyErr_CheckSignals() < 0)
+            return DRIVE_ERROR;
+        if (result == TURN_RECORD)
+            return DRIVE_RECORD;
+        if (result == TURN_FLUSHED)
+            return DRIVE_FLUSHED;
+        if (result == TURN_TIMEOUT)
+            return DRIVE_TIMEOUT;
+        if (result == TURN_STATE) {
+            drive_result served = serve(self, &state);
+            if (served != DRIVE_RECORD)
+                return served;
+        }
+    }
+}
+
+void channel_set_goal(channel_object *self, session_goal goal) {
+    if (ask_log_level(self) < 0)
+        PyErr_Clear(); // a logger that cannot say what it wants gets all
+    driver_lock(self->driver);
+    session_set_goal(self->session, goal);
+    driver_unlock(self->driver);
+}
+
+/* ---- Taking ---- */
+
+// So much was taken that a paused back channel may go on: let it, without waiting.
+static void resume(channel_object *self) {
+    driver *shared = self->driver;
+    Py_BEGIN_ALLOW_THREADS;
+    pthread_mutex_lock(&shared->lock);
+    if (!shared->driving && !self->closing) {
+        net_channel_resume(self->net);
+        net_loop_perform(shared->loop);
+    }
+    pthread_mutex_unlock(&shared->lock);
+    Py_END_ALLOW_THREADS;
+}
+
+// Out of the queue before Python objects are made of it, since making them may run anything, this channel's own
+// close() included.
+static PyObject *take_literal_unlock(channel_object *self, const record *found) {
+    uint8_t small[1024];
+    size_t length = found->length;
+    uint8_t *literal = length <= sizeof small ? small : malloc(length);
+    if (literal != NULL) {
+        memcpy(literal, found->bytes, length);
+        session_pop(self->session);
+    }
+    bool resumes = session_can_resume(self->session);
+    driver_unlock(self->driver);
+    if (resumes)
+        resume(self);
+    if (literal == NULL)
+        return PyErr_NoMemory();
+    PyObject *value = value_from_literal(self->state, literal, length);
+    if (literal != small)
+        free(literal);
+    return value;
+}
+
+PyObject *channel_take(channel_object *self) {
+    record found;
+    PyObject *message;
+    driver_lock(self->driver);
+    if (!queue_peek(session_queue(self->session), &found)) {
+        driver_unlock(self->driver);
+        return NULL;
+    }
+    if (found.kind == RECORD_LITERAL)
+        return take_literal_unlock(self, &found);
+    message = str_from_utf8(found.bytes, found.length);
+    if (message != NULL)
+        session_pop(self->session);
+    bool resumes = session_can_resume(self->session);
+    driver_unlock(self->driver);
+    if (resumes)
+        resume(self);
+    return message;
+}

@@ -1,0 +1,84 @@
+/* Taking turns at a loop. */
+#include "driver.h"
+
+#include <stdlib.h> // calloc()
+#include <time.h>   // clock_gettime()
+
+driver *driver_new(void) {
+    driver *self = calloc(1, sizeof *self);
+    pthread_condattr_t attributes;
+    if (self == NULL || (self->loop = net_loop_new()) == NULL) {
+        free(self);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->turn, &attributes);
+    pthread_condattr_destroy(&attributes);
+    self->users = 1;
+    return self;
+}
+
+void driver_release(driver *self) {
+    if (self == NULL || __atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    net_loop_free(self->loop);
+    pthread_cond_destroy(&self->turn);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+void driver_shut_lock_held(driver *self) {
+    net_loop_free(self->loop);
+    self->loop = NULL;
+}
+
+bool driver_try_lock(driver *self) {
+    return pthread_mutex_trylock(&self->lock) == 0;
+}
+
+void driver_lock(driver *self) {
+    if (driver_try_lock(self))
+        return;
+    Py_BEGIN_ALLOW_THREADS;
+    pthread_mutex_lock(&self->lock);
+    Py_END_ALLOW_THREADS;
+}
+
+void driver_unlock(driver *self) {
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void wait_for_turn(driver *self, int64_t max_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(max_ms / 1000);
+    until.tv_nsec += (long)(max_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&self->turn, &self->lock, &until);
+}
+
+void driver_turn_lock_held(driver *self, int64_t max_ms) {
+    if (self->driving || self->loop == NULL) {
+        wait_for_turn(self, max_ms);
+        return;
+    }
+    self->driving = true;
+    pthread_mutex_unlock(&self->lock);
+    net_loop_wait(self->loop, max_ms);
+    pthread_mutex_lock(&self->lock);
+    self->driving = false;
+    net_loop_perform(self->loop);
+    pthread_cond_broadcast(&self->turn);
+}
+
+void driver_wakeup_lock_held(driver *self) {
+    if (self->driving)
+        net_loop_wakeup(self->loop);
+    pthread_cond_broadcast(&self->turn);
+}

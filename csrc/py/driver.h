@@ -1,0 +1,47 @@
+/* Who drives a loop: one thread at a time; the others take turns, or only look.
+ *
+ * The lock guards the loop and every session in it. It is never waited for while the GIL is held, and never held
+ * while waiting for the network, so that whoever has both cannot be in anybody's way. */
+#ifndef GAECHANNEL_PY_DRIVER_H
+#define GAECHANNEL_PY_DRIVER_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "net/net.h"
+
+typedef struct driver {
+    pthread_mutex_t lock;
+    // Signalled when a thread has stopped driving.
+    pthread_cond_t turn;
+    // A thread waits for the network, without the lock: only it may touch the loop's sockets.
+    bool driving;
+    // NULL after driver_shut_lock_held().
+    net_loop *loop;
+    // The objects that use it; guarded by the GIL or, without one, by atomics.
+    int users;
+} driver;
+
+/* NULL with an exception set. One user. */
+driver *driver_new(void);
+void driver_release(driver *self);
+/* Close the connections that the loop still holds. Lock held, nobody driving, no channel left in the loop. */
+void driver_shut_lock_held(driver *self);
+
+/* Take the lock; to be called with the GIL held, which is let go while waiting. */
+void driver_lock(driver *self);
+/* The same without waiting. */
+bool driver_try_lock(driver *self);
+void driver_unlock(driver *self);
+
+/* To be called without the GIL and with the lock. Wait for the network at most `max_ms`, with the lock released, and
+ * do what can be done; or, if another thread is at it, wait for that. */
+void driver_turn_lock_held(driver *self, int64_t max_ms);
+
+/* Make a waiting driver look again. Lock held. */
+void driver_wakeup_lock_held(driver *self);
+
+#endif

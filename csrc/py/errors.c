@@ -1,0 +1,138 @@
+/* From a session's errors to the exceptions of gaechannel.errors. */
+#include "module.h"
+
+#include <stddef.h> // offsetof()
+#include <string.h>
+
+typedef struct named_class {
+    const char *name;
+    size_t offset; // of its pointer in module_state
+} named_class;
+
+static const named_class classes[] = {
+    {"ChannelError", offsetof(module_state, channel_error)},
+    {"ParseError", offsetof(module_state, parse_error)},
+    {"TalkMessageCorrupted", offsetof(module_state, corrupted)},
+    {"TransportError", offsetof(module_state, transport_error)},
+    {"ChannelTimeout", offsetof(module_state, timeout)},
+    {"HTTPStatusError", offsetof(module_state, http_status_error)},
+    {"InvalidToken", offsetof(module_state, invalid_token)},
+    {"TokenExpired", offsetof(module_state, token_expired)},
+    {"ChannelClosed", offsetof(module_state, closed)},
+};
+#define CLASS_COUNT (sizeof classes / sizeof *classes)
+
+static PyObject **class_at(module_state *state, size_t index) {
+    return (PyObject **)((char *)state + classes[index].offset);
+}
+
+int errors_import(module_state *state) {
+    PyObject *module = PyImport_ImportModule("gaechannel.errors");
+    if (module == NULL)
+        return -1;
+    for (size_t i = 0; i < CLASS_COUNT; i++) {
+        PyObject *found = PyObject_GetAttrString(module, classes[i].name);
+        if (found == NULL) {
+            Py_DECREF(module);
+            return -1;
+        }
+        *class_at(state, i) = found;
+    }
+    Py_DECREF(module);
+    return 0;
+}
+
+void errors_clear(module_state *state) {
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        Py_CLEAR(*class_at(state, i));
+}
+
+int errors_traverse(module_state *state, visitproc visit, void *arg) {
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        Py_VISIT(*class_at(state, i));
+    return 0;
+}
+
+static PyObject *words_from(const strbuf *text) {
+    // A server's words may be anything; what is no UTF-8 is shown as such.
+    return PyUnicode_DecodeUTF8(strbuf_str(text), (Py_ssize_t)text->length, "backslashreplace");
+}
+
+static void error_words_clear(error_words *words) {
+    Py_CLEAR(words->message);
+    Py_CLEAR(words->reason);
+    Py_CLEAR(words->body);
+}
+
+int error_words_take(error_words *words, const session_error *error) {
+    *words = (error_words){.kind = error->kind, .code = error->code, .status = error->status};
+    words->message = words_from(&error->message);
+    words->reason = words_from(&error->reason);
+    words->body = words_from(&error->body);
+    if (words->message != NULL && words->reason != NULL && words->body != NULL)
+        return 0;
+    error_words_clear(words);
+    return -1;
+}
+
+static PyObject *class_of(const module_state *state, const error_words *words) {
+    switch (words->kind) {
+    case ERROR_CORRUPT:
+        return state->corrupted;
+    case ERROR_TRANSPORT:
+        return state->transport_error;
+    case ERROR_TIMEOUT:
+        return state->timeout;
+    case ERROR_HTTP:
+        return state->http_status_error;
+    case ERROR_TOKEN_INVALID:
+        return state->invalid_token;
+    case ERROR_TOKEN_EXPIRED:
+        return state->token_expired;
+    case ERROR_CLOSED:
+        return state->closed;
+    case ERROR_NONE:
+    case ERROR_PROTOCOL:
+    case ERROR_MEMORY:
+        break;
+    }
+    return state->channel_error;
+}
+
+static PyObject *keywords_of(const error_words *words) {
+    switch (words->kind) {
+    case ERROR_TRANSPORT:
+    case ERROR_TIMEOUT:
+        return Py_BuildValue("{si}", "curl_code", words->code);
+    case ERROR_HTTP:
+    case ERROR_TOKEN_INVALID:
+    case ERROR_TOKEN_EXPIRED:
+        return Py_BuildValue("{sisOsO}", "code", words->status, "reason", words->reason, "body", words->body);
+    default:
+        return PyDict_New();
+    }
+}
+
+void error_words_raise(module_state *state, error_words *words) {
+    if (words->kind == ERROR_MEMORY) {
+        PyErr_NoMemory();
+        error_words_clear(words);
+        return;
+    }
+    PyObject *type = class_of(state, words);
+    PyObject *arguments = PyTuple_Pack(1, words->message);
+    PyObject *keywords = keywords_of(words);
+    PyObject *error = NULL;
+    if (arguments != NULL && keywords != NULL)
+        error = PyObject_Call(type, arguments, keywords);
+    if (error != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    Py_XDECREF(keywords);
+    Py_XDECREF(arguments);
+    error_words_clear(words);
+}
+
+void raise_corrupted(module_state *state, const char *words) {
+    PyErr_SetString(state->corrupted, words);
+}

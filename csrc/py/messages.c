@@ -1,0 +1,120 @@
+/* The iterator over a channel's messages. */
+#include "channel.h"
+
+typedef struct messages {
+    PyObject_HEAD
+    channel_object *channel;
+    // What it drives the channel to: GOAL_STREAM, or GOAL_POLL for one back channel's worth.
+    session_goal goal;
+    bool begun;
+    bool ended;
+} messages;
+
+static PyObject *log_message(channel_object *channel, PyObject *message) {
+    PyObject *done = PyObject_CallMethod(channel->logger, "debug", "sO", "channel msg: %r", message);
+    if (done == NULL)
+        Py_CLEAR(message);
+    Py_XDECREF(done);
+    return message;
+}
+
+static PyObject *finish(messages *self) {
+    self->ended = true;
+    return NULL;
+}
+
+static PyObject *messages_next(PyObject *op) {
+    messages *self = (messages *)op;
+    channel_object *channel = self->channel;
+    if (self->ended)
+        return NULL;
+    if (channel_check(channel) < 0)
+        return finish(self);
+    if (!self->begun) {
+        channel_set_goal(channel, self->goal);
+        self->begun = true;
+    }
+    drive_until until = {.record = true, .deadline_ms = SESSION_NEVER};
+    while (!channel->closing) {
+        PyObject *message = channel_take(channel);
+        if (message != NULL)
+            return channel->debug ? log_message(channel, message) : message;
+        if (PyErr_Occurred() != NULL)
+            return NULL;
+        drive_result result = channel_drive(channel, &until);
+        // What a signal handler raises (Ctrl-C) leaves all as it was: the iterator may be asked again.
+        if (result == DRIVE_ERROR && !channel_has_ended(channel))
+            return NULL;
+        if (result != DRIVE_RECORD)
+            break;
+    }
+    return finish(self);
+}
+
+/* ---- Begin and end ---- */
+
+PyObject *messages_new(channel_object *channel, session_goal goal) {
+    PyTypeObject *type = channel->state->messages_type;
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    messages *self = (messages *)alloc(type, 0);
+    if (self == NULL)
+        return NULL;
+    Py_INCREF((PyObject *)channel);
+    self->channel = channel;
+    self->goal = goal;
+    return (PyObject *)self;
+}
+
+static int messages_traverse(PyObject *op, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(((messages *)op)->channel);
+    return 0;
+}
+
+static void messages_dealloc(PyObject *op) {
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    Py_CLEAR(((messages *)op)->channel);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
+    Py_DECREF(type);
+}
+
+static PyObject *messages_iter(PyObject *op) {
+    Py_INCREF(op);
+    return op;
+}
+
+// As a generator has it.
+static PyObject *messages_close(PyObject *op, PyObject *unused) {
+    (void)unused;
+    ((messages *)op)->ended = true;
+    Py_RETURN_NONE;
+}
+
+/* ---- The type ---- */
+
+static PyMethodDef messages_methods[] = {
+    {"close", messages_close, METH_NOARGS,
+     "close($self, /)\n--\n\nEnd the iteration; the channel stays open."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot messages_slots[] = {
+    {Py_tp_doc, "An iterator over a channel's messages, made by messages()."},
+    {Py_tp_dealloc, messages_dealloc},
+    {Py_tp_traverse, messages_traverse},
+    {Py_tp_iter, messages_iter},
+    {Py_tp_iternext, messages_next},
+    {Py_tp_methods, messages_methods},
+    {0, NULL},
+};
+
+static PyType_Spec messages_spec = {
+    "gaechannel._core.Messages", sizeof(messages), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    messages_slots};
+
+int messages_add_type(PyObject *module, module_state *state) {
+    state->messages_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &messages_spec, NULL);
+    return state->messages_type != NULL ? PyModule_AddType(module, state->messages_type) : -1;
+}

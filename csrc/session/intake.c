@@ -1,0 +1,414 @@
+/* What comes back while a request runs: the response's head, and the arrays in its body. */
+#include "internal.h"
+
+#include <stdlib.h> // malloc()
+#include <string.h>
+
+#include "wire/arrays.h"
+#include "wire/utf8.h"
+
+// Of a body that is not asked for (an error's page): enough to quote from.
+#define MAX_ERROR_BODY ((size_t)4096)
+// Of the page that names clid and gsessionid.
+#define MAX_INIT_PAGE ((size_t)4 * 1024 * 1024)
+
+// Of the keep-alive time in array 0: a longer one is no help against a dead connection.
+#define MAX_KEEPALIVE_MS (3600 * 1000)
+
+/* ---- Control arrays ---- */
+
+// What a chunk's control arrays ask for; done once the whole chunk is known to be sound.
+typedef struct effects {
+    wire_array open; // id 0: ["c", SID, hostPrefix, version, …]
+    wire_array gsessionid;
+    bool has_open;
+    bool has_gsessionid;
+    bool stop;
+    bool close;
+} effects;
+
+typedef enum array_role { ROLE_MESSAGE, ROLE_OPEN, ROLE_NOOP, ROLE_STOP, ROLE_CLOSE, ROLE_GSESSIONID } array_role;
+
+static bool token_equals(const literal_reader *reader, const char *text) {
+    uint8_t plain[16];
+    bool lone;
+    if (reader->token_length > sizeof plain)
+        return false;
+    size_t length = literal_unescape(reader->token, reader->token_length, plain, &lone);
+    return length == strlen(text) && memcmp(plain, text, length) == 0;
+}
+
+// `[{"gsid": "…"}]`, as Hangouts says it.
+static bool is_gsid_object(literal_reader *reader) {
+    return literal_next(reader) == LITERAL_KEY && token_equals(reader, "gsid") &&
+           literal_next(reader) == LITERAL_STRING && literal_next(reader) == LITERAL_OBJECT_END &&
+           literal_next(reader) == LITERAL_ARRAY_END;
+}
+
+static array_role role_of(const session *self, const wire_array *array) {
+    literal_reader reader;
+    literal_init(&reader, array->data, array->data_length);
+    if (literal_next(&reader) != LITERAL_ARRAY_BEGIN)
+        return ROLE_MESSAGE;
+    literal_token token = literal_next(&reader);
+    bool gsessionids = self->dialect == &dialect_browserchannel;
+    if (token == LITERAL_OBJECT_BEGIN && gsessionids && is_gsid_object(&reader))
+        return ROLE_GSESSIONID;
+    if (token != LITERAL_STRING || reader.token_length > 32)
+        return ROLE_MESSAGE;
+    bool c = token_equals(&reader, "c");
+    bool s = token_equals(&reader, "S");
+    array_role alone = token_equals(&reader, "noop")    ? ROLE_NOOP
+                       : token_equals(&reader, "stop")  ? ROLE_STOP
+                       : token_equals(&reader, "close") ? ROLE_CLOSE
+                                                        : ROLE_MESSAGE;
+    token = literal_next(&reader);
+    if (alone != ROLE_MESSAGE)
+        return token == LITERAL_ARRAY_END ? alone : ROLE_MESSAGE;
+    if (c && array->id == 0 && token == LITERAL_STRING)
+        return ROLE_OPEN;
+    if (s && gsessionids && token == LITERAL_STRING && literal_next(&reader) == LITERAL_ARRAY_END)
+        return ROLE_GSESSIONID;
+    return ROLE_MESSAGE;
+}
+
+static bool set_from_token(session *self, session_field field, const literal_reader *reader) {
+    char *plain = malloc(reader->token_length + 1);
+    if (plain == NULL)
+        return false;
+    bool lone;
+    size_t length = literal_unescape(reader->token, reader->token_length, (uint8_t *)plain, &lone);
+    plain[length] = '\0';
+    bool done = session_set(self, field, plain);
+    free(plain);
+    return done;
+}
+
+int64_t literal_small_integer(const literal_reader *reader) {
+    int64_t value = 0;
+    for (size_t i = 0; i < reader->token_length; i++) {
+        if (reader->token[i] < '0' || reader->token[i] > '9' || value > INT64_MAX / 10 - 1)
+            return -1;
+        value = value * 10 + (reader->token[i] - '0');
+    }
+    return value;
+}
+
+// ["c", SID, hostPrefix, version, minor version, keep-alive in ms]
+static bool apply_open(session *self, const wire_array *array) {
+    literal_reader reader;
+    literal_init(&reader, array->data, array->data_length);
+    literal_next(&reader); // [
+    literal_next(&reader); // "c"
+    literal_next(&reader);
+    if (!set_from_token(self, FIELD_SID, &reader))
+        return false;
+    int64_t keepalive_ms = 0;
+    literal_token token;
+    for (int index = 2; (token = literal_next(&reader)) > LITERAL_ARRAY_END; index++) {
+        if (index == 5 && token == LITERAL_INTEGER)
+            keepalive_ms = literal_small_integer(&reader);
+        literal_skip(&reader, token);
+    }
+    bool sane = keepalive_ms > 0 && keepalive_ms < MAX_KEEPALIVE_MS;
+    self->keepalive_limit_ms = sane ? keepalive_ms * 3 / 2 : 0;
+    return true;
+}
+
+static bool apply_gsessionid(session *self, const wire_array *array) {
+    literal_reader reader;
+    literal_init(&reader, array->data, array->data_length);
+    literal_token token;
+    strbuf *field = &self->fields[FIELD_GSESSIONID];
+    // The last string in it, in either spelling.
+    while ((token = literal_next(&reader)) > LITERAL_END)
+        if (token == LITERAL_STRING && !set_from_token(self, FIELD_GSESSIONID, &reader))
+            return false;
+    session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(field));
+    return true;
+}
+
+/* ---- Messages ---- */
+
+static bool clid_is_ours(const session *self, const wire_string *clid) {
+    const strbuf *ours = &self->fields[FIELD_CLID];
+    if (!clid->escaped)
+        return clid->length == ours->length && memcmp(clid->bytes, strbuf_str(ours), ours->length) == 0;
+    if (clid->length > 4096)
+        return false;
+    uint8_t plain[4096];
+    bool lone;
+    size_t length = literal_unescape(clid->bytes, clid->length, plain, &lone);
+    return length == ours->length && memcmp(plain, strbuf_str(ours), length) == 0;
+}
+
+static bool queue_text(session *self, int64_t id, const wire_string *text) {
+    uint8_t *room = queue_reserve(&self->queue, text->length);
+    if (room == NULL)
+        return false;
+    size_t length = text->length;
+    bool lone = false;
+    if (text->escaped)
+        length = literal_unescape(text->bytes, text->length, room, &lone);
+    else
+        memcpy(room, text->bytes, length);
+    queue_commit(&self->queue, id, RECORD_TEXT, length);
+    return true;
+}
+
+static bool queue_literal(session *self, const wire_array *array) {
+    uint8_t *room = queue_reserve(&self->queue, array->data_length);
+    if (room == NULL)
+        return false;
+    memcpy(room, array->data, array->data_length);
+    queue_commit(&self->queue, array->id, RECORD_LITERAL, array->data_length);
+    return true;
+}
+
+// One array that has not been seen before. False when memory ran out.
+static bool take_array(session *self, const wire_array *array, effects *todo) {
+    if (array->is_talk_message && self->dialect->talk_messages)
+        return !clid_is_ours(self, &array->clid) || queue_text(self, array->id, &array->text);
+    switch (role_of(self, array)) {
+    case ROLE_NOOP:
+        return true;
+    case ROLE_STOP:
+        todo->stop = true;
+        return true;
+    case ROLE_CLOSE:
+        todo->close = true;
+        return true;
+    case ROLE_OPEN:
+        todo->open = *array;
+        todo->has_open = true;
+        return true;
+    case ROLE_GSESSIONID:
+        todo->gsessionid = *array;
+        todo->has_gsessionid = true;
+        return true;
+    case ROLE_MESSAGE:
+        break;
+    }
+    return self->dialect->talk_messages || queue_literal(self, array);
+}
+
+static bool apply_effects(session *self, const effects *todo) {
+    if (todo->has_open && !apply_open(self, &todo->open))
+        return false;
+    if (todo->has_gsessionid && !apply_gsessionid(self, &todo->gsessionid))
+        return false;
+    if (todo->stop)
+        session_fail(self, ERROR_CLOSED, "the server has stopped the session");
+    else if (todo->close)
+        self->ended = true; // in order: no error
+    if (todo->stop || todo->close) {
+        // It is over for good; the next try begins a new one.
+        strbuf_clear(&self->fields[FIELD_SID]);
+        self->aid = -1;
+    }
+    return true;
+}
+
+bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length,
+                          int64_t now_ms) {
+    arrays_reader reader;
+    wire_array array;
+    arrays_status status;
+    effects todo = {0};
+    queue_mark mark = queue_get_mark(&self->queue);
+    int64_t aid = self->aid;
+    uint64_t fresh = 0;
+    arrays_init(&reader, payload, length);
+    while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY) {
+        if (array.id <= aid)
+            continue; // sent again, since our last AID had not reached it
+        aid = array.id;
+        fresh++;
+        if (!take_array(self, &array, &todo)) {
+            queue_rewind(&self->queue, mark);
+            session_fail(self, ERROR_MEMORY, "out of memory");
+            return true;
+        }
+    }
+    if (status == ARRAYS_ERROR) {
+        size_t position;
+        queue_rewind(&self->queue, mark);
+        ex->corruption = arrays_error(&reader, &position);
+        return false;
+    }
+    uint64_t messages = self->queue.count - mark.count;
+    self->aid = aid;
+    self->stats.chunks++;
+    self->stats.arrays += fresh;
+    self->stats.messages += messages;
+    if (messages != 0)
+        self->stats.last_message_ms = now_ms;
+    if (fresh != 0) {
+        ex->arrays += fresh;
+        self->exchanges[SLOT_BACK].failures = 0;
+        self->corrupt_in_row = self->lost_in_row = 0;
+    }
+    if (!apply_effects(self, &todo))
+        session_fail(self, ERROR_MEMORY, "out of memory");
+    return true;
+}
+
+/* ---- The init page ---- */
+
+bool session_read_init_page(session *self, const char *page, size_t length) {
+    static const char call[] = "new chat.WcsDataClient(";
+    const char *end = page + length;
+    const char *at = page;
+    while ((at = memchr(at, 'n', (size_t)(end - at))) != NULL) {
+        if ((size_t)(end - at) >= sizeof call - 1 && memcmp(at, call, sizeof call - 1) == 0)
+            break;
+        at++;
+    }
+    if (at == NULL)
+        return false;
+    // The arguments are literals: read them as an array's elements, of which only the first four matter.
+    at += sizeof call - 2;
+    size_t arguments_length = (size_t)(end - at);
+    char *arguments = malloc(arguments_length);
+    if (arguments == NULL)
+        return false;
+    memcpy(arguments, at, arguments_length);
+    arguments[0] = '[';
+    literal_reader reader;
+    literal_init(&reader, (const uint8_t *)arguments, arguments_length);
+    bool found = literal_next(&reader) == LITERAL_ARRAY_BEGIN && literal_next(&reader) == LITERAL_STRING &&
+                 literal_next(&reader) == LITERAL_STRING && literal_next(&reader) == LITERAL_STRING &&
+                 reader.token_length != 0 && set_from_token(self, FIELD_CLID, &reader) &&
+                 literal_next(&reader) == LITERAL_STRING &&
+                 set_from_token(self, FIELD_GSESSIONID, &reader);
+    free(arguments);
+    if (!found)
+        strbuf_clear(&self->fields[FIELD_CLID]);
+    return found;
+}
+
+/* ---- The response ---- */
+
+void session_on_status(session *self, exchange_slot slot, int status, const char *reason,
+                       int64_t retry_after_ms) {
+    exchange *ex = &self->exchanges[slot];
+    ex->status = status;
+    ex->retry_after_ms = retry_after_ms;
+    strbuf_set(&ex->reason, reason);
+    if (slot == SLOT_BACK && status == 200)
+        self->ever_streamed = true;
+}
+
+static bool name_is(const char *name, size_t length, const char *wanted) {
+    if (strlen(wanted) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if ((name[i] | 0x20) != (wanted[i] | 0x20))
+            return false;
+    return true;
+}
+
+void session_on_header(session *self, exchange_slot slot, const char *name, size_t name_length,
+                       const char *value, size_t value_length) {
+    exchange *ex = &self->exchanges[slot];
+    if (name_is(name, name_length, "Set-Cookie")) {
+        const char *equals = memchr(value, '=', value_length);
+        const char *semicolon = memchr(value, ';', value_length);
+        const char *end = semicolon != NULL ? semicolon : value + value_length;
+        if (equals != NULL && equals < end)
+            session_add_secret(self, equals + 1, (size_t)(end - equals - 1));
+    } else if (!self->dialect->session_id_header) {
+        return;
+    } else if (name_is(name, name_length, "X-HTTP-Session-Id")) {
+        strbuf_clear(&self->fields[FIELD_GSESSIONID]);
+        strbuf_append(&self->fields[FIELD_GSESSIONID], value, value_length);
+    } else if (ex->opens && name_is(name, name_length, "X-HTTP-Initial-Response")) {
+        strbuf_clear(&ex->reply);
+        strbuf_append(&ex->reply, value, value_length);
+    }
+}
+
+static session_intake stop(exchange *ex, verdict why, const char *corruption) {
+    ex->verdict = why;
+    if (corruption != NULL)
+        ex->corruption = corruption;
+    return INTAKE_STOP;
+}
+
+static session_intake take_stream(session *self, exchange *ex, const uint8_t *bytes, size_t length,
+                                  int64_t now_ms) {
+    framer *frames = &ex->framer;
+    framer_chunk chunk;
+    framer_status status;
+    framer_feed(frames, bytes, length);
+    while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK) {
+        if (!session_take_payload(self, ex, chunk.payload, chunk.length, now_ms))
+            return stop(ex, VERDICT_CORRUPT, NULL);
+        if (self->ended)
+            return stop(ex, VERDICT_CANCELLED, NULL);
+    }
+    if (status == FRAMER_NO_MEMORY) {
+        session_fail(self, ERROR_MEMORY, "out of memory");
+        return stop(ex, VERDICT_CANCELLED, NULL);
+    }
+    return status == FRAMER_CORRUPT ? stop(ex, VERDICT_CORRUPT, frames->error) : INTAKE_OK;
+}
+
+// The opening reply in the fast handshake's header, as soon as the body begins.
+static bool take_initial_response(session *self, exchange *ex, int64_t now_ms) {
+    strbuf reply = ex->reply;
+    ex->reply = (strbuf){0};
+    ex->opens = false;
+    bool taken = session_take_payload(self, ex, (const uint8_t *)strbuf_str(&reply), reply.length,
+                                      now_ms);
+    strbuf_free(&reply);
+    return taken;
+}
+
+static size_t reply_limit(const session *self, const exchange *ex) {
+    if (ex->status != 200)
+        return MAX_ERROR_BODY;
+    return ex->kind == REQUEST_INIT ? MAX_INIT_PAGE : self->config.max_chunk * 3;
+}
+
+static session_intake take_reply(session *self, exchange *ex, const uint8_t *bytes, size_t length) {
+    size_t room = reply_limit(self, ex) - ex->reply.length;
+    strbuf_append(&ex->reply, (const char *)bytes, length < room ? length : room);
+    if (ex->reply.failed) {
+        session_fail(self, ERROR_MEMORY, "out of memory");
+        return stop(ex, VERDICT_CANCELLED, NULL);
+    }
+    return length <= room ? INTAKE_OK : stop(ex, VERDICT_TOO_LONG, "the reply is too long");
+}
+
+session_intake session_on_body(session *self, exchange_slot slot, const uint8_t *bytes, size_t length,
+                               int64_t now_ms) {
+    exchange *ex = &self->exchanges[slot];
+    bool streams = slot == SLOT_BACK && ex->status == 200 && !self->dialect->polls;
+    if (ex->verdict != VERDICT_NONE)
+        return INTAKE_STOP;
+    if (streams && queue_bytes(&self->queue) >= self->config.queue_limit) {
+        ex->paused = true;
+        return INTAKE_PAUSE;
+    }
+    ex->last_byte_ms = now_ms;
+    self->stats.bytes += length;
+    if (!streams)
+        return take_reply(self, ex, bytes, length);
+    self->dead_at_ms = SESSION_NEVER;
+    if (ex->opens && ex->reply.length != 0 && !take_initial_response(self, ex, now_ms))
+        return stop(ex, VERDICT_CORRUPT, NULL);
+    return take_stream(self, ex, bytes, length, now_ms);
+}
+
+bool session_can_resume(const session *self) {
+    const exchange *ex = &self->exchanges[SLOT_BACK];
+    return ex->active && ex->paused &&
+           queue_bytes(&self->queue) <= self->config.queue_limit / 2;
+}
+
+void session_on_resume(session *self, int64_t now_ms) {
+    exchange *ex = &self->exchanges[SLOT_BACK];
+    ex->paused = false;
+    ex->last_byte_ms = now_ms;
+}

@@ -1,0 +1,167 @@
+/* What the files of this folder share: the structs behind session.h. */
+#ifndef GAECHANNEL_SESSION_INTERNAL_H
+#define GAECHANNEL_SESSION_INTERNAL_H
+
+#include "dialect.h"
+#include "session.h"
+#include "wire/framer.h"
+#include "wire/literal.h"
+
+/* ---- Maps that wait (maps.c) ---- */
+
+typedef struct map {
+    // key NUL value NUL …, percent-encoded.
+    strbuf fields;
+    size_t field_count;
+} map;
+
+typedef struct map_list {
+    // The maps that the server has not confirmed, oldest first: `items[first]` … `items[first + count - 1]`.
+    map *items;
+    size_t first;
+    size_t count;
+    size_t capacity;
+    // The oldest one's id, over all sessions.
+    int64_t first_id;
+    // The id that counts as 0 in the present session.
+    int64_t session_base;
+} map_list;
+
+int64_t map_list_add(map_list *list, const map_field *fields, size_t count);
+void map_list_confirm(map_list *list, size_t count);
+/* A new session begins: its first map is the oldest unconfirmed one, or, with `drop`, the next to be added. */
+void map_list_restart(map_list *list, bool drop);
+void map_list_free(map_list *list);
+/* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */
+size_t map_list_write(const map_list *list, strbuf *out);
+
+/* ---- One of the two exchanges ---- */
+
+// Why a request was given up from this side.
+typedef enum verdict {
+    VERDICT_NONE,
+    VERDICT_CORRUPT,   // its body is no run of chunks of arrays
+    VERDICT_TOO_LONG,  // its body passes every limit
+    VERDICT_TIMEOUT,   // silence
+    VERDICT_DEAD,      // the server has sent arrays that never came
+    VERDICT_CANCELLED, // nobody needs it any more
+} verdict;
+
+typedef struct exchange {
+    request_kind kind;
+    bool active;
+    // Somebody else is making the URL.
+    bool asking_url;
+    // The queue was full.
+    bool paused;
+    // webchannel's fast handshake: this back channel also opens the session.
+    bool opens;
+    verdict verdict;
+    // The request.
+    strbuf url;
+    strbuf body;
+    int64_t rid;
+    size_t maps_count; // maps in it
+    // The response.
+    int status;
+    strbuf reason;
+    int64_t retry_after_ms;
+    strbuf reply; // the body, unless it is streamed
+    framer framer;
+    uint64_t arrays; // new ones that came with it
+    // What is wrong with its body; a static string.
+    const char *corruption;
+    // Times.
+    int64_t started_ms;
+    int64_t last_byte_ms;
+    int64_t not_before_ms; // of the next request
+    // Failures in a row.
+    int failures;
+    // Back channels that ended at once, in order and empty, in a row.
+    int fruitless;
+} exchange;
+
+typedef struct log_entry {
+    int level;
+    strbuf text;
+} log_entry;
+
+struct session {
+    session_config config; // its texts are in `fields`
+    const dialect *dialect;
+    strbuf fields[FIELD_COUNT];
+    session_goal goal;
+    exchange exchanges[SLOT_COUNT];
+    // RID of the next forward-channel request.
+    int64_t rid;
+    // Highest array id received in full in this session; -1 before array 0.
+    int64_t aid;
+    // `t` as a caller has set it; 0: not set.
+    int trial;
+    queue queue;
+    map_list maps;
+    session_stats stats;
+    session_error error;
+    bool ended;
+    bool closing;
+    bool terminated;
+    bool poll_done;
+    // Whether a back channel was ever answered: from then on failures are mended.
+    bool ever_streamed;
+    bool asks_token;
+    // Whether the present token was refused as expired.
+    bool token_expired;
+    bool custom_init_url;
+    bool custom_bind_url;
+    // 1.5 times the keep-alive that array 0 gave; 0: none given.
+    int64_t keepalive_limit_ms;
+    // When the back channel counts as dead although bytes are owed; SESSION_NEVER: not.
+    int64_t dead_at_ms;
+    int corrupt_in_row;
+    int lost_in_row;
+    int expired_in_row;
+    uint64_t random;
+    // What must not be shown, each followed by NUL.
+    strbuf secrets;
+    int log_level;
+    log_entry *log;
+    size_t log_count;
+    size_t log_capacity;
+};
+
+/* ---- session.c ---- */
+
+bool session_is_initialized(const session *self);
+uint64_t session_random(session *self);
+/* The wait after the n-th failure in a row, in ms: 1 s, 2 s, 4 s …, less up to half of it at random. */
+int64_t session_jittered_backoff(session *self, int failures);
+void session_count_trial(session *self, exchange *ex, strbuf *out);
+
+/* ---- requests.c ---- */
+
+/* Make URL and body of the exchange's next request. False when memory ran out. */
+bool session_write_request(session *self, exchange *ex);
+
+/* ---- intake.c ---- */
+
+/* Take the arrays of a chunk; nothing of it counts if it is corrupt. False then, with ex->corruption set. */
+bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length,
+                          int64_t now_ms);
+
+/* An integer token's value; -1 when it is negative or does not fit. */
+int64_t literal_small_integer(const literal_reader *reader);
+
+/* ---- outcome.c ---- */
+
+void session_lose(session *self, int64_t now_ms);
+
+/* ---- words.c ---- */
+
+void session_log(session *self, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same with a URL behind it, redacted. */
+void session_log_url(session *self, int level, const char *text, const char *url);
+/* Set the error: kind, code, and what the exchange knows of the response; ends the session. */
+void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
+                           const char *words);
+
+#endif

@@ -1,0 +1,115 @@
+/* Maps on their way to the server: kept until confirmed, numbered over all sessions. */
+#include "internal.h"
+
+#include <stdlib.h> // realloc()
+#include <string.h>
+
+// What one request may hold. Closure's client puts 1,000 maps in one; but Node's form parser, under
+// node-browserchannel, reads 1,000 fields and silently drops the rest.
+#define MAX_FIELDS 900
+#define MAX_BODY_BYTES ((size_t)128 * 1024)
+
+static void map_free(map *item) {
+    strbuf_free(&item->fields);
+}
+
+static bool make_room(map_list *list) {
+    if (list->first > 0 && list->first >= list->capacity / 2) {
+        memmove(list->items, list->items + list->first, list->count * sizeof(map));
+        list->first = 0;
+    }
+    if (list->first + list->count < list->capacity)
+        return true;
+    size_t capacity = list->capacity ? list->capacity * 2 : 2;
+    map *items = realloc(list->items, capacity * sizeof(map));
+    if (items == NULL)
+        return false;
+    list->items = items;
+    list->capacity = capacity;
+    return true;
+}
+
+int64_t map_list_add(map_list *list, const map_field *fields, size_t count) {
+    if (!make_room(list))
+        return -1;
+    map added = {.field_count = count};
+    for (size_t i = 0; i < count; i++) {
+        strbuf_quote(&added.fields, fields[i].key, fields[i].key_length);
+        strbuf_append(&added.fields, "", 1);
+        strbuf_quote(&added.fields, fields[i].value, fields[i].value_length);
+        strbuf_append(&added.fields, "", 1);
+    }
+    if (added.fields.failed) {
+        map_free(&added);
+        return -1;
+    }
+    list->items[list->first + list->count] = added;
+    return list->first_id + (int64_t)list->count++;
+}
+
+void map_list_confirm(map_list *list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        map_free(&list->items[list->first + i]);
+    list->first += count;
+    list->count -= count;
+    list->first_id += (int64_t)count;
+    if (list->count == 0)
+        list->first = 0;
+}
+
+void map_list_restart(map_list *list, bool drop) {
+    if (drop)
+        map_list_confirm(list, list->count);
+    list->session_base = list->first_id;
+}
+
+void map_list_free(map_list *list) {
+    map_list_confirm(list, list->count);
+    free(list->items);
+    *list = (map_list){0};
+}
+
+static void write_map(const map *item, size_t index, strbuf *out) {
+    const char *at = strbuf_str(&item->fields);
+    for (size_t i = 0; i < item->field_count; i++) {
+        const char *key = at;
+        const char *value = key + strlen(key) + 1;
+        strbuf_format(out, "&req%zu_", index);
+        strbuf_text(out, key);
+        strbuf_text(out, "=");
+        strbuf_text(out, value);
+        at = value + strlen(value) + 1;
+    }
+}
+
+static size_t how_many(const map_list *list) {
+    size_t fields = 0;
+    size_t bytes = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const map *item = &list->items[list->first + i];
+        fields += item->field_count;
+        bytes += item->fields.length + item->field_count * 10;
+        // A map that is too large for any request still has to go, alone.
+        if (i > 0 && (fields > MAX_FIELDS || bytes > MAX_BODY_BYTES))
+            return i;
+    }
+    return list->count;
+}
+
+size_t map_list_write(const map_list *list, strbuf *out) {
+    size_t count = how_many(list);
+    strbuf_format(out, "count=%zu", count);
+    if (count > 0)
+        strbuf_format(out, "&ofs=%lld", (long long)(list->first_id - list->session_base));
+    for (size_t i = 0; i < count; i++)
+        write_map(&list->items[list->first + i], i, out);
+    return count;
+}
+
+int64_t session_send_map(session *self, const map_field *fields, size_t count) {
+    return map_list_add(&self->maps, fields, count);
+}
+
+size_t session_unsent(const session *self) {
+    return self->maps.count;
+}

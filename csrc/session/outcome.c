@@ -1,0 +1,395 @@
+/* What the end of a request means: go on, try again, begin anew, or give up. */
+#include "internal.h"
+
+#include <string.h>
+
+#include "wire/arrays.h"
+#include "wire/utf8.h"
+
+// Corrupt bodies in a row, without one array between them, after which no retry is going to help.
+#define MAX_CORRUPT 5
+// Sessions lost in a row after which the talk dialect starts from its init page again.
+#define MAX_LOST 3
+// Back channels that end at once and empty, in a row, before the next one waits.
+#define MAX_FRUITLESS 3
+#define AT_ONCE_MS 1000
+// Closure's own figures: how long arrays may be on their way that the server says it has sent, and from how many
+// outstanding bytes on the network is merely busy.
+#define DEAD_BACK_CHANNEL_MS 6000
+#define BUSY_BYTES 37500
+
+static void fail(session *self, const exchange *ex, session_error_kind kind, const char *words) {
+    session_fail_exchange(self, ex, kind, 0, words);
+}
+
+/* ---- Trying again ---- */
+
+// Count a failure that another try may mend, and say when that may be. False when there is to be none.
+static bool retry(session *self, exchange *ex, int64_t now_ms) {
+    ex->failures++;
+    bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
+    int limit = self->config.max_reconnects;
+    if (!may || (limit >= 0 && ex->failures > limit))
+        return false;
+    int64_t wait = session_jittered_backoff(self, ex->failures);
+    if (wait < ex->retry_after_ms)
+        wait = ex->retry_after_ms;
+    ex->not_before_ms = now_ms + wait;
+    session_log(self, LOG_WARNING, "reconnecting in %.1f seconds", (double)wait / 1000.0);
+    return true;
+}
+
+static void broken(session *self, exchange *ex, session_error_kind kind, int code, const char *words,
+                   int64_t now_ms) {
+    // Before the first back channel there is nothing yet to be kept alive: the caller had better know.
+    bool mendable = self->ever_streamed;
+    if (mendable)
+        session_log(self, LOG_WARNING, "%s: %s",
+                    kind == ERROR_TIMEOUT ? "Long poll timed out" : "Connection lost", words);
+    if (!mendable || !retry(self, ex, now_ms))
+        session_fail_exchange(self, ex, kind, code, words);
+}
+
+static void corrupt(session *self, exchange *ex, int64_t now_ms) {
+    const char *words = ex->corruption != NULL ? ex->corruption : "not a run of chunks";
+    session_log(self, LOG_WARNING, "TalkMessageCorrupted: %s", words);
+    // What arrived sound before the corruption shows that the server can do better.
+    bool hopeless = ++self->corrupt_in_row >= MAX_CORRUPT || !self->ever_streamed;
+    if (hopeless || !retry(self, ex, now_ms))
+        fail(self, ex, ERROR_CORRUPT, words);
+}
+
+/* ---- The session is gone ---- */
+
+// Begin a new session. Maps that were not confirmed go to it, except a dialect's own first one.
+void session_lose(session *self, int64_t now_ms) {
+    self->lost_in_row++;
+    session_log(self, LOG_WARNING, "SID unknown: opening a new session; arrays that the old one had not "
+                                      "delivered are lost");
+    strbuf_clear(&self->fields[FIELD_SID]);
+    self->aid = -1;
+    self->dead_at_ms = SESSION_NEVER;
+    if (self->dialect->session_id_header)
+        strbuf_clear(&self->fields[FIELD_GSESSIONID]);
+    if (self->lost_in_row >= MAX_LOST && self->dialect->has_init_page)
+        strbuf_clear(&self->fields[FIELD_CLID]);
+    exchange *back = &self->exchanges[SLOT_BACK];
+    if (back->active)
+        back->verdict = VERDICT_CANCELLED;
+    back->not_before_ms = 0;
+    if (self->lost_in_row > 1)
+        self->exchanges[SLOT_FORWARD].not_before_ms =
+            now_ms + session_jittered_backoff(self, self->lost_in_row - 1);
+}
+
+static void lost(session *self, exchange *ex, int64_t now_ms) {
+    int limit = self->config.max_reconnects;
+    bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
+    if (!may || ex->kind <= REQUEST_OPEN || (limit >= 0 && self->lost_in_row >= limit))
+        fail(self, ex, ERROR_HTTP, "the session is unknown to the server");
+    else
+        session_lose(self, now_ms);
+}
+
+/* ---- Statuses ---- */
+
+static bool says(const exchange *ex, const char *words) {
+    // A query-encoded reason phrase ("Token+timed+out.") says the same.
+    const char *const places[] = {strbuf_str(&ex->reason), strbuf_str(&ex->reply)};
+    size_t length = strlen(words);
+    for (size_t i = 0; i < 2; i++)
+        for (const char *at = places[i]; *at != '\0'; at++) {
+            size_t same = 0;
+            while (same < length && (at[same] | 0x20) == (words[same] | 0x20))
+                same++;
+            if (same == length)
+                return true;
+            same = 0;
+            while (same < length &&
+                   (at[same] == '+' ? words[same] == ' ' : (at[same] | 0x20) == (words[same] | 0x20)))
+                same++;
+            if (same == length)
+                return true;
+        }
+    return false;
+}
+
+static void unauthorized(session *self, exchange *ex) {
+    bool expired = says(ex, "Token timed out") || says(ex, "expired");
+    if (!expired || !self->asks_token || self->goal == GOAL_POLL || self->expired_in_row++ > 0) {
+        fail(self, ex, expired ? ERROR_TOKEN_EXPIRED : ERROR_TOKEN_INVALID, "");
+        // The next try must not use what came of this token.
+        strbuf_clear(&self->fields[FIELD_CLID]);
+        self->token_expired = expired;
+    } else {
+        session_log(self, LOG_WARNING, "Token timed out: asking for a new one");
+        self->token_expired = true;
+        strbuf_clear(&self->fields[FIELD_CLID]);
+    }
+    strbuf_clear(&self->fields[FIELD_SID]);
+    self->aid = -1;
+    exchange *back = &self->exchanges[SLOT_BACK];
+    if (back->active)
+        back->verdict = VERDICT_CANCELLED;
+}
+
+static void bad_status(session *self, exchange *ex, int64_t now_ms) {
+    int status = ex->status;
+    if (status == 401) {
+        unauthorized(self, ex);
+    } else if (status == 410 || (status == 400 && says(ex, "Unknown SID"))) {
+        lost(self, ex, now_ms);
+    } else if (status == 408 || status == 429 || status >= 500) {
+        session_log(self, LOG_WARNING, "HTTP status %d %s", status, strbuf_str(&ex->reason));
+        if (!retry(self, ex, now_ms))
+            fail(self, ex, ERROR_HTTP, "");
+    } else {
+        fail(self, ex, ERROR_HTTP, "");
+    }
+}
+
+/* ---- Good ends ---- */
+
+// The chunks of a reply that is whole; or its bare literal, as some servers send it. `take` returns false to stop.
+typedef bool take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length,
+                          int64_t now_ms);
+
+static bool take_bare(session *self, exchange *ex, take_payload *take, int64_t now_ms) {
+    const uint8_t *bytes = (const uint8_t *)strbuf_str(&ex->reply);
+    size_t wanted = SIZE_MAX;
+    size_t walked;
+    if (utf8_advance(bytes, ex->reply.length, &wanted, &walked) != UTF8_OK) {
+        ex->corruption = "the reply is not UTF-8";
+        return false;
+    }
+    return take(self, ex, bytes, ex->reply.length, now_ms);
+}
+
+static bool take_reply_chunks(session *self, exchange *ex, take_payload *take, int64_t now_ms) {
+    const char *bytes = strbuf_str(&ex->reply);
+    if (bytes[strspn(bytes, " \t\r\n")] == '[')
+        return take_bare(self, ex, take, now_ms);
+    framer *frames = &ex->framer;
+    framer_chunk chunk;
+    framer_status status;
+    framer_reset(frames);
+    framer_feed(frames, (const uint8_t *)bytes, ex->reply.length);
+    while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK)
+        if (!take(self, ex, chunk.payload, chunk.length, now_ms))
+            return false;
+    if (status == FRAMER_NEED_MORE && framer_at_boundary(frames))
+        return true;
+    ex->corruption =
+        status == FRAMER_CORRUPT ? frames->error : "the reply ends inside a chunk";
+    return false;
+}
+
+static void init_done(session *self, exchange *ex) {
+    if (!session_read_init_page(self, strbuf_str(&ex->reply), ex->reply.length)) {
+        fail(self, ex, ERROR_PROTOCOL, "the page does not call new chat.WcsDataClient(…)");
+        return;
+    }
+    session_log(self, LOG_DEBUG, "clid: %s", strbuf_str(&self->fields[FIELD_CLID]));
+    session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(&self->fields[FIELD_GSESSIONID]));
+    // A session belongs to the ids it was opened with.
+    strbuf_clear(&self->fields[FIELD_SID]);
+    self->aid = -1;
+}
+
+// A session is open: its maps count from 0.
+static void opened(session *self, exchange *ex) {
+    self->stats.sessions++;
+    self->expired_in_row = 0;
+    self->token_expired = false;
+    map_list_restart(&self->maps, self->dialect->queue_first_map != NULL);
+    map_list_confirm(&self->maps, ex->maps_count);
+    ex->maps_count = 0;
+    session_log(self, LOG_DEBUG, "sid: %s", strbuf_str(&self->fields[FIELD_SID]));
+    if (self->dialect->queue_first_map != NULL && !self->dialect->queue_first_map(self))
+        session_fail(self, ERROR_MEMORY, "out of memory");
+}
+
+static void dev_opened(session *self, exchange *ex) {
+    const char *id = strbuf_str(&ex->reply);
+    size_t begin = strspn(id, " \t\r\n");
+    ex->reply.data[begin + strcspn(id + begin, " \t\r\n")] = '\0';
+    session_set(self, FIELD_SID, id + begin);
+}
+
+static void open_done(session *self, exchange *ex, int64_t now_ms) {
+    self->aid = -1;
+    strbuf_clear(&self->fields[FIELD_SID]);
+    if (self->dialect->polls) {
+        if (ex->reply.length != 0)
+            dev_opened(self, ex);
+    } else if (!take_reply_chunks(self, ex, session_take_payload, now_ms)) {
+        corrupt(self, ex, now_ms);
+        return;
+    }
+    if (self->fields[FIELD_SID].length != 0)
+        opened(self, ex);
+    else if (!self->ended)
+        fail(self, ex, ERROR_PROTOCOL, "the opening reply names no SID");
+}
+
+// [back channel present, last array id sent, bytes outstanding]
+static bool take_maps_reply(session *self, exchange *ex, const uint8_t *payload, size_t length,
+                            int64_t now_ms) {
+    literal_reader reader;
+    int64_t numbers[3] = {1, -1, 0};
+    (void)ex;
+    literal_init(&reader, payload, length);
+    literal_token token = literal_next(&reader);
+    for (int i = 0; token > LITERAL_END && (token = literal_next(&reader)) == LITERAL_INTEGER && i < 3; i++)
+        numbers[i] = literal_small_integer(&reader);
+    exchange *back = &self->exchanges[SLOT_BACK];
+    if (!back->active)
+        return true;
+    if (numbers[0] == 0 && back->started_ms + DEAD_BACK_CHANNEL_MS / 2 < now_ms)
+        back->verdict = VERDICT_DEAD; // the server has lost it, and it is not merely on its way
+    else if (numbers[1] > self->aid && numbers[2] < BUSY_BYTES && !back->paused &&
+             self->dead_at_ms == SESSION_NEVER)
+        self->dead_at_ms = now_ms + DEAD_BACK_CHANNEL_MS;
+    return true;
+}
+
+static void maps_done(session *self, exchange *ex, int64_t now_ms) {
+    map_list_confirm(&self->maps, ex->maps_count);
+    ex->maps_count = 0;
+    // What talk servers answer here is not known to mean anything.
+    if (!self->dialect->talk_messages)
+        take_reply_chunks(self, ex, take_maps_reply, now_ms);
+}
+
+// The development server's reply to a poll: nothing, or one message.
+static void poll_done(session *self, exchange *ex, int64_t now_ms) {
+    size_t length = ex->reply.length;
+    self->poll_done = true;
+    if (length == 0) {
+        ex->not_before_ms = now_ms + self->dialect->poll_interval_ms;
+        return;
+    }
+    size_t wanted = SIZE_MAX;
+    size_t walked;
+    const uint8_t *bytes = (const uint8_t *)ex->reply.data;
+    if (utf8_advance(bytes, length, &wanted, &walked) != UTF8_OK) {
+        ex->corruption = "the message is not UTF-8";
+        corrupt(self, ex, now_ms);
+        return;
+    }
+    uint8_t *room = queue_reserve(&self->queue, length);
+    if (room == NULL) {
+        session_fail(self, ERROR_MEMORY, "out of memory");
+        return;
+    }
+    memcpy(room, bytes, length);
+    queue_commit(&self->queue, ++self->aid, RECORD_TEXT, length);
+    self->stats.messages++;
+    self->stats.arrays++;
+    self->stats.last_message_ms = now_ms;
+}
+
+static void back_done(session *self, exchange *ex, int64_t now_ms) {
+    if (self->dialect->polls) {
+        poll_done(self, ex, now_ms);
+        return;
+    }
+    if (!framer_at_boundary(&ex->framer)) {
+        broken(self, ex, ERROR_TRANSPORT, 0, "the body ended inside a chunk", now_ms);
+        return;
+    }
+    self->poll_done = true;
+    self->corrupt_in_row = 0;
+    ex->failures = 0;
+    // A server that ends every back channel at once must not make us run in circles.
+    bool fruitless = ex->arrays == 0 && now_ms - ex->started_ms < AT_ONCE_MS;
+    ex->fruitless = fruitless ? ex->fruitless + 1 : 0;
+    ex->not_before_ms = 0;
+    if (ex->fruitless > MAX_FRUITLESS)
+        ex->not_before_ms =
+            now_ms + session_jittered_backoff(self, ex->fruitless - MAX_FRUITLESS);
+}
+
+/* ---- The end of a request ---- */
+
+static void response_done(session *self, exchange *ex, int64_t now_ms) {
+    if (ex->status != 200) {
+        bad_status(self, ex, now_ms);
+        return;
+    }
+    if (ex->kind != REQUEST_BACK) {
+        ex->failures = 0;
+        ex->not_before_ms = 0;
+        self->rid++;
+    }
+    switch (ex->kind) {
+    case REQUEST_INIT:
+        init_done(self, ex);
+        break;
+    case REQUEST_OPEN:
+        open_done(self, ex, now_ms);
+        break;
+    case REQUEST_MAPS:
+        maps_done(self, ex, now_ms);
+        break;
+    case REQUEST_BACK:
+        back_done(self, ex, now_ms);
+        break;
+    case REQUEST_TERMINATE:
+        break;
+    }
+}
+
+// The reply is not needed after the request; an idle session should not hold it.
+static void forget_reply(const session *self, exchange *ex) {
+    if (ex->reply.capacity > self->config.keep_bytes)
+        strbuf_free(&ex->reply);
+}
+
+void session_on_done(session *self, exchange_slot slot, transport_outcome outcome, int code,
+                     const char *words, int64_t now_ms) {
+    exchange *ex = &self->exchanges[slot];
+    verdict why = ex->verdict;
+    ex->active = ex->paused = false;
+    ex->verdict = VERDICT_NONE;
+    if (slot == SLOT_BACK) {
+        self->dead_at_ms = SESSION_NEVER;
+        self->stats.reconnects++;
+    }
+    if (ex->kind == REQUEST_TERMINATE)
+        self->terminated = true;
+    else if (why == VERDICT_CANCELLED || self->ended || self->closing)
+        framer_reset(&ex->framer);
+    else if (why == VERDICT_CORRUPT || why == VERDICT_TOO_LONG)
+        // Of an error's page only the beginning was wanted.
+        ex->status == 200 ? corrupt(self, ex, now_ms) : bad_status(self, ex, now_ms);
+    else if (why == VERDICT_TIMEOUT || outcome == TRANSPORT_TIMEOUT)
+        broken(self, ex, ERROR_TIMEOUT, code,
+               outcome == TRANSPORT_TIMEOUT ? words : "the server fell silent", now_ms);
+    else if (why == VERDICT_DEAD)
+        session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
+    else if (outcome == TRANSPORT_FATAL)
+        session_fail_exchange(self, ex, ERROR_TRANSPORT, code, words);
+    else if (outcome != TRANSPORT_OK)
+        broken(self, ex, ERROR_TRANSPORT, code, words, now_ms);
+    else
+        response_done(self, ex, now_ms);
+    forget_reply(self, ex);
+}
+
+void session_forget(session *self, session_goal goal) {
+    if (goal == GOAL_INITIALIZE)
+        strbuf_clear(&self->fields[FIELD_CLID]);
+    if (goal == GOAL_INITIALIZE || goal == GOAL_OPEN) {
+        strbuf_clear(&self->fields[FIELD_SID]);
+        self->aid = -1;
+    } else if (self->maps.count == 0 && self->dialect->queue_first_map != NULL &&
+               !self->dialect->queue_first_map(self)) {
+        session_fail(self, ERROR_MEMORY, "out of memory");
+    }
+}
+
+void session_on_break(session *self, exchange_slot slot) {
+    self->exchanges[slot].verdict = VERDICT_CANCELLED;
+    session_on_done(self, slot, TRANSPORT_STOPPED, 0, "", 0);
+}

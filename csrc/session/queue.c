@@ -1,0 +1,93 @@
+/* Records behind each other in one buffer, each with a small header before its bytes. */
+#include "queue.h"
+
+#include <stdlib.h> // realloc()
+#include <string.h> // memmove()
+
+// Stands before each record's bytes; records begin at multiples of its size.
+typedef struct header {
+    int64_t id;
+    uint32_t length; // bytes; a chunk's limit is far below 4 GiB
+    uint32_t kind;
+} header;
+
+static size_t padded(size_t length) {
+    return (length + sizeof(header) - 1) / sizeof(header) * sizeof(header);
+}
+
+void queue_free(queue *self) {
+    free(self->data);
+    *self = (queue){0};
+}
+
+uint8_t *queue_reserve(queue *self, size_t length) {
+    size_t needed = sizeof(header) + padded(length);
+    if (length > UINT32_MAX)
+        return NULL;
+    if (self->capacity - self->tail < needed) {
+        size_t held = self->tail - self->head;
+        // Moving down is cheap only while what is held is less than what was taken.
+        if (self->head > 0 && (held <= self->head) && self->capacity - held >= needed) {
+            memmove(self->data, self->data + self->head, held);
+        } else {
+            size_t capacity = self->capacity ? self->capacity : 512;
+            while (capacity - held < needed)
+                capacity *= 2;
+            uint8_t *data = malloc(capacity);
+            if (data == NULL)
+                return NULL;
+            if (held != 0)
+                memcpy(data, self->data + self->head, held);
+            free(self->data);
+            self->data = data;
+            self->capacity = capacity;
+        }
+        self->head = 0;
+        self->tail = held;
+    }
+    return self->data + self->tail + sizeof(header);
+}
+
+void queue_commit(queue *self, int64_t id, record_kind kind, size_t length) {
+    header head = {.id = id, .length = (uint32_t)length, .kind = (uint32_t)kind};
+    memcpy(self->data + self->tail, &head, sizeof head);
+    self->tail += sizeof head + padded(length);
+    self->count++;
+}
+
+bool queue_peek(const queue *self, record *out) {
+    if (self->count == 0)
+        return false;
+    header head;
+    memcpy(&head, self->data + self->head, sizeof head);
+    *out = (record){.id = head.id,
+                    .kind = (record_kind)head.kind,
+                    .bytes = self->data + self->head + sizeof head,
+                    .length = head.length};
+    return true;
+}
+
+void queue_pop(queue *self, size_t keep) {
+    header head;
+    memcpy(&head, self->data + self->head, sizeof head);
+    self->head += sizeof head + padded(head.length);
+    self->count--;
+    if (self->count != 0)
+        return;
+    self->head = self->tail = 0;
+    if (self->capacity > keep)
+        queue_free(self);
+}
+
+size_t queue_bytes(const queue *self) {
+    return self->tail - self->head;
+}
+
+queue_mark queue_get_mark(const queue *self) {
+    return (queue_mark){.bytes = queue_bytes(self), .count = self->count};
+}
+
+void queue_rewind(queue *self, queue_mark mark) {
+    self->tail = self->head + mark.bytes;
+    self->count = mark.count;
+}

@@ -1,0 +1,147 @@
+/* What the session asks: the URLs and bodies of its requests. */
+#include "internal.h"
+
+#include <string.h>
+
+static void add_number(strbuf *out, const char *name, int64_t number) {
+    strbuf_format(out, "&%s=%lld", name, (long long)number);
+}
+
+static void add_escaped(strbuf *out, const char *name, const strbuf *value) {
+    strbuf_text(out, name);
+    strbuf_quote(out, strbuf_str(value), value->length);
+}
+
+static void begin_query(const session *self, const char *path, strbuf *out) {
+    const strbuf *url = &self->fields[FIELD_URL];
+    strbuf_append(out, strbuf_str(url), url->length);
+    strbuf_text(out, path);
+    strbuf_text(out, strchr(strbuf_str(out), '?') != NULL ? "&" : "?");
+}
+
+// The page that App Engine's script loaded in a hidden frame; xpc is how the frame and the page were to talk.
+void session_write_init_url(session *self, strbuf *out) {
+    const char *base = strbuf_str(&self->fields[FIELD_URL]);
+    strbuf xpc = {0};
+    strbuf_text(&xpc, "{\"cn\": \"");
+    session_random_letters(self, 10, &xpc);
+    strbuf_text(&xpc, "\", \"tp\": \"null\", \"ppu\": \"");
+    strbuf_text(&xpc, base);
+    strbuf_text(&xpc, "/xpc_blank\", \"lpu\": \"");
+    strbuf_text(&xpc, base);
+    strbuf_text(&xpc, "/xpc_blank\"}");
+    begin_query(self, "/d", out);
+    add_escaped(out, "token=", &self->fields[FIELD_TOKEN]);
+    add_escaped(out, "&xpc=", &xpc);
+    out->failed |= xpc.failed;
+    strbuf_free(&xpc);
+}
+
+static void write_dev_url(session *self, request_kind kind, strbuf *out) {
+    begin_query(self, self->dialect->bind_path, out);
+    strbuf_text(out, kind == REQUEST_OPEN   ? "command=connect"
+                     : kind == REQUEST_BACK ? "command=poll"
+                                            : "command=disconnect");
+    add_escaped(out, "&channel=", &self->fields[FIELD_TOKEN]);
+    if (kind != REQUEST_OPEN)
+        add_escaped(out, "&client=", &self->fields[FIELD_SID]);
+}
+
+// What every bind request's query has, whatever it asks: from the SID to `t`.
+static void add_common(session *self, exchange_slot slot, request_kind kind, strbuf *out) {
+    const strbuf *sid = &self->fields[FIELD_SID];
+    const strbuf *params = &self->fields[FIELD_PARAMS];
+    if (kind != REQUEST_OPEN && sid->length != 0)
+        add_escaped(out, "&SID=", sid);
+    if (self->dialect->write_query != NULL)
+        self->dialect->write_query(self, kind, out);
+    if (params->length != 0) {
+        strbuf_text(out, "&");
+        strbuf_append(out, strbuf_str(params), params->length);
+    }
+    strbuf_text(out, "&zx=");
+    session_random_letters(self, 12, out);
+    session_count_trial(self, &self->exchanges[slot], out);
+}
+
+void session_write_common_url(session *self, strbuf *out) {
+    begin_query(self, self->dialect->bind_path, out);
+    strbuf_text(out, "VER=8");
+    add_common(self, SLOT_FORWARD, REQUEST_MAPS, out);
+}
+
+// webchannel's fast handshake: the opening form travels in the query of the first GET.
+static void add_opening_form(session *self, strbuf *out);
+
+static void write_bind_url(session *self, const exchange *ex, strbuf *out) {
+    bool back = ex->kind == REQUEST_BACK;
+    begin_query(self, self->dialect->bind_path, out);
+    strbuf_text(out, "VER=8");
+    if (back && !ex->opens)
+        strbuf_text(out, "&RID=rpc");
+    else
+        add_number(out, "RID", ex->rid);
+    if (ex->opens)
+        strbuf_text(out, "&SID=null");
+    else if (ex->kind != REQUEST_OPEN)
+        add_number(out, "AID", session_get_number(self, NUMBER_AID));
+    if (!back || ex->opens)
+        add_number(out, "CVER", self->dialect->cver);
+    if (back)
+        strbuf_text(out, self->config.buffered ? "&CI=1&TYPE=xmlhttp" : "&CI=0&TYPE=xmlhttp");
+    if (ex->kind == REQUEST_TERMINATE)
+        strbuf_text(out, "&TYPE=terminate");
+    if (ex->opens)
+        add_opening_form(self, out);
+    add_common(self, back ? SLOT_BACK : SLOT_FORWARD, ex->kind, out);
+}
+
+static void write_url(session *self, const exchange *ex, strbuf *out) {
+    if (ex->kind == REQUEST_INIT)
+        session_write_init_url(self, out);
+    else if (self->dialect->polls)
+        write_dev_url(self, ex->kind, out);
+    else
+        write_bind_url(self, ex, out);
+}
+
+static void write_open_body(session *self, exchange *ex, strbuf *out) {
+    const strbuf *headers = &self->fields[FIELD_INIT_HEADERS];
+    const strbuf *form = &self->fields[FIELD_OPEN_FORM];
+    if (headers->length != 0) {
+        add_escaped(out, "headers=", headers);
+        strbuf_text(out, "&");
+    }
+    if (self->dialect->opens_with_maps && self->maps.count != 0)
+        ex->maps_count = map_list_write(&self->maps, out);
+    else
+        strbuf_text(out, "count=0");
+    if (form->length != 0) {
+        strbuf_text(out, "&");
+        strbuf_append(out, strbuf_str(form), form->length);
+    }
+}
+
+static void add_opening_form(session *self, strbuf *out) {
+    exchange *ex = &self->exchanges[SLOT_BACK];
+    strbuf form = {0};
+    write_open_body(self, ex, &form);
+    add_escaped(out, "&$req=", &form);
+    out->failed |= form.failed;
+    strbuf_free(&form);
+}
+
+bool session_write_request(session *self, exchange *ex) {
+    strbuf_clear(&ex->url);
+    strbuf_clear(&ex->body);
+    ex->maps_count = 0;
+    bool custom = ex->kind == REQUEST_INIT ? self->custom_init_url : self->custom_bind_url;
+    ex->asking_url = custom;
+    if (!custom)
+        write_url(self, ex, &ex->url);
+    if (ex->kind == REQUEST_OPEN && !self->dialect->polls)
+        write_open_body(self, ex, &ex->body);
+    else if (ex->kind == REQUEST_MAPS)
+        ex->maps_count = map_list_write(&self->maps, &ex->body);
+    return !ex->url.failed && !ex->body.failed;
+}

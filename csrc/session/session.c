@@ -1,0 +1,433 @@
+/* A session's life: its fields, its goal, and what to do next. */
+#include "internal.h"
+
+#include <stdlib.h> // calloc()
+#include <string.h>
+
+#define DEFAULT_TIMEOUT_MS 30000
+#define DEFAULT_MAX_BACKOFF_MS 32000
+#define FIRST_BACKOFF_MS 1000
+#define DEFAULT_QUEUE_LIMIT ((size_t)1024 * 1024)
+
+/* ---- Begin and end ---- */
+
+session *session_new(const session_config *config) {
+    session *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    self->config = *config;
+    self->dialect = config->dialect;
+    if (self->config.timeout_ms <= 0)
+        self->config.timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (self->config.max_backoff_ms <= 0)
+        self->config.max_backoff_ms = DEFAULT_MAX_BACKOFF_MS;
+    if (self->config.queue_limit == 0)
+        self->config.queue_limit = DEFAULT_QUEUE_LIMIT;
+    if (self->config.max_chunk == 0)
+        self->config.max_chunk = FRAMER_DEFAULT_MAX_CHUNK;
+    self->random = config->seed | 1; // xorshift must not start at 0
+    self->aid = -1;
+    self->rid = config->dialect->first_rid ? config->dialect->first_rid
+                                           : (int64_t)(10000 + session_random(self) % 90000);
+    self->dead_at_ms = SESSION_NEVER;
+    self->log_level = LOG_WARNING;
+    self->stats.last_message_ms = -1;
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        framer_init(&self->exchanges[slot].framer, self->config.max_chunk);
+    if (!session_set(self, FIELD_URL, config->url)) {
+        session_free(self);
+        return NULL;
+    }
+    self->config.url = NULL; // the caller's
+    return self;
+}
+
+void session_free(session *self) {
+    if (self == NULL)
+        return;
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        exchange *ex = &self->exchanges[slot];
+        strbuf_free(&ex->url);
+        strbuf_free(&ex->body);
+        strbuf_free(&ex->reason);
+        strbuf_free(&ex->reply);
+        framer_clear(&ex->framer);
+    }
+    for (int field = 0; field < FIELD_COUNT; field++)
+        strbuf_free(&self->fields[field]);
+    for (size_t i = 0; i < self->log_count; i++)
+        strbuf_free(&self->log[i].text);
+    free(self->log);
+    queue_free(&self->queue);
+    map_list_free(&self->maps);
+    strbuf_free(&self->secrets);
+    strbuf_free(&self->error.reason);
+    strbuf_free(&self->error.body);
+    strbuf_free(&self->error.message);
+    free(self);
+}
+
+// xorshift64*: for jitter and against caches, not for secrets.
+uint64_t session_random(session *self) {
+    self->random ^= self->random >> 12;
+    self->random ^= self->random << 25;
+    self->random ^= self->random >> 27;
+    return (self->random * 0x2545F4914F6CDD1DULL) >> 16;
+}
+
+void session_random_letters(session *self, size_t count, strbuf *out) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (size_t i = 0; i < count; i++)
+        strbuf_append(out, &letters[session_random(self) % (sizeof letters - 1)], 1);
+}
+
+/* ---- Fields ---- */
+
+const strbuf *session_get(const session *self, session_field field) {
+    return &self->fields[field];
+}
+
+bool session_set(session *self, session_field field, const char *text) {
+    if (field == FIELD_TOKEN)
+        self->token_expired = false;
+    return strbuf_set(&self->fields[field], text);
+}
+
+void session_count_trial(session *self, exchange *ex, strbuf *out) {
+    strbuf_format(out, "&t=%d", self->trial > 0 ? self->trial : ex->failures + 1);
+}
+
+// The wait after the n-th failure in a row, before jitter.
+static int64_t backoff_ms(const session *self, int failures) {
+    int64_t wait = FIRST_BACKOFF_MS;
+    while (failures-- > 1 && wait < self->config.max_backoff_ms)
+        wait *= 2;
+    return wait < self->config.max_backoff_ms ? wait : self->config.max_backoff_ms;
+}
+
+int64_t session_jittered_backoff(session *self, int failures) {
+    int64_t wait = backoff_ms(self, failures);
+    return wait - (int64_t)(session_random(self) % (uint64_t)(wait / 2 + 1));
+}
+
+int64_t session_get_number(const session *self, session_number number) {
+    switch (number) {
+    case NUMBER_RID:
+        return self->rid;
+    case NUMBER_AID:
+        return self->aid > 0 ? self->aid : 0;
+    case NUMBER_TRIAL:
+        return self->trial > 0 ? self->trial : self->exchanges[SLOT_BACK].failures + 1;
+    case NUMBER_BACKOFF_MS:
+        return backoff_ms(self, self->exchanges[SLOT_BACK].failures + 1);
+    case NUMBER_FAILURES:
+        return self->exchanges[SLOT_BACK].failures;
+    case NUMBER_AUTO_RECONNECT:
+        return self->config.auto_reconnect;
+    case NUMBER_MAX_RECONNECTS:
+        return self->config.max_reconnects;
+    }
+    return 0;
+}
+
+void session_set_number(session *self, session_number number, int64_t value) {
+    switch (number) {
+    case NUMBER_RID:
+        self->rid = value;
+        break;
+    case NUMBER_AID:
+        self->aid = value;
+        break;
+    case NUMBER_TRIAL:
+        self->trial = (int)value;
+        break;
+    case NUMBER_BACKOFF_MS: {
+        // The number of failures that leads to the wait asked for.
+        int failures = 0;
+        while (backoff_ms(self, failures + 1) < value && failures < 32)
+            failures++;
+        self->exchanges[SLOT_BACK].failures = failures;
+        break;
+    }
+    case NUMBER_FAILURES:
+        self->exchanges[SLOT_BACK].failures = (int)value;
+        break;
+    case NUMBER_AUTO_RECONNECT:
+        self->config.auto_reconnect = value != 0;
+        break;
+    case NUMBER_MAX_RECONNECTS:
+        self->config.max_reconnects = (int)value;
+        break;
+    }
+}
+
+void session_set_custom_urls(session *self, bool init, bool bind) {
+    self->custom_init_url = init;
+    self->custom_bind_url = bind;
+}
+
+void session_set_asks_token(session *self, bool asks) {
+    self->asks_token = asks;
+}
+
+bool session_is_half_duplex(const session *self) {
+    return self->dialect->back_after_maps || self->dialect->polls;
+}
+
+queue *session_queue(session *self) {
+    return &self->queue;
+}
+
+void session_pop(session *self) {
+    queue_pop(&self->queue, self->config.keep_bytes);
+}
+
+const session_stats *session_get_stats(const session *self) {
+    return &self->stats;
+}
+
+const session_error *session_get_error(const session *self) {
+    return &self->error;
+}
+
+/* ---- Goals ---- */
+
+void session_set_goal(session *self, session_goal goal) {
+    self->goal = goal;
+    self->poll_done = false;
+    if (self->closing)
+        return;
+    if (self->ended) {
+        // Start over from what still holds, and at once.
+        self->ended = false;
+        self->error.kind = ERROR_NONE;
+        self->corrupt_in_row = self->lost_in_row = self->expired_in_row = 0;
+        for (int slot = 0; slot < SLOT_COUNT; slot++) {
+            self->exchanges[slot].failures = 0;
+            self->exchanges[slot].not_before_ms = 0;
+        }
+    }
+}
+
+void session_close(session *self) {
+    self->closing = true;
+    self->goal = GOAL_REST;
+}
+
+bool session_is_initialized(const session *self) {
+    return !self->dialect->has_init_page || self->fields[FIELD_CLID].length != 0;
+}
+
+static bool is_open(const session *self) {
+    return self->fields[FIELD_SID].length != 0;
+}
+
+static bool opens_on_back(const session *self) {
+    return self->config.fast_handshake && self->dialect->session_id_header && !is_open(self);
+}
+
+static bool goal_is_reached(const session *self) {
+    switch (self->goal) {
+    case GOAL_REST:
+        return true;
+    case GOAL_INITIALIZE:
+        return session_is_initialized(self);
+    case GOAL_OPEN:
+        return is_open(self);
+    case GOAL_CONNECT:
+        return is_open(self) && self->maps.count == 0;
+    case GOAL_POLL:
+        return self->poll_done;
+    case GOAL_STREAM:
+        return false;
+    }
+    return true;
+}
+
+/* ---- What to do next ---- */
+
+// Which request the forward channel needs now, if any.
+static bool forward_need(const session *self, request_kind *kind) {
+    if (self->closing) {
+        *kind = REQUEST_TERMINATE;
+        return self->dialect->terminates && is_open(self) && !self->terminated;
+    }
+    if (goal_is_reached(self) || self->ended)
+        return false;
+    if (!session_is_initialized(self)) {
+        *kind = REQUEST_INIT;
+        return true;
+    }
+    if (self->goal == GOAL_INITIALIZE)
+        return false;
+    if (!is_open(self)) {
+        *kind = REQUEST_OPEN;
+        return !opens_on_back(self);
+    }
+    *kind = REQUEST_MAPS;
+    return self->goal != GOAL_OPEN && self->maps.count != 0 && !self->dialect->polls;
+}
+
+static bool back_is_needed(const session *self) {
+    if (self->closing || self->ended || goal_is_reached(self))
+        return false;
+    if (opens_on_back(self))
+        return self->goal >= GOAL_OPEN;
+    return self->goal >= GOAL_POLL && is_open(self) &&
+           !(self->dialect->back_after_maps && self->maps.count != 0);
+}
+
+// When the request of an exchange has taken, or been silent for, too long.
+static int64_t deadline_ms(const session *self, exchange_slot slot) {
+    const exchange *ex = &self->exchanges[slot];
+    if (!ex->active || ex->paused || ex->asking_url)
+        return SESSION_NEVER;
+    if (slot == SLOT_FORWARD || self->dialect->polls)
+        return ex->started_ms + self->config.timeout_ms;
+    int64_t limit = self->keepalive_limit_ms ? self->keepalive_limit_ms : self->config.timeout_ms;
+    return ex->last_byte_ms + limit;
+}
+
+static bool give_up(session *self, exchange_slot slot, verdict why, session_action *out) {
+    self->exchanges[slot].verdict = why;
+    out->kind = ACTION_ABORT;
+    out->slot = slot;
+    return true;
+}
+
+// A request to be given up: it took too long, or nobody needs it any more.
+static bool next_abort(session *self, int64_t now_ms, session_action *out) {
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        exchange *ex = &self->exchanges[slot];
+        if (!ex->active)
+            continue;
+        if (ex->verdict != VERDICT_NONE)
+            return give_up(self, (exchange_slot)slot, ex->verdict, out);
+        if ((self->ended || self->closing) && ex->kind != REQUEST_TERMINATE)
+            return give_up(self, (exchange_slot)slot, VERDICT_CANCELLED, out);
+        if (deadline_ms(self, (exchange_slot)slot) <= now_ms)
+            return give_up(self, (exchange_slot)slot, VERDICT_TIMEOUT, out);
+        if (slot == SLOT_BACK && self->dead_at_ms <= now_ms)
+            return give_up(self, SLOT_BACK, VERDICT_DEAD, out);
+    }
+    return false;
+}
+
+static bool start(session *self, exchange_slot slot, request_kind kind, int64_t now_ms, session_action *out) {
+    exchange *ex = &self->exchanges[slot];
+    bool first = kind == REQUEST_INIT || kind == REQUEST_OPEN;
+    if (first && self->asks_token && (self->fields[FIELD_TOKEN].length == 0 || self->token_expired)) {
+        out->kind = ACTION_ASK_TOKEN;
+        return true;
+    }
+    if (!ex->asking_url) {
+        ex->kind = kind;
+        ex->opens = kind == REQUEST_BACK && opens_on_back(self);
+        ex->rid = kind == REQUEST_BACK && !ex->opens ? -1 : self->rid;
+        if (!session_write_request(self, ex)) {
+            session_fail(self, ERROR_MEMORY, "out of memory");
+            out->kind = ACTION_ENDED;
+            return true;
+        }
+        if (ex->asking_url) {
+            out->kind = ACTION_ASK_URL;
+            out->slot = slot;
+            return true;
+        }
+    } else if (ex->url.length == 0) {
+        out->kind = ACTION_ASK_URL;
+        out->slot = slot;
+        return true;
+    }
+    ex->asking_url = false;
+    ex->active = true;
+    ex->paused = false;
+    ex->verdict = VERDICT_NONE;
+    ex->status = 0;
+    ex->retry_after_ms = 0;
+    ex->arrays = 0;
+    ex->corruption = NULL;
+    strbuf_clear(&ex->reason);
+    strbuf_clear(&ex->reply);
+    framer_reset(&ex->framer);
+    ex->started_ms = ex->last_byte_ms = now_ms;
+    static const char *const words[] = {
+        [REQUEST_INIT] = "initializing", [REQUEST_OPEN] = "Fetching sid",
+        [REQUEST_MAPS] = "connecting",   [REQUEST_BACK] = "Starting long poll",
+        [REQUEST_TERMINATE] = "closing",
+    };
+    session_log_url(self, LOG_DEBUG, words[kind], strbuf_str(&ex->url));
+    out->kind = ACTION_SEND;
+    out->slot = slot;
+    return true;
+}
+
+static void sooner(session_action *out, int64_t at_ms) {
+    if (at_ms < out->at_ms)
+        out->at_ms = at_ms;
+}
+
+static bool try_start(session *self, exchange_slot slot, request_kind kind, int64_t now_ms,
+                      session_action *out) {
+    exchange *ex = &self->exchanges[slot];
+    if (ex->active)
+        return false;
+    if (ex->not_before_ms > now_ms && kind != REQUEST_TERMINATE) {
+        sooner(out, ex->not_before_ms);
+        return false;
+    }
+    return start(self, slot, kind, now_ms, out);
+}
+
+void session_next(session *self, int64_t now_ms, session_action *out) {
+    *out = (session_action){.kind = ACTION_WAIT, .at_ms = SESSION_NEVER};
+    if (next_abort(self, now_ms, out))
+        return;
+    request_kind kind;
+    if (forward_need(self, &kind)) {
+        if (try_start(self, SLOT_FORWARD, kind, now_ms, out))
+            return;
+    } else if (self->closing && !self->exchanges[SLOT_FORWARD].active) {
+        self->ended = true;
+    }
+    if (self->ended) {
+        out->kind = ACTION_ENDED;
+        return;
+    }
+    if (!self->closing && goal_is_reached(self)) {
+        out->kind = ACTION_REACHED;
+        return;
+    }
+    if (back_is_needed(self) && try_start(self, SLOT_BACK, REQUEST_BACK, now_ms, out))
+        return;
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        sooner(out, deadline_ms(self, (exchange_slot)slot));
+    if (self->exchanges[SLOT_BACK].active)
+        sooner(out, self->dead_at_ms);
+}
+
+void session_get_request(session *self, exchange_slot slot, session_request *out) {
+    const exchange *ex = &self->exchanges[slot];
+    bool posts = (ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS ||
+                  ex->kind == REQUEST_TERMINATE) &&
+                 !self->dialect->polls;
+    *out = (session_request){
+        .kind = ex->kind,
+        .url = strbuf_str(&ex->url),
+        .body = posts ? strbuf_str(&ex->body) : NULL,
+        .body_length = ex->body.length,
+        .total_ms = slot == SLOT_FORWARD || self->dialect->polls ? self->config.timeout_ms : 0,
+    };
+}
+
+void session_asked_url(const session *self, exchange_slot slot, request_kind *kind, int64_t *rid,
+                       int64_t *aid) {
+    const exchange *ex = &self->exchanges[slot];
+    *kind = ex->kind;
+    *rid = ex->rid;
+    *aid = ex->kind == REQUEST_OPEN ? -1 : session_get_number(self, NUMBER_AID);
+}
+
+bool session_give_url(session *self, exchange_slot slot, const char *url) {
+    return strbuf_set(&self->exchanges[slot].url, url);
+}

@@ -1,0 +1,97 @@
+/* Text that grows. */
+#include "strbuf.h"
+
+#include <stdarg.h>
+#include <stdio.h>  // vsnprintf()
+#include <stdlib.h> // realloc()
+#include <string.h>
+
+void strbuf_free(strbuf *buf) {
+    free(buf->data);
+    *buf = (strbuf){0};
+}
+
+void strbuf_clear(strbuf *buf) {
+    buf->length = 0;
+    buf->failed = false;
+    if (buf->data != NULL)
+        buf->data[0] = '\0';
+}
+
+// Make room for `more` bytes and a NUL.
+static bool reserve(strbuf *buf, size_t more) {
+    if (buf->failed)
+        return false;
+    size_t needed = buf->length + more + 1;
+    if (needed <= buf->capacity)
+        return true;
+    size_t capacity = buf->capacity ? buf->capacity : 32;
+    while (capacity < needed)
+        capacity *= 2;
+    char *data = realloc(buf->data, capacity);
+    if (data == NULL) {
+        buf->failed = true;
+        return false;
+    }
+    buf->data = data;
+    buf->capacity = capacity;
+    return true;
+}
+
+void strbuf_append(strbuf *buf, const char *bytes, size_t length) {
+    if (!reserve(buf, length))
+        return;
+    if (length != 0)
+        memcpy(buf->data + buf->length, bytes, length);
+    buf->length += length;
+    buf->data[buf->length] = '\0';
+}
+
+void strbuf_text(strbuf *buf, const char *text) {
+    strbuf_append(buf, text, strlen(text));
+}
+
+void strbuf_format(strbuf *buf, const char *format, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    strbuf_append(buf, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
+}
+
+void strbuf_quote(strbuf *buf, const char *bytes, size_t length) {
+    static const char hex[] = "0123456789ABCDEF";
+    if (!reserve(buf, length * 3))
+        return;
+    char *out = buf->data + buf->length;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                     (byte >= '0' && byte <= '9') || byte == '-' || byte == '_' || byte == '.' || byte == '~';
+        if (plain) {
+            *out++ = (char)byte;
+        } else if (byte == ' ') {
+            *out++ = '+';
+        } else {
+            *out++ = '%';
+            *out++ = hex[byte >> 4];
+            *out++ = hex[byte & 15];
+        }
+    }
+    *out = '\0';
+    buf->length = (size_t)(out - buf->data);
+}
+
+bool strbuf_set(strbuf *buf, const char *text) {
+    strbuf_clear(buf);
+    if (text != NULL)
+        strbuf_text(buf, text);
+    return !buf->failed;
+}
+
+const char *strbuf_str(const strbuf *buf) {
+    return buf->data != NULL ? buf->data : "";
+}

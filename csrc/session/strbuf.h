@@ -1,0 +1,37 @@
+/* Text that grows: URLs, form bodies, error messages. */
+#ifndef GAECHANNEL_SESSION_STRBUF_H
+#define GAECHANNEL_SESSION_STRBUF_H
+
+#include <stdbool.h>
+#include <stddef.h> // size_t
+
+/* All zeros is an empty one. When memory runs out, `failed` is set and stays, and nothing more is appended: so a
+ * caller appends what it has to and looks once, at the end. */
+typedef struct strbuf {
+    // Always followed by a NUL when not NULL.
+    char *data;
+    size_t length;   // bytes, without the NUL
+    size_t capacity; // bytes
+    bool failed;
+} strbuf;
+
+void strbuf_free(strbuf *buf);
+
+/* Back to empty; keeps the memory. */
+void strbuf_clear(strbuf *buf);
+
+/* Append bytes, a string, a formatted string of at most 1,023 bytes. */
+void strbuf_append(strbuf *buf, const char *bytes, size_t length);
+void strbuf_text(strbuf *buf, const char *text);
+void strbuf_format(strbuf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Append percent-encoded as application/x-www-form-urlencoded wants it: a space is a plus sign. */
+void strbuf_quote(strbuf *buf, const char *bytes, size_t length);
+
+/* Replace the content; `text` may be NULL, which is empty. False when memory ran out. */
+bool strbuf_set(strbuf *buf, const char *text);
+
+/* The content as a C string, never NULL. */
+const char *strbuf_str(const strbuf *buf);
+
+#endif

@@ -1,0 +1,222 @@
+/* What the session says of itself: log records and errors, without secrets. */
+#include "internal.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>  // vsnprintf()
+#include <stdlib.h> // realloc()
+#include <string.h>
+
+// Records kept for a caller who never takes them.
+#define MAX_LOG 256
+// Shorter texts are too likely to stand in a message by chance.
+#define MIN_SECRET 4
+// Of the server's own words.
+#define MAX_WORDS 300
+
+/* ---- Secrets ---- */
+
+// Query parameters that give nothing away. All others are somebody's: tokens, ids, names.
+static bool is_harmless(const char *key, size_t length) {
+    static const char *const harmless[] = {"VER",  "RID", "CVER", "AID", "CI",   "TYPE",    "MODE",
+                                           "t",    "zx",  "prop", "ofs", "OAID", "command", "count",
+                                           "X-HTTP-Session-Id"};
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (strlen(harmless[i]) == length && memcmp(harmless[i], key, length) == 0)
+            return true;
+    return false;
+}
+
+// The length of the secret that stands at `at`; 0 when none does.
+static size_t secret_at(const session *self, const char *at) {
+    const strbuf *token = &self->fields[FIELD_TOKEN];
+    if (token->length >= MIN_SECRET && strncmp(at, token->data, token->length) == 0)
+        return token->length;
+    const char *secret = strbuf_str(&self->secrets);
+    const char *end = secret + self->secrets.length;
+    for (; secret < end; secret += strlen(secret) + 1)
+        if (strncmp(at, secret, strlen(secret)) == 0)
+            return strlen(secret);
+    return 0;
+}
+
+static size_t word_length(const char *at) {
+    size_t length = 0;
+    while (at[length] != '\0' && strchr("&# \t\r\n\"'<>", at[length]) == NULL)
+        length++;
+    return length;
+}
+
+// A password in a URL: what stands between the slashes and an at sign.
+static size_t userinfo_length(const char *at) {
+    size_t length = strcspn(at, "/?# \t\r\n@");
+    return at[length] == '@' ? length : 0;
+}
+
+void session_redact(const session *self, const char *text, strbuf *out) {
+    while (*text != '\0') {
+        size_t secret = secret_at(self, text);
+        if (secret != 0) {
+            strbuf_text(out, "***");
+            text += secret;
+            continue;
+        }
+        if (strncmp(text, "://", 3) == 0) {
+            strbuf_text(out, "://");
+            text += 3;
+            size_t userinfo = userinfo_length(text);
+            if (userinfo != 0)
+                strbuf_text(out, "***");
+            text += userinfo;
+            continue;
+        }
+        strbuf_append(out, text, 1);
+        if (*text++ != '?' && text[-1] != '&')
+            continue;
+        size_t word = word_length(text);
+        const char *equals = memchr(text, '=', word);
+        if (equals == NULL || is_harmless(text, (size_t)(equals - text)))
+            continue;
+        strbuf_append(out, text, (size_t)(equals - text));
+        strbuf_text(out, "=***");
+        text += word;
+    }
+}
+
+void session_add_secret(session *self, const char *text, size_t length) {
+    // A server that sets cookie after cookie must not make us remember them all.
+    if (length < MIN_SECRET || self->secrets.length + length > 8192 || memchr(text, '\0', length) != NULL)
+        return;
+    strbuf_append(&self->secrets, text, length);
+    strbuf_append(&self->secrets, "", 1);
+}
+
+/* ---- The log ---- */
+
+void session_set_log_level(session *self, int level) {
+    self->log_level = level;
+}
+
+static strbuf *add_entry(session *self, int level) {
+    if (level < self->log_level || self->log_count >= MAX_LOG)
+        return NULL;
+    if (self->log_count == self->log_capacity) {
+        size_t capacity = self->log_capacity ? self->log_capacity * 2 : 4;
+        log_entry *log = realloc(self->log, capacity * sizeof *log);
+        if (log == NULL)
+            return NULL;
+        self->log = log;
+        self->log_capacity = capacity;
+    }
+    log_entry *entry = &self->log[self->log_count++];
+    *entry = (log_entry){.level = level};
+    return &entry->text;
+}
+
+void session_log(session *self, int level, const char *format, ...) {
+    strbuf *text = add_entry(self, level);
+    if (text == NULL)
+        return;
+    char words[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    session_redact(self, words, text);
+}
+
+void session_log_url(session *self, int level, const char *words, const char *url) {
+    strbuf *text = add_entry(self, level);
+    if (text == NULL)
+        return;
+    strbuf_text(text, words);
+    strbuf_text(text, ": ");
+    session_redact(self, url, text);
+}
+
+int session_take_log(session *self, strbuf *out) {
+    if (self->log_count == 0)
+        return 0;
+    log_entry oldest = self->log[0];
+    self->log_count--;
+    memmove(self->log, self->log + 1, self->log_count * sizeof *self->log);
+    strbuf_free(out);
+    *out = oldest.text;
+    if (self->log_count == 0) {
+        free(self->log);
+        self->log = NULL;
+        self->log_capacity = 0;
+    }
+    return oldest.level;
+}
+
+/* ---- Errors ---- */
+
+void session_fail(session *self, session_error_kind kind, const char *message) {
+    session_error *error = &self->error;
+    if (self->ended)
+        return; // the first error is the one that matters
+    error->kind = kind;
+    error->code = error->status = 0;
+    strbuf_clear(&error->reason);
+    strbuf_clear(&error->body);
+    strbuf_clear(&error->message);
+    session_redact(self, message, &error->message);
+    self->ended = true;
+}
+
+// The server's words, as one line: control characters are of no use to a reader. Redacted before they are cut
+// short, since half a secret is not recognized as one.
+static void add_words(const session *self, const char *words, strbuf *out) {
+    strbuf redacted = {0};
+    session_redact(self, words, &redacted);
+    bool space = false;
+    size_t length = 0;
+    for (const char *at = strbuf_str(&redacted); *at != '\0' && length < MAX_WORDS; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte <= ' ' || byte == 0x7F) {
+            space = length > 0;
+            continue;
+        }
+        if (space)
+            strbuf_text(out, " ");
+        space = false;
+        strbuf_append(out, at, 1);
+        length++;
+    }
+    strbuf_free(&redacted);
+}
+
+void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
+                           const char *words) {
+    if (self->ended)
+        return;
+    session_fail(self, kind, "");
+    session_error *error = &self->error;
+    strbuf *message = &error->message;
+    error->code = code;
+    error->status = ex->status;
+    session_redact(self, strbuf_str(&ex->reason), &error->reason);
+    add_words(self, strbuf_str(&ex->reply), &error->body);
+    if (ex->status != 0 && ex->status != 200) {
+        strbuf_format(message, "HTTP status %d", ex->status);
+        if (error->reason.length != 0) {
+            strbuf_text(message, " ");
+            strbuf_append(message, strbuf_str(&error->reason), error->reason.length);
+        }
+        if (*words != '\0')
+            strbuf_text(message, ", ");
+    }
+    session_redact(self, words, message);
+    strbuf_text(message, " (");
+    session_redact(self, strbuf_str(&ex->url), message);
+    strbuf_text(message, ")");
+    if (error->body.length != 0) {
+        strbuf_text(message, "; the server said: ");
+        strbuf_append(message, strbuf_str(&error->body), error->body.length);
+    }
+    bool unreachable = ex->status == 0 && (kind == ERROR_TRANSPORT || kind == ERROR_TIMEOUT);
+    if (self->config.url_is_retired && unreachable)
+        strbuf_text(message, "; Google ended the Channel API's service in 2017: name the address of another "
+                             "server with base_url= or in the environment variable GAECHANNEL_BASE_URL");
+}

@@ -1,0 +1,53 @@
+"""Messages over Google's BrowserChannel protocol: the App Engine Channel API, and what lives on the same wire.
+
+::
+
+    from gaechannel import Client
+
+    for message in Client(token).messages():
+        print(message)
+"""
+
+from gaechannel import talkparser
+from gaechannel._core import Decoder, TalkDecoder
+from gaechannel._options import ChannelOptions
+from gaechannel._version import __version__
+from gaechannel.client import Client, Stats, random_string
+from gaechannel.errors import (
+    ChannelClosed,
+    ChannelError,
+    ChannelTimeout,
+    HTTPStatusError,
+    InvalidToken,
+    ParseError,
+    TalkMessageCorrupted,
+    TokenError,
+    TokenExpired,
+    TransportError,
+)
+from gaechannel.reader import TalkMessageReader
+
+# The old module's name for it.
+_TalkMessageCorrupted = TalkMessageCorrupted
+
+__all__ = [
+    "ChannelClosed",
+    "ChannelError",
+    "ChannelOptions",
+    "ChannelTimeout",
+    "Client",
+    "Decoder",
+    "HTTPStatusError",
+    "InvalidToken",
+    "ParseError",
+    "Stats",
+    "TalkDecoder",
+    "TalkMessageCorrupted",
+    "TalkMessageReader",
+    "TokenError",
+    "TokenExpired",
+    "TransportError",
+    "__version__",
+    "random_string",
+    "talkparser",
+]

@@ -1,0 +1,149 @@
+"""The keyword arguments that all channels share, from what callers write to what the C core takes."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
+
+from gaechannel._version import __version__
+
+# A header's name: RFC 9110's token.
+_NAME_CHARACTERS = frozenset(
+    "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class ChannelOptions(TypedDict, total=False):
+    """What every channel's constructor takes beside its own arguments.
+
+    Attributes:
+        timeout: seconds without a byte before the back channel counts as dead, and for any other request
+            to be answered (30.0).
+        connect_timeout: seconds for DNS, TCP and TLS together (10.0).
+        auto_reconnect: whether a back channel that breaks is opened again (True).
+        max_reconnects: how many failures in a row, without an array between, are mended; None: any number (None).
+        max_backoff: the longest wait between two tries, in seconds: 1, 2, 4 … with jitter (32.0).
+        headers: more headers for every request, a mapping or pairs (None).
+        user_agent: the User-Agent header; None: this package's name and version (None).
+        proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on (None).
+        verify: whether the server's certificate must be valid; or a file, or a directory, of CA certificates
+            (True).
+        cert: a file with the client's certificate and key, or a pair of files (None).
+        http2: whether to speak HTTP/2 where TLS offers it (True).
+        max_chunk_size: the largest chunk length believed, in UTF-16 code units (16 Mi).
+        queue_limit: how many bytes of received messages may wait before the back channel is paused (1 Mi).
+    """
+
+    timeout: float
+    connect_timeout: float
+    auto_reconnect: bool
+    max_reconnects: int | None
+    max_backoff: float
+    headers: Headers | None
+    user_agent: str | None
+    proxy: str | None
+    verify: bool | str | os.PathLike[str]
+    cert: str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None
+    http2: bool
+    max_chunk_size: int
+    queue_limit: int
+
+
+def check_url(url: str) -> str:
+    """Return the URL without its trailing slashes; raise ValueError if it is not http or https."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.fragment
+        sound = sound and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or any(character <= " " or character == "\x7f" for character in url):
+        # Not the URL itself, which may hold a password.
+        raise ValueError("a channel's URL must be http://… or https://… with a host, without spaces or fragment")
+    return url.rstrip("/")
+
+
+def _header_lines(headers: Headers | None) -> tuple[str | None, list[str]]:
+    """The headers as lines, and their values, which are nobody's business."""
+    if headers is None:
+        return None, []
+    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    for name, value in pairs:
+        if not name or not set(name) <= _NAME_CHARACTERS:
+            raise ValueError(f"not a header's name: {name!r}")
+        if any(character in value for character in "\r\n\0"):
+            raise ValueError(f"the header {name} has a line end in it")
+    # libcurl takes "Name;" for a header without a value.
+    lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in pairs]
+    secrets = [part for _, value in pairs for part in {value.strip(), *value.split()}]
+    return "\n".join(lines), secrets
+
+
+def _authorities(verify: bool | str | os.PathLike[str]) -> dict[str, str | None]:
+    """Where the CA certificates are: a file, a directory, or where libcurl looks by itself."""
+    if verify is True:
+        # The curl program reads these; libcurl does not.
+        file = os.environ.get("SSL_CERT_FILE") or os.environ.get("CURL_CA_BUNDLE")
+        return {"ca_file": file or None, "ca_path": os.environ.get("SSL_CERT_DIR") or None}
+    if verify is False:
+        return {}
+    path = os.fspath(verify)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"verify: there is no file or directory {path}")
+    return {"ca_path": path} if os.path.isdir(path) else {"ca_file": path}
+
+
+def _certificate(cert: Any) -> dict[str, str | None]:
+    if cert is None:
+        return {}
+    files = [os.fspath(file) for file in (cert if isinstance(cert, tuple) else (cert,))]
+    for file in files:
+        if not os.path.exists(file):
+            raise FileNotFoundError(f"cert: there is no file {file}")
+    return {"cert": files[0], "key": files[1] if len(files) > 1 else files[0]}
+
+
+def core_arguments(
+    *,
+    timeout: float = 30.0,
+    connect_timeout: float = 10.0,
+    auto_reconnect: bool = True,
+    max_reconnects: int | None = None,
+    max_backoff: float = 32.0,
+    headers: Headers | None = None,
+    user_agent: str | None = None,
+    proxy: str | None = None,
+    verify: bool | str | os.PathLike[str] = True,
+    cert: str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
+    http2: bool = True,
+    max_chunk_size: int = 16 * 1024 * 1024,
+    queue_limit: int = 1024 * 1024,
+) -> dict[str, Any]:
+    """The options as ``_core.Channel`` takes them; their meaning is ChannelOptions'.
+
+    Raises:
+        ValueError: a number, a header or a URL makes no sense.
+        FileNotFoundError: a file that is named does not exist.
+    """
+    lines, secrets = _header_lines(headers)
+    if max_reconnects is not None and max_reconnects < 0:
+        raise ValueError("max_reconnects must not be negative; None means any number")
+    return {
+        "timeout": timeout,
+        "connect_timeout": connect_timeout,
+        "auto_reconnect": auto_reconnect,
+        "max_reconnects": -1 if max_reconnects is None else max_reconnects,
+        "max_backoff": max_backoff,
+        "headers": lines,
+        "secrets": secrets,
+        "user_agent": user_agent if user_agent is not None else f"gaechannel/{__version__}",
+        "proxy": proxy,
+        "verify": verify is not False,
+        **_authorities(verify),
+        **_certificate(cert),
+        "http2": http2,
+        "max_chunk_size": max_chunk_size,
+        "queue_limit": queue_limit,
+    }

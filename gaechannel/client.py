@@ -1,0 +1,246 @@
+"""The client of the App Engine Channel API: the 2011 module's ``Client``, on the C core."""
+
+import logging
+import os
+import random
+import string
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Unpack
+from urllib.parse import parse_qsl, urlencode
+
+from gaechannel import _core
+from gaechannel._options import ChannelOptions, check_url, core_arguments
+from gaechannel.errors import ChannelError
+
+__all__ = ["Client", "Stats", "random_string"]
+
+# Where the service was until 2017, and where the old module looked for it.
+RETIRED_URL = "https://talkgadget.google.com/talkgadget"
+
+
+class Stats(NamedTuple):
+    """What a channel has counted since it was made.
+
+    Attributes:
+        bytes: of response bodies, decompressed.
+        chunks: chunks received whole.
+        arrays: arrays received for the first time.
+        messages: of those, the application's.
+        reconnects: back channels that have ended; each was followed by another, or by an exception.
+        sessions: sessions opened: one, and one more each time the server had lost it.
+        last_message_time: when the last message came, in seconds since the epoch; None when none has.
+    """
+
+    bytes: int
+    chunks: int
+    arrays: int
+    messages: int
+    reconnects: int
+    sessions: int
+    last_message_time: float | None
+
+
+def random_string(len: int) -> str:
+    """Return that many random ASCII letters, as the old module made them for ``zx`` and ``cn``. Not for secrets."""
+    return "".join(random.choices(string.ascii_letters, k=len))
+
+
+def channel_stats(channel: _core.Channel) -> Stats:
+    """A channel's counters."""
+    *counts, last = channel._stats()
+    return Stats(*counts, None if last < 0 else last)
+
+
+class Client(_core.Channel):
+    """Receives the messages of one channel of the App Engine Channel API::
+
+        for message in Client(token).messages():
+            print(message)
+
+    It mirrors the ``Client`` of the 2011 module ``gae_channel``, private names included, and takes more keyword
+    arguments. It is iterable itself, and a context manager that closes it.
+
+    Args:
+        token: what the application's server got from ``create_channel``; or a callable that returns it, which
+            is asked again when the token has expired.
+        logger: where log records go; None: the logger ``Channel``.
+        base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else Google's
+            old address, which has answered nobody since 2017.
+        **options: see :class:`gaechannel.ChannelOptions`.
+
+    Raises:
+        ValueError: an argument makes no sense, such as an empty token or a URL that is not http or https.
+
+    The protocol was found by the 2011 module's author; docs/protocol.rst says what is known of it.
+    """
+
+    def __init__(
+        self,
+        token: str | Callable[[], str],
+        logger: logging.Logger | None = None,
+        *,
+        base_url: str | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        if not callable(token) and not isinstance(token, str):
+            raise TypeError(f"token must be a str or a callable that returns one, not {type(token).__name__}")
+        if token == "":
+            raise ValueError("token is empty")
+        if base_url is None:
+            base_url = os.environ.get("GAECHANNEL_BASE_URL") or RETIRED_URL
+        url = check_url(base_url)
+        super().__init__(
+            dialect="talk",
+            url=url,
+            url_is_retired=url == RETIRED_URL,
+            token=None if callable(token) else token,
+            token_source=token if callable(token) else None,
+            logger=logging.getLogger("Channel") if logger is None else logger,
+            **core_arguments(**options),
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open" if self.sid else "new"
+        return f"<{type(self).__name__} of {self._redact(self.base_url)}, {state}>"
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # ---- Receiving ----
+
+    def messages(self) -> Iterator[str]:
+        """Return an iterator over the channel's messages, as the application sent them.
+
+        It connects when first asked for a message, and goes on over as many back channels as it takes: one that
+        ended in order is reopened at once, one that broke after a backoff, a corrupt one is logged and
+        reopened, a session that the server has forgotten is replaced by a new one. Nothing is lost or repeated
+        over a reconnect. Calling ``messages()`` again goes on where the last iterator stopped.
+
+        Raises:
+            TokenExpired, InvalidToken: the server does not accept the token.
+            HTTPStatusError: the server refused with a status that no retry can mend.
+            TransportError, ChannelTimeout: the server could not be reached for the first time, or
+                ``auto_reconnect`` is off, or ``max_reconnects`` is used up.
+            ChannelClosed: the channel was closed, or the server stopped the session.
+            ChannelError: the server said something unexpected.
+        """
+        self._obey_overrides()
+        return self._messages(False)
+
+    def __iter__(self) -> Iterator[str]:
+        return self.messages()
+
+    def long_poll_messages(self) -> Iterator[str]:
+        """Return an iterator over one back channel's messages: it ends when the back channel does.
+
+        It connects first where that was not done. Failures are raised, not mended: see :meth:`messages`; and
+        ``TalkMessageCorrupted`` if the body is corrupt.
+        """
+        self._obey_overrides()
+        return self._messages(True)
+
+    # ---- Connecting, step by step, as the old module did ----
+
+    def initialize(self) -> None:
+        """Fetch ``clid`` and ``gsessionid``, which every later request needs.
+
+        Raises:
+            ChannelError, and as :meth:`messages`.
+        """
+        self._obey_overrides()
+        self._reach(0, True)
+
+    def is_initialized(self) -> bool:
+        """Whether ``clid`` is known."""
+        return self.clid is not None
+
+    def _fetch_sid(self) -> None:
+        """Open a session, and set ``sid``."""
+        self._obey_overrides()
+        self._reach(1, True)
+
+    def _connect(self) -> None:
+        """Tell the server that this client wants messages; without that none comes."""
+        self._obey_overrides()
+        self._reach(2, True)
+
+    def _obey_overrides(self) -> None:
+        def is_overridden(name: str) -> bool:
+            return getattr(type(self), name) is not getattr(Client, name) or name in vars(self)
+
+        self._set_custom_urls(is_overridden("_get_init_url"), is_overridden("_get_bind_url"))
+
+    def _get_bind_url(self, **kwargs: object) -> str:
+        """Return the URL of a request to ``/dch/bind``; keyword arguments are parameters of its query."""
+        base, _, query = self._common_url().partition("?")
+        params: dict[str, object] = dict(parse_qsl(query, keep_blank_values=True))
+        params.update(kwargs)
+        return f"{base}?{urlencode(params)}"
+
+    def _get_init_url(self) -> str:
+        """Return the URL of the page that names ``clid`` and ``gsessionid``."""
+        return self._init_url()
+
+    def _parse_init_response(self, html: str | bytes) -> None:
+        """Take ``clid`` and ``gsessionid`` from that page.
+
+        Raises:
+            ChannelError: the page does not call ``new chat.WcsDataClient(…)``.
+        """
+        text = html.decode("utf-8", "replace") if isinstance(html, bytes) else html
+        if not self._read_init_page(text):
+            raise ChannelError("Talk Server returned unexpected response: no new chat.WcsDataClient(…) in it")
+
+    def _parse_channel_message(self, body: Any) -> str | None:
+        """Return the text in an array's data, ``["c", [clid, ["ae", text]]]``; None if it is no message to us."""
+        try:
+            (c, (clid, (ae, text))) = body
+        except (TypeError, ValueError):
+            return None
+        return text if c == "c" and ae == "ae" and clid == self.clid else None
+
+    # ---- Attributes ----
+
+    @property
+    def base_url(self) -> str:
+        """The channel server's address; may be changed before connecting."""
+        return self._url or ""
+
+    @base_url.setter
+    def base_url(self, url: str) -> None:
+        self._url = check_url(url)
+
+    @property
+    def token(self) -> str | None:
+        """The token in use; None when a callable has not been asked yet."""
+        return self._token
+
+    @token.setter
+    def token(self, token: str) -> None:
+        self._token = token
+
+    @property
+    def clid(self) -> str | None:
+        """The client's id; None before :meth:`initialize`."""
+        return self._clid
+
+    @clid.setter
+    def clid(self, clid: str | None) -> None:
+        self._clid = clid
+
+    @property
+    def max_reconnects_trials(self) -> int | None:
+        """``max_reconnects``, under the old module's name."""
+        return self.max_reconnects
+
+    @max_reconnects_trials.setter
+    def max_reconnects_trials(self, trials: int | None) -> None:
+        self.max_reconnects = trials
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far."""
+        return channel_stats(self)

@@ -1,0 +1,106 @@
+"""The exceptions that this package raises.
+
+::
+
+    ChannelError
+     ├── ParseError               (also a ValueError)
+     ├── TalkMessageCorrupted
+     ├── TransportError           (also an OSError, which was called IOError once)
+     │    ├── ChannelTimeout      (also a TimeoutError)
+     │    └── HTTPStatusError
+     │         └── TokenError
+     │              ├── InvalidToken
+     │              └── TokenExpired
+     └── ChannelClosed
+
+Their texts name the URL and quote the server, without tokens and other secrets.
+"""
+
+__all__ = [
+    "ChannelClosed",
+    "ChannelError",
+    "ChannelTimeout",
+    "HTTPStatusError",
+    "InvalidToken",
+    "ParseError",
+    "TalkMessageCorrupted",
+    "TokenError",
+    "TokenExpired",
+    "TransportError",
+]
+
+
+class ChannelError(Exception):
+    """The server said something unexpected; also the base of all exceptions here."""
+
+
+class ParseError(ChannelError, ValueError):
+    """A text is not a literal as the talk servers write it.
+
+    Attributes:
+        msg: what is wrong.
+        pos: at which character of the text, counted from 0.
+    """
+
+    def __init__(self, msg: str, pos: int = 0) -> None:
+        super().__init__(f"{msg}: char {pos}")
+        self.msg = msg
+        self.pos = pos
+
+    def __reduce__(self) -> tuple[type["ParseError"], tuple[str, int]]:
+        return type(self), (self.msg, self.pos)
+
+
+class TalkMessageCorrupted(ChannelError):
+    """A body is no run of chunks of arrays: a length or a literal is broken, or the body ended inside a chunk."""
+
+
+class TransportError(ChannelError, OSError):
+    """The network failed: DNS, TCP, TLS or a proxy.
+
+    Attributes:
+        curl_code: libcurl's number for what happened (``CURLE_…``); 0 if libcurl saw nothing wrong.
+    """
+
+    def __init__(self, message: str, *, curl_code: int = 0) -> None:
+        super().__init__(message)
+        self.curl_code = curl_code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ChannelTimeout(TransportError, TimeoutError):
+    """The server, or the way to it, was silent for too long."""
+
+
+class HTTPStatusError(TransportError):
+    """The server refused a request.
+
+    Attributes:
+        code: the status, such as 404.
+        reason: the status line's words; empty over HTTP/2, which has none.
+        body: how the response's body begins.
+    """
+
+    def __init__(self, message: str, *, code: int = 0, reason: str = "", body: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.body = body
+
+
+class TokenError(HTTPStatusError):
+    """The server does not accept the token (status 401)."""
+
+
+class InvalidToken(TokenError):
+    """The token was never valid, or belongs to another server."""
+
+
+class TokenExpired(TokenError):
+    """The token was valid once: ask the application for a new one."""
+
+
+class ChannelClosed(ChannelError):
+    """The channel was used after ``close()``, or the server has stopped the session."""
