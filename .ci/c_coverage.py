@@ -22,9 +22,11 @@ def main():
     counts = defaultdict(lambda: defaultdict(int))
     for document in sys.stdin:
         for file in json.loads(document)["files"]:
-            if file["file"].startswith("csrc/"):
+            # Tests that compile C programs of their own name the sources by their full path.
+            name = file["file"].removeprefix(f"{Path.cwd()}/")
+            if name.startswith("csrc/"):
                 for line in file["lines"]:
-                    counts[file["file"]][line["line_number"]] += line["count"]
+                    counts[name][line["line_number"]] += line["count"]
 
     report(counts)
 
