@@ -46,13 +46,17 @@ static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, s
                             "http2",      "buffer_size", "buffered",     "fast_handshake",  NULL};
     int retired = 0, reconnects = 1, verify = 1, http2 = 1, buffered = 0, fast = 0;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$ssO|pzOzzzOdddipnnzzzpzzzzplpp:Channel", names, &given->dialect, &config->url,
+            args, kwargs, "|$ssOpzOzzzOdddipnnzzzpzzzzplpp:Channel", names, &given->dialect, &config->url,
             &given->logger, &retired, &given->token, &given->token_source, &given->params, &given->open_form,
             &given->init_headers, &given->secrets, &given->timeout, &given->connect_timeout,
             &given->max_backoff, &config->max_reconnects, &reconnects, &given->max_chunk, &given->queue_limit,
             &options->headers, &options->user_agent, &options->proxy, &verify, &options->ca_file,
             &options->ca_path, &options->cert, &options->key, &http2, &options->buffer_size, &buffered, &fast))
         return -1;
+    if (given->dialect == NULL || config->url == NULL || given->logger == NULL) {
+        PyErr_SetString(PyExc_TypeError, "dialect, url and logger must be given");
+        return -1;
+    }
     config->url_is_retired = retired != 0;
     config->auto_reconnect = reconnects != 0;
     config->buffered = buffered != 0;

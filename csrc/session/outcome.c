@@ -320,7 +320,8 @@ static void response_done(session *self, exchange *ex, int64_t now_ms) {
     if (ex->kind != REQUEST_BACK) {
         ex->failures = 0;
         ex->not_before_ms = 0;
-        self->rid++;
+        if (ex->kind != REQUEST_INIT)
+            self->rid++;
     }
     switch (ex->kind) {
     case REQUEST_INIT:
