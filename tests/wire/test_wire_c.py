@@ -1,8 +1,8 @@
 """wire's C code, tested in C: builds the programs beside this file and runs each of their cases.
 
-Every program is built twice: as it is, and with WIRE_NO_VECTOR, for the code that runs where there is neither SSE2
-nor NEON. With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and UndefinedBehaviorSanitizer watch; with
-GAECHANNEL_WERROR=1, the compiler's warnings are errors.
+Every program is built twice: as it is, and with WIRE_NO_VECTOR, for the code that runs where there is
+neither SSE2 nor NEON. With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and
+UndefinedBehaviorSanitizer watch; with GAECHANNEL_WERROR=1, the compiler's warnings are errors.
 """
 
 import json
@@ -73,7 +73,7 @@ def run(program, *arguments, **options):
     return result.stdout
 
 
-@pytest.mark.parametrize("program, name", C_CASES, ids=[f"{program}-{name}" for program, name in C_CASES])
+@pytest.mark.parametrize(("program", "name"), C_CASES, ids=[f"{program}-{name}" for program, name in C_CASES])
 def test_in_c(builder, program, name):
     run(builder.program(program), name)
 

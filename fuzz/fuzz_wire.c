@@ -1,0 +1,282 @@
+/* A libFuzzer target over csrc/wire. Two things must hold of every input:
+ *
+ * - what a body gives (chunks, arrays, tokens, strings, the verdict) does not depend on how it was cut;
+ * - each fast path gives what its plain path gives.
+ *
+ * An input's first byte says how many bytes after it are lengths of pieces, used in turn; the rest is the
+ * body.
+ *
+ * With -DFUZZ_STANDALONE it has a main of its own that runs the files named as arguments, for a compiler that
+ * has no libFuzzer. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arrays.h"
+#include "framer.h"
+#include "utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+// Small, so that a fuzzer finds it: in UTF-16 units.
+#define MAX_CHUNK ((size_t)4096)
+
+#define MUST(condition)                                                                                      \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            fail(__LINE__, #condition);                                                                      \
+    } while (0)
+
+static void fail(int line, const char *what) {
+    fprintf(stderr, "fuzz_wire.c:%d: does not hold: %s\n", line, what);
+    abort();
+}
+
+static uint8_t *copy_of(const uint8_t *bytes, size_t length) {
+    uint8_t *copy = malloc(length > 0 ? length : 1);
+    MUST(copy != NULL);
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    return copy;
+}
+
+// All that a body gave, as bytes to compare.
+typedef struct record {
+    uint8_t *bytes;
+    size_t length;
+    size_t capacity;
+} record;
+
+static void put(record *out, const void *bytes, size_t length) {
+    if (out->capacity - out->length < length) {
+        out->capacity = (out->capacity + length) * 2;
+        out->bytes = realloc(out->bytes, out->capacity);
+        MUST(out->bytes != NULL);
+    }
+    if (length > 0)
+        memcpy(out->bytes + out->length, bytes, length);
+    out->length += length;
+}
+
+static void put_number(record *out, int64_t number) {
+    put(out, &number, sizeof number);
+}
+
+static void put_piece(record *out, const uint8_t *bytes, size_t length) {
+    put_number(out, (int64_t)length);
+    put(out, bytes, length);
+}
+
+static void must_be_same(const record *a, const record *b) {
+    MUST(a->length == b->length);
+    MUST(a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
+}
+
+/* Whether all of it is UTF-8, but for surrogates when `surrogates`. */
+static bool is_utf8(const uint8_t *bytes, size_t length, bool surrogates) {
+    while (length > 0) {
+        size_t units = SIZE_MAX, advanced;
+        utf8_status status = utf8_advance_plain(bytes, length, &units, &advanced);
+        bytes += advanced;
+        length -= advanced;
+        if (length == 0)
+            return status == UTF8_OK;
+        bool surrogate = length >= 3 && bytes[0] == 0xED && bytes[1] >= 0xA0 && bytes[1] < 0xC0 &&
+                         bytes[2] >= 0x80 && bytes[2] < 0xC0;
+        if (!surrogates || !surrogate)
+            return false;
+        bytes += 3;
+        length -= 3;
+    }
+    return true;
+}
+
+/* Undo a string's escapes in all ways, which must agree. */
+static void put_unescaped(record *out, const uint8_t *escaped, size_t length) {
+    bool fast_lone, plain_lone, place_lone;
+    uint8_t *from = copy_of(escaped, length), *fast = malloc(length + 1), *plain = malloc(length + 1);
+    MUST(fast != NULL && plain != NULL);
+    size_t fast_length = literal_unescape(from, length, fast, &fast_lone);
+    size_t plain_length = literal_unescape_plain(from, length, plain, &plain_lone);
+    MUST(fast_length == plain_length && plain_length <= length && fast_lone == plain_lone);
+    MUST(memcmp(fast, plain, plain_length) == 0);
+    MUST(literal_unescape(from, length, from, &place_lone) == plain_length && place_lone == plain_lone);
+    MUST(memcmp(from, plain, plain_length) == 0);
+    MUST(is_utf8(plain, plain_length, plain_lone) || !is_utf8(escaped, length, false));
+    put_piece(out, plain, plain_length);
+    put_number(out, plain_lone);
+    free(from);
+    free(fast);
+    free(plain);
+}
+
+/* All tokens of a text; false when it is no literal. */
+static bool put_tokens(record *out, const uint8_t *text, size_t length) {
+    literal_reader reader;
+    literal_token token;
+    literal_init(&reader, text, length);
+    while ((token = literal_next(&reader)) > LITERAL_END) {
+        MUST(reader.begin >= text && reader.begin < reader.end && reader.cursor <= reader.end);
+        put_number(out, token);
+        if (token == LITERAL_KEY || token == LITERAL_STRING)
+            put_unescaped(out, reader.token, reader.token_length);
+        if (token == LITERAL_INTEGER || token == LITERAL_FLOAT)
+            put_piece(out, reader.token, reader.token_length);
+    }
+    MUST(literal_next(&reader) == token);
+    MUST(reader.cursor >= text && reader.cursor <= reader.end);
+    if (token == LITERAL_ERROR) {
+        MUST(reader.error != NULL);
+        put_number(out, reader.cursor - text);
+    }
+    return token == LITERAL_END;
+}
+
+/* All arrays of a payload. False when it is no array of arrays. */
+static bool put_arrays(record *out, const uint8_t *payload, size_t length, bool fast) {
+    arrays_reader reader;
+    wire_array array;
+    arrays_status status;
+    (fast ? arrays_init : arrays_init_plain)(&reader, payload, length);
+    while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY) {
+        MUST(array.id >= 0);
+        MUST(array.data >= payload && array.data_length <= (size_t)(payload + length - array.data));
+        put_number(out, array.id);
+        put_piece(out, array.data, array.data_length);
+        MUST(put_tokens(out, array.data, array.data_length));
+        put_number(out, array.is_talk_message);
+        if (array.is_talk_message) {
+            put_number(out, array.clid.escaped);
+            put_unescaped(out, array.clid.bytes, array.clid.length);
+            put_number(out, array.text.escaped);
+            put_unescaped(out, array.text.bytes, array.text.length);
+        }
+    }
+    MUST(arrays_next(&reader, &array) == status);
+    put_number(out, status);
+    if (status == ARRAYS_ERROR) {
+        size_t position;
+        MUST(arrays_error(&reader, &position) != NULL && position <= length);
+        put_number(out, (int64_t)position);
+    }
+    return status == ARRAYS_END;
+}
+
+static void put_payload(record *out, const uint8_t *payload, size_t length) {
+    record plain = {0};
+    record fast = {0};
+    uint8_t *copy = copy_of(payload, length);
+    MUST(is_utf8(copy, length, false));
+    put_piece(out, copy, length);
+    bool good = put_arrays(&plain, copy, length, false);
+    MUST(put_arrays(&fast, copy, length, true) == good);
+    must_be_same(&fast, &plain);
+    put(out, plain.bytes, plain.length);
+    MUST(put_tokens(out, copy, length) || !good);
+    free(copy);
+    free(plain.bytes);
+    free(fast.bytes);
+}
+
+/* Feed a body in pieces whose lengths are `cuts`, in turn; whole when there are none. */
+static void put_body(record *out, const uint8_t *body, size_t length, const uint8_t *cuts, size_t cut_count) {
+    framer frames;
+    framer_chunk chunk;
+    framer_status status = FRAMER_NEED_MORE;
+    framer_init(&frames, MAX_CHUNK);
+    for (size_t at = 0, size, turn = 0; at < length && status == FRAMER_NEED_MORE; at += size, turn++) {
+        size = cut_count > 0 ? (size_t)cuts[turn % cut_count] + 1 : length;
+        if (size > length - at)
+            size = length - at;
+        uint8_t *piece = copy_of(body + at, size);
+        framer_feed(&frames, piece, size);
+        while ((status = framer_next(&frames, &chunk)) == FRAMER_CHUNK)
+            put_payload(out, chunk.payload, chunk.length);
+        MUST(framer_input_left(&frames) == 0);
+        MUST(frames.held_capacity <= 16 * length + 1024);
+        free(piece);
+    }
+    put_number(out, status);
+    put_number(out, framer_at_boundary(&frames));
+    if (status == FRAMER_CORRUPT) {
+        put(out, frames.error, strlen(frames.error));
+        MUST(framer_next(&frames, &chunk) == FRAMER_CORRUPT);
+    }
+    framer_clear(&frames);
+}
+
+/* What has no cuts: each function on the raw bytes, wherever they begin. */
+static void compare_functions(const uint8_t *bytes, size_t length) {
+    for (size_t skipped = 0; skipped <= length && skipped < 4; skipped++) {
+        const uint8_t *at = bytes + skipped, *end = bytes + length;
+        for (size_t units = length; units <= length; units /= 2) {
+            size_t fast_units = units, plain_units = units, fast_advanced, plain_advanced;
+            utf8_status fast = utf8_advance(at, length - skipped, &fast_units, &fast_advanced);
+            MUST(utf8_advance_plain(at, length - skipped, &plain_units, &plain_advanced) == fast);
+            MUST(fast_units == plain_units && fast_advanced == plain_advanced);
+            if (units == 0)
+                break;
+        }
+        MUST(literal_scan_string(at, end, '"') == literal_scan_string_plain(at, end, '"'));
+        MUST(literal_scan_string(at, end, '\'') == literal_scan_string_plain(at, end, '\''));
+        literal_reader reader;
+        bool fast_escaped = false, plain_escaped = false;
+        const uint8_t *fast_bad = NULL, *plain_bad = NULL;
+        literal_init(&reader, bytes, length);
+        const uint8_t *fast = literal_string_end(&reader, at, '"', &fast_escaped, &fast_bad);
+        MUST(literal_string_end_plain(&reader, at, '"', &plain_escaped, &plain_bad) == fast);
+        MUST(fast_escaped == plain_escaped && (fast != NULL || fast_bad == plain_bad));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0)
+        return 0;
+    size_t cut_count = data[0] % 16u;
+    if (cut_count > size - 1)
+        cut_count = size - 1;
+    const uint8_t *cuts = data + 1;
+    size_t length = size - 1 - cut_count;
+    uint8_t *body = copy_of(cuts + cut_count, length);
+    record whole = {0};
+    record cut = {0};
+    record single = {0};
+    record raw = {0};
+    put_body(&whole, body, length, NULL, 0);
+    put_body(&cut, body, length, cuts, cut_count);
+    put_body(&single, body, length, (const uint8_t *)"", 1);
+    must_be_same(&cut, &whole);
+    must_be_same(&single, &whole);
+    compare_functions(body, length);
+    // The literal reader is also given whole texts that no framer has seen.
+    if (is_utf8(body, length, true))
+        put_tokens(&raw, body, length);
+    if (is_utf8(body, length, false))
+        put_payload(&raw, body, length);
+    free(whole.bytes);
+    free(cut.bytes);
+    free(single.bytes);
+    free(raw.bytes);
+    free(body);
+    return 0;
+}
+
+#ifdef FUZZ_STANDALONE
+int main(int argc, char **argv) {
+    static uint8_t data[1 << 20];
+    for (int i = 1; i < argc; i++) {
+        FILE *file = fopen(argv[i], "rb");
+        if (file == NULL) {
+            perror(argv[i]);
+            return 1;
+        }
+        size_t size = fread(data, 1, sizeof data, file);
+        fclose(file);
+        LLVMFuzzerTestOneInput(data, size);
+    }
+    printf("%d inputs, all hold\n", argc - 1);
+    return 0;
+}
+#endif
