@@ -10,7 +10,7 @@ from .backchannel import HttpBackChannel
 from .errors import Refusal, bad_request
 from .framing import frame, frame_json
 from .maps import Body, decode_body, decode_form, decode_headers, integer
-from .session import Session
+from .session import NOOP, Session
 from .sessions import Opening, SessionService
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -96,6 +96,8 @@ class Bind:
             raise bad_request("TYPE is unknown")
         integer(params.get("RID"), "RID")
         decoded = decode_body(body, request.content_type, self._service.dialect)
+        if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
+            return self._terminate(params)
         if params.get("SID", "null") in {"", "null"}:
             session, payload = self._open(params, decoded)
             return text_reply(frame(payload), headers=_session_header(session))
@@ -118,6 +120,9 @@ class Bind:
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
             session, payload = self._open(params, decode_form(params["$req"]))
             headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
+            with self._service.lock:
+                # A browser shows a script the headers only with the first byte of the body.
+                session.push(NOOP, wrapped=False)
             return await self._back_channel(request, session, -1, ci == "1", headers)
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("gaechannel.server")
 
+#: A keep-alive's data.
+NOOP = b'["noop"]'
+
 #: Most bytes and most arrays of one chunk. A client must hold a chunk whole before it can read it.
 CHUNK_BYTES = 256 << 10
 CHUNK_ARRAYS = 8192
@@ -282,7 +285,9 @@ class Session:
             chunk = self._chunk(min(CHUNK_BYTES, limit))
             back.taken += len(chunk)
             back.last_taken = self._service.monotonic()
-            return chunk, back.one_batch or back.taken >= limit or (back.ending and self.idle)
+            if self.ended:  # nobody will ask again: this back channel is given all of it
+                return chunk, self.idle
+            return chunk, back.one_batch or back.ending or back.taken >= limit
 
     def take_reply(self) -> bytes:
         """The opening reply's payload, unframed: array 0 and what has been queued since. Lock held."""

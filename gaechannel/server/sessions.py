@@ -13,7 +13,7 @@ from typing import Unpack
 from .dialect import Dialect
 from .errors import too_many_sessions, unknown_sid
 from .limits import LimitOptions, Limits
-from .session import Session
+from .session import NOOP, Session
 
 logger = logging.getLogger("gaechannel.server")
 
@@ -190,7 +190,7 @@ class SessionService:
                     if now >= back.deadline + self.limits.keepalive:
                         back.abort()
                 elif now - back.last_taken >= self.limits.keepalive and session.idle:
-                    session.push(b'["noop"]', wrapped=False)
+                    session.push(NOOP, wrapped=False)
         for session in gone:
             logger.debug("session %s: not heard of any more", session.sid)
             self.end(session, "timeout")

@@ -153,6 +153,11 @@ def test_terminate_is_told_to_the_handler(peer, doubles):
     assert doubles[0].ends == ["terminated"]
 
 
+def test_terminate_may_stand_in_the_form(peer, doubles):
+    assert peer.post({"ui": "", "TYPE": "terminate"}).status == 200
+    assert doubles[0].ends == ["terminated"]
+
+
 def test_sending_from_many_threads_keeps_each_threads_order(peer, doubles):
     (double,) = doubles
     stream = peer.back()

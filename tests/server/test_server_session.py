@@ -200,6 +200,31 @@ def test_a_back_channel_is_ended_in_order_when_its_time_is_over(clock):
     assert taken(session, back) == ([[1, "a"]], True)
 
 
+def test_a_back_channel_ends_at_its_time_under_load_too(clock):
+    _, session = make(clock)
+    for _ in range(2 * CHUNK_ARRAYS):
+        session.send(1)
+    back = attach(session)
+    assert not taken(session, back)[1]
+    session.send(1)
+    back.ending = True
+    assert taken(session, back)[1]
+
+
+def test_a_closed_session_gives_its_last_back_channel_all_that_there_is(clock):
+    _, session = make(clock, backchannel_bytes=100)
+    back = attach(session, one_batch=True)
+    for _ in range(30):
+        session.send("abc")
+    session.close()
+    got = []
+    last = False
+    while not last:
+        arrays, last = taken(session, back)
+        got += arrays
+    assert len(got) == 30
+
+
 def test_a_back_channel_that_ends_with_nothing_to_write_just_ends(clock):
     _, session = make(clock)
     back = attach(session)
