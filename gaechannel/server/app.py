@@ -23,6 +23,9 @@ from .talk import TokenPage
 TALK_PATH = "/talkgadget"
 DEV_PATH = "/_ah/channel/dev"
 
+#: Seconds that notices of presence still get when the server stops.
+_PRESENCE_SECONDS = 1.0
+
 
 def default_mounts() -> dict[str, BrowserChannelService]:
     """A browserchannel service at ``/channel``, a webchannel service at ``/webchannel``."""
@@ -103,17 +106,19 @@ def _sweeping(services: list[SessionService]) -> Callable[[web.Application], Asy
 
 def _presence(service: ChannelService) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_app: web.Application) -> AsyncIterator[None]:
-        async with _background(service.presence.run()):
+        async with _background(service.presence.run()) as task:
             yield
+            service.presence.finish()
+            await asyncio.wait([task], timeout=_PRESENCE_SECONDS)
 
     return context
 
 
 @contextlib.asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(work)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

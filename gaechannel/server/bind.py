@@ -118,11 +118,13 @@ class Bind:
         if ci not in {"0", "1"}:
             raise bad_request("CI is neither 0 nor 1")
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
-            session, payload = self._open(params, decode_form(params["$req"]))
+            # Array 0 goes in a header, which has a limit; the rest follows in the body.
+            session, payload = self._open(params, decode_form(params["$req"]), alone=True)
             headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
             with self._service.lock:
-                # A browser shows a script the headers only with the first byte of the body.
-                session.push(NOOP, wrapped=False)
+                if session.idle:
+                    # A browser shows a script the headers only with the first byte of the body.
+                    session.push(NOOP, wrapped=False)
             return await self._back_channel(request, session, -1, ci == "1", headers)
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")
@@ -130,11 +132,11 @@ class Bind:
         aid = integer(params.get("AID"), "AID", least=-1)
         return await self._back_channel(request, session, aid, ci == "1", {})
 
-    def _open(self, params: Mapping[str, str], body: Body) -> tuple[Session, bytes]:
+    def _open(self, params: Mapping[str, str], body: Body, *, alone: bool = False) -> tuple[Session, bytes]:
         headers = {}
         if self._service.dialect.web_handshake:
             headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))
-        return self._service.open(Opening(params, body.maps, body.ofs, body.form, headers))
+        return self._service.open(Opening(params, body.maps, body.ofs, body.form, headers), alone=alone)
 
     def _terminate(self, params: Mapping[str, str]) -> web.Response:
         self._service.end(self._service.find(params), "terminated")

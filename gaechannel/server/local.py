@@ -24,6 +24,8 @@ from .service import ChannelService, ServiceOptions
 
 #: Seconds that requests under way get when the server stops, before they are cut.
 _SHUTDOWN_SECONDS = 0.25
+#: Longest request line, in bytes: a fast handshake has its first maps in the query, Authorization included.
+_MAX_LINE_BYTES = 64 << 10
 
 
 def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:
@@ -246,7 +248,11 @@ class LocalServer:
             self.service, mounts=self.mounts, admin_token=self.admin_token, test_delay=self._test_delay
         )
         runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            max_line_size=_MAX_LINE_BYTES,
         )
         self._running = running = _Running(asyncio.get_running_loop(), asyncio.Event(), runner)
         with self._listen() as listening:

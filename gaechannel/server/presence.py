@@ -47,6 +47,7 @@ class Presence:
         self._queue: deque[tuple[str, AsyncCallback | None, str]] = deque(maxlen=_QUEUE_LIMIT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._filled: asyncio.Event | None = None
+        self._ending = False
 
     def connected(self, client_id: str) -> None:
         """Report a client that has come; from any thread."""
@@ -57,7 +58,8 @@ class Presence:
         self._report("disconnected", self.on_disconnected, client_id)
 
     async def run(self) -> None:
-        """Work the queue off, until cancelled."""
+        """Work the queue off, until cancelled or told to finish."""
+        self._ending = False
         self._loop, self._filled = asyncio.get_running_loop(), asyncio.Event()
         timeout = aiohttp.ClientTimeout(total=_POST_SECONDS)
         async with aiohttp.ClientSession(timeout=timeout) as http:
@@ -65,7 +67,15 @@ class Presence:
                 self._filled.clear()
                 while self._queue:
                     await self._tell(http, *self._queue.popleft())
+                if self._ending:
+                    return
                 await self._filled.wait()
+
+    def finish(self) -> None:
+        """Have ``run`` return once the queue is empty; on its event loop."""
+        self._ending = True
+        if self._filled is not None:
+            self._filled.set()
 
     def _report(self, what: str, callback: Callback | None, client_id: str) -> None:
         later: AsyncCallback | None = None

@@ -289,9 +289,9 @@ class Session:
                 return chunk, self.idle
             return chunk, back.one_batch or back.ending or back.taken >= limit
 
-    def take_reply(self) -> bytes:
-        """The opening reply's payload, unframed: array 0 and what has been queued since. Lock held."""
-        return self._payload(CHUNK_BYTES)
+    def take_reply(self, *, alone: bool = False) -> bytes:
+        """The opening reply's payload, unframed: array 0, and unless ``alone`` what is queued. Lock held."""
+        return self._payload(1 if alone else CHUNK_BYTES)
 
     def status(self) -> list[int]:
         """The reply to a request with maps: back channel present, last array id sent, bytes outstanding."""

@@ -84,8 +84,12 @@ class SessionService:
 
     # What the HTTP handlers ask.
 
-    def open(self, opening: Opening) -> tuple[Session, bytes]:
+    def open(self, opening: Opening, *, alone: bool = False) -> tuple[Session, bytes]:
         """Open a session.
+
+        Args:
+            opening: the request.
+            alone: whether the reply holds array 0 alone, and not what has been queued since.
 
         Returns:
             The session, and the payload of the opening reply.
@@ -110,7 +114,7 @@ class SessionService:
         self.opened(session)
         self._receive(session, opening.ofs, opening.maps)
         with self.lock:
-            return session, session.take_reply()
+            return session, session.take_reply(alone=alone)
 
     def find(self, params: Mapping[str, str]) -> Session:
         """The session that a request's query names.

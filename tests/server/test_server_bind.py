@@ -93,6 +93,17 @@ def test_a_body_over_the_limit_is_refused_with_and_without_a_length():
             assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_client_that_goes_away_in_the_middle_of_a_body_harms_nobody(shared, peer, caplog):
+    (session,) = [one for one in shared.browserchannel.sessions if one.sid == peer.sid]
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=20) as raw:
+        line = f"POST /channel/bind?VER=8&RID=2&AID=0&SID={peer.sid} HTTP/1.1"
+        raw.sendall(line.encode() + b"\r\nHost: x\r\nContent-Length: 100\r\n\r\ncount=1&ofs=0")
+        until(lambda: len(shared._running.runner.server.connections) == 1)
+    until(lambda: not shared._running.runner.server.connections)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert session._next_map == 0
+
+
 def test_sessions_over_the_limit_are_refused_for_a_while():
     with LocalServer(max_sessions=2) as server:
         peers = [Peer(server, "/channel") for _ in range(3)]

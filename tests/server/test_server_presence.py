@@ -1,5 +1,6 @@
 """gaechannel.server.presence: the application learns who is there."""
 
+import asyncio
 import http.server
 import logging
 import socket
@@ -9,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 from wire_by_hand import Talk, until
 
-from gaechannel.server import ChannelService, LocalServer
+from gaechannel.server import ChannelService, LocalServer, app
 
 
 class Ear:
@@ -82,6 +83,27 @@ def test_coroutine_functions_are_awaited_in_order_on_the_servers_loop(caplog):
     assert [name for name, _ in said] == ["early", "bad", "-bad"]
     assert {thread for _, thread in said} == {"gaechannel-server"}
     assert "on_connected failed" in caplog.text
+
+
+def test_what_ends_with_the_server_is_still_reported():
+    said = []
+
+    async def disconnected(name):
+        said.append(name)
+
+    with LocalServer(on_disconnected=disconnected) as server:
+        Talk(server, server.create_channel("me")).connect()
+    assert said == ["me"]
+
+
+def test_a_callback_that_hangs_does_not_keep_the_server_from_stopping(monkeypatch):
+    async def disconnected(name):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(app, "_PRESENCE_SECONDS", 0.01)
+    with LocalServer(on_disconnected=disconnected) as server:
+        Talk(server, server.create_channel("me")).connect()
+    assert not server.running
 
 
 @pytest.fixture
