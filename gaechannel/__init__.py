@@ -24,19 +24,23 @@ from gaechannel.errors import (
     TokenError,
     TokenExpired,
     TransportError,
+    WebChannelError,
 )
 from gaechannel.reader import TalkMessageReader
+from gaechannel.two_way import BrowserChannel, DevClient, WebChannel
 
 # The old module's name for it.
 _TalkMessageCorrupted = TalkMessageCorrupted
 
 __all__ = [
+    "BrowserChannel",
     "ChannelClosed",
     "ChannelError",
     "ChannelOptions",
     "ChannelTimeout",
     "Client",
     "Decoder",
+    "DevClient",
     "HTTPStatusError",
     "InvalidToken",
     "ParseError",
@@ -47,6 +51,8 @@ __all__ = [
     "TokenError",
     "TokenExpired",
     "TransportError",
+    "WebChannel",
+    "WebChannelError",
     "__version__",
     "random_string",
     "talkparser",

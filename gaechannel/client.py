@@ -51,6 +51,22 @@ def channel_stats(channel: _core.Channel) -> Stats:
     return Stats(*counts, None if last < 0 else last)
 
 
+def token_arguments(token: str | Callable[[], str]) -> dict[str, Any]:
+    """A token, or where to get one, as ``_core.Channel`` takes it.
+
+    Raises:
+        TypeError: it is neither a str nor callable.
+        ValueError: it is empty.
+    """
+    if callable(token):
+        return {"token_source": token}
+    if not isinstance(token, str):
+        raise TypeError(f"token must be a str or a callable that returns one, not {type(token).__name__}")
+    if not token:
+        raise ValueError("token is empty")
+    return {"token": token}
+
+
 class Client(_core.Channel):
     """Receives the messages of one channel of the App Engine Channel API::
 
@@ -82,10 +98,6 @@ class Client(_core.Channel):
         base_url: str | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        if not callable(token) and not isinstance(token, str):
-            raise TypeError(f"token must be a str or a callable that returns one, not {type(token).__name__}")
-        if token == "":
-            raise ValueError("token is empty")
         if base_url is None:
             base_url = os.environ.get("GAECHANNEL_BASE_URL") or RETIRED_URL
         url = check_url(base_url)
@@ -93,9 +105,8 @@ class Client(_core.Channel):
             dialect="talk",
             url=url,
             url_is_retired=url == RETIRED_URL,
-            token=None if callable(token) else token,
-            token_source=token if callable(token) else None,
             logger=logging.getLogger("Channel") if logger is None else logger,
+            **token_arguments(token),
             **core_arguments(**options),
         )
 

@@ -11,10 +11,13 @@
      │         └── TokenError
      │              ├── InvalidToken
      │              └── TokenExpired
+     ├── WebChannelError
      └── ChannelClosed
 
 Their texts name the URL and quote the server, without tokens and other secrets.
 """
+
+from typing import Any
 
 __all__ = [
     "ChannelClosed",
@@ -27,6 +30,7 @@ __all__ = [
     "TokenError",
     "TokenExpired",
     "TransportError",
+    "WebChannelError",
 ]
 
 
@@ -100,6 +104,28 @@ class InvalidToken(TokenError):
 
 class TokenExpired(TokenError):
     """The token was valid once: ask the application for a new one."""
+
+
+class WebChannelError(ChannelError):
+    """The server sent an error object over a WebChannel, as Firestore does.
+
+    Attributes:
+        code: its number, such as 403; None if it has none.
+        message: its words.
+        status: its name, such as ``PERMISSION_DENIED``.
+        error: the whole object.
+    """
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        self.code = error.get("code")
+        self.message = str(error.get("message", ""))
+        self.status = str(error.get("status", ""))
+        self.error = error
+        words = " ".join(str(part) for part in (self.code, self.status) if part)
+        super().__init__(f"{words or 'error'}: {self.message}")
+
+    def __reduce__(self) -> tuple[type["WebChannelError"], tuple[dict[str, Any]]]:
+        return type(self), (self.error,)
 
 
 class ChannelClosed(ChannelError):

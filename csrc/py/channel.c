@@ -34,6 +34,7 @@ typedef struct init_arguments {
     double max_backoff;
     Py_ssize_t max_chunk;
     Py_ssize_t queue_limit;
+    bool unwraps;
 } init_arguments;
 
 static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, session_config *config,
@@ -43,20 +44,23 @@ static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, s
                             "timeout",    "connect_timeout", "max_backoff", "max_reconnects", "auto_reconnect",
                             "max_chunk_size", "queue_limit", "headers", "user_agent",      "proxy",
                             "verify",     "ca_file",     "ca_path",      "cert",            "key",
-                            "http2",      "buffer_size", "buffered",     "fast_handshake",  NULL};
-    int retired = 0, reconnects = 1, verify = 1, http2 = 1, buffered = 0, fast = 0;
+                            "http2",      "buffer_size", "buffered",     "fast_handshake",  "unwraps",
+                            NULL};
+    int unwraps = 0, retired = 0, reconnects = 1, verify = 1, http2 = 1, buffered = 0, fast = 0;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "|$ssOpzOzzzOdddipnnzzzpzzzzplpp:Channel", names, &given->dialect, &config->url,
+            args, kwargs, "|$ssOpzOzzzOdddipnnzzzpzzzzplppp:Channel", names, &given->dialect, &config->url,
             &given->logger, &retired, &given->token, &given->token_source, &given->params, &given->open_form,
             &given->init_headers, &given->secrets, &given->timeout, &given->connect_timeout,
             &given->max_backoff, &config->max_reconnects, &reconnects, &given->max_chunk, &given->queue_limit,
             &options->headers, &options->user_agent, &options->proxy, &verify, &options->ca_file,
-            &options->ca_path, &options->cert, &options->key, &http2, &options->buffer_size, &buffered, &fast))
+            &options->ca_path, &options->cert, &options->key, &http2, &options->buffer_size, &buffered, &fast,
+            &unwraps))
         return -1;
     if (given->dialect == NULL || config->url == NULL || given->logger == NULL) {
         PyErr_SetString(PyExc_TypeError, "dialect, url and logger must be given");
         return -1;
     }
+    given->unwraps = unwraps != 0;
     config->url_is_retired = retired != 0;
     config->auto_reconnect = reconnects != 0;
     config->buffered = buffered != 0;
@@ -153,6 +157,7 @@ static int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     }
     self->session = made;
     self->net = net;
+    self->unwraps = given.unwraps;
     self->forks = self->state->forks;
     Py_INCREF(given.logger);
     self->logger = given.logger;
@@ -275,6 +280,73 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* ---- Sending ---- */
+
+// A map's fields from a list of pairs of str. -1 with an exception set. What they point to lives as long as the list.
+static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *pair = PyList_GetItem(pairs, i);
+        Py_ssize_t key_length, value_length;
+        if (!PyArg_ParseTuple(pair, "s#s#:map", &fields[i].key, &key_length, &fields[i].value, &value_length))
+            return -1;
+        fields[i].key_length = (size_t)key_length;
+        fields[i].value_length = (size_t)value_length;
+    }
+    return 0;
+}
+
+static PyObject *channel_send(PyObject *op, PyObject *pairs) {
+    channel_object *self = (channel_object *)op;
+    if (channel_check_open(self) < 0)
+        return NULL;
+    if (!PyList_Check(pairs)) {
+        PyErr_SetString(PyExc_TypeError, "a list of pairs of str is wanted");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(pairs);
+    map_field *fields = PyMem_Calloc((size_t)count + 1, sizeof *fields);
+    if (fields == NULL)
+        return PyErr_NoMemory();
+    if (read_fields(pairs, fields, count) < 0) {
+        PyMem_Free(fields);
+        return NULL;
+    }
+    driver_lock(self->driver);
+    int64_t id = session_send_map(self->session, fields, (size_t)count);
+    // Before the session is open there is nothing to hurry for: the map goes with the opening POST.
+    bool open = session_get(self->session, FIELD_SID)->length != 0 &&
+                net_channel_state(self->net).kind != ACTION_ENDED;
+    if (open)
+        session_set_goal(self->session, GOAL_STREAM);
+    driver_unlock(self->driver);
+    PyMem_Free(fields);
+    if (id < 0)
+        return PyErr_NoMemory();
+    if (open)
+        channel_nudge(self);
+    return PyLong_FromLongLong(id);
+}
+
+// _flush(timeout): whether the server has all maps; timeout in seconds, negative for none.
+static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
+    channel_object *self = (channel_object *)op;
+    double seconds = PyFloat_AsDouble(timeout);
+    if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0)
+        return NULL;
+    drive_until until = {.flushed = true, .deadline_ms = SESSION_NEVER};
+    if (seconds >= 0 && seconds < 1e9)
+        until.deadline_ms = net_now_ms() + (int64_t)(seconds * 1000);
+    channel_set_goal(self, GOAL_STREAM);
+    drive_result result = channel_drive(self, &until);
+    if (result == DRIVE_ERROR)
+        return NULL;
+    if (result == DRIVE_ENDED) {
+        PyErr_SetString(self->state->closed, "the channel was closed");
+        return NULL;
+    }
+    return PyBool_FromLong(result == DRIVE_FLUSHED);
+}
+
 static PyObject *channel_set_custom_urls(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
     int init, bind;
@@ -359,6 +431,10 @@ static PyMethodDef channel_methods[] = {
     {"_messages", channel_messages, METH_O, "_messages($self, once, /)\n--\n\nAn iterator over the messages."},
     {"_reach", channel_reach, METH_VARARGS,
      "_reach($self, goal, anew, /)\n--\n\nDrive to 0: initialized, 1: open, 2: connected."},
+    {"_send", channel_send, METH_O,
+     "_send($self, pairs, /)\n--\n\nQueue a map, a list of (key, value); its id."},
+    {"_flush", channel_flush, METH_O,
+     "_flush($self, timeout, /)\n--\n\nWait until the server has all maps; whether it has."},
     {"_set_custom_urls", channel_set_custom_urls, METH_VARARGS,
      "_set_custom_urls($self, init, bind, /)\n--\n\nWhether _get_init_url() and _get_bind_url() are asked."},
     {"_init_url", channel_init_url, METH_NOARGS, "_init_url($self, /)\n--\n\nThe URL of the init page."},

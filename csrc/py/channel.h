@@ -23,6 +23,8 @@ typedef struct channel_object {
     bool debug;
     // module_state.forks when it was made.
     unsigned long forks;
+    // webchannel: an array's data is a list with one object, which is the message.
+    bool unwraps;
     // Asks for a token; or NULL.
     PyObject *token_source;
     PyObject *logger;
@@ -57,6 +59,9 @@ drive_result channel_drive(channel_object *self, const drive_until *until);
 
 /* The next message. NULL with no exception: none is there yet. */
 PyObject *channel_take(channel_object *self);
+
+/* Do what can be done for the channel without waiting: start a request, read what has come. */
+void channel_nudge(channel_object *self);
 
 /* Raises ChannelClosed after close(). */
 int channel_check_open(channel_object *self);

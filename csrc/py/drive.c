@@ -267,17 +267,39 @@ void channel_set_goal(channel_object *self, session_goal goal) {
 
 /* ---- Taking ---- */
 
-// So much was taken that a paused back channel may go on: let it, without waiting.
-static void resume(channel_object *self) {
+void channel_nudge(channel_object *self) {
     driver *shared = self->driver;
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&shared->lock);
-    if (!shared->driving && !self->closing) {
+    if (shared->driving) {
+        driver_wakeup_lock_held(shared);
+    } else if (!self->closing) {
         net_channel_resume(self->net);
+        net_channel_step(self->net);
         net_loop_perform(shared->loop);
     }
     pthread_mutex_unlock(&shared->lock);
     Py_END_ALLOW_THREADS;
+}
+
+// webchannel: the one object in data's list; an error object is raised.
+static PyObject *unwrap(channel_object *self, PyObject *data) {
+    if (data == NULL || !PyList_Check(data) || PyList_Size(data) != 1)
+        return data;
+    PyObject *message = PyList_GetItem(data, 0);
+    Py_INCREF(message);
+    Py_DECREF(data);
+    if (!PyDict_Check(message) || PyDict_Size(message) != 1)
+        return message;
+    PyObject *error = PyDict_GetItemString(message, "error");
+    if (error == NULL || !PyDict_Check(error))
+        return message;
+    PyObject *raised = PyObject_CallFunctionObjArgs(self->state->web_channel_error, error, NULL);
+    if (raised != NULL)
+        PyErr_SetObject(self->state->web_channel_error, raised);
+    Py_XDECREF(raised);
+    Py_DECREF(message);
+    return NULL;
 }
 
 // Out of the queue before Python objects are made of it, since making them may run anything, this channel's own
@@ -293,13 +315,13 @@ static PyObject *take_literal_unlock(channel_object *self, const record *found) 
     bool resumes = session_can_resume(self->session);
     driver_unlock(self->driver);
     if (resumes)
-        resume(self);
+        channel_nudge(self);
     if (literal == NULL)
         return PyErr_NoMemory();
     PyObject *value = value_from_literal(self->state, literal, length);
     if (literal != small)
         free(literal);
-    return value;
+    return self->unwraps ? unwrap(self, value) : value;
 }
 
 PyObject *channel_take(channel_object *self) {
@@ -318,6 +340,6 @@ PyObject *channel_take(channel_object *self) {
     bool resumes = session_can_resume(self->session);
     driver_unlock(self->driver);
     if (resumes)
-        resume(self);
+        channel_nudge(self);
     return message;
 }

@@ -19,6 +19,7 @@ static const named_class classes[] = {
     {"InvalidToken", offsetof(module_state, invalid_token)},
     {"TokenExpired", offsetof(module_state, token_expired)},
     {"ChannelClosed", offsetof(module_state, closed)},
+    {"WebChannelError", offsetof(module_state, web_channel_error)},
 };
 #define CLASS_COUNT (sizeof classes / sizeof *classes)
 

@@ -18,6 +18,7 @@ typedef struct module_state {
     PyObject *invalid_token;
     PyObject *token_expired;
     PyObject *closed;
+    PyObject *web_channel_error;
     // The types defined here.
     PyTypeObject *channel_type;
     PyTypeObject *messages_type;

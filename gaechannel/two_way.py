@@ -1,0 +1,298 @@
+"""The living dialects: BrowserChannel and WebChannel, which receive and send, and the development server's."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self, Unpack
+from urllib.parse import urlencode
+
+from gaechannel import _core
+from gaechannel._options import ChannelOptions, check_url, core_arguments
+from gaechannel.client import Stats, channel_stats, token_arguments
+from gaechannel.errors import ChannelError, ChannelTimeout
+
+__all__ = ["BrowserChannel", "DevClient", "WebChannel"]
+
+# How long leaving a `with` block waits for maps that the server has not confirmed, in seconds.
+_LEAVE_TIMEOUT = 5.0
+
+Params = Mapping[str, str]
+
+
+def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
+    """A map's fields as the wire has them: strings as they are, all else as JSON, as Closure's client does it.
+
+    Raises:
+        TypeError: a key is not a str, or a value cannot be JSON.
+    """
+    fields = []
+    for key, value in map.items():
+        if not isinstance(key, str):
+            raise TypeError(f"a map's keys must be str, not {type(key).__name__}")
+        fields.append((key, value if isinstance(value, str) else dumps(value)))
+    return fields
+
+
+def dumps(value: object) -> str:
+    """Compact JSON, in which a lone surrogate stays an escape."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value, separators=(",", ":"))
+    return text
+
+
+def browser_channel_arguments(
+    url: str,
+    *,
+    dialect: str = "browserchannel",
+    params: Params | None = None,
+    open_form: Params | None = None,
+    buffered: bool = False,
+    logger: logging.Logger | None = None,
+    **options: Unpack[ChannelOptions],
+) -> dict[str, Any]:
+    """What ``_core.Channel`` takes for a two-way channel."""
+    return {
+        "dialect": dialect,
+        "url": check_url(url),
+        "params": urlencode(params) if params else None,
+        "open_form": urlencode(open_form) if open_form else None,
+        "buffered": buffered,
+        "logger": logging.getLogger("Channel") if logger is None else logger,
+        **core_arguments(**options),
+    }
+
+
+class _TwoWay(_core.Channel):
+    """What BrowserChannel and WebChannel share."""
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open" if self.sid else "new"
+        return f"<{type(self).__name__} of {self._redact(self._url or '')}, {state}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, exc_type: object, *rest: object) -> None:
+        try:
+            if exc_type is None and self.unsent and not self.closed:
+                self.flush(_LEAVE_TIMEOUT)
+        except ChannelError as error:
+            self.logger.warning("%d maps were not delivered: %s", self.unsent, error)
+        finally:
+            self.close()
+
+    def connect(self) -> None:
+        """Open the session, unless it is open.
+
+        Raises:
+            TransportError, ChannelTimeout: the server could not be reached.
+            HTTPStatusError: it refused.
+            ChannelError: it said something unexpected.
+        """
+        self._reach(1, False)
+
+    def messages(self) -> Iterator[Any]:
+        """Return an iterator over what the server sends; the same as iterating over the channel.
+
+        It opens the session when first asked, and goes on over as many back channels and sessions as it takes; see
+        :meth:`gaechannel.Client.messages` for what it mends and what it raises.
+        """
+        return self._messages(False)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until the server has all maps.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
+
+        Raises:
+            ChannelTimeout: the time is up; the maps stay queued.
+            ChannelError: as :meth:`messages`.
+        """
+        if not self._flush(-1.0 if timeout is None else max(timeout, 0.0)):
+            raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds")
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far."""
+        return channel_stats(self)
+
+
+class BrowserChannel(_TwoWay):
+    """A session with a BrowserChannel server (Closure's ``goog.net.BrowserChannel``), such as node-browserchannel::
+
+        with BrowserChannel("https://example.org/channel") as channel:
+            channel.send({"x": "3", "y": "10"})
+            for data in channel:
+                print(data)
+
+    Iterating yields each array's data as Python objects. Maps sent before the session is open go with its opening
+    request. A map is sent while somebody iterates or flushes, and, where that takes no waiting, at once.
+
+    Args:
+        url: the channel's address; requests go to ``{url}/bind``.
+        params: more parameters for every request's query.
+        open_form: more form fields for the opening request's body, as YouTube's Lounge wants for pairing.
+        replaces: (SID, AID) of a session that this one replaces (``OSID`` and ``OAID``).
+        buffered: ask the server to end the back channel after each batch (``CI=1``), for proxies that hold
+            responses back until they are complete.
+        logger: where log records go; None: the logger ``Channel``.
+        **options: see :class:`gaechannel.ChannelOptions`.
+
+    A host prefix in the server's opening reply is for browsers' connection limits, and not used here.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        open_form: Params | None = None,
+        replaces: tuple[str, int] | None = None,
+        buffered: bool = False,
+        logger: logging.Logger | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        super().__init__(
+            **browser_channel_arguments(
+                url, params=params, open_form=open_form, buffered=buffered, logger=logger, **options
+            )
+        )
+        if replaces is not None:
+            self._osid, self._oaid = replaces[0], str(replaces[1])
+
+    def send(self, map: Mapping[str, object]) -> int:
+        """Queue a map; values that are not str are sent as JSON.
+
+        Returns:
+            The map's id: 0 for the first, and so on.
+        """
+        return self._send(map_fields(map))
+
+    def send_json(self, obj: object) -> int:
+        """Queue an object as node-browserchannel's ``JSON`` map; return the map's id."""
+        return self._send([("JSON", dumps(obj))])
+
+
+class WebChannel(_TwoWay):
+    """A session with a WebChannel server (Closure's ``goog.labs.net.webChannel``), such as Firestore's::
+
+        with WebChannel("https://example.org/Listen/channel", params={"database": "…"}) as channel:
+            channel.send({"addTarget": …})
+            for message in channel:
+                print(message)
+
+    Iterating yields each message's object; an error object raises :class:`gaechannel.WebChannelError`, after which the
+    iteration may go on.
+
+    Args:
+        url: the channel's address, to which all requests go.
+        params: more parameters for every request's query.
+        init_headers: headers that travel in the opening request's body, such as Authorization, as browsers do it
+            to avoid a preflight request.
+        fast_handshake: open session and back channel in one request.
+        buffered: as :class:`BrowserChannel`'s.
+        logger: where log records go; None: the logger ``Channel``.
+        **options: see :class:`gaechannel.ChannelOptions`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        init_headers: Mapping[str, str] | None = None,
+        fast_handshake: bool = False,
+        buffered: bool = False,
+        logger: logging.Logger | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        super().__init__(
+            **web_channel_arguments(
+                url,
+                params=params,
+                init_headers=init_headers,
+                fast_handshake=fast_handshake,
+                buffered=buffered,
+                logger=logger,
+                **options,
+            )
+        )
+
+    def send(self, message: object) -> int:
+        """Queue a message, anything that can be JSON; return its map's id."""
+        return self._send([("__data__", dumps(message))])
+
+
+def web_channel_arguments(
+    url: str,
+    *,
+    init_headers: Mapping[str, str] | None = None,
+    fast_handshake: bool = False,
+    params: Params | None = None,
+    buffered: bool = False,
+    logger: logging.Logger | None = None,
+    **options: Unpack[ChannelOptions],
+) -> dict[str, Any]:
+    """What ``_core.Channel`` takes for a WebChannel."""
+    arguments = browser_channel_arguments(
+        url, dialect="webchannel", params=params, buffered=buffered, logger=logger, **options
+    )
+    headers = dict(init_headers or {})
+    for name, value in headers.items():
+        if any(character in name + value for character in "\r\n\0"):
+            raise ValueError(f"the initial header {name!r} has a line end in it")
+    arguments["init_headers"] = "".join(f"{name}:{value}\r\n" for name, value in headers.items()) or None
+    arguments["secrets"] += [part for value in headers.values() for part in {value, *value.split()}]
+    return {**arguments, "fast_handshake": fast_handshake, "unwraps": True}
+
+
+class DevClient(_core.Channel):
+    """A channel of App Engine's development server, which is polled every half second::
+
+        for message in DevClient(token, "http://localhost:8080").messages():
+            print(message)
+
+    Args:
+        token: what ``create_channel`` returned; or a callable that returns it.
+        url: the development server's address, without ``/_ah/channel/dev``.
+        logger: where log records go; None: the logger ``Channel``.
+        **options: see :class:`gaechannel.ChannelOptions`.
+    """
+
+    def __init__(
+        self,
+        token: str | Callable[[], str],
+        url: str,
+        *,
+        logger: logging.Logger | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        super().__init__(
+            dialect="dev",
+            url=check_url(url),
+            logger=logging.getLogger("Channel") if logger is None else logger,
+            **token_arguments(token),
+            **core_arguments(**options),
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._redact(self._url or '')}, {'closed' if self.closed else 'open'}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def messages(self) -> Iterator[str]:
+        """Return an iterator over the channel's messages; see :meth:`gaechannel.Client.messages`."""
+        return self._messages(False)
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far."""
+        return channel_stats(self)
