@@ -139,7 +139,10 @@ static bool put_arrays(record *out, const uint8_t *payload, size_t length, bool 
     arrays_reader reader;
     wire_array array;
     arrays_status status;
-    (fast ? arrays_init : arrays_init_plain)(&reader, payload, length);
+    if (fast)
+        arrays_init(&reader, payload, length);
+    else
+        arrays_init_plain(&reader, payload, length);
     while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY) {
         MUST(array.id >= 0);
         MUST(array.data >= payload && array.data_length <= (size_t)(payload + length - array.data));

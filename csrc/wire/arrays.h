@@ -43,7 +43,8 @@ typedef enum arrays_status {
     ARRAYS_ERROR, // not a literal, or not an array of arrays; `arrays_error()` says why
 } arrays_status;
 
-/* Begin reading a chunk's payload (valid UTF-8; must stay until reading is done). `length` in bytes. */
+/* Begin reading a chunk's payload (valid UTF-8; must stay until reading is done). `length` in bytes; a
+ * payload of none, or of white space, is an error as any other that is no literal. */
 void arrays_init(arrays_reader *reader, const uint8_t *payload, size_t length);
 
 /* The same without the fast path for talk messages: what arrays_init() must agree with on every input. */

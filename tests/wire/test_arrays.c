@@ -14,7 +14,10 @@ static void read_arrays(const uint8_t *payload, size_t length, bool fast, check_
     arrays_status status;
     wire_array array;
     out->length = 0;
-    (fast ? arrays_init : arrays_init_plain)(&reader, payload, length);
+    if (fast)
+        arrays_init(&reader, payload, length);
+    else
+        arrays_init_plain(&reader, payload, length);
     while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY) {
         check_print(out, "%lld=", (long long)array.id);
         check_put(out, array.data, array.data_length);
@@ -158,6 +161,8 @@ static void fast_and_general_arrays_may_follow_each_other(void) {
     ARRAYS("[[2," TALK("a") ",1]]", "!30");
     ARRAYS("[[2," TALK("\\u12") "]]", "!24");
     ARRAYS("[[02," TALK("a") "]]", "!2");
+    ARRAYS("[[9223372036854775808," TALK("a") "]]", "!2");
+    ARRAYS("[[99999999999999999999," TALK("a") "]]", "!2");
 }
 
 static const char *const sources[] = {
