@@ -96,6 +96,15 @@ def test_case_holds_however_the_body_is_cut(builder, case):
         assert messages == talk_messages(case["arrays"]), cut
 
 
+def test_what_the_fuzzer_began_with_holds(builder):
+    fuzz = HERE.parents[1] / "fuzz"
+    builder.program("wire_dump")  # and with it, the library
+    target = builder.folder / "fuzz_wire"
+    builder.compile("-DFUZZ_STANDALONE", fuzz / "fuzz_wire.c", builder.library, "-o", target)
+    corpus = sorted(fuzz.glob("corpus/*"))
+    assert run(target, *corpus).decode() == f"{len(corpus)} inputs, all hold\n"
+
+
 def talk_messages(arrays):
     """[CLID, TEXT] of each `[id, ["c", [CLID, ["ae", TEXT]]]]`."""
     messages = []
