@@ -35,7 +35,7 @@ class Limits:
     #: Sessions at the same time; an opening request over it is answered 503 with ``Retry-After``.
     max_sessions: int = 100_000
     #: Bytes of a request's body; a longer one is answered 413.
-    max_body: int = 1 << 20
+    max_body: int = 16 << 20
     #: Bytes of arrays that a session holds until they are acknowledged. An array over it ends the session:
     #: what was not sent yet is dropped, and the client gets ``["stop"]``.
     max_unacknowledged: int = 64 << 20

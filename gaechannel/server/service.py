@@ -124,7 +124,7 @@ class ChannelService(SessionService):
             comes; 0 drops them, as App Engine did.
         **limits: see :class:`~gaechannel.server.Limits`: ``keepalive=25.0`` s, ``backchannel_seconds=240.0``,
             ``backchannel_bytes=None``, ``session_timeout=60.0`` s, ``max_sessions=100_000``,
-            ``max_body=1_048_576`` bytes, ``max_unacknowledged=67_108_864`` bytes, ``host_prefix=None``.
+            ``max_body=16_777_216`` bytes, ``max_unacknowledged=67_108_864`` bytes, ``host_prefix=None``.
 
     Raises:
         ValueError: a limit or the key makes no sense.

@@ -100,6 +100,8 @@ class SessionService:
         params = opening.params
         self.check(params)
         replaced = self._sessions.get(params.get("OSID", ""))
+        if replaced is not None and not replaced.belongs(params):
+            replaced = None
         with self.lock:
             if len(self._sessions) - (replaced is not None) >= self.limits.max_sessions:
                 raise too_many_sessions()
@@ -188,6 +190,7 @@ class SessionService:
                         gone.append(session)
                 elif back.lost():
                     session.detach(back)
+                    back.wake()  # whoever waits for its next chunk is to give up
                 elif now >= back.deadline:
                     back.ending = True
                     back.wake()

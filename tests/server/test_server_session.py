@@ -249,6 +249,8 @@ def test_a_back_channel_whose_connection_has_gone_is_noticed(clock):
     back.gone = True
     service.sweep()
     assert not session.has_back_channel
+    assert back.wakes == 1
+    assert taken(session, back) == ([], True)
 
 
 def test_a_session_whose_client_has_gone_ends(clock):

@@ -109,6 +109,15 @@ def test_another_clients_token_does_not_open_a_session(shared, talk, name):
     assert talk.terminate().status == 400
 
 
+def test_a_session_is_replaced_by_its_own_client_alone(shared, talk, name):
+    other = Talk(shared, shared.create_channel(name + " other"))
+    assert other.open(OSID=talk.sid, OAID=0).status == 200
+    assert talk.send().status == 200
+    again = Talk(shared, shared.create_channel(name))
+    assert again.open(OSID=talk.sid, OAID=0).status == 200
+    assert talk.send().text == "Unknown SID"
+
+
 @pytest.mark.parametrize("clid", ["", "x" * 257])
 def test_an_opening_without_a_good_clid_is_refused(shared, name, clid):
     reply = Talk(shared, shared.create_channel(name)).open(clid=clid)

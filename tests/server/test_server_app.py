@@ -1,0 +1,68 @@
+"""gaechannel.server.app: the web application in a runner that is not ours."""
+
+import asyncio
+
+import aiohttp
+from aiohttp import web
+
+from gaechannel.server import BrowserChannelService, ChannelService, make_app
+
+
+async def serve(app):
+    """Serve an application as aiohttp's manual has it. Returns the runner and the base URL."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+
+def test_a_cut_connection_is_noticed_without_the_runners_help():
+    async def main():
+        service = BrowserChannelService(session_timeout=0.1)
+        runner, url = await serve(make_app(mounts={"/channel": service}))
+        ends = []
+        service.on_session = lambda session: setattr(session, "on_close", ends.append)
+        async with aiohttp.ClientSession(url) as http:
+            async with http.post("/channel/bind", params={"VER": 8, "RID": 1}, data={"count": 0}) as reply:
+                assert reply.status == 200
+            (session,) = service.sessions
+            query = {"VER": 8, "RID": "rpc", "SID": session.sid, "AID": 0, "CI": 0, "TYPE": "xmlhttp"}
+            async with http.get("/channel/bind", params=query):
+                assert session.has_back_channel
+                await asyncio.sleep(0.15)  # longer than session_timeout: an open back channel keeps it
+                assert ends == []
+        await until(lambda: ends == ["timeout"])
+        async with asyncio.timeout(20):  # aiohttp would wait a minute for a handler that is left over
+            await runner.cleanup()
+
+    asyncio.run(main())
+
+
+def test_messages_sent_on_the_servers_own_loop_arrive():
+    async def main():
+        service = ChannelService()
+        runner, url = await serve(make_app(service))
+        token = service.create_channel("me")
+        query = {"VER": 8, "RID": 1, "token": token, "clid": "C"}
+        form = {"count": 1, "ofs": 0, "req0_m": '["connect-add-client"]'}
+        async with aiohttp.ClientSession(url + "/talkgadget/dch/") as http:
+            async with http.post("bind", params=query, data=form):
+                pass
+            (session,) = service.sessions
+            query.update(SID=session.sid, RID="rpc", AID=0, TYPE="xmlhttp")
+            async with http.get("bind", params=query) as reply:
+                for number in range(1000):
+                    service.send_message("me", str(number))
+                chunk = await reply.content.readline() + await reply.content.readuntil(b"]]]]]\n")
+        async with asyncio.timeout(20):  # aiohttp would wait a minute for a handler that is left over
+            await runner.cleanup()
+        assert chunk.count(b'"ae"') == 1000
+
+    asyncio.run(main())
