@@ -25,11 +25,11 @@ class InvalidMessageError(Error):
     """The message is not a string, or is longer than 32,767 bytes of UTF-8."""
 
 
-class SessionEnded(Error):  # noqa: N818
+class SessionEnded(Error):
     """Something was sent to a session that has ended."""
 
 
-class Refusal(Error):  # noqa: N818
+class Refusal(Error):
     """A request that is answered with an error status.
 
     Args:
