@@ -134,10 +134,24 @@ static void break_off(net_channel *self) {
     }
 }
 
+// Out of the loop's list of those that have something for their owner.
+static void clean(net_channel *self) {
+    if (!self->is_dirty)
+        return;
+    net_channel **link = &self->loop->dirty;
+    while (*link != self)
+        link = &(*link)->next_dirty;
+    *link = self->next_dirty;
+    self->is_dirty = false;
+}
+
 static void leave(net_channel *self) {
     net_loop *loop = self->loop;
     if (self->session != NULL)
         break_off(self);
+    opening_forget(self);
+    opening_leave(self);
+    clean(self);
     timers_set(&loop->timers, self, SESSION_NEVER);
     if (self->previous != NULL)
         self->previous->next = self->next;
@@ -178,7 +192,7 @@ transfer *channel_transfer(net_channel *self, exchange_slot slot) {
 void net_channel_step(net_channel *self) {
     int64_t now_ms = net_now_ms();
     session_action action;
-    if (self->stepping || self->loop == NULL)
+    if (self->stepping || self->loop == NULL || !opening_enter(self))
         return;
     self->stepping = true;
     for (;;) {
@@ -197,6 +211,8 @@ void net_channel_step(net_channel *self) {
     self->stepping = false;
     self->state = action;
     timers_set(&self->loop->timers, self, action.kind == ACTION_WAIT ? action.at_ms : SESSION_NEVER);
+    if (session_is_streaming(self->session) || !session_is_busy(self->session))
+        opening_leave(self);
 }
 
 void net_channel_resume(net_channel *self) {

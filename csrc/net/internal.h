@@ -53,8 +53,13 @@ struct net_loop {
     net_channel *channels; // a doubly linked list
     size_t channel_count;
     net_watcher watcher; // all NULL when driven by waiting
-    int64_t curl_at_ms;  // when libcurl wants to be called
-    int64_t told_at_ms;  // what the watcher was told last
+    int64_t curl_at_ms;  // when libcurl wants to be called; only when watched
+    // Channels that have something for their owner, linked by `next_dirty`.
+    net_channel *dirty;
+    // Channels on their way to a first answer on the back channel; those that wait for their turn, oldest first.
+    size_t opening_count;
+    net_channel *opening_first;
+    net_channel *opening_last;
 };
 
 struct net_channel {
@@ -83,7 +88,26 @@ struct net_channel {
     size_t timer_index;
     // A step is under way: what happens in it must not begin another.
     bool stepping;
+    bool is_dirty;
+    net_channel *next_dirty;
+    // One of the loop's `opening_count`; or waiting to be.
+    bool is_opening;
+    bool waits_to_open;
+    net_channel *next_to_open;
 };
+
+/* ---- opening.c: not all at once ---- */
+
+/* Whether the channel may start requests now; if not, it will be stepped when it may. */
+bool opening_enter(net_channel *self);
+/* Give the place to the next, if the channel needs it no more. */
+void opening_leave(net_channel *self);
+/* Stop waiting for a place. */
+void opening_forget(net_channel *self);
+
+/* ---- loop.c ---- */
+
+void loop_mark_dirty(net_channel *channel);
 
 /* The transfer that carries a slot's requests. */
 transfer *channel_transfer(net_channel *channel, exchange_slot slot);

@@ -14,7 +14,7 @@ net_loop *net_loop_new(void) {
     net_loop *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
-    self->curl_at_ms = self->told_at_ms = SESSION_NEVER;
+    self->curl_at_ms = SESSION_NEVER;
     self->multi = curl_multi_init();
     if (self->multi == NULL) {
         free(self);
@@ -37,9 +37,22 @@ net_channel *net_loop_channel_after(net_loop *self, net_channel *channel) {
 
 /* ---- What both ways share ---- */
 
-static void notify(net_loop *self, net_channel *channel) {
-    if (self->watcher.notify != NULL)
-        self->watcher.notify(self->watcher.context, channel);
+void loop_mark_dirty(net_channel *channel) {
+    net_loop *self = channel->loop;
+    if (channel->is_dirty || self == NULL)
+        return;
+    channel->is_dirty = true;
+    channel->next_dirty = self->dirty;
+    self->dirty = channel;
+}
+
+net_channel *net_loop_take_dirty(net_loop *self) {
+    net_channel *channel = self->dirty;
+    if (channel != NULL) {
+        self->dirty = channel->next_dirty;
+        channel->is_dirty = false;
+    }
+    return channel;
 }
 
 static void finish_transfers(net_loop *self) {
@@ -53,7 +66,7 @@ static void finish_transfers(net_loop *self) {
         net_channel *channel = done->channel;
         transfer_done(done, message->data.result);
         net_channel_step(channel);
-        notify(self, channel);
+        loop_mark_dirty(channel);
     }
 }
 
@@ -63,7 +76,7 @@ static void run_timers(net_loop *self) {
         net_channel *channel = self->timers.items[0];
         timers_set(&self->timers, channel, SESSION_NEVER);
         net_channel_step(channel);
-        notify(self, channel);
+        loop_mark_dirty(channel);
     }
 }
 
@@ -87,4 +100,52 @@ void net_loop_perform(net_loop *self) {
     curl_multi_perform(self->multi, &running);
     finish_transfers(self);
     run_timers(self);
+}
+
+/* ---- Driven by an event loop ---- */
+
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *unused) {
+    net_loop *self = context;
+    (void)easy;
+    (void)unused;
+    int events = what == CURL_POLL_REMOVE ? 0 : what; // CURL_POLL_IN, _OUT and _INOUT are 1, 2 and 3
+    self->watcher.socket(self->watcher.context, socket, events);
+    return 0;
+}
+
+static int on_timeout(CURLM *multi, long in_ms, void *context) {
+    net_loop *self = context;
+    (void)multi;
+    self->curl_at_ms = in_ms < 0 ? SESSION_NEVER : net_now_ms() + in_ms;
+    return 0;
+}
+
+void net_loop_watch(net_loop *self, const net_watcher *watcher) {
+    self->watcher = *watcher;
+    curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
+    curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+    curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
+}
+
+void net_loop_on_socket(net_loop *self, curl_socket_t socket, int events) {
+    int running;
+    curl_multi_socket_action(self->multi, socket, events, &running); // CURL_CSELECT_IN and _OUT are 1 and 2
+    finish_transfers(self);
+    run_timers(self);
+}
+
+void net_loop_on_timer(net_loop *self) {
+    int running;
+    if (self->curl_at_ms <= net_now_ms()) {
+        self->curl_at_ms = SESSION_NEVER; // libcurl says when it wants to be called again
+        curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        finish_transfers(self);
+    }
+    run_timers(self);
+}
+
+int64_t net_loop_timer_ms(const net_loop *self) {
+    int64_t at_ms = self->timers.count != 0 ? self->timers.items[0]->at_ms : SESSION_NEVER;
+    return at_ms < self->curl_at_ms ? at_ms : self->curl_at_ms;
 }

@@ -1,8 +1,8 @@
 /* Carries sessions' requests over libcurl: one multi handle for any number of channels.
  *
  * A loop is driven in one of two ways. Blocking: net_loop_wait(), then net_loop_perform(), again and again. By
- * somebody's event loop: net_loop_watch() says which sockets and which timer it wants, net_loop_on_socket() and
- * net_loop_on_timer() are called when they are ready. All else is the same in both.
+ * somebody's event loop: a net_watcher is told which sockets to watch, and net_loop_on_socket() and
+ * net_loop_on_timer() are called when one is ready, or the time has come. All else is the same in both.
  *
  * Nothing here is thread-safe but net_loop_wakeup(), and net_loop_wait() beside anything that does not drive the
  * loop or change its channels. */
@@ -39,21 +39,30 @@ void net_loop_perform(net_loop *loop);
 /* The loop's channels, in no order: the one after `channel`, or the first for NULL; NULL after the last. */
 net_channel *net_loop_channel_after(net_loop *loop, net_channel *channel);
 
+/* A channel that has something for its owner, records or a new state, since it was last named here; NULL when there
+ * is none. */
+net_channel *net_loop_take_dirty(net_loop *loop);
+
 /* ---- Driven by an event loop ---- */
 
 typedef struct net_watcher {
     void *context;
-    // Watch `socket` for reading (1), writing (2), both (3), or forget it (0).
+    // Watch `socket` for reading (1), writing (2), both (3), or forget it (0). Called while the loop is busy: take a
+    // note, and act on it later, in the same order.
     void (*socket)(void *context, curl_socket_t socket, int events);
-    // Call net_loop_on_timer() at `at_ms`; SESSION_NEVER: no call is wanted.
-    void (*timer)(void *context, int64_t at_ms);
-    // A channel has something for its owner: records, or a new state.
-    void (*notify)(void *context, net_channel *channel);
 } net_watcher;
 
+/* To be called before any channel joins. */
 void net_loop_watch(net_loop *loop, const net_watcher *watcher);
+
+/* A socket is ready, for reading (1), writing (2), or both (3). */
 void net_loop_on_socket(net_loop *loop, curl_socket_t socket, int events);
+
+/* The time has come. */
 void net_loop_on_timer(net_loop *loop);
+
+/* When to call net_loop_on_timer(); SESSION_NEVER: no call is wanted. */
+int64_t net_loop_timer_ms(const net_loop *loop);
 
 /* ---- Channels ---- */
 

@@ -37,6 +37,8 @@ static void finish_head(transfer *self) {
     curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after);
     session_on_status(self->channel->session, self->slot, (int)status, strbuf_str(&self->reason),
                       retry_after > 0 && retry_after < 86400 ? (int64_t)retry_after * 1000 : 0);
+    if (session_is_streaming(self->channel->session))
+        opening_leave(self->channel);
 }
 
 static void read_header(transfer *self, const char *line, size_t length) {
@@ -74,6 +76,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
         return length;
     self->intake = session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length,
                                    net_now_ms());
+    loop_mark_dirty(self->channel);
     switch (self->intake) {
     case INTAKE_OK:
         return length;

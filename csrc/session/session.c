@@ -174,6 +174,18 @@ bool session_is_half_duplex(const session *self) {
     return self->dialect->back_after_maps || self->dialect->polls;
 }
 
+bool session_is_busy(const session *self) {
+    return self->exchanges[SLOT_FORWARD].active || self->exchanges[SLOT_BACK].active;
+}
+
+bool session_is_streaming(const session *self) {
+    return self->exchanges[SLOT_BACK].active && self->exchanges[SLOT_BACK].status == 200;
+}
+
+bool session_is_closing(const session *self) {
+    return self->closing;
+}
+
 queue *session_queue(session *self) {
     return &self->queue;
 }
