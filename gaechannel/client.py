@@ -51,7 +51,7 @@ def channel_stats(channel: _core.Channel) -> Stats:
     return Stats(*counts, None if last < 0 else last)
 
 
-def token_arguments(token: str | Callable[[], str]) -> dict[str, Any]:
+def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
     """A token, or where to get one, as ``_core.Channel`` takes it.
 
     Raises:
@@ -67,120 +67,40 @@ def token_arguments(token: str | Callable[[], str]) -> dict[str, Any]:
     return {"token": token}
 
 
-class Client(_core.Channel):
-    """Receives the messages of one channel of the App Engine Channel API::
+def client_arguments(
+    token: str | Callable[[], Any],
+    logger: logging.Logger | None,
+    base_url: str | None,
+    **options: Unpack[ChannelOptions],
+) -> dict[str, Any]:
+    """A client's arguments as ``_core.Channel`` takes them; their meaning is :class:`Client`'s."""
+    if base_url is None:
+        base_url = os.environ.get("GAECHANNEL_BASE_URL") or RETIRED_URL
+    url = check_url(base_url)
+    return {
+        "dialect": "talk",
+        "url": url,
+        "url_is_retired": url == RETIRED_URL,
+        "logger": logging.getLogger("Channel") if logger is None else logger,
+        **token_arguments(token),
+        **core_arguments(**options),
+    }
 
-        for message in Client(token).messages():
-            print(message)
 
-    It mirrors the ``Client`` of the 2011 module ``gae_channel``, private names included, and takes more keyword
-    arguments. It is iterable itself, and a context manager that closes it.
-
-    Args:
-        token: what the application's server got from ``create_channel``; or a callable that returns it, which
-            is asked again when the token has expired.
-        logger: where log records go; None: the logger ``Channel``.
-        base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else Google's
-            old address, which has answered nobody since 2017.
-        **options: see :class:`gaechannel.ChannelOptions`.
-
-    Raises:
-        ValueError: an argument makes no sense, such as an empty token or a URL that is not http or https.
-
-    The protocol was found by the 2011 module's author; docs/protocol.rst says what is known of it.
-    """
-
-    def __init__(
-        self,
-        token: str | Callable[[], str],
-        logger: logging.Logger | None = None,
-        *,
-        base_url: str | None = None,
-        **options: Unpack[ChannelOptions],
-    ) -> None:
-        if base_url is None:
-            base_url = os.environ.get("GAECHANNEL_BASE_URL") or RETIRED_URL
-        url = check_url(base_url)
-        super().__init__(
-            dialect="talk",
-            url=url,
-            url_is_retired=url == RETIRED_URL,
-            logger=logging.getLogger("Channel") if logger is None else logger,
-            **token_arguments(token),
-            **core_arguments(**options),
-        )
+class TalkChannel(_core.Channel):
+    """What the synchronous and the asynchronous client of the talk dialect share: the old module's attributes."""
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open" if self.sid else "new"
         return f"<{type(self).__name__} of {self._redact(self.base_url)}, {state}>"
 
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    # ---- Receiving ----
-
-    def messages(self) -> Iterator[str]:
-        """Return an iterator over the channel's messages, as the application sent them.
-
-        It connects when first asked for a message, and goes on over as many back channels as it takes: one that
-        ended in order is reopened at once, one that broke after a backoff, a corrupt one is logged and
-        reopened, a session that the server has forgotten is replaced by a new one. Nothing is lost or repeated
-        over a reconnect. Calling ``messages()`` again goes on where the last iterator stopped.
-
-        Raises:
-            TokenExpired, InvalidToken: the server does not accept the token.
-            HTTPStatusError: the server refused with a status that no retry can mend.
-            TransportError, ChannelTimeout: the server could not be reached for the first time, or
-                ``auto_reconnect`` is off, or ``max_reconnects`` is used up.
-            ChannelClosed: the channel was closed, or the server stopped the session.
-            ChannelError: the server said something unexpected.
-        """
-        self._obey_overrides()
-        return self._messages(False)
-
-    def __iter__(self) -> Iterator[str]:
-        return self.messages()
-
-    def long_poll_messages(self) -> Iterator[str]:
-        """Return an iterator over one back channel's messages: it ends when the back channel does.
-
-        It connects first where that was not done. Failures are raised, not mended: see :meth:`messages`; and
-        ``TalkMessageCorrupted`` if the body is corrupt.
-        """
-        self._obey_overrides()
-        return self._messages(True)
-
-    # ---- Connecting, step by step, as the old module did ----
-
-    def initialize(self) -> None:
-        """Fetch ``clid`` and ``gsessionid``, which every later request needs.
-
-        Raises:
-            ChannelError, and as :meth:`messages`.
-        """
-        self._obey_overrides()
-        self._reach(0, True)
-
     def is_initialized(self) -> bool:
         """Whether ``clid`` is known."""
         return self.clid is not None
 
-    def _fetch_sid(self) -> None:
-        """Open a session, and set ``sid``."""
-        self._obey_overrides()
-        self._reach(1, True)
-
-    def _connect(self) -> None:
-        """Tell the server that this client wants messages; without that none comes."""
-        self._obey_overrides()
-        self._reach(2, True)
-
     def _obey_overrides(self) -> None:
         def is_overridden(name: str) -> bool:
-            return getattr(type(self), name) is not getattr(Client, name) or name in vars(self)
+            return getattr(type(self), name) is not getattr(TalkChannel, name) or name in vars(self)
 
         self._set_custom_urls(is_overridden("_get_init_url"), is_overridden("_get_bind_url"))
 
@@ -255,3 +175,97 @@ class Client(_core.Channel):
     def stats(self) -> Stats:
         """What was counted so far."""
         return channel_stats(self)
+
+
+class Client(TalkChannel):
+    """Receives the messages of one channel of the App Engine Channel API::
+
+        for message in Client(token).messages():
+            print(message)
+
+    It mirrors the ``Client`` of the 2011 module ``gae_channel``, private names included, and takes more keyword
+    arguments. It is iterable itself, and a context manager that closes it.
+
+    Args:
+        token: what the application's server got from ``create_channel``; or a callable that returns it, which
+            is asked again when the token has expired.
+        logger: where log records go; None: the logger ``Channel``.
+        base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else Google's
+            old address, which has answered nobody since 2017.
+        **options: see :class:`gaechannel.ChannelOptions`.
+
+    Raises:
+        ValueError: an argument makes no sense, such as an empty token or a URL that is not http or https.
+
+    The protocol was found by the 2011 module's author; docs/protocol.rst says what is known of it.
+    """
+
+    def __init__(
+        self,
+        token: str | Callable[[], str],
+        logger: logging.Logger | None = None,
+        *,
+        base_url: str | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        super().__init__(**client_arguments(token, logger, base_url, **options))
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # ---- Receiving ----
+
+    def messages(self) -> Iterator[str]:
+        """Return an iterator over the channel's messages, as the application sent them.
+
+        It connects when first asked for a message, and goes on over as many back channels as it takes: one that
+        ended in order is reopened at once, one that broke after a backoff, a corrupt one is logged and
+        reopened, a session that the server has forgotten is replaced by a new one. Nothing is lost or repeated
+        over a reconnect. Calling ``messages()`` again goes on where the last iterator stopped.
+
+        Raises:
+            TokenExpired, InvalidToken: the server does not accept the token.
+            HTTPStatusError: the server refused with a status that no retry can mend.
+            TransportError, ChannelTimeout: the server could not be reached for the first time, or
+                ``auto_reconnect`` is off, or ``max_reconnects`` is used up.
+            ChannelClosed: the channel was closed, or the server stopped the session.
+            ChannelError: the server said something unexpected.
+        """
+        self._obey_overrides()
+        return self._messages(False)
+
+    def __iter__(self) -> Iterator[str]:
+        return self.messages()
+
+    def long_poll_messages(self) -> Iterator[str]:
+        """Return an iterator over one back channel's messages: it ends when the back channel does.
+
+        It connects first where that was not done. Failures are raised, not mended: see :meth:`messages`; and
+        ``TalkMessageCorrupted`` if the body is corrupt.
+        """
+        self._obey_overrides()
+        return self._messages(True)
+
+    # ---- Connecting, step by step, as the old module did ----
+
+    def initialize(self) -> None:
+        """Fetch ``clid`` and ``gsessionid``, which every later request needs.
+
+        Raises:
+            ChannelError, and as :meth:`messages`.
+        """
+        self._obey_overrides()
+        self._reach(0, True)
+
+    def _fetch_sid(self) -> None:
+        """Open a session, and set ``sid``."""
+        self._obey_overrides()
+        self._reach(1, True)
+
+    def _connect(self) -> None:
+        """Tell the server that this client wants messages; without that none comes."""
+        self._obey_overrides()
+        self._reach(2, True)

@@ -14,7 +14,7 @@ from gaechannel.errors import ChannelError, ChannelTimeout
 __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
 
 # How long leaving a `with` block waits for maps that the server has not confirmed, in seconds.
-_LEAVE_TIMEOUT = 5.0
+LEAVE_TIMEOUT = 5.0
 
 Params = Mapping[str, str]
 
@@ -78,7 +78,7 @@ class _TwoWay(_core.Channel):
     def __exit__(self, exc_type: object, *rest: object) -> None:
         try:
             if exc_type is None and self.unsent and not self.closed:
-                self.flush(_LEAVE_TIMEOUT)
+                self.flush(LEAVE_TIMEOUT)
         except ChannelError as error:
             self.logger.warning("%d maps were not delivered: %s", self.unsent, error)
         finally:

@@ -1,5 +1,5 @@
 /* The type Channel: a session, its connections, and the lock around them. The Python classes derive from it. */
-#include "channel.h"
+#include "loop.h"
 
 #include <stdint.h> // uintptr_t
 #include <time.h>   // clock_gettime()
@@ -35,6 +35,7 @@ typedef struct init_arguments {
     Py_ssize_t max_chunk;
     Py_ssize_t queue_limit;
     bool unwraps;
+    bool is_async;
 } init_arguments;
 
 static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, session_config *config,
@@ -45,22 +46,23 @@ static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, s
                             "max_chunk_size", "queue_limit", "headers", "user_agent",      "proxy",
                             "verify",     "ca_file",     "ca_path",      "cert",            "key",
                             "http2",      "buffer_size", "buffered",     "fast_handshake",  "unwraps",
-                            NULL};
-    int unwraps = 0, retired = 0, reconnects = 1, verify = 1, http2 = 1, buffered = 0, fast = 0;
+                            "is_async",   NULL};
+    int is_async = 0, unwraps = 0, retired = 0, reconnects = 1, verify = 1, http2 = 1, buffered = 0, fast = 0;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "|$ssOpzOzzzOdddipnnzzzpzzzzplppp:Channel", names, &given->dialect, &config->url,
+            args, kwargs, "|$ssOpzOzzzOdddipnnzzzpzzzzplpppp:Channel", names, &given->dialect, &config->url,
             &given->logger, &retired, &given->token, &given->token_source, &given->params, &given->open_form,
             &given->init_headers, &given->secrets, &given->timeout, &given->connect_timeout,
             &given->max_backoff, &config->max_reconnects, &reconnects, &given->max_chunk, &given->queue_limit,
             &options->headers, &options->user_agent, &options->proxy, &verify, &options->ca_file,
             &options->ca_path, &options->cert, &options->key, &http2, &options->buffer_size, &buffered, &fast,
-            &unwraps))
+            &unwraps, &is_async))
         return -1;
     if (given->dialect == NULL || config->url == NULL || given->logger == NULL) {
         PyErr_SetString(PyExc_TypeError, "dialect, url and logger must be given");
         return -1;
     }
     given->unwraps = unwraps != 0;
+    given->is_async = is_async != 0;
     config->url_is_retired = retired != 0;
     config->auto_reconnect = reconnects != 0;
     config->buffered = buffered != 0;
@@ -146,18 +148,22 @@ static int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     if (made == NULL)
         return -1;
     net_channel *net = net_channel_new(made, &options, self);
-    driver *shared = net != NULL ? driver_new() : NULL;
-    if (shared == NULL || !net_channel_join(net, shared->loop)) {
+    driver *shared = net != NULL ? driver_new(!given.is_async) : NULL;
+    PyObject *waiters = given.is_async ? PyList_New(0) : NULL;
+    if (shared == NULL || (given.is_async && waiters == NULL) || !net_channel_join(net, shared->loop)) {
         if (net != NULL)
             net_channel_free(net);
         else
             session_free(made);
         driver_release(shared);
+        Py_XDECREF(waiters);
         return PyErr_Occurred() == NULL ? (PyErr_NoMemory(), -1) : -1;
     }
     self->session = made;
     self->net = net;
     self->unwraps = given.unwraps;
+    self->is_async = given.is_async;
+    self->waiters = waiters;
     self->forks = self->state->forks;
     Py_INCREF(given.logger);
     self->logger = given.logger;
@@ -213,13 +219,45 @@ static int channel_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->token_source);
     Py_VISIT(self->logger);
+    Py_VISIT(self->loop);
+    Py_VISIT(self->waiters);
+    Py_VISIT(self->raised);
     return 0;
 }
 
 static int channel_clear(PyObject *op) {
     channel_object *self = (channel_object *)op;
     Py_CLEAR(self->token_source);
+    Py_CLEAR(self->raised);
+    if (self->waiters != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
+        PyErr_Clear();
     return 0;
+}
+
+// The sockets of an event loop's channel are watched by it: it must hear that they are gone.
+static void leave_loop(channel_object *self) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (loop_settle(self->loop) < 0)
+        PyErr_Clear(); // the event loop may be closed
+    loop_shut_if_empty(self->loop);
+    PyErr_Restore(type, value, traceback);
+}
+
+static void warn_unclosed(channel_object *self) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyErr_WarnFormat(PyExc_ResourceWarning, 1, "unclosed channel %R", (PyObject *)self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+    PyErr_Restore(type, value, traceback);
+}
+
+// Called for instances of classes made in Python, which all channels are.
+static void channel_finalize(PyObject *op) {
+    channel_object *self = (channel_object *)op;
+    bool ours = self->driver != NULL && self->forks == self->state->forks;
+    if (ours && self->loop != NULL && !self->closed)
+        warn_unclosed(self);
 }
 
 static void channel_dealloc(PyObject *op) {
@@ -227,13 +265,19 @@ static void channel_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     channel_clear(op);
-    Py_CLEAR(self->logger);
     if (self->driver != NULL && self->forks != self->state->forks) {
         net_channel_abandon(self->net);
     } else if (self->driver != NULL) {
+        driver_lock(self->driver);
         net_channel_free(self->net);
+        driver_unlock(self->driver);
+        if (self->loop != NULL)
+            leave_loop(self);
         driver_release(self->driver);
     }
+    Py_CLEAR(self->logger);
+    Py_CLEAR(self->waiters);
+    Py_CLEAR(self->loop);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);
 }
@@ -422,6 +466,81 @@ static PyObject *channel_stats(PyObject *op, PyObject *unused) {
                          stats.sessions, last);
 }
 
+/* ---- asyncio ---- */
+
+static PyObject *channel_await(PyObject *op, PyObject *kind) {
+    channel_object *self = (channel_object *)op;
+    long number = PyLong_AsLong(kind);
+    if ((number == -1 && PyErr_Occurred() != NULL) || channel_check(self) < 0)
+        return NULL;
+    // What is awaited for its own sake may be the end; all else must not be over.
+    if (number != 7 && channel_check_open(self) < 0)
+        return NULL;
+    return awaiter_new(self, number < 0 || number > 7 ? -1 : (int)number);
+}
+
+// Whether there is anything to close: then _finish_close() must follow.
+static PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    if (self->closing)
+        Py_RETURN_FALSE;
+    self->closing = true;
+    if (channel_step(self) < 0)
+        return NULL;
+    Py_RETURN_TRUE;
+}
+
+static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    net_channel_close(self->net);
+    driver_unlock(self->driver);
+    self->closed = true;
+    channel_notify(self);
+    if (self->loop != NULL)
+        leave_loop(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *channel_take_token(PyObject *op, PyObject *token) {
+    channel_object *self = (channel_object *)op;
+    self->awaits_token = false;
+    if (channel_check(self) < 0 || channel_give_token(self, token) < 0 || channel_step(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+// The token's callable has failed: whoever waits is to know.
+static PyObject *channel_fail(PyObject *op, PyObject *error) {
+    channel_object *self = (channel_object *)op;
+    self->awaits_token = false;
+    if (channel_check(self) < 0)
+        return NULL;
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    channel_keep_exception(self);
+    channel_notify(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *channel_forget(PyObject *op, PyObject *goal) {
+    channel_object *self = (channel_object *)op;
+    long number = PyLong_AsLong(goal);
+    if ((number == -1 && PyErr_Occurred() != NULL) || channel_check(self) < 0)
+        return NULL;
+    if (number < 0 || number > 2)
+        return PyErr_Format(PyExc_ValueError, "there is no goal %ld", number);
+    driver_lock(self->driver);
+    session_forget(self->session, goals[number]);
+    driver_unlock(self->driver);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef channel_methods[] = {
     {"close", channel_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
@@ -435,6 +554,12 @@ static PyMethodDef channel_methods[] = {
      "_send($self, pairs, /)\n--\n\nQueue a map, a list of (key, value); its id."},
     {"_flush", channel_flush, METH_O,
      "_flush($self, timeout, /)\n--\n\nWait until the server has all maps; whether it has."},
+    {"_await", channel_await, METH_O, "_await($self, kind, /)\n--\n\nSomething to await; see channel.h."},
+    {"_begin_close", channel_begin_close, METH_NOARGS, "_begin_close($self, /)\n--\n\nBegin to close."},
+    {"_finish_close", channel_finish_close, METH_NOARGS, "_finish_close($self, /)\n--\n\nClose now."},
+    {"_take_token", channel_take_token, METH_O, "_take_token($self, token, /)\n--\n\nTake a token."},
+    {"_fail", channel_fail, METH_O, "_fail($self, error, /)\n--\n\nRaise it in whoever waits."},
+    {"_forget", channel_forget, METH_O, "_forget($self, goal, /)\n--\n\nReach the goal anew."},
     {"_set_custom_urls", channel_set_custom_urls, METH_VARARGS,
      "_set_custom_urls($self, init, bind, /)\n--\n\nWhether _get_init_url() and _get_bind_url() are asked."},
     {"_init_url", channel_init_url, METH_NOARGS, "_init_url($self, /)\n--\n\nThe URL of the init page."},
@@ -600,6 +725,16 @@ static PyObject *get_closed(PyObject *op, void *unused) {
     return PyBool_FromLong(((channel_object *)op)->closing);
 }
 
+static PyObject *get_event_loop(PyObject *op, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    PyObject *event_loop = self->loop != NULL ? loop_event_loop(self->loop) : NULL;
+    if (event_loop == NULL)
+        Py_RETURN_NONE;
+    Py_INCREF(event_loop);
+    return event_loop;
+}
+
 static PyObject *get_unsent(PyObject *op, void *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
@@ -631,6 +766,7 @@ static PyGetSetDef channel_getset[] = {
     {"max_reconnects", get_max_reconnects, set_max_reconnects,
      "How many failures in a row are mended; None: any number.", NULL},
     {"logger", get_logger, set_logger, "Where log records go.", NULL},
+    {"_event_loop", get_event_loop, NULL, "What drives the channel; None for a synchronous one.", NULL},
     {"closed", get_closed, NULL, "Whether close() was called.", NULL},
     {"unsent", get_unsent, NULL, "How many maps the server has not confirmed.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -643,6 +779,7 @@ static PyType_Slot channel_slots[] = {
     {Py_tp_init, channel_init},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_dealloc, channel_dealloc},
+    {Py_tp_finalize, channel_finalize},
     {Py_tp_traverse, channel_traverse},
     {Py_tp_clear, channel_clear},
     {Py_tp_iter, channel_iter},

@@ -8,6 +8,8 @@
 // How long to wait at most before looking for signals, in ms: half of what Ctrl-C and close() may take.
 #define SLICE_MS 50
 
+typedef struct loop_object loop_object;
+
 typedef struct channel_object {
     PyObject_HEAD
     module_state *state;
@@ -28,6 +30,13 @@ typedef struct channel_object {
     // Asks for a token; or NULL.
     PyObject *token_source;
     PyObject *logger;
+    // asyncio. Whether the channel is driven by an event loop; then, once it has begun, by which; the futures of those
+    // who wait; an exception that the next of them is to raise; whether a token is being awaited.
+    bool is_async;
+    loop_object *loop;
+    PyObject *waiters;
+    PyObject *raised;
+    bool awaits_token;
 } channel_object;
 
 /* Raises if the channel cannot be used: not initialized, closed, or another process's. */
@@ -68,6 +77,44 @@ int channel_check_open(channel_object *self);
 
 /* Whether the session has ended: nothing more can come. */
 bool channel_has_ended(channel_object *self);
+
+/* What there is, at a glance. */
+typedef struct channel_look {
+    bool records;
+    bool reached; // the goal
+    bool ended;   // the session
+    size_t unsent;
+} channel_look;
+channel_look channel_look_now(channel_object *self);
+
+/* Raise what the session ended with. 0 when it ended in order, or was closed. */
+int channel_raise_end(channel_object *self);
+
+/* Take a token that the caller's callable gave. -1 with an exception set. */
+int channel_give_token(channel_object *self, PyObject *token);
+
+/* Write the log, and answer what the session asks the interpreter. 1: it was answered, and the channel is to be
+ * stepped; 0: it asked nothing that can be answered now; -1 with an exception set. */
+int channel_serve(channel_object *self);
+
+/* ---- asyncio ---- */
+
+/* Make sure that the channel is driven by the event loop that runs. -1 with an exception set. */
+int channel_attach(channel_object *self);
+
+/* Do what the session wants done now, and tell the event loop. -1 with an exception set. */
+int channel_step(channel_object *self);
+
+/* Something came: serve the session, wake those who wait. Keeps any exception for them. */
+void channel_notify(channel_object *self);
+
+/* Keep the exception that is set, or raise the one that was kept (-1; 0 when there is none). */
+void channel_keep_exception(channel_object *self);
+int channel_raise_pending(channel_object *self);
+
+/* 0, 1: messages, of all back channels, or of one; 2: batches; 3, 4, 5: initialized, open, connected; 6: all maps
+ * are with the server; 7: the session has ended. */
+PyObject *awaiter_new(channel_object *channel, int kind);
 
 /* A new iterator over the channel's messages. */
 PyObject *messages_new(channel_object *channel, session_goal goal);

@@ -88,10 +88,39 @@ static int ask_log_level(channel_object *self) {
 
 /* ---- What only the interpreter can answer ---- */
 
+static int give_token(channel_object *self);
+static int give_url(channel_object *self, exchange_slot slot);
+
+int channel_serve(channel_object *self) {
+    driver_lock(self->driver);
+    session_action state = net_channel_state(self->net);
+    driver_unlock(self->driver);
+    if (write_log(self) < 0)
+        return -1;
+    if (state.kind == ACTION_ASK_TOKEN)
+        return self->awaits_token ? 0 : give_token(self) == 0 ? 1 : PyErr_Occurred() != NULL ? -1 : 0;
+    if (state.kind == ACTION_ASK_URL)
+        return give_url(self, state.slot) < 0 ? -1 : 1;
+    return 0;
+}
+
+// 1: it will come later.
 static int give_token(channel_object *self) {
-    PyObject *token = PyObject_CallNoArgs(self->token_source);
+    PyObject *token = self->is_async ? PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source)
+                                     : PyObject_CallNoArgs(self->token_source);
     if (token == NULL)
         return -1;
+    if (self->is_async && token == Py_None) {
+        Py_DECREF(token);
+        self->awaits_token = true;
+        return 1;
+    }
+    int result = channel_give_token(self, token);
+    Py_DECREF(token);
+    return result;
+}
+
+int channel_give_token(channel_object *self, PyObject *token) {
     const char *text = NULL;
     if (PyUnicode_Check(token))
         text = PyUnicode_AsUTF8AndSize(token, NULL);
@@ -110,7 +139,6 @@ static int give_token(channel_object *self) {
             text = NULL;
         }
     }
-    Py_DECREF(token);
     return text != NULL ? 0 : -1;
 }
 
@@ -161,7 +189,7 @@ static int give_url(channel_object *self, exchange_slot slot) {
     return text != NULL ? 0 : -1;
 }
 
-static drive_result raise_end(channel_object *self) {
+int channel_raise_end(channel_object *self) {
     error_words words;
     driver_lock(self->driver);
     const session_error *error = session_get_error(self->session);
@@ -169,10 +197,10 @@ static drive_result raise_end(channel_object *self) {
     int taken = fails ? error_words_take(&words, error) : 0;
     driver_unlock(self->driver);
     if (!fails)
-        return DRIVE_ENDED;
+        return 0;
     if (taken == 0)
         error_words_raise(self->state, &words);
-    return DRIVE_ERROR;
+    return -1;
 }
 
 /* ---- Driving ---- */
@@ -228,7 +256,7 @@ static drive_result serve(channel_object *self, const session_action *state) {
     case ACTION_REACHED:
         return DRIVE_REACHED;
     case ACTION_ENDED:
-        return raise_end(self);
+        return channel_raise_end(self) < 0 ? DRIVE_ERROR : DRIVE_ENDED;
     default:
         return DRIVE_RECORD;
     }
@@ -265,10 +293,36 @@ void channel_set_goal(channel_object *self, session_goal goal) {
     driver_unlock(self->driver);
 }
 
+channel_look channel_look_now(channel_object *self) {
+    driver_lock(self->driver);
+    action_kind state = net_channel_state(self->net).kind;
+    channel_look look = {
+        .records = session_queue(self->session)->count != 0,
+        .reached = state == ACTION_REACHED,
+        .ended = state == ACTION_ENDED,
+        .unsent = session_unsent(self->session),
+    };
+    driver_unlock(self->driver);
+    return look;
+}
+
 /* ---- Taking ---- */
+
+// The event loop reads what the server has; here only the transfer is let go on.
+static void channel_resume_async(channel_object *self) {
+    driver_lock(self->driver);
+    net_channel_resume(self->net);
+    driver_unlock(self->driver);
+    if (channel_step(self) < 0)
+        channel_keep_exception(self);
+}
 
 void channel_nudge(channel_object *self) {
     driver *shared = self->driver;
+    if (self->is_async) {
+        channel_resume_async(self);
+        return;
+    }
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&shared->lock);
     if (shared->driving) {

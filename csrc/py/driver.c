@@ -4,10 +4,10 @@
 #include <stdlib.h> // calloc()
 #include <time.h>   // clock_gettime()
 
-driver *driver_new(void) {
+driver *driver_new(bool with_loop) {
     driver *self = calloc(1, sizeof *self);
     pthread_condattr_t attributes;
-    if (self == NULL || (self->loop = net_loop_new()) == NULL) {
+    if (self == NULL || (with_loop && (self->loop = net_loop_new()) == NULL)) {
         free(self);
         PyErr_NoMemory();
         return NULL;
@@ -18,6 +18,11 @@ driver *driver_new(void) {
     pthread_cond_init(&self->turn, &attributes);
     pthread_condattr_destroy(&attributes);
     self->users = 1;
+    return self;
+}
+
+driver *driver_share(driver *self) {
+    __atomic_add_fetch(&self->users, 1, __ATOMIC_RELAXED);
     return self;
 }
 

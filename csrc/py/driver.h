@@ -19,14 +19,15 @@ typedef struct driver {
     pthread_cond_t turn;
     // A thread waits for the network, without the lock: only it may touch the loop's sockets.
     bool driving;
-    // NULL after driver_shut_lock_held().
+    // NULL after driver_shut_lock_held(), and before there is need of it.
     net_loop *loop;
     // The objects that use it; guarded by the GIL or, without one, by atomics.
     int users;
 } driver;
 
-/* NULL with an exception set. One user. */
-driver *driver_new(void);
+/* With a loop of its own, or without one. NULL with an exception set. One user. */
+driver *driver_new(bool with_loop);
+driver *driver_share(driver *self);
 void driver_release(driver *self);
 /* Close the connections that the loop still holds. Lock held, nobody driving, no channel left in the loop. */
 void driver_shut_lock_held(driver *self);

@@ -19,9 +19,13 @@ typedef struct module_state {
     PyObject *token_expired;
     PyObject *closed;
     PyObject *web_channel_error;
+    // asyncio.get_running_loop(), once it was needed.
+    PyObject *get_running_loop;
     // The types defined here.
     PyTypeObject *channel_type;
     PyTypeObject *messages_type;
+    PyTypeObject *loop_type;
+    PyTypeObject *awaiter_type;
     PyTypeObject *decoder_type;
     PyTypeObject *talk_decoder_type;
     // How often this process was forked off another, as far as this module has seen: a channel made before the last
@@ -39,6 +43,8 @@ module_state *module_state_of_type(PyTypeObject *type);
 
 int channel_add_type(PyObject *module, module_state *state);
 int messages_add_type(PyObject *module, module_state *state);
+int loop_add_type(PyObject *module, module_state *state);
+int awaiter_add_type(PyObject *module, module_state *state);
 int decoder_add_types(PyObject *module, module_state *state);
 
 /* ---- errors.c ---- */

@@ -1,0 +1,357 @@
+/* The type Loop: one libcurl multi handle for all channels of an event loop, driven by its readers and timers.
+ *
+ * While libcurl works, the GIL is released: what it wants watched is noted down, and the event loop is told after. */
+#include "loop.h"
+
+#include <stdlib.h> // realloc()
+#include <string.h> // memset()
+
+// What libcurl wants of a socket, in the order in which it said so: a number may be closed and used again.
+typedef struct change {
+    int socket;
+    int events;
+} change;
+
+struct loop_object {
+    PyObject_HEAD
+    module_state *state;
+    driver *driver;
+    PyObject *event_loop;
+    // Bound methods, made once.
+    PyObject *on_read;
+    PyObject *on_write;
+    PyObject *on_timer;
+    // The timer that is set, and for when.
+    PyObject *timer;
+    int64_t timer_ms;
+    change *changes;
+    size_t change_count;
+    size_t change_capacity;
+    // What the event loop watches: events by socket.
+    unsigned char *watched;
+    size_t watched_size;
+    // Notes that could not be kept for want of memory.
+    bool lost_changes;
+    // settle() is under way.
+    bool settling;
+};
+
+/* ---- Noting down ---- */
+
+static void note_change(void *context, curl_socket_t socket, int events) {
+    loop_object *self = context;
+    if (self->change_count == self->change_capacity) {
+        size_t capacity = self->change_capacity ? self->change_capacity * 2 : 16;
+        change *changes = realloc(self->changes, capacity * sizeof *changes);
+        if (changes == NULL) {
+            self->lost_changes = true;
+            return;
+        }
+        self->changes = changes;
+        self->change_capacity = capacity;
+    }
+    self->changes[self->change_count++] = (change){(int)socket, events};
+}
+
+/* ---- Telling the event loop ---- */
+
+static int watch(loop_object *self, const char *method, int socket, PyObject *callback) {
+    PyObject *done = callback != NULL
+                         ? PyObject_CallMethod(self->event_loop, method, "iOi", socket, callback, socket)
+                         : PyObject_CallMethod(self->event_loop, method, "i", socket);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+static bool make_room_to_watch(loop_object *self, size_t socket) {
+    if (socket < self->watched_size)
+        return true;
+    size_t size = self->watched_size ? self->watched_size : 64;
+    while (size <= socket)
+        size *= 2;
+    unsigned char *watched = realloc(self->watched, size);
+    if (watched == NULL)
+        return false;
+    memset(watched + self->watched_size, 0, size - self->watched_size);
+    self->watched = watched;
+    self->watched_size = size;
+    return true;
+}
+
+static int apply_change(loop_object *self, change wanted) {
+    if (wanted.socket < 0 || !make_room_to_watch(self, (size_t)wanted.socket)) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int had = self->watched[wanted.socket];
+    int gained = wanted.events & ~had;
+    int lost = had & ~wanted.events;
+    self->watched[wanted.socket] = (unsigned char)wanted.events;
+    if ((lost & CURL_POLL_IN) && watch(self, "remove_reader", wanted.socket, NULL) < 0)
+        return -1;
+    if ((lost & CURL_POLL_OUT) && watch(self, "remove_writer", wanted.socket, NULL) < 0)
+        return -1;
+    if ((gained & CURL_POLL_IN) && watch(self, "add_reader", wanted.socket, self->on_read) < 0)
+        return -1;
+    if ((gained & CURL_POLL_OUT) && watch(self, "add_writer", wanted.socket, self->on_write) < 0)
+        return -1;
+    return 0;
+}
+
+static int apply_changes(loop_object *self) {
+    for (size_t i = 0; i < self->change_count; i++)
+        if (apply_change(self, self->changes[i]) < 0)
+            return -1;
+    self->change_count = 0;
+    if (!self->lost_changes)
+        return 0;
+    self->lost_changes = false;
+    PyErr_NoMemory();
+    return -1;
+}
+
+static int cancel_timer(loop_object *self) {
+    if (self->timer == NULL)
+        return 0;
+    PyObject *done = PyObject_CallMethod(self->timer, "cancel", NULL);
+    Py_CLEAR(self->timer);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+// A timer that comes too early does no harm, and is not worth cancelling.
+static int set_timer(loop_object *self) {
+    driver_lock(self->driver);
+    int64_t at_ms = net_loop_timer_ms(self->driver->loop);
+    driver_unlock(self->driver);
+    if (at_ms == SESSION_NEVER || (self->timer != NULL && self->timer_ms <= at_ms))
+        return 0;
+    if (cancel_timer(self) < 0)
+        return -1;
+    int64_t in_ms = at_ms - net_now_ms();
+    self->timer_ms = at_ms;
+    if (in_ms <= 0)
+        self->timer = PyObject_CallMethod(self->event_loop, "call_soon", "O", self->on_timer);
+    else
+        self->timer =
+            PyObject_CallMethod(self->event_loop, "call_later", "dO", (double)in_ms / 1000.0, self->on_timer);
+    return self->timer != NULL ? 0 : -1;
+}
+
+// Hand each channel that has something for its owner to its owner.
+static void notify_channels(loop_object *self) {
+    for (;;) {
+        driver_lock(self->driver);
+        net_channel *dirty = net_loop_take_dirty(self->driver->loop);
+        PyObject *owner = dirty != NULL ? net_channel_owner(dirty) : NULL;
+        Py_XINCREF(owner);
+        driver_unlock(self->driver);
+        if (owner == NULL)
+            return;
+        channel_notify((channel_object *)owner);
+        Py_DECREF(owner);
+    }
+}
+
+int loop_settle(loop_object *self) {
+    // What the owners do may lead here again: the outermost call finishes it all.
+    if (self->settling || self->driver->loop == NULL)
+        return 0;
+    self->settling = true;
+    int result = 0;
+    do {
+        notify_channels(self);
+        result = apply_changes(self);
+    } while (result == 0 && self->change_count != 0);
+    if (result == 0)
+        result = set_timer(self);
+    self->settling = false;
+    return result;
+}
+
+/* ---- Being called by the event loop ---- */
+
+static PyObject *act(loop_object *self, PyObject *socket, int events) {
+    int number = -1;
+    if (socket != NULL) {
+        long value = PyLong_AsLong(socket);
+        if (value == -1 && PyErr_Occurred() != NULL)
+            return NULL;
+        number = (int)value;
+    }
+    driver *shared = self->driver;
+    if (shared->loop == NULL)
+        Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS;
+    pthread_mutex_lock(&shared->lock);
+    if (number >= 0)
+        net_loop_on_socket(shared->loop, number, events);
+    else
+        net_loop_on_timer(shared->loop);
+    pthread_mutex_unlock(&shared->lock);
+    Py_END_ALLOW_THREADS;
+    if (loop_settle(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *loop_on_read(PyObject *self, PyObject *socket) {
+    return act((loop_object *)self, socket, CURL_CSELECT_IN);
+}
+
+static PyObject *loop_on_write(PyObject *self, PyObject *socket) {
+    return act((loop_object *)self, socket, CURL_CSELECT_OUT);
+}
+
+static PyObject *loop_on_timer(PyObject *op, PyObject *unused) {
+    loop_object *self = (loop_object *)op;
+    (void)unused;
+    Py_CLEAR(self->timer); // it has run
+    return act(self, NULL, 0);
+}
+
+/* ---- Channels come and go ---- */
+
+driver *loop_driver(loop_object *self) {
+    driver *shared = self->driver;
+    if (shared->loop == NULL) {
+        static const net_watcher nobody = {0};
+        net_watcher watcher = nobody;
+        watcher.context = self;
+        watcher.socket = note_change;
+        shared->loop = net_loop_new();
+        if (shared->loop == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        net_loop_watch(shared->loop, &watcher);
+    }
+    return shared;
+}
+
+PyObject *loop_event_loop(loop_object *self) {
+    return self->event_loop;
+}
+
+// Forget everything that is watched. Errors are of no interest: the event loop may be closed.
+static void unwatch(loop_object *self) {
+    self->change_count = 0;
+    for (size_t socket = 0; socket < self->watched_size; socket++)
+        if (self->watched[socket] != 0 && apply_change(self, (change){(int)socket, 0}) < 0)
+            PyErr_Clear();
+    if (cancel_timer(self) < 0)
+        PyErr_Clear();
+}
+
+void loop_shut_if_empty(loop_object *self) {
+    bool empty = false;
+    if (self->settling)
+        return; // it ends when that does, or with the object
+    driver_lock(self->driver);
+    if (self->driver->loop != NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL) {
+        driver_shut_lock_held(self->driver);
+        empty = true;
+    }
+    driver_unlock(self->driver);
+    if (empty)
+        unwatch(self);
+}
+
+/* ---- Begin and end ---- */
+
+static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"event_loop", NULL};
+    loop_object *self = (loop_object *)op;
+    PyObject *event_loop;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Loop", names, &event_loop))
+        return -1;
+    if (self->driver != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "__init__() was called twice");
+        return -1;
+    }
+    self->state = module_state_of_type(Py_TYPE(op));
+    if (self->state == NULL || (self->on_read = PyObject_GetAttrString(op, "_on_read")) == NULL ||
+        (self->on_write = PyObject_GetAttrString(op, "_on_write")) == NULL ||
+        (self->on_timer = PyObject_GetAttrString(op, "_on_timer")) == NULL)
+        return -1;
+    Py_INCREF(event_loop);
+    self->event_loop = event_loop;
+    self->driver = driver_new(false);
+    return self->driver != NULL ? 0 : -1;
+}
+
+static int loop_traverse(PyObject *op, visitproc visit, void *arg) {
+    loop_object *self = (loop_object *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->event_loop);
+    Py_VISIT(self->on_read);
+    Py_VISIT(self->on_write);
+    Py_VISIT(self->on_timer);
+    Py_VISIT(self->timer);
+    return 0;
+}
+
+static int loop_clear(PyObject *op) {
+    loop_object *self = (loop_object *)op;
+    Py_CLEAR(self->on_read);
+    Py_CLEAR(self->on_write);
+    Py_CLEAR(self->on_timer);
+    Py_CLEAR(self->timer);
+    Py_CLEAR(self->event_loop);
+    return 0;
+}
+
+static void loop_dealloc(PyObject *op) {
+    loop_object *self = (loop_object *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    loop_clear(op);
+    driver_release(self->driver);
+    free(self->changes);
+    free(self->watched);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
+    Py_DECREF(type);
+}
+
+static PyObject *loop_get_event_loop(PyObject *op, void *unused) {
+    PyObject *event_loop = ((loop_object *)op)->event_loop;
+    (void)unused;
+    if (event_loop == NULL)
+        Py_RETURN_NONE;
+    Py_INCREF(event_loop);
+    return event_loop;
+}
+
+static PyMethodDef loop_methods[] = {
+    {"_on_read", loop_on_read, METH_O, "_on_read($self, fd, /)\n--\n\nThe socket can be read."},
+    {"_on_write", loop_on_write, METH_O, "_on_write($self, fd, /)\n--\n\nThe socket can be written."},
+    {"_on_timer", loop_on_timer, METH_NOARGS, "_on_timer($self, /)\n--\n\nThe time has come."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef loop_getset[] = {
+    {"event_loop", loop_get_event_loop, NULL, "The event loop that drives it.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot loop_slots[] = {
+    {Py_tp_doc, "Loop(event_loop)\n--\n\nWhat all channels of an event loop share."},
+    {Py_tp_init, loop_init},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_dealloc, loop_dealloc},
+    {Py_tp_traverse, loop_traverse},
+    {Py_tp_clear, loop_clear},
+    {Py_tp_methods, loop_methods},
+    {Py_tp_getset, loop_getset},
+    {0, NULL},
+};
+
+static PyType_Spec loop_spec = {"gaechannel._core.Loop", sizeof(loop_object), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                                    Py_TPFLAGS_IMMUTABLETYPE,
+                                loop_slots};
+
+int loop_add_type(PyObject *module, module_state *state) {
+    state->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &loop_spec, NULL);
+    return state->loop_type != NULL ? PyModule_AddType(module, state->loop_type) : -1;
+}

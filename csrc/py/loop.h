@@ -1,0 +1,19 @@
+/* What channels need of the event loop's Loop object. */
+#ifndef GAECHANNEL_PY_LOOP_H
+#define GAECHANNEL_PY_LOOP_H
+
+#include "channel.h"
+
+/* Tell the event loop what has changed, and the channels' owners what has come. -1 with an exception set. */
+int loop_settle(loop_object *self);
+
+/* The driver, with a net loop in it. NULL with an exception set. */
+driver *loop_driver(loop_object *self);
+
+/* The event loop; NULL when the garbage collector has taken it. Borrowed. */
+PyObject *loop_event_loop(loop_object *self);
+
+/* When the last channel has left: let go of connections, sockets and timers. */
+void loop_shut_if_empty(loop_object *self);
+
+#endif

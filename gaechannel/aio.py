@@ -1,0 +1,281 @@
+"""The same channels for asyncio: same names, same arguments, no threads::
+
+    from gaechannel import aio
+
+    async with aio.Client(token) as client:
+        async for message in client:
+            print(message)
+
+All channels of an event loop share one libcurl multi handle, which the loop's readers and timers drive. A channel
+belongs to the event loop that first awaits something of it. Runs on uvloop, too.
+"""
+
+import asyncio
+import inspect
+import logging
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Self, Unpack
+
+from gaechannel import _core, client, two_way
+from gaechannel._options import ChannelOptions
+from gaechannel.client import Stats
+from gaechannel.errors import ChannelError, ChannelTimeout
+
+__all__ = ["BrowserChannel", "Client", "WebChannel"]
+
+# How long close() may take to tell the server, in seconds.
+_CLOSE_TIMEOUT = 1.0
+# What an asynchronous channel's receive buffer takes, in bytes: ten thousand of them are to be small. A synchronous
+# channel's is larger, for speed.
+_ASYNCHRONOUS: dict[str, Any] = {"is_async": True, "buffer_size": 4096}
+
+# The numbers of _core's _await().
+_MESSAGES, _ONE_POLL, _BATCHES, _INITIALIZED, _OPEN, _CONNECTED, _FLUSHED, _ENDED = range(8)
+
+
+class _Loop(_core.Loop):
+    """A _core.Loop that can be referred to weakly."""
+
+
+# Each event loop's, as long as a channel needs it.
+_loops: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()
+
+
+def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _Loop:
+    loop = _loops.get(id(event_loop))
+    if loop is None or loop.event_loop is not event_loop:
+        loop = _loops[id(event_loop)] = _Loop(event_loop)
+    return loop
+
+
+class _Channel(_core.Channel):
+    """What all channels for asyncio share."""
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open" if self.sid else "new"
+        return f"<{type(self).__module__}.{type(self).__name__} of {self._redact(self._url or '')}, {state}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self.messages()
+
+    # It is iterable, but not in this way.
+    __iter__ = None  # type: ignore[assignment]
+
+    def messages(self) -> AsyncIterator[Any]:
+        """Return an asynchronous iterator over the messages; see the synchronous class's ``messages()``.
+
+        A cancelled ``__anext__`` loses no message: the next one gets it.
+        """
+        return self._await(_MESSAGES)
+
+    def batches(self) -> AsyncIterator[list[Any]]:
+        """Return an asynchronous iterator over lists of messages: each is all that is there, at least one."""
+        return self._await(_BATCHES)
+
+    async def close(self) -> None:  # type: ignore[override]
+        """End the channel: whoever iterates gets the end of iteration, and the server is told where the dialect
+        can. May be called twice. Messages that were received and not taken are dropped.
+        """
+        if not self._begin_close():
+            return
+        try:
+            if self._event_loop is not None:
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self._await(_ENDED)
+        except TimeoutError:
+            self.logger.debug("the server did not answer the closing request")
+        finally:
+            self._finish_close()
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far."""
+        return client.channel_stats(self)
+
+    # ---- What the C core asks for ----
+
+    def _find_loop(self) -> _Loop:
+        """The Loop of the event loop that runs, for a channel that is not in it yet."""
+        event_loop = self._event_loop
+        if event_loop is not None and not event_loop.is_closed():
+            raise RuntimeError(f"{self!r} belongs to another event loop")
+        return _loop_of(asyncio.get_running_loop())
+
+    def _ask_token(self, source: Callable[[], str | Awaitable[str]]) -> str | None:
+        """A token, or None if it is going to come later."""
+        token = source()
+        if isinstance(token, str) or not inspect.isawaitable(token):
+            return token
+        self._token_task = asyncio.ensure_future(self._wait_for_token(token))
+        return None
+
+    async def _wait_for_token(self, token: Awaitable[str]) -> None:
+        try:
+            self._take_token(await token)
+        except asyncio.CancelledError:
+            self._fail(ChannelError("the token's callable was cancelled"))
+            raise
+        except BaseException as error:
+            self._fail(error)
+            if not isinstance(error, Exception):
+                raise
+
+
+class Client(_Channel, client.TalkChannel):
+    """:class:`gaechannel.Client` for asyncio::
+
+        async for message in aio.Client(token).messages():
+            print(message)
+
+    Args:
+        token: as the synchronous class's; a callable may also return an awaitable.
+        logger: as the synchronous class's.
+        base_url: as the synchronous class's.
+        **options: see :class:`gaechannel.ChannelOptions`.
+
+    Raises:
+        ValueError: an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        token: str | Callable[[], str | Awaitable[str]],
+        logger: logging.Logger | None = None,
+        *,
+        base_url: str | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        super().__init__(**client.client_arguments(token, logger, base_url, **options), **_ASYNCHRONOUS)
+
+    def messages(self) -> AsyncIterator[str]:
+        """Return an asynchronous iterator over the messages; see :meth:`gaechannel.Client.messages`.
+
+        A cancelled ``__anext__`` loses no message: the next one gets it.
+        """
+        self._obey_overrides()
+        return self._await(_MESSAGES)
+
+    def batches(self) -> AsyncIterator[list[str]]:
+        """Return an asynchronous iterator over lists of messages: each is all that is there, at least one."""
+        self._obey_overrides()
+        return self._await(_BATCHES)
+
+    def long_poll_messages(self) -> AsyncIterator[str]:
+        """Return an asynchronous iterator over one back channel's messages: it ends when the back channel does."""
+        self._obey_overrides()
+        return self._await(_ONE_POLL)
+
+    async def initialize(self) -> None:
+        """Fetch ``clid`` and ``gsessionid``."""
+        await self._reach_anew(0, _INITIALIZED)
+
+    async def _fetch_sid(self) -> None:
+        """Open a session, and set ``sid``."""
+        await self._reach_anew(1, _OPEN)
+
+    async def _connect(self) -> None:
+        """Tell the server that this client wants messages."""
+        await self._reach_anew(2, _CONNECTED)
+
+    async def _reach_anew(self, goal: int, awaited: int) -> None:
+        self._obey_overrides()
+        self._forget(goal)
+        await self._await(awaited)
+
+
+class _TwoWay(_Channel):
+    """What BrowserChannel and WebChannel share."""
+
+    async def __aexit__(self, exc_type: object, *rest: object) -> None:
+        try:
+            if exc_type is None and self.unsent and not self.closed:
+                await self.flush(two_way.LEAVE_TIMEOUT)
+        except ChannelError as error:
+            self.logger.warning("%d maps were not delivered: %s", self.unsent, error)
+        finally:
+            await self.close()
+
+    async def connect(self) -> None:
+        """Open the session, unless it is open; see the synchronous class's ``connect()``."""
+        if self.sid is None:
+            await self._await(_OPEN)
+
+    async def flush(self, timeout: float | None = None) -> None:
+        """Wait until the server has all maps; see the synchronous class's ``flush()``."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._await(_FLUSHED)
+        except TimeoutError as error:
+            if isinstance(error, ChannelError):
+                raise
+            raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds") from None
+
+
+class BrowserChannel(_TwoWay):
+    """:class:`gaechannel.BrowserChannel` for asyncio; its arguments and exceptions are the same.
+
+    A map is sent as soon as it is queued, whether or not somebody iterates, once the session is open.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        params: two_way.Params | None = None,
+        open_form: two_way.Params | None = None,
+        replaces: tuple[str, int] | None = None,
+        buffered: bool = False,
+        logger: logging.Logger | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        arguments = two_way.browser_channel_arguments(
+            url, params=params, open_form=open_form, buffered=buffered, logger=logger, **options
+        )
+        super().__init__(**arguments, **_ASYNCHRONOUS)
+        if replaces is not None:
+            self._osid, self._oaid = replaces[0], str(replaces[1])
+
+    async def send(self, map: Mapping[str, object]) -> int:
+        """Queue a map; values that are not str are sent as JSON. Returns the map's id."""
+        return self._send(two_way.map_fields(map))
+
+    async def send_json(self, obj: object) -> int:
+        """Queue an object as node-browserchannel's ``JSON`` map; return the map's id."""
+        return self._send([("JSON", two_way.dumps(obj))])
+
+
+class WebChannel(_TwoWay):
+    """:class:`gaechannel.WebChannel` for asyncio; its arguments and exceptions are the same."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        params: two_way.Params | None = None,
+        init_headers: Mapping[str, str] | None = None,
+        fast_handshake: bool = False,
+        buffered: bool = False,
+        logger: logging.Logger | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        arguments = two_way.web_channel_arguments(
+            url,
+            params=params,
+            init_headers=init_headers,
+            fast_handshake=fast_handshake,
+            buffered=buffered,
+            logger=logger,
+            **options,
+        )
+        super().__init__(**arguments, **_ASYNCHRONOUS)
+
+    async def send(self, message: object) -> int:
+        """Queue a message, anything that can be JSON; return its map's id."""
+        return self._send([("__data__", two_way.dumps(message))])
