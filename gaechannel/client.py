@@ -47,8 +47,9 @@ def random_string(len: int) -> str:
 
 def channel_stats(channel: _core.Channel) -> Stats:
     """A channel's counters."""
-    *counts, last = channel._stats()
-    return Stats(*counts, None if last < 0 else last)
+    counts = channel._stats()
+    last = counts[-1]
+    return Stats(*counts[:-1], None if last < 0 else last)
 
 
 def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:

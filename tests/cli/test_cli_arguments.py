@@ -1,0 +1,56 @@
+"""What the command says about itself, and about arguments that make no sense."""
+
+import pytest
+
+import gaechannel
+
+
+def test_version_names_this_package_and_libcurl(run):
+    status, out, err = run("--version")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"gaechannel {gaechannel.__version__}, libcurl ")
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "create", "send", "listen"])
+def test_every_command_has_help(run, command):
+    assert command in run("--help")[1]
+    status, out, err = run(command, "--help")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"usage: gaechannel {command}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "COMMAND"),
+        (("dance",), "dance"),
+        (("create",), "CLIENT_ID"),
+        (("create", "me", "--minutes", "0"), "--minutes"),
+        (("create", "me", "--minutes", "soon"), "--minutes"),
+        (("create", "me", "--base-url", "ftp://example.org"), "--base-url"),
+        (("create", "me"), "GAECHANNEL_ADMIN_TOKEN"),
+        (("send", "me"), "TEXT"),
+        (("send", "me", "text"), "GAECHANNEL_ADMIN_TOKEN"),
+        (("listen",), "TOKEN"),
+        (("listen", ""), "TOKEN"),
+        (("listen", "-"), "TOKEN"),
+        (("listen", "token", "--count", "0"), "--count"),
+        (("serve", "--port", "65536"), "--port"),
+        (("serve", "--port", "http"), "--port"),
+        (("serve", "--backchannel-seconds", "0"), "--backchannel-seconds"),
+        (("serve", "--backchannel-seconds", "nan"), "--backchannel-seconds"),
+        (("serve", "--channels", "-1"), "--channels"),
+    ],
+)
+def test_wrong_arguments_are_status_2_and_are_named(run, arguments, word):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("usage: gaechannel")
+    assert word in err.splitlines()[-1]
+
+
+def test_a_senseless_address_in_the_environment_is_status_2(run, environ):
+    environ["GAECHANNEL_BASE_URL"] = "nonsense"
+    status, _, err = run("listen", "token")
+    assert status == 2
+    assert "http" in err.splitlines()[-1]

@@ -1,0 +1,36 @@
+"""`gaechannel demo`: what a newcomer sees first."""
+
+import signal
+
+
+def test_every_message_arrives_once_and_in_order_over_ended_and_cut_back_channels(run):
+    status, out, err = run("demo")
+    assert (status, err) == (0, "")
+    numbers = [
+        int(line.split("message", 1)[1].split(":")[0]) for line in out.splitlines() if " s  message " in line
+    ]
+    assert numbers == list(range(1, 41))
+    assert "listens on http://127.0.0.1:" in out
+    assert "ended back channel 1 in order" in out
+    assert "cuts all connections" in out
+    assert "Connection lost" in out
+    assert "reconnecting in" in out
+    assert "40 of 40 received, every one once, and in order" in out
+    assert "1 cut" in out
+
+
+def test_ctrl_c_ends_it_at_once(start):
+    process = start("demo")
+    while "message" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=5)
+    assert (process.returncode, err) == (130, "")
+
+
+def test_ends_quietly_when_its_reader_goes(start):
+    process = start("demo")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=15) == 0
+    assert process.stderr.read() == ""

@@ -1,0 +1,149 @@
+"""`gaechannel serve`, `create` and `send`."""
+
+import re
+import signal
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+
+@pytest.fixture
+def serve(start, environ):
+    """serve(*arguments) starts the command; returns the process and what it says, once it listens."""
+
+    def start_server(*arguments):
+        process = start("serve", "--port", "0", *arguments)
+        text = ""
+        while "gaechannel send" not in text:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            text += line
+        return process, text
+
+    return start_server
+
+
+def exported(text, name):
+    return re.search(rf"export {name}=(\S+)", text)[1]
+
+
+def test_what_serve_prints_is_enough_to_use_it(serve, run, environ):
+    _, text = serve()
+    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN_TOKEN"):
+        environ[name] = exported(text, name)
+    status, token, err = run("create", "me", "--minutes", "5")
+    assert (status, err) == (0, "")
+    assert run("send", "me", "Hello, channel!") == (0, "", "")
+    assert run("listen", token.strip(), "--count", "1") == (0, "Hello, channel!\n", "")
+
+
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_an_administrative_token_that_was_given_is_not_printed(serve, run, environ, by_environment):
+    if by_environment:
+        environ["GAECHANNEL_ADMIN_TOKEN"] = "open sesame"
+    _, text = serve(*(() if by_environment else ("--admin-token", "open sesame")))
+    assert "sesame" not in text
+    base_url = exported(text, "GAECHANNEL_BASE_URL")
+    assert run("create", "me", "--base-url", base_url, "--admin-token", "open sesame")[0] == 0
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_serve_ends_in_order(serve, number, expected):
+    process, _ = serve()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (expected, "")
+
+
+def test_serve_makes_room_for_channels(serve):
+    serve("--channels", "20")
+
+
+def test_serve_says_when_there_cannot_be_so_many_channels(run):
+    status, out, err = run("serve", "--port", "0", "--channels", "10000000000")
+    assert (status, out) == (1, "")
+    assert err.startswith("gaechannel: ")
+    assert "open files" in err
+    assert err.count("\n") == 1
+
+
+def test_a_port_in_use_is_one_line_and_status_1(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, out, err = run("serve", "--port", str(taken.getsockname()[1]))
+    assert (status, out) == (1, "")
+    assert err.startswith("gaechannel: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_without_aiohttp_one_line_says_what_to_install(start, tmp_path, environ, command):
+    (tmp_path / "aiohttp.py").write_text("raise ImportError('No module named aiohttp')")
+    environ["PYTHONPATH"] = str(tmp_path)
+    process = start(command)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (1, "")
+    assert err == "gaechannel: the channel server needs aiohttp: install gaechannel[server]\n"
+
+
+def test_create_send_and_listen_do_without_aiohttp(run, server, tmp_path, environ):
+    (tmp_path / "aiohttp.py").write_text("raise ImportError('No module named aiohttp')")
+    environ["PYTHONPATH"] = str(tmp_path)
+    token = run("create", "me")[1].strip()
+    assert run("send", "me", "hi")[0] == 0
+    assert run("listen", token, "--count", "1")[1] == "hi\n"
+
+
+def test_send_takes_a_token_for_a_client_id(run, server):
+    token = server.create_channel("me")
+    assert run("send", token, "by token") == (0, "", "")
+    assert run("listen", token, "--count", "1")[1] == "by token\n"
+
+
+def test_send_reads_messages_from_standard_input(run, server):
+    token = server.create_channel("me")
+    assert run("send", "me", "-", stdin="one\ntwo €\nthree") == (0, "", "")
+    assert run("listen", token, "--count", "3")[1] == "one\ntwo €\nthree\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("create", ""), "InvalidChannelClientIdError"),
+        (("create", "me", "--minutes", "1441"), "InvalidChannelTokenDurationError"),
+        (("send", "me", "x" * 32768), "InvalidMessageError"),
+        (("create", "me", "--admin-token", "wrong"), "administrative token"),
+        (("create", "me", "--admin-token", "wröng"), "administrative token"),
+        (("create", "me", "--base-url", "http://127.0.0.1:1"), "http://127.0.0.1:1"),
+    ],
+)
+def test_what_the_server_refuses_is_one_line_and_status_1(run, server, arguments, words):
+    status, out, err = run(*arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith("gaechannel: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_the_administrative_token_follows_no_redirect_and_uses_no_proxy(run, environ):
+    requests = []
+
+    class Redirect(BaseHTTPRequestHandler):
+        def do_POST(self):
+            requests.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Redirect) as redirecting:
+        threading.Thread(target=redirecting.serve_forever, daemon=True).start()
+        environ["http_proxy"] = "http://127.0.0.1:1"
+        base_url = f"http://127.0.0.1:{redirecting.server_port}/talkgadget"
+        status, _, err = run("create", "me", "--admin-token", "secret", "--base-url", base_url)
+        redirecting.shutdown()
+    assert (status, requests) == (1, ["/admin/create"])
+    assert "302" in err
