@@ -1,4 +1,5 @@
-"""Messages over Google's BrowserChannel protocol: the App Engine Channel API, and what lives on the same wire.
+"""Messages over Google's BrowserChannel protocol: the App Engine Channel API, and what lives on the same
+wire.
 
 ::
 
@@ -26,6 +27,7 @@ from gaechannel.errors import (
     TransportError,
     WebChannelError,
 )
+from gaechannel.merging import merge
 from gaechannel.reader import TalkMessageReader
 from gaechannel.two_way import BrowserChannel, DevClient, WebChannel
 
@@ -54,6 +56,7 @@ __all__ = [
     "WebChannel",
     "WebChannelError",
     "__version__",
+    "merge",
     "random_string",
     "talkparser",
 ]

@@ -8,9 +8,7 @@ from urllib.parse import urlsplit
 from gaechannel._version import __version__
 
 # A header's name: RFC 9110's token.
-_NAME_CHARACTERS = frozenset(
-    "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-)
+_NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -23,11 +21,13 @@ class ChannelOptions(TypedDict, total=False):
             to be answered (30.0).
         connect_timeout: seconds for DNS, TCP and TLS together (10.0).
         auto_reconnect: whether a back channel that breaks is opened again (True).
-        max_reconnects: how many failures in a row, without an array between, are mended; None: any number (None).
+        max_reconnects: how many failures in a row, without an array between, are mended; None: any number
+            (None).
         max_backoff: the longest wait between two tries, in seconds: 1, 2, 4 … with jitter (32.0).
         headers: more headers for every request, a mapping or pairs (None).
         user_agent: the User-Agent header; None: this package's name and version (None).
-        proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on (None).
+        proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on
+            (None).
         verify: whether the server's certificate must be valid; or a file, or a directory, of CA certificates
             (True).
         cert: a file with the client's certificate and key, or a pair of files (None).
@@ -61,7 +61,9 @@ def check_url(url: str) -> str:
         sound = False
     if not sound or any(character <= " " or character == "\x7f" for character in url):
         # Not the URL itself, which may hold a password.
-        raise ValueError("a channel's URL must be http://… or https://… with a host, without spaces or fragment")
+        raise ValueError(
+            "a channel's URL must be http://… or https://… with a host, without spaces or fragment"
+        )
     return url.rstrip("/")
 
 

@@ -6,28 +6,29 @@
         async for message in client:
             print(message)
 
-All channels of an event loop share one libcurl multi handle, which the loop's readers and timers drive. A channel
-belongs to the event loop that first awaits something of it. Runs on uvloop, too.
+All channels of an event loop share one libcurl multi handle, which the loop's readers and timers drive. A
+channel belongs to the event loop that first awaits something of it. Runs on uvloop, too.
 """
 
 import asyncio
 import inspect
 import logging
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Self, Unpack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, Literal, Self, TypeVar, Unpack
 
 from gaechannel import _core, client, two_way
 from gaechannel._options import ChannelOptions
 from gaechannel.client import Stats
 from gaechannel.errors import ChannelError, ChannelTimeout
+from gaechannel.merging import prepare
 
-__all__ = ["BrowserChannel", "Client", "WebChannel"]
+__all__ = ["BrowserChannel", "Client", "WebChannel", "merge"]
 
 # How long close() may take to tell the server, in seconds.
 _CLOSE_TIMEOUT = 1.0
-# What an asynchronous channel's receive buffer takes, in bytes: ten thousand of them are to be small. A synchronous
-# channel's is larger, for speed.
+# What an asynchronous channel's receive buffer takes, in bytes: ten thousand of them are to be small. A
+# synchronous channel's is larger, for speed.
 _ASYNCHRONOUS: dict[str, Any] = {"is_async": True, "buffer_size": 4096}
 
 # The numbers of _core's _await().
@@ -80,8 +81,8 @@ class _Channel(_core.Channel):
         return self._await(_BATCHES)
 
     async def close(self) -> None:  # type: ignore[override]
-        """End the channel: whoever iterates gets the end of iteration, and the server is told where the dialect
-        can. May be called twice. Messages that were received and not taken are dropped.
+        """End the channel: whoever iterates gets the end of iteration, and the server is told where the
+        dialect can. May be called twice. Messages that were received and not taken are dropped.
         """
         if not self._begin_close():
             return
@@ -128,6 +129,9 @@ class _Channel(_core.Channel):
                 raise
 
 
+_Merged = TypeVar("_Merged", bound=_Channel)
+
+
 class Client(_Channel, client.TalkChannel):
     """:class:`gaechannel.Client` for asyncio::
 
@@ -168,7 +172,7 @@ class Client(_Channel, client.TalkChannel):
         return self._await(_BATCHES)
 
     def long_poll_messages(self) -> AsyncIterator[str]:
-        """Return an asynchronous iterator over one back channel's messages: it ends when the back channel does."""
+        """Return an asynchronous iterator over one back channel's messages; it ends when that does."""
         self._obey_overrides()
         return self._await(_ONE_POLL)
 
@@ -184,7 +188,7 @@ class Client(_Channel, client.TalkChannel):
         """Tell the server that this client wants messages."""
         await self._reach_anew(2, _CONNECTED)
 
-    async def _reach_anew(self, goal: int, awaited: int) -> None:
+    async def _reach_anew(self, goal: Literal[0, 1, 2], awaited: int) -> None:
         self._obey_overrides()
         self._forget(goal)
         await self._await(awaited)
@@ -193,9 +197,9 @@ class Client(_Channel, client.TalkChannel):
 class _TwoWay(_Channel):
     """What BrowserChannel and WebChannel share."""
 
-    async def __aexit__(self, exc_type: object, *rest: object) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         try:
-            if exc_type is None and self.unsent and not self.closed:
+            if exc_info[0] is None and self.unsent and not self.closed:
                 await self.flush(two_way.LEAVE_TIMEOUT)
         except ChannelError as error:
             self.logger.warning("%d maps were not delivered: %s", self.unsent, error)
@@ -279,3 +283,9 @@ class WebChannel(_TwoWay):
     async def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
         return self._send([("__data__", two_way.dumps(message))])
+
+
+def merge(channels: Iterable[_Merged]) -> AsyncIterator[tuple[_Merged, Any]]:
+    """Return an asynchronous iterator over the messages of many channels; see :func:`gaechannel.merge`."""
+    merged: AsyncIterator[tuple[_Merged, Any]] = _core.AsyncMerge(prepare(channels))
+    return merged

@@ -5,7 +5,7 @@ import os
 import random
 import string
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Self, Unpack
 from urllib.parse import parse_qsl, urlencode
 
 from gaechannel import _core
@@ -41,8 +41,8 @@ class Stats(NamedTuple):
 
 
 def random_string(len: int) -> str:
-    """Return that many random ASCII letters, as the old module made them for ``zx`` and ``cn``. Not for secrets."""
-    return "".join(random.choices(string.ascii_letters, k=len))
+    """Return that many random ASCII letters, as the old module made them for ``zx``. Not for secrets."""
+    return "".join(random.choices(string.ascii_letters, k=len))  # noqa: S311 - not for secrets
 
 
 def channel_stats(channel: _core.Channel) -> Stats:
@@ -89,7 +89,7 @@ def client_arguments(
 
 
 class TalkChannel(_core.Channel):
-    """What the synchronous and the asynchronous client of the talk dialect share: the old module's attributes."""
+    """What both clients of the talk dialect share: the old module's attributes."""
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open" if self.sid else "new"
@@ -127,7 +127,7 @@ class TalkChannel(_core.Channel):
             raise ChannelError("Talk Server returned unexpected response: no new chat.WcsDataClient(…) in it")
 
     def _parse_channel_message(self, body: Any) -> str | None:
-        """Return the text in an array's data, ``["c", [clid, ["ae", text]]]``; None if it is no message to us."""
+        """Return the text in ``["c", [clid, ["ae", text]]]``; None if that is no message to us."""
         try:
             (c, (clid, (ae, text))) = body
         except (TypeError, ValueError):
@@ -184,14 +184,15 @@ class Client(TalkChannel):
         for message in Client(token).messages():
             print(message)
 
-    It mirrors the ``Client`` of the 2011 module ``gae_channel``, private names included, and takes more keyword
-    arguments. It is iterable itself, and a context manager that closes it.
+    It mirrors the ``Client`` of the 2011 module ``gae_channel``, private names included, and takes more
+    keyword arguments. It is iterable itself, and a context manager that closes it.
 
     Args:
         token: what the application's server got from ``create_channel``; or a callable that returns it, which
             is asked again when the token has expired.
         logger: where log records go; None: the logger ``Channel``.
-        base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else Google's
+        base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else
+            Google's
             old address, which has answered nobody since 2017.
         **options: see :class:`gaechannel.ChannelOptions`.
 
@@ -211,7 +212,7 @@ class Client(TalkChannel):
     ) -> None:
         super().__init__(**client_arguments(token, logger, base_url, **options))
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -222,10 +223,10 @@ class Client(TalkChannel):
     def messages(self) -> Iterator[str]:
         """Return an iterator over the channel's messages, as the application sent them.
 
-        It connects when first asked for a message, and goes on over as many back channels as it takes: one that
-        ended in order is reopened at once, one that broke after a backoff, a corrupt one is logged and
-        reopened, a session that the server has forgotten is replaced by a new one. Nothing is lost or repeated
-        over a reconnect. Calling ``messages()`` again goes on where the last iterator stopped.
+        It connects when first asked for a message, and goes on over as many back channels as it takes: one
+        that ended in order is reopened at once, one that broke after a backoff, a corrupt one is logged and
+        reopened, a session that the server has forgotten is replaced by a new one. Nothing is lost or
+        repeated over a reconnect. Calling ``messages()`` again goes on where the last iterator stopped.
 
         Raises:
             TokenExpired, InvalidToken: the server does not accept the token.

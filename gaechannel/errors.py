@@ -56,7 +56,7 @@ class ParseError(ChannelError, ValueError):
 
 
 class TalkMessageCorrupted(ChannelError):
-    """A body is no run of chunks of arrays: a length or a literal is broken, or the body ended inside a chunk."""
+    """A body is no run of chunks of arrays: something in it is broken, or it ended inside a chunk."""
 
 
 class TransportError(ChannelError, OSError):

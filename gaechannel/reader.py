@@ -56,7 +56,8 @@ class TalkMessageReader:
         """Yield each chunk's payload.
 
         Raises:
-            TalkMessageCorrupted: a length is no number or too large, the body is not UTF-8, or it ended inside
+            TalkMessageCorrupted: a length is no number or too large, the body is not UTF-8, or it ended
+                inside
                 a chunk.
         """
         while (line := self.readline()) is not None:
@@ -65,7 +66,7 @@ class TalkMessageReader:
             yield self._payload(self._length(line))
 
     def readline(self) -> str | None:
-        """Return the next line without its line feed; None at the end. Reads not a byte more than the line."""
+        """Return the next line without its line feed; None at the end. Reads not a byte more."""
         line = ""
         while (character := self._read(1)) != "\n":
             if not character:
@@ -87,8 +88,8 @@ class TalkMessageReader:
         return length
 
     def _payload(self, length: int) -> str:
-        # A UTF-16 unit takes one byte of UTF-8 at least, so that asking for as many bytes as units are missing
-        # never reads past the chunk's end.
+        # A UTF-16 unit takes one byte of UTF-8 at least, so that asking for as many bytes as units are
+        # missing never reads past the chunk's end.
         parts: list[str] = []
         missing = length
         rest = b""

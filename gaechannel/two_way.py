@@ -1,4 +1,4 @@
-"""The living dialects: BrowserChannel and WebChannel, which receive and send, and the development server's."""
+"""The living dialects: BrowserChannel and WebChannel, which send, too, and the development server's."""
 
 import json
 import logging
@@ -20,7 +20,8 @@ Params = Mapping[str, str]
 
 
 def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
-    """A map's fields as the wire has them: strings as they are, all else as JSON, as Closure's client does it.
+    """A map's fields as the wire has them: strings as they are, all else as JSON, as Closure's client does
+    it.
 
     Raises:
         TypeError: a key is not a str, or a value cannot be JSON.
@@ -97,8 +98,8 @@ class _TwoWay(_core.Channel):
     def messages(self) -> Iterator[Any]:
         """Return an iterator over what the server sends; the same as iterating over the channel.
 
-        It opens the session when first asked, and goes on over as many back channels and sessions as it takes; see
-        :meth:`gaechannel.Client.messages` for what it mends and what it raises.
+        It opens the session when first asked, and goes on over as many back channels and sessions as it
+        takes; see :meth:`gaechannel.Client.messages` for what it mends and what it raises.
         """
         return self._messages(False)
 
@@ -122,15 +123,17 @@ class _TwoWay(_core.Channel):
 
 
 class BrowserChannel(_TwoWay):
-    """A session with a BrowserChannel server (Closure's ``goog.net.BrowserChannel``), such as node-browserchannel::
+    """A session with a BrowserChannel server (Closure's ``goog.net.BrowserChannel``), such as
+    node-browserchannel::
 
         with BrowserChannel("https://example.org/channel") as channel:
             channel.send({"x": "3", "y": "10"})
             for data in channel:
                 print(data)
 
-    Iterating yields each array's data as Python objects. Maps sent before the session is open go with its opening
-    request. A map is sent while somebody iterates or flushes, and, where that takes no waiting, at once.
+    Iterating yields each array's data as Python objects. Maps sent before the session is open go with its
+    opening request. A map is sent while somebody iterates or flushes, and, where that takes no waiting, at
+    once.
 
     Args:
         url: the channel's address; requests go to ``{url}/bind``.
@@ -185,13 +188,14 @@ class WebChannel(_TwoWay):
             for message in channel:
                 print(message)
 
-    Iterating yields each message's object; an error object raises :class:`gaechannel.WebChannelError`, after which the
-    iteration may go on.
+    Iterating yields each message's object; an error object raises :class:`gaechannel.WebChannelError`, after
+    which the iteration may go on.
 
     Args:
         url: the channel's address, to which all requests go.
         params: more parameters for every request's query.
-        init_headers: headers that travel in the opening request's body, such as Authorization, as browsers do it
+        init_headers: headers that travel in the opening request's body, such as Authorization, as browsers
+            do it
             to avoid a preflight request.
         fast_handshake: open session and back channel in one request.
         buffered: as :class:`BrowserChannel`'s.
@@ -280,7 +284,8 @@ class DevClient(_core.Channel):
         )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._redact(self._url or '')}, {'closed' if self.closed else 'open'}>"
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__name__} of {self._redact(self._url or '')}, {state}>"
 
     def __enter__(self) -> Self:
         return self

@@ -215,6 +215,11 @@ void net_channel_step(net_channel *self) {
         opening_leave(self);
 }
 
+void net_channel_poke(net_channel *self) {
+    if (self->loop != NULL)
+        timers_set(&self->loop->timers, self, 0);
+}
+
 void net_channel_resume(net_channel *self) {
     if (self->loop == NULL || !session_can_resume(self->session))
         return;

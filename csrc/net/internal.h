@@ -56,7 +56,8 @@ struct net_loop {
     int64_t curl_at_ms;  // when libcurl wants to be called; only when watched
     // Channels that have something for their owner, linked by `next_dirty`.
     net_channel *dirty;
-    // Channels on their way to a first answer on the back channel; those that wait for their turn, oldest first.
+    // Channels on their way to a first answer on the back channel; those that wait for their turn, oldest
+    // first.
     size_t opening_count;
     net_channel *opening_first;
     net_channel *opening_last;

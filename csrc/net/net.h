@@ -1,11 +1,11 @@
 /* Carries sessions' requests over libcurl: one multi handle for any number of channels.
  *
- * A loop is driven in one of two ways. Blocking: net_loop_wait(), then net_loop_perform(), again and again. By
- * somebody's event loop: a net_watcher is told which sockets to watch, and net_loop_on_socket() and
+ * A loop is driven in one of two ways. Blocking: net_loop_wait(), then net_loop_perform(), again and again.
+ * By somebody's event loop: a net_watcher is told which sockets to watch, and net_loop_on_socket() and
  * net_loop_on_timer() are called when one is ready, or the time has come. All else is the same in both.
  *
- * Nothing here is thread-safe but net_loop_wakeup(), and net_loop_wait() beside anything that does not drive the
- * loop or change its channels. */
+ * Nothing here is thread-safe but net_loop_wakeup(), and net_loop_wait() beside anything that does not drive
+ * the loop or change its channels. */
 #ifndef GAECHANNEL_NET_NET_H
 #define GAECHANNEL_NET_NET_H
 
@@ -39,16 +39,16 @@ void net_loop_perform(net_loop *loop);
 /* The loop's channels, in no order: the one after `channel`, or the first for NULL; NULL after the last. */
 net_channel *net_loop_channel_after(net_loop *loop, net_channel *channel);
 
-/* A channel that has something for its owner, records or a new state, since it was last named here; NULL when there
- * is none. */
+/* A channel that has something for its owner, records or a new state, since it was last named here; NULL when
+ * there is none. */
 net_channel *net_loop_take_dirty(net_loop *loop);
 
 /* ---- Driven by an event loop ---- */
 
 typedef struct net_watcher {
     void *context;
-    // Watch `socket` for reading (1), writing (2), both (3), or forget it (0). Called while the loop is busy: take a
-    // note, and act on it later, in the same order.
+    // Watch `socket` for reading (1), writing (2), both (3), or forget it (0). Called while the loop is busy:
+    // take a note, and act on it later, in the same order.
     void (*socket)(void *context, curl_socket_t socket, int events);
 } net_watcher;
 
@@ -87,22 +87,27 @@ typedef struct net_options {
 net_channel *net_channel_new(session *session, const net_options *options, void *owner);
 void net_channel_free(net_channel *channel);
 
-/* End: break off what is under way, leave the loop, free the transfers. The session stays, to be looked at. */
+/* End: break off what is under way, leave the loop, free the transfers. The session stays, to be looked at.
+ */
 void net_channel_close(net_channel *channel);
 
-/* Forget the channel's connections without a word to the server: they belong to the process that forked this one. */
+/* Forget the channel's connections without a word to the server: they belong to the process that forked this
+ * one. */
 void net_channel_abandon(net_channel *channel);
 
 session *net_channel_session(net_channel *channel);
 void *net_channel_owner(net_channel *channel);
 
-/* Put the channel into a loop (out of the one it was in: a request under way there is broken off, and asked again
- * here). NULL: into none. False when memory ran out; then nothing has changed. */
+/* Put the channel into a loop (out of the one it was in: a request under way there is broken off, and asked
+ * again here). NULL: into none. False when memory ran out; then nothing has changed. */
 bool net_channel_join(net_channel *channel, net_loop *loop);
 net_loop *net_channel_loop(net_channel *channel);
 
 /* Do what the session wants done now; to be called after anything was said to the session from outside. */
 void net_channel_step(net_channel *channel);
+
+/* Have the loop do that at its next turn. */
+void net_channel_poke(net_channel *channel);
 
 /* The session's answer to the last step: ACTION_WAIT, ASK_TOKEN, ASK_URL (of `slot`), REACHED or ENDED. */
 session_action net_channel_state(const net_channel *channel);

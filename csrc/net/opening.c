@@ -1,7 +1,8 @@
-/* Channels that share a loop do not all connect at once: a server's listen backlog is finite, and so is its patience.
+/* Channels that share a loop do not all connect at once: a server's listen backlog is finite, and so is its
+ * patience.
  *
- * A channel takes one of a few places when it starts a request without a back channel that was answered, and keeps
- * it until there is one, or until it has nothing under way. The others wait in line. */
+ * A channel takes one of a few places when it starts a request without a back channel that was answered, and
+ * keeps it until there is one, or until it has nothing under way. The others wait in line. */
 #include "internal.h"
 
 // Places. Small beside every common backlog (128 and up), large enough to keep a server busy.
@@ -49,8 +50,8 @@ void opening_leave(net_channel *self) {
         return;
     self->is_opening = false;
     loop->opening_count--;
-    // Stepped from the loop's timers, not from in here: a long line of channels with nothing to do must not become a
-    // deep stack.
+    // Stepped from the loop's timers, not from in here: a long line of channels with nothing to do must not
+    // become a deep stack.
     net_channel *next = take_first(loop);
     if (next != NULL)
         timers_set(&loop->timers, next, 0);

@@ -74,8 +74,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     size_t length = size * count;
     if (self->is_redirect)
         return length;
-    self->intake = session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length,
-                                   net_now_ms());
+    self->intake =
+        session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length, net_now_ms());
     loop_mark_dirty(self->channel);
     switch (self->intake) {
     case INTAKE_OK:
@@ -173,8 +173,8 @@ static bool scheme_is(CURLU *url, const char *scheme) {
     return is;
 }
 
-// A request carries a token, cookies and headers that another host must not see. So a redirect is followed only to
-// the same host and port, or from there to the same host's https.
+// A request carries a token, cookies and headers that another host must not see. So a redirect is followed
+// only to the same host and port, or from there to the same host's https.
 static const char *refuse_redirect(const char *from, const char *to) {
     const char *refused = "the server redirects to a URL that cannot be read";
     CURLU *source = curl_url();

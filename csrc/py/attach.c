@@ -1,5 +1,5 @@
 /* A channel that is driven by an event loop: joining it, being notified, waking those who wait. */
-#include "loop.h"
+#include "merge.h"
 
 /* ---- Joining ---- */
 
@@ -105,20 +105,38 @@ static int wake(PyObject *future) {
 }
 
 // Whoever waits looks for himself whether what came is what he waits for.
-static void wake_all(channel_object *self) {
-    if (PyList_Size(self->waiters) == 0)
+void channel_wake_all(PyObject **waiters, channel_object *self) {
+    if (PyList_Size(*waiters) == 0)
         return;
-    PyObject *waiters = self->waiters;
+    PyObject *woken = *waiters;
     PyObject *none = PyList_New(0);
     if (none == NULL) {
         PyErr_Clear(); // then with the next notification
         return;
     }
-    self->waiters = none;
-    for (Py_ssize_t i = 0; i < PyList_Size(waiters); i++)
-        if (wake(PyList_GetItem(waiters, i)) < 0)
+    *waiters = none;
+    for (Py_ssize_t i = 0; i < PyList_Size(woken); i++)
+        if (wake(PyList_GetItem(woken, i)) < 0)
             channel_keep_exception(self);
-    Py_DECREF(waiters);
+    Py_DECREF(woken);
+}
+
+PyObject *channel_new_waiter(channel_object *self, PyObject *waiters) {
+    PyObject *future = PyObject_CallMethod(loop_event_loop(self->loop), "create_future", NULL);
+    // The mark by which asyncio knows that the future was awaited and not yielded.
+    if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
+        PyList_Append(waiters, future) < 0)
+        Py_CLEAR(future);
+    return future;
+}
+
+PyObject *channel_stop_iteration(PyObject *value) {
+    PyObject *stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, value, NULL);
+    Py_DECREF(value);
+    if (stop != NULL)
+        PyErr_SetObject(PyExc_StopIteration, stop);
+    Py_XDECREF(stop);
+    return NULL;
 }
 
 void channel_notify(channel_object *self) {
@@ -131,8 +149,12 @@ void channel_notify(channel_object *self) {
     if (served < 0)
         channel_keep_exception(self);
     channel_look look = channel_look_now(self);
-    if (look.records || look.reached || look.ended || look.unsent == 0 || self->raised != NULL || self->closing)
-        wake_all(self);
+    if (look.records || look.reached || look.ended || look.unsent == 0 || self->raised != NULL ||
+        self->closing) {
+        channel_wake_all(&self->waiters, self);
+        if (self->merge != NULL)
+            merge_push(self->merge, self);
+    }
 }
 
 int channel_step(channel_object *self) {

@@ -1,8 +1,8 @@
 /* The type Awaiter: what `async for` and `await` ask a channel of an event loop for.
  *
- * One object is the asynchronous iterator, what its __anext__() returns, and that one's own iterator: when a message
- * is there, `async for` takes it with no trip through the event loop and no other object. Nothing is taken before
- * the moment it is handed over, so that a cancelled await loses nothing. */
+ * One object is the asynchronous iterator, what its __anext__() returns, and that one's own iterator: when a
+ * message is there, `async for` takes it with no trip through the event loop and no other object. Nothing is
+ * taken before the moment it is handed over, so that a cancelled await loses nothing. */
 #include "loop.h"
 
 typedef enum awaited {
@@ -14,8 +14,7 @@ typedef enum awaited {
 } awaited;
 
 typedef struct awaiter {
-    PyObject_HEAD
-    channel_object *channel;
+    PyObject_HEAD channel_object *channel;
     awaited awaited;
     session_goal goal;
     bool begun;
@@ -37,17 +36,8 @@ static int begin(awaiter *self) {
     return channel_step(channel);
 }
 
-// A future for the task to wait for, with the mark by which asyncio knows that it was awaited and not yielded.
-static PyObject *new_waiter(channel_object *channel) {
-    PyObject *future = PyObject_CallMethod(loop_event_loop(channel->loop), "create_future", NULL);
-    if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
-        PyList_Append(channel->waiters, future) < 0)
-        Py_CLEAR(future);
-    return future;
-}
-
 static PySendResult wait_for_more(awaiter *self, PyObject **result) {
-    *result = new_waiter(self->channel);
+    *result = channel_new_waiter(self->channel, self->channel->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
@@ -86,7 +76,8 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
     if (iterates && look.reached)
         return end_iteration(self);
     bool done = (self->awaited == AWAIT_GOAL && look.reached) ||
-                (self->awaited == AWAIT_FLUSH && look.unsent == 0) || (self->awaited == AWAIT_END && look.ended);
+                (self->awaited == AWAIT_FLUSH && look.unsent == 0) ||
+                (self->awaited == AWAIT_END && look.ended);
     if (!done)
         return wait_for_more(self, result);
     Py_INCREF(Py_None);
@@ -154,14 +145,8 @@ static PyObject *awaiter_anext(PyObject *op) {
 // For those who do not know am_send: the result as the value of a StopIteration.
 static PyObject *awaiter_next(PyObject *op) {
     PyObject *result;
-    if (awaiter_send(op, Py_None, &result) != PYGEN_RETURN)
-        return result;
-    PyObject *stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, result, NULL);
-    Py_DECREF(result);
-    if (stop != NULL)
-        PyErr_SetObject(PyExc_StopIteration, stop);
-    Py_XDECREF(stop);
-    return NULL;
+    PySendResult sent = awaiter_send(op, Py_None, &result);
+    return sent == PYGEN_RETURN ? channel_stop_iteration(result) : result;
 }
 
 PyObject *awaiter_new(channel_object *channel, int kind) {
@@ -169,9 +154,9 @@ PyObject *awaiter_new(channel_object *channel, int kind) {
         awaited awaited;
         session_goal goal;
     } kinds[] = {
-        {AWAIT_MESSAGE, GOAL_STREAM}, {AWAIT_MESSAGE, GOAL_POLL}, {AWAIT_BATCH, GOAL_STREAM},
-        {AWAIT_GOAL, GOAL_INITIALIZE}, {AWAIT_GOAL, GOAL_OPEN},   {AWAIT_GOAL, GOAL_CONNECT},
-        {AWAIT_FLUSH, GOAL_STREAM},   {AWAIT_END, GOAL_REST},
+        {AWAIT_MESSAGE, GOAL_STREAM},  {AWAIT_MESSAGE, GOAL_POLL}, {AWAIT_BATCH, GOAL_STREAM},
+        {AWAIT_GOAL, GOAL_INITIALIZE}, {AWAIT_GOAL, GOAL_OPEN},    {AWAIT_GOAL, GOAL_CONNECT},
+        {AWAIT_FLUSH, GOAL_STREAM},    {AWAIT_END, GOAL_REST},
     };
     PyTypeObject *type = channel->state->awaiter_type;
     if (kind < 0 || (size_t)kind >= sizeof kinds / sizeof *kinds)
@@ -213,10 +198,10 @@ static PyType_Slot awaiter_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec awaiter_spec = {
-    "gaechannel._core.Awaiter", sizeof(awaiter), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    awaiter_slots};
+static PyType_Spec awaiter_spec = {"gaechannel._core.Awaiter", sizeof(awaiter), 0,
+                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+                                       Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                                   awaiter_slots};
 
 int awaiter_add_type(PyObject *module, module_state *state) {
     state->awaiter_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &awaiter_spec, NULL);

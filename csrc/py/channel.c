@@ -1,4 +1,5 @@
-/* The type Channel: a session, its connections, and the lock around them. The Python classes derive from it. */
+/* The type Channel: a session, its connections, and the lock around them. The Python classes derive from it.
+ */
 #include "loop.h"
 
 #include <stdint.h> // uintptr_t
@@ -16,7 +17,8 @@ static uint64_t make_seed(const void *self) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     uint64_t seed = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-    return (seed ^ ((uint64_t)(uintptr_t)self << 16) ^ (uint64_t)(unsigned)getpid()) * UINT64_C(0x9E3779B97F4A7C15);
+    return (seed ^ ((uint64_t)(uintptr_t)self << 16) ^ (uint64_t)(unsigned)getpid()) *
+           UINT64_C(0x9E3779B97F4A7C15);
 }
 
 // What __init__() was given beyond session_config and net_options.
@@ -40,13 +42,38 @@ typedef struct init_arguments {
 
 static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, session_config *config,
                       net_options *options) {
-    static char *names[] = {"dialect",    "url",         "logger",       "url_is_retired",  "token",
-                            "token_source", "params",    "open_form",    "init_headers",    "secrets",
-                            "timeout",    "connect_timeout", "max_backoff", "max_reconnects", "auto_reconnect",
-                            "max_chunk_size", "queue_limit", "headers", "user_agent",      "proxy",
-                            "verify",     "ca_file",     "ca_path",      "cert",            "key",
-                            "http2",      "buffer_size", "buffered",     "fast_handshake",  "unwraps",
-                            "is_async",   NULL};
+    static char *names[] = {"dialect",
+                            "url",
+                            "logger",
+                            "url_is_retired",
+                            "token",
+                            "token_source",
+                            "params",
+                            "open_form",
+                            "init_headers",
+                            "secrets",
+                            "timeout",
+                            "connect_timeout",
+                            "max_backoff",
+                            "max_reconnects",
+                            "auto_reconnect",
+                            "max_chunk_size",
+                            "queue_limit",
+                            "headers",
+                            "user_agent",
+                            "proxy",
+                            "verify",
+                            "ca_file",
+                            "ca_path",
+                            "cert",
+                            "key",
+                            "http2",
+                            "buffer_size",
+                            "buffered",
+                            "fast_handshake",
+                            "unwraps",
+                            "is_async",
+                            NULL};
     int is_async = 0, unwraps = 0, retired = 0, reconnects = 1, verify = 1, http2 = 1, buffered = 0, fast = 0;
     if (!PyArg_ParseTupleAndKeywords(
             args, kwargs, "|$ssOpzOzzzOdddipnnzzzpzzzzplpppp:Channel", names, &given->dialect, &config->url,
@@ -80,7 +107,8 @@ static int convert_init(const init_arguments *given, session_config *config, net
     const double most = 1e9; // seconds: some thirty years
     if (!(given->timeout > 0 && given->timeout < most && given->connect_timeout > 0 &&
           given->connect_timeout < most && given->max_backoff > 0 && given->max_backoff < most)) {
-        PyErr_SetString(PyExc_ValueError, "timeout, connect_timeout and max_backoff must be positive seconds");
+        PyErr_SetString(PyExc_ValueError,
+                        "timeout, connect_timeout and max_backoff must be positive seconds");
         return -1;
     }
     if (given->max_chunk <= 0 || given->queue_limit <= 0) {
@@ -183,7 +211,9 @@ static bool shut(channel_object *self) {
     driver_lock(self->driver);
     if (!self->driver->driving) {
         net_channel_close(self->net);
-        driver_shut_lock_held(self->driver);
+        // Others may share it (merge).
+        if (self->merge == NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL)
+            driver_shut_lock_held(self->driver);
         self->closed = done = true;
     }
     driver_unlock(self->driver);
@@ -326,7 +356,8 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
 
 /* ---- Sending ---- */
 
-// A map's fields from a list of pairs of str. -1 with an exception set. What they point to lives as long as the list.
+// A map's fields from a list of pairs of str. -1 with an exception set. What they point to lives as long as
+// the list.
 static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *pair = PyList_GetItem(pairs, i);
@@ -462,8 +493,8 @@ static PyObject *channel_stats(PyObject *op, PyObject *unused) {
     clock_gettime(CLOCK_REALTIME, &now);
     double age = (double)(net_now_ms() - stats.last_message_ms) / 1000.0;
     double last = stats.last_message_ms < 0 ? -1 : (double)now.tv_sec + (double)now.tv_nsec / 1e9 - age;
-    return Py_BuildValue("(KKKKKKd)", stats.bytes, stats.chunks, stats.arrays, stats.messages, stats.reconnects,
-                         stats.sessions, last);
+    return Py_BuildValue("(KKKKKKd)", stats.bytes, stats.chunks, stats.arrays, stats.messages,
+                         stats.reconnects, stats.sessions, last);
 }
 
 /* ---- asyncio ---- */
@@ -544,10 +575,12 @@ static PyObject *channel_forget(PyObject *op, PyObject *goal) {
 static PyMethodDef channel_methods[] = {
     {"close", channel_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
-     "End the channel, from any thread or a signal handler: a waiting next() ends within 100 ms with the end\n"
+     "End the channel, from any thread or a signal handler: a waiting next() ends within 100 ms with the "
+     "end\n"
      "of iteration, connections are closed, and, where the dialect can, the server is told. May be called\n"
      "twice. Messages that were received and not taken are dropped."},
-    {"_messages", channel_messages, METH_O, "_messages($self, once, /)\n--\n\nAn iterator over the messages."},
+    {"_messages", channel_messages, METH_O,
+     "_messages($self, once, /)\n--\n\nAn iterator over the messages."},
     {"_reach", channel_reach, METH_VARARGS,
      "_reach($self, goal, anew, /)\n--\n\nDrive to 0: initialized, 1: open, 2: connected."},
     {"_send", channel_send, METH_O,
@@ -788,10 +821,9 @@ static PyType_Slot channel_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec channel_spec = {"gaechannel._core.Channel", sizeof(channel_object), 0,
-                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-                                       Py_TPFLAGS_IMMUTABLETYPE,
-                                   channel_slots};
+static PyType_Spec channel_spec = {
+    "gaechannel._core.Channel", sizeof(channel_object), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, channel_slots};
 
 int channel_add_type(PyObject *module, module_state *state) {
     state->channel_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &channel_spec, NULL);

@@ -9,10 +9,10 @@
 #define SLICE_MS 50
 
 typedef struct loop_object loop_object;
+typedef struct merge_object merge_object;
 
 typedef struct channel_object {
-    PyObject_HEAD
-    module_state *state;
+    PyObject_HEAD module_state *state;
     // NULL before __init__().
     driver *driver;
     net_channel *net;
@@ -30,13 +30,17 @@ typedef struct channel_object {
     // Asks for a token; or NULL.
     PyObject *token_source;
     PyObject *logger;
-    // asyncio. Whether the channel is driven by an event loop; then, once it has begun, by which; the futures of those
-    // who wait; an exception that the next of them is to raise; whether a token is being awaited.
+    // asyncio. Whether the channel is driven by an event loop; then, once it has begun, by which; the futures
+    // of those who wait; an exception that the next of them is to raise; whether a token is being awaited.
     bool is_async;
     loop_object *loop;
     PyObject *waiters;
     PyObject *raised;
     bool awaits_token;
+    // The iterator that merges this channel with others, without a reference; whether the channel stands in
+    // its line.
+    merge_object *merge;
+    bool in_line;
 } channel_object;
 
 /* Raises if the channel cannot be used: not initialized, closed, or another process's. */
@@ -62,8 +66,8 @@ typedef struct drive_until {
 /* Say what is to be reached; forgets an earlier error. */
 void channel_set_goal(channel_object *self, session_goal goal);
 
-/* Drive the channel, with the GIL released while waiting and parsing, until one of these is so. To be called with
- * the GIL and without the lock. */
+/* Drive the channel, with the GIL released while waiting and parsing, until one of these is so. To be called
+ * with the GIL and without the lock. */
 drive_result channel_drive(channel_object *self, const drive_until *until);
 
 /* The next message. NULL with no exception: none is there yet. */
@@ -93,8 +97,8 @@ int channel_raise_end(channel_object *self);
 /* Take a token that the caller's callable gave. -1 with an exception set. */
 int channel_give_token(channel_object *self, PyObject *token);
 
-/* Write the log, and answer what the session asks the interpreter. 1: it was answered, and the channel is to be
- * stepped; 0: it asked nothing that can be answered now; -1 with an exception set. */
+/* Write the log, and answer what the session asks the interpreter. 1: it was answered, and the channel is to
+ * be stepped; 0: it asked nothing that can be answered now; -1 with an exception set. */
 int channel_serve(channel_object *self);
 
 /* ---- asyncio ---- */
@@ -112,8 +116,17 @@ void channel_notify(channel_object *self);
 void channel_keep_exception(channel_object *self);
 int channel_raise_pending(channel_object *self);
 
-/* 0, 1: messages, of all back channels, or of one; 2: batches; 3, 4, 5: initialized, open, connected; 6: all maps
- * are with the server; 7: the session has ended. */
+/* Give each of those futures its result, and forget them all. */
+void channel_wake_all(PyObject **waiters, channel_object *self);
+
+/* A new future of the channel's event loop, added to the list; for a task to wait for. */
+PyObject *channel_new_waiter(channel_object *self, PyObject *waiters);
+
+/* Raise StopIteration with this value (whose reference is taken). Returns NULL. */
+PyObject *channel_stop_iteration(PyObject *value);
+
+/* 0, 1: messages, of all back channels, or of one; 2: batches; 3, 4, 5: initialized, open, connected; 6: all
+ * maps are with the server; 7: the session has ended. */
 PyObject *awaiter_new(channel_object *channel, int kind);
 
 /* A new iterator over the channel's messages. */

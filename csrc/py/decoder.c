@@ -9,8 +9,7 @@
 #include "wire/framer.h"
 
 typedef struct decoder {
-    PyObject_HEAD
-    module_state *state;
+    PyObject_HEAD module_state *state;
     // One feed() at a time.
     PyThread_type_lock lock;
     framer framer;
@@ -218,7 +217,8 @@ static PyMethodDef decoder_methods[] = {
      "feed($self, data, /)\n--\n\n"
      "Take the next bytes of a body, however it was cut; return the arrays that are now complete, a list of\n"
      "(array_id, data).\n\n"
-     "Raises TalkMessageCorrupted where the body is no run of chunks of arrays. Arrays that came whole before\n"
+     "Raises TalkMessageCorrupted where the body is no run of chunks of arrays. Arrays that came whole "
+     "before\n"
      "the corruption are returned first, and the exception is raised by the next feed() or eof()."},
     {"eof", decoder_eof, METH_NOARGS, EOF_DOC},
     {NULL, NULL, 0, NULL},

@@ -52,7 +52,8 @@ static int write_log(channel_object *self) {
         driver_unlock(self->driver);
         if (level == 0 || result < 0)
             break;
-        PyObject *words = PyUnicode_DecodeUTF8(strbuf_str(&text), (Py_ssize_t)text.length, "backslashreplace");
+        PyObject *words =
+            PyUnicode_DecodeUTF8(strbuf_str(&text), (Py_ssize_t)text.length, "backslashreplace");
         PyObject *done =
             words != NULL ? PyObject_CallMethod(self->logger, method_for(level), "sO", "%s", words) : NULL;
         result = done != NULL ? 0 : -1;
@@ -106,8 +107,9 @@ int channel_serve(channel_object *self) {
 
 // 1: it will come later.
 static int give_token(channel_object *self) {
-    PyObject *token = self->is_async ? PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source)
-                                     : PyObject_CallNoArgs(self->token_source);
+    PyObject *token = self->is_async
+                          ? PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source)
+                          : PyObject_CallNoArgs(self->token_source);
     if (token == NULL)
         return -1;
     if (self->is_async && token == Py_None) {
@@ -125,7 +127,8 @@ int channel_give_token(channel_object *self, PyObject *token) {
     if (PyUnicode_Check(token))
         text = PyUnicode_AsUTF8AndSize(token, NULL);
     else
-        PyErr_Format(PyExc_TypeError, "the token's callable must return a str, not %R", (PyObject *)Py_TYPE(token));
+        PyErr_Format(PyExc_TypeError, "the token's callable must return a str, not %R",
+                     (PyObject *)Py_TYPE(token));
     if (text != NULL && *text == '\0') {
         PyErr_SetString(PyExc_ValueError, "the token's callable returned an empty token");
         text = NULL;
@@ -153,7 +156,8 @@ static PyObject *ask_url(channel_object *self, request_kind kind, int64_t rid, i
     else if (kind == REQUEST_MAPS)
         keywords = Py_BuildValue("{sLsLsi}", "RID", (long long)rid, "AID", (long long)aid, "CVER", 1);
     else
-        keywords = Py_BuildValue("{sisLssss}", "CI", 0, "AID", (long long)aid, "TYPE", "xmlhttp", "RID", "rpc");
+        keywords =
+            Py_BuildValue("{sisLssss}", "CI", 0, "AID", (long long)aid, "TYPE", "xmlhttp", "RID", "rpc");
     PyObject *method = PyObject_GetAttrString(op, "_get_bind_url");
     PyObject *arguments = PyTuple_New(0);
     PyObject *url = NULL;
@@ -234,6 +238,9 @@ static turn_result turn(channel_object *self, const drive_until *until, session_
     if (!shared->driving) {
         net_channel_resume(self->net);
         net_channel_step(self->net);
+    } else if (self->closing) {
+        net_channel_poke(self->net); // whoever drives may be driving for another channel
+        driver_wakeup_lock_held(shared);
     }
     result = look_lock_held(self, until);
     if (result == TURN_AGAIN) {
@@ -356,8 +363,8 @@ static PyObject *unwrap(channel_object *self, PyObject *data) {
     return NULL;
 }
 
-// Out of the queue before Python objects are made of it, since making them may run anything, this channel's own
-// close() included.
+// Out of the queue before Python objects are made of it, since making them may run anything, this channel's
+// own close() included.
 static PyObject *take_literal_unlock(channel_object *self, const record *found) {
     uint8_t small[1024];
     size_t length = found->length;

@@ -1,7 +1,7 @@
 /* Who drives a loop: one thread at a time; the others take turns, or only look.
  *
- * The lock guards the loop and every session in it. It is never waited for while the GIL is held, and never held
- * while waiting for the network, so that whoever has both cannot be in anybody's way. */
+ * The lock guards the loop and every session in it. It is never waited for while the GIL is held, and never
+ * held while waiting for the network, so that whoever has both cannot be in anybody's way. */
 #ifndef GAECHANNEL_PY_DRIVER_H
 #define GAECHANNEL_PY_DRIVER_H
 
@@ -38,8 +38,8 @@ void driver_lock(driver *self);
 bool driver_try_lock(driver *self);
 void driver_unlock(driver *self);
 
-/* To be called without the GIL and with the lock. Wait for the network at most `max_ms`, with the lock released, and
- * do what can be done; or, if another thread is at it, wait for that. */
+/* To be called without the GIL and with the lock. Wait for the network at most `max_ms`, with the lock
+ * released, and do what can be done; or, if another thread is at it, wait for that. */
 void driver_turn_lock_held(driver *self, int64_t max_ms);
 
 /* Make a waiting driver look again. Lock held. */

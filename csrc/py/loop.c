@@ -1,6 +1,8 @@
-/* The type Loop: one libcurl multi handle for all channels of an event loop, driven by its readers and timers.
+/* The type Loop: one libcurl multi handle for all channels of an event loop, driven by its readers and
+ * timers.
  *
- * While libcurl works, the GIL is released: what it wants watched is noted down, and the event loop is told after. */
+ * While libcurl works, the GIL is released: what it wants watched is noted down, and the event loop is told
+ * after. */
 #include "loop.h"
 
 #include <stdlib.h> // realloc()
@@ -13,8 +15,7 @@ typedef struct change {
 } change;
 
 struct loop_object {
-    PyObject_HEAD
-    module_state *state;
+    PyObject_HEAD module_state *state;
     driver *driver;
     PyObject *event_loop;
     // Bound methods, made once.
@@ -346,10 +347,9 @@ static PyType_Slot loop_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec loop_spec = {"gaechannel._core.Loop", sizeof(loop_object), 0,
-                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-                                    Py_TPFLAGS_IMMUTABLETYPE,
-                                loop_slots};
+static PyType_Spec loop_spec = {
+    "gaechannel._core.Loop", sizeof(loop_object), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, loop_slots};
 
 int loop_add_type(PyObject *module, module_state *state) {
     state->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &loop_spec, NULL);

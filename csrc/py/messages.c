@@ -2,8 +2,7 @@
 #include "channel.h"
 
 typedef struct messages {
-    PyObject_HEAD
-    channel_object *channel;
+    PyObject_HEAD channel_object *channel;
     // What it drives the channel to: GOAL_STREAM, or GOAL_POLL for one back channel's worth.
     session_goal goal;
     bool begun;
@@ -109,10 +108,10 @@ static PyType_Slot messages_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec messages_spec = {
-    "gaechannel._core.Messages", sizeof(messages), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    messages_slots};
+static PyType_Spec messages_spec = {"gaechannel._core.Messages", sizeof(messages), 0,
+                                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+                                        Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                                    messages_slots};
 
 int messages_add_type(PyObject *module, module_state *state) {
     state->messages_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &messages_spec, NULL);

@@ -80,8 +80,8 @@ static int exec_module(PyObject *module) {
     }
     if (errors_import(state) < 0 || channel_add_type(module, state) < 0 ||
         messages_add_type(module, state) < 0 || loop_add_type(module, state) < 0 ||
-        awaiter_add_type(module, state) < 0 || decoder_add_types(module, state) < 0 ||
-        watch_forks(module) < 0)
+        awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||
+        decoder_add_types(module, state) < 0 || watch_forks(module) < 0)
         return -1;
     if (PyModule_AddStringConstant(module, "__version__", GAECHANNEL_VERSION) < 0)
         return -1;
@@ -94,6 +94,8 @@ static int traverse_module(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(state->messages_type);
     Py_VISIT(state->loop_type);
     Py_VISIT(state->awaiter_type);
+    Py_VISIT(state->merge_type);
+    Py_VISIT(state->async_merge_type);
     Py_VISIT(state->get_running_loop);
     Py_VISIT(state->decoder_type);
     Py_VISIT(state->talk_decoder_type);
@@ -106,6 +108,8 @@ static int clear_module(PyObject *module) {
     Py_CLEAR(state->messages_type);
     Py_CLEAR(state->loop_type);
     Py_CLEAR(state->awaiter_type);
+    Py_CLEAR(state->merge_type);
+    Py_CLEAR(state->async_merge_type);
     Py_CLEAR(state->get_running_loop);
     Py_CLEAR(state->decoder_type);
     Py_CLEAR(state->talk_decoder_type);

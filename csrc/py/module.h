@@ -26,10 +26,12 @@ typedef struct module_state {
     PyTypeObject *messages_type;
     PyTypeObject *loop_type;
     PyTypeObject *awaiter_type;
+    PyTypeObject *merge_type;
+    PyTypeObject *async_merge_type;
     PyTypeObject *decoder_type;
     PyTypeObject *talk_decoder_type;
-    // How often this process was forked off another, as far as this module has seen: a channel made before the last
-    // time belongs to the parent.
+    // How often this process was forked off another, as far as this module has seen: a channel made before
+    // the last time belongs to the parent.
     unsigned long forks;
 } module_state;
 
@@ -44,6 +46,7 @@ module_state *module_state_of_type(PyTypeObject *type);
 int channel_add_type(PyObject *module, module_state *state);
 int messages_add_type(PyObject *module, module_state *state);
 int loop_add_type(PyObject *module, module_state *state);
+int merge_add_types(PyObject *module, module_state *state);
 int awaiter_add_type(PyObject *module, module_state *state);
 int decoder_add_types(PyObject *module, module_state *state);
 
@@ -72,7 +75,8 @@ void raise_corrupted(module_state *state, const char *words);
 
 /* ---- values.c ---- */
 
-/* A literal's value. `text` must be a literal known to be well-formed, or ParseError is raised; `length` in bytes. */
+/* A literal's value. `text` must be a literal known to be well-formed, or ParseError is raised; `length` in
+ * bytes. */
 PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t length);
 
 /* UTF-8 to str; lone surrogates as three bytes pass. */

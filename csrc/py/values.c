@@ -95,8 +95,8 @@ static PyObject *dict_of(literal_reader *reader) {
     return dict;
 }
 
-// The value that begins with `token`. NULL without an exception: the text is no literal. The reader has bounded
-// how deep this can go.
+// The value that begins with `token`. NULL without an exception: the text is no literal. The reader has
+// bounded how deep this can go.
 static PyObject *value_of(literal_reader *reader, literal_token token) {
     switch (token) {
     case LITERAL_ARRAY_BEGIN:

@@ -28,8 +28,8 @@ struct dialect {
     bool polls;
     // How long after an empty poll to ask again, in ms.
     int poll_interval_ms;
-    // Append what the query has besides VER, RID, SID, AID, t, zx and the caller's parameters, each parameter led
-    // by an ampersand. NULL: nothing.
+    // Append what the query has besides VER, RID, SID, AID, t, zx and the caller's parameters, each parameter
+    // led by an ampersand. NULL: nothing.
     void (*write_query)(const session *self, request_kind kind, strbuf *out);
     // The first map of a session, queued when the session opens. NULL: none.
     bool (*queue_first_map)(session *self);

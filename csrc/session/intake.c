@@ -27,7 +27,14 @@ typedef struct effects {
     bool close;
 } effects;
 
-typedef enum array_role { ROLE_MESSAGE, ROLE_OPEN, ROLE_NOOP, ROLE_STOP, ROLE_CLOSE, ROLE_GSESSIONID } array_role;
+typedef enum array_role {
+    ROLE_MESSAGE,
+    ROLE_OPEN,
+    ROLE_NOOP,
+    ROLE_STOP,
+    ROLE_CLOSE,
+    ROLE_GSESSIONID
+} array_role;
 
 static bool token_equals(const literal_reader *reader, const char *text) {
     uint8_t plain[16];
@@ -279,8 +286,7 @@ bool session_read_init_page(session *self, const char *page, size_t length) {
     bool found = literal_next(&reader) == LITERAL_ARRAY_BEGIN && literal_next(&reader) == LITERAL_STRING &&
                  literal_next(&reader) == LITERAL_STRING && literal_next(&reader) == LITERAL_STRING &&
                  reader.token_length != 0 && set_from_token(self, FIELD_CLID, &reader) &&
-                 literal_next(&reader) == LITERAL_STRING &&
-                 set_from_token(self, FIELD_GSESSIONID, &reader);
+                 literal_next(&reader) == LITERAL_STRING && set_from_token(self, FIELD_GSESSIONID, &reader);
     free(arguments);
     if (!found)
         strbuf_clear(&self->fields[FIELD_CLID]);
@@ -359,8 +365,7 @@ static bool take_initial_response(session *self, exchange *ex, int64_t now_ms) {
     strbuf reply = ex->reply;
     ex->reply = (strbuf){0};
     ex->opens = false;
-    bool taken = session_take_payload(self, ex, (const uint8_t *)strbuf_str(&reply), reply.length,
-                                      now_ms);
+    bool taken = session_take_payload(self, ex, (const uint8_t *)strbuf_str(&reply), reply.length, now_ms);
     strbuf_free(&reply);
     return taken;
 }
@@ -403,8 +408,7 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
 
 bool session_can_resume(const session *self) {
     const exchange *ex = &self->exchanges[SLOT_BACK];
-    return ex->active && ex->paused &&
-           queue_bytes(&self->queue) <= self->config.queue_limit / 2;
+    return ex->active && ex->paused && queue_bytes(&self->queue) <= self->config.queue_limit / 2;
 }
 
 void session_on_resume(session *self, int64_t now_ms) {

@@ -29,7 +29,8 @@ typedef struct map_list {
 
 int64_t map_list_add(map_list *list, const map_field *fields, size_t count);
 void map_list_confirm(map_list *list, size_t count);
-/* A new session begins: its first map is the oldest unconfirmed one, or, with `drop`, the next to be added. */
+/* A new session begins: its first map is the oldest unconfirmed one, or, with `drop`, the next to be added.
+ */
 void map_list_restart(map_list *list, bool drop);
 void map_list_free(map_list *list);
 /* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */
@@ -145,8 +146,7 @@ bool session_write_request(session *self, exchange *ex);
 /* ---- intake.c ---- */
 
 /* Take the arrays of a chunk; nothing of it counts if it is corrupt. False then, with ex->corruption set. */
-bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length,
-                          int64_t now_ms);
+bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length, int64_t now_ms);
 
 /* An integer token's value; -1 when it is negative or does not fit. */
 int64_t literal_small_integer(const literal_reader *reader);

@@ -13,8 +13,8 @@
 // Back channels that end at once and empty, in a row, before the next one waits.
 #define MAX_FRUITLESS 3
 #define AT_ONCE_MS 1000
-// Closure's own figures: how long arrays may be on their way that the server says it has sent, and from how many
-// outstanding bytes on the network is merely busy.
+// Closure's own figures: how long arrays may be on their way that the server says it has sent, and from how
+// many outstanding bytes on the network is merely busy.
 #define DEAD_BACK_CHANNEL_MS 6000
 #define BUSY_BYTES 37500
 
@@ -64,8 +64,9 @@ static void corrupt(session *self, exchange *ex, int64_t now_ms) {
 // Begin a new session. Maps that were not confirmed go to it, except a dialect's own first one.
 void session_lose(session *self, int64_t now_ms) {
     self->lost_in_row++;
-    session_log(self, LOG_WARNING, "SID unknown: opening a new session; arrays that the old one had not "
-                                      "delivered are lost");
+    session_log(self, LOG_WARNING,
+                "SID unknown: opening a new session; arrays that the old one had not "
+                "delivered are lost");
     strbuf_clear(&self->fields[FIELD_SID]);
     self->aid = -1;
     self->dead_at_ms = SESSION_NEVER;
@@ -150,9 +151,9 @@ static void bad_status(session *self, exchange *ex, int64_t now_ms) {
 
 /* ---- Good ends ---- */
 
-// The chunks of a reply that is whole; or its bare literal, as some servers send it. `take` returns false to stop.
-typedef bool take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length,
-                          int64_t now_ms);
+// The chunks of a reply that is whole; or its bare literal, as some servers send it. `take` returns false to
+// stop.
+typedef bool take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length, int64_t now_ms);
 
 static bool take_bare(session *self, exchange *ex, take_payload *take, int64_t now_ms) {
     const uint8_t *bytes = (const uint8_t *)strbuf_str(&ex->reply);
@@ -179,8 +180,7 @@ static bool take_reply_chunks(session *self, exchange *ex, take_payload *take, i
             return false;
     if (status == FRAMER_NEED_MORE && framer_at_boundary(frames))
         return true;
-    ex->corruption =
-        status == FRAMER_CORRUPT ? frames->error : "the reply ends inside a chunk";
+    ex->corruption = status == FRAMER_CORRUPT ? frames->error : "the reply ends inside a chunk";
     return false;
 }
 
@@ -306,8 +306,7 @@ static void back_done(session *self, exchange *ex, int64_t now_ms) {
     ex->fruitless = fruitless ? ex->fruitless + 1 : 0;
     ex->not_before_ms = 0;
     if (ex->fruitless > MAX_FRUITLESS)
-        ex->not_before_ms =
-            now_ms + session_jittered_backoff(self, ex->fruitless - MAX_FRUITLESS);
+        ex->not_before_ms = now_ms + session_jittered_backoff(self, ex->fruitless - MAX_FRUITLESS);
 }
 
 /* ---- The end of a request ---- */
@@ -365,8 +364,8 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         // Of an error's page only the beginning was wanted.
         ex->status == 200 ? corrupt(self, ex, now_ms) : bad_status(self, ex, now_ms);
     else if (why == VERDICT_TIMEOUT || outcome == TRANSPORT_TIMEOUT)
-        broken(self, ex, ERROR_TIMEOUT, code,
-               outcome == TRANSPORT_TIMEOUT ? words : "the server fell silent", now_ms);
+        broken(self, ex, ERROR_TIMEOUT, code, outcome == TRANSPORT_TIMEOUT ? words : "the server fell silent",
+               now_ms);
     else if (why == VERDICT_DEAD)
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)

@@ -46,8 +46,8 @@ void queue_pop(queue *self, size_t keep);
 /* Bytes held by records that were not taken. */
 size_t queue_bytes(const queue *self);
 
-/* To undo what a chunk has queued when a later part of it turns out to be corrupt: remember how much was there,
- * and go back to it. Nothing may be popped in between. */
+/* To undo what a chunk has queued when a later part of it turns out to be corrupt: remember how much was
+ * there, and go back to it. Nothing may be popped in between. */
 typedef struct queue_mark {
     size_t bytes;
     size_t count;

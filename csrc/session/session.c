@@ -364,9 +364,8 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     framer_reset(&ex->framer);
     ex->started_ms = ex->last_byte_ms = now_ms;
     static const char *const words[] = {
-        [REQUEST_INIT] = "initializing", [REQUEST_OPEN] = "Fetching sid",
-        [REQUEST_MAPS] = "connecting",   [REQUEST_BACK] = "Starting long poll",
-        [REQUEST_TERMINATE] = "closing",
+        [REQUEST_INIT] = "initializing",       [REQUEST_OPEN] = "Fetching sid", [REQUEST_MAPS] = "connecting",
+        [REQUEST_BACK] = "Starting long poll", [REQUEST_TERMINATE] = "closing",
     };
     session_log_url(self, LOG_DEBUG, words[kind], strbuf_str(&ex->url));
     out->kind = ACTION_SEND;
@@ -420,8 +419,7 @@ void session_next(session *self, int64_t now_ms, session_action *out) {
 
 void session_get_request(session *self, exchange_slot slot, session_request *out) {
     const exchange *ex = &self->exchanges[slot];
-    bool posts = (ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS ||
-                  ex->kind == REQUEST_TERMINATE) &&
+    bool posts = (ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS || ex->kind == REQUEST_TERMINATE) &&
                  !self->dialect->polls;
     *out = (session_request){
         .kind = ex->kind,

@@ -1,8 +1,8 @@
 /* A session: what to ask the server next, and what its answer means. No sockets, no clock, no interpreter.
  *
- * A session has two exchanges with the server: the forward channel (opening the session, sending maps, ending it),
- * one request at a time, and the back channel (the hanging GET that brings arrays). Whoever carries the requests
- * asks session_next() what to do, does it, and reports what came back:
+ * A session has two exchanges with the server: the forward channel (opening the session, sending maps, ending
+ * it), one request at a time, and the back channel (the hanging GET that brings arrays). Whoever carries the
+ * requests asks session_next() what to do, does it, and reports what came back:
  *
  *     for (;;) {
  *         session_next(self, now, &action);
@@ -45,7 +45,8 @@ typedef struct session_config {
     const char *url;
     // Whether `url` is Google's old address, which answers nobody since 2017: an error then says so.
     bool url_is_retired;
-    // Seconds of silence, in ms, before the back channel counts as dead; also how long any other request may take.
+    // Seconds of silence, in ms, before the back channel counts as dead; also how long any other request may
+    // take.
     int64_t timeout_ms;
     // The longest wait before another try.
     int64_t max_backoff_ms;
@@ -80,11 +81,12 @@ typedef enum session_goal {
     GOAL_STREAM,     // arrays come, back channel after back channel, until the session ends
 } session_goal;
 
-/* Say what is to be reached. Also forgets an earlier error, so that the next try starts from what still holds. */
+/* Say what is to be reached. Also forgets an earlier error, so that the next try starts from what still
+ * holds. */
 void session_set_goal(session *self, session_goal goal);
 
-/* Forget that a goal was reached (GOAL_INITIALIZE, GOAL_OPEN or GOAL_CONNECT), and what follows from it, so that it
- * is done anew. */
+/* Forget that a goal was reached (GOAL_INITIALIZE, GOAL_OPEN or GOAL_CONNECT), and what follows from it, so
+ * that it is done anew. */
 void session_forget(session *self, session_goal goal);
 
 /* ---- What to do next ---- */
@@ -120,7 +122,8 @@ typedef struct session_request {
 
 void session_get_request(session *self, exchange_slot slot, session_request *out);
 
-/* The kind of request that ACTION_ASK_URL is about, and, for one of maps or arrays, its RID (-1: "rpc") and AID
+/* The kind of request that ACTION_ASK_URL is about, and, for one of maps or arrays, its RID (-1: "rpc") and
+ * AID
  * (-1: not sent). */
 void session_asked_url(const session *self, exchange_slot slot, request_kind *kind, int64_t *rid,
                        int64_t *aid);
@@ -224,7 +227,8 @@ typedef enum log_level { LOG_DEBUG = 10, LOG_INFO = 20, LOG_WARNING = 30, LOG_ER
 /* Which records are worth making: those of this level and above. LOG_WARNING at first. */
 void session_set_log_level(session *self, int level);
 
-/* The oldest record, taken out of the list: its level, and its text into `out` (replaced). 0 when there is none. */
+/* The oldest record, taken out of the list: its level, and its text into `out` (replaced). 0 when there is
+ * none. */
 int session_take_log(session *self, strbuf *out);
 
 /* ---- Maps to the server ---- */
@@ -282,7 +286,8 @@ void session_set_number(session *self, session_number number, int64_t value);
 /* Read clid and gsessionid from the init page. False when it holds no such call. */
 bool session_read_init_page(session *self, const char *page, size_t length);
 
-/* Append the init page's URL; or a bind request's URL without what one request has of its own (RID, AID, CI …). */
+/* Append the init page's URL; or a bind request's URL without what one request has of its own (RID, AID, CI
+ * …). */
 void session_write_init_url(session *self, strbuf *out);
 void session_write_common_url(session *self, strbuf *out);
 
@@ -296,7 +301,8 @@ void session_add_secret(session *self, const char *text, size_t length);
  * replaced by asterisks. */
 void session_redact(const session *self, const char *text, strbuf *out);
 
-/* Whether a request is under way; whether the back channel is, and was answered; whether session_close() was called. */
+/* Whether a request is under way; whether the back channel is, and was answered; whether session_close() was
+ * called. */
 bool session_is_busy(const session *self);
 bool session_is_streaming(const session *self);
 bool session_is_closing(const session *self);

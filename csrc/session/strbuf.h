@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h> // size_t
 
-/* All zeros is an empty one. When memory runs out, `failed` is set and stays, and nothing more is appended: so a
- * caller appends what it has to and looks once, at the end. */
+/* All zeros is an empty one. When memory runs out, `failed` is set and stays, and nothing more is appended:
+ * so a caller appends what it has to and looks once, at the end. */
 typedef struct strbuf {
     // Always followed by a NUL when not NULL.
     char *data;

@@ -18,9 +18,9 @@
 
 // Query parameters that give nothing away. All others are somebody's: tokens, ids, names.
 static bool is_harmless(const char *key, size_t length) {
-    static const char *const harmless[] = {"VER",  "RID", "CVER", "AID", "CI",   "TYPE",    "MODE",
-                                           "t",    "zx",  "prop", "ofs", "OAID", "command", "count",
-                                           "X-HTTP-Session-Id"};
+    static const char *const harmless[] = {"VER",  "RID",  "CVER",    "AID",   "CI",
+                                           "TYPE", "MODE", "t",       "zx",    "prop",
+                                           "ofs",  "OAID", "command", "count", "X-HTTP-Session-Id"};
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (strlen(harmless[i]) == length && memcmp(harmless[i], key, length) == 0)
             return true;

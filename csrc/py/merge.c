@@ -1,0 +1,369 @@
+/* The types Merge and AsyncMerge: one iterator over many channels, in one thread.
+ *
+ * Channels that may have something stand in a line; the first gives one message and goes to its end, so that
+ * a busy channel does not keep the others waiting. */
+#include "merge.h"
+
+struct merge_object {
+    PyObject_HEAD module_state *state;
+    // Those that have not ended. A channel points back here, without a reference.
+    PyObject *channels;
+    // The line: a ring with room for every channel.
+    channel_object **line;
+    size_t line_first;
+    size_t line_count;
+    size_t line_capacity;
+    // The loop that all channels share; NULL for asyncio, where it is the event loop's.
+    driver *driver;
+    // asyncio: the futures of those who wait.
+    PyObject *waiters;
+    bool begun;
+};
+
+/* ---- The line ---- */
+
+void merge_push(merge_object *self, channel_object *channel) {
+    if (!channel->in_line) {
+        channel->in_line = true;
+        self->line[(self->line_first + self->line_count++) % self->line_capacity] = channel;
+    }
+    if (self->waiters != NULL)
+        channel_wake_all(&self->waiters, channel);
+}
+
+static channel_object *pop(merge_object *self) {
+    channel_object *channel = self->line[self->line_first];
+    self->line_first = (self->line_first + 1) % self->line_capacity;
+    self->line_count--;
+    channel->in_line = false;
+    return channel;
+}
+
+/* ---- Taking ---- */
+
+static void release_channel(channel_object *channel) {
+    channel->merge = NULL;
+    channel->in_line = false;
+}
+
+// The channel has ended: with an exception, which is then set and knows the channel (-1), or without (0).
+static int drop(merge_object *self, channel_object *channel) {
+    int result = channel_raise_end(channel);
+    PyObject *type = NULL, *value = NULL, *traceback = NULL;
+    if (result < 0) {
+        PyErr_Fetch(&type, &value, &traceback);
+        PyErr_NormalizeException(&type, &value, &traceback);
+        if (PyObject_SetAttrString(value, "channel", (PyObject *)channel) < 0)
+            PyErr_Clear();
+    }
+    release_channel(channel);
+    Py_ssize_t index = PySequence_Index(self->channels, (PyObject *)channel);
+    if (index < 0 || PySequence_DelItem(self->channels, index) < 0)
+        PyErr_Clear();
+    if (result < 0)
+        PyErr_Restore(type, value, traceback);
+    return result;
+}
+
+// A message of the channel with the channel; NULL without an exception when it has none.
+static PyObject *take_from(channel_object *channel) {
+    PyObject *message = channel->closing ? NULL : channel_take(channel);
+    if (message == NULL)
+        return NULL;
+    PyObject *pair = PyTuple_Pack(2, (PyObject *)channel, message);
+    Py_DECREF(message);
+    return pair;
+}
+
+// The next message of whichever is first in line; NULL without an exception when nobody has any.
+static PyObject *take(merge_object *self) {
+    while (self->line_count != 0) {
+        channel_object *channel = pop(self);
+        Py_INCREF((PyObject *)channel);
+        PyObject *pair = take_from(channel);
+        bool more = pair != NULL || PyErr_Occurred() != NULL;
+        if (more)
+            merge_push(self, channel);
+        else if (channel_raise_pending(channel) < 0)
+            more = true;
+        else if (channel->closing || channel_look_now(channel).ended)
+            more = drop(self, channel) < 0;
+        Py_DECREF((PyObject *)channel);
+        if (more)
+            return pair;
+    }
+    return NULL;
+}
+
+/* ---- Without asyncio ---- */
+
+// Move the channel's connections to the loop that all share.
+static int join(merge_object *self, channel_object *channel) {
+    driver *last = channel->driver;
+    driver_lock(last);
+    bool busy = last->driving;
+    if (!busy)
+        net_channel_join(channel->net, NULL);
+    driver_unlock(last);
+    if (busy) {
+        PyErr_SetString(PyExc_RuntimeError, "another thread is iterating over this channel");
+        return -1;
+    }
+    driver_lock(self->driver);
+    bool joined = net_channel_join(channel->net, self->driver->loop);
+    driver_unlock(self->driver);
+    if (!joined) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    channel->driver = driver_share(self->driver);
+    driver_release(last);
+    return 0;
+}
+
+static int begin_channel(merge_object *self, channel_object *channel) {
+    if (channel_check_open(channel) < 0)
+        return -1;
+    if (channel->is_async ? channel_attach(channel) < 0 : join(self, channel) < 0)
+        return -1;
+    channel_set_goal(channel, GOAL_STREAM);
+    merge_push(self, channel); // there may be something from before
+    if (channel->is_async)
+        return channel_step(channel);
+    driver_lock(channel->driver);
+    net_channel_step(channel->net);
+    driver_unlock(channel->driver);
+    return 0;
+}
+
+static int begin(merge_object *self) {
+    if (self->begun)
+        return 0;
+    self->begun = true;
+    for (Py_ssize_t i = 0; i < PyList_Size(self->channels); i++)
+        if (begin_channel(self, (channel_object *)PyList_GetItem(self->channels, i)) < 0)
+            return -1;
+    return 0;
+}
+
+// Serve the channels that something has happened to, and put them in line.
+static int serve_dirty(merge_object *self) {
+    for (;;) {
+        driver_lock(self->driver);
+        // The last channel to be closed takes the loop with it.
+        net_channel *dirty = self->driver->loop != NULL ? net_loop_take_dirty(self->driver->loop) : NULL;
+        channel_object *channel = dirty != NULL ? net_channel_owner(dirty) : NULL;
+        Py_XINCREF((PyObject *)channel);
+        driver_unlock(self->driver);
+        if (channel == NULL)
+            return 0;
+        int served;
+        while ((served = channel_serve(channel)) > 0) {
+            driver_lock(self->driver);
+            net_channel_step(channel->net);
+            driver_unlock(self->driver);
+        }
+        if (channel->merge == self)
+            merge_push(self, channel);
+        Py_DECREF((PyObject *)channel);
+        if (served < 0)
+            return -1;
+    }
+}
+
+static PyObject *merge_next(PyObject *op) {
+    merge_object *self = (merge_object *)op;
+    if (begin(self) < 0)
+        return NULL;
+    for (;;) {
+        PyObject *pair = take(self);
+        if (pair != NULL || PyErr_Occurred() != NULL || PyList_Size(self->channels) == 0)
+            return pair;
+        if (channel_check((channel_object *)PyList_GetItem(self->channels, 0)) < 0)
+            return NULL;
+        if (serve_dirty(self) < 0)
+            return NULL;
+        if (self->line_count != 0)
+            continue;
+        Py_BEGIN_ALLOW_THREADS;
+        pthread_mutex_lock(&self->driver->lock);
+        driver_turn_lock_held(self->driver, SLICE_MS);
+        pthread_mutex_unlock(&self->driver->lock);
+        Py_END_ALLOW_THREADS;
+        if (PyErr_CheckSignals() < 0)
+            return NULL;
+        // One that was closed from outside ends without anything coming.
+        for (Py_ssize_t i = 0; i < PyList_Size(self->channels); i++) {
+            channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
+            if (channel->closing)
+                merge_push(self, channel);
+        }
+    }
+}
+
+/* ---- With asyncio ---- */
+
+static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result) {
+    merge_object *self = (merge_object *)op;
+    (void)value;
+    *result = NULL;
+    if (begin(self) < 0)
+        return PYGEN_ERROR;
+    *result = take(self);
+    if (*result != NULL)
+        return PYGEN_RETURN;
+    if (PyErr_Occurred() != NULL)
+        return PYGEN_ERROR;
+    if (PyList_Size(self->channels) == 0) {
+        PyErr_SetNone(PyExc_StopAsyncIteration);
+        return PYGEN_ERROR;
+    }
+    channel_object *any = (channel_object *)PyList_GetItem(self->channels, 0);
+    if (channel_check(any) < 0 || channel_attach(any) < 0)
+        return PYGEN_ERROR;
+    *result = channel_new_waiter(any, self->waiters);
+    return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
+}
+
+static PyObject *async_merge_next(PyObject *op) {
+    PyObject *result;
+    PySendResult sent = merge_send(op, Py_None, &result);
+    return sent == PYGEN_RETURN ? channel_stop_iteration(result) : result;
+}
+
+/* ---- Begin and end ---- */
+
+static PyObject *merge_self(PyObject *op) {
+    Py_INCREF(op);
+    return op;
+}
+
+static int take_channel(merge_object *self, PyObject *item, bool is_async) {
+    if (!PyObject_TypeCheck(item, self->state->channel_type)) {
+        PyErr_Format(PyExc_TypeError, "a channel is wanted, not %R", (PyObject *)Py_TYPE(item));
+        return -1;
+    }
+    channel_object *channel = (channel_object *)item;
+    if (channel_check_open(channel) < 0)
+        return -1;
+    if (channel->is_async != is_async) {
+        PyErr_SetString(PyExc_TypeError, is_async ? "gaechannel.aio's channels are wanted"
+                                                  : "gaechannel.aio's channels are merged by aio.merge()");
+        return -1;
+    }
+    if (channel->merge != NULL) {
+        PyErr_SetString(PyExc_ValueError, "a channel is given twice, or is being merged already");
+        return -1;
+    }
+    channel->merge = self;
+    return PyList_Append(self->channels, item);
+}
+
+static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"channels", NULL};
+    PyObject *given;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:merge", names, &given))
+        return NULL;
+    module_state *state = module_state_of_type(type);
+    PyObject *channels = PySequence_List(given);
+    if (state == NULL || channels == NULL) {
+        Py_XDECREF(channels);
+        return NULL;
+    }
+    bool is_async = type == state->async_merge_type;
+    merge_object *self = (merge_object *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    Py_ssize_t count = PyList_Size(channels);
+    bool failed = self == NULL;
+    if (!failed) {
+        self->state = state;
+        self->line_capacity = (size_t)count + 1;
+        self->line = PyMem_Calloc(self->line_capacity, sizeof *self->line);
+        self->channels = PyList_New(0);
+        self->driver = is_async ? NULL : driver_new(true);
+        self->waiters = is_async ? PyList_New(0) : NULL;
+        failed = self->line == NULL || self->channels == NULL ||
+                 (is_async ? self->waiters == NULL : self->driver == NULL);
+    }
+    for (Py_ssize_t i = 0; i < count && !failed; i++)
+        failed = take_channel(self, PyList_GetItem(channels, i), is_async) < 0;
+    Py_DECREF(channels);
+    if (failed) {
+        Py_XDECREF((PyObject *)self);
+        return PyErr_Occurred() != NULL ? NULL : PyErr_NoMemory();
+    }
+    return (PyObject *)self;
+}
+
+static int merge_traverse(PyObject *op, visitproc visit, void *arg) {
+    merge_object *self = (merge_object *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->channels);
+    Py_VISIT(self->waiters);
+    return 0;
+}
+
+static int merge_clear(PyObject *op) {
+    merge_object *self = (merge_object *)op;
+    for (Py_ssize_t i = 0; self->channels != NULL && i < PyList_Size(self->channels); i++) {
+        channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
+        if (channel->merge == self)
+            release_channel(channel);
+    }
+    self->line_count = 0;
+    Py_CLEAR(self->channels);
+    return 0;
+}
+
+static void merge_dealloc(PyObject *op) {
+    merge_object *self = (merge_object *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    merge_clear(op);
+    Py_CLEAR(self->waiters);
+    PyMem_Free(self->line);
+    driver_release(self->driver);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
+    Py_DECREF(type);
+}
+
+/* ---- The types ---- */
+
+static PyType_Slot merge_slots[] = {
+    {Py_tp_doc, "Merge(channels)\n--\n\nAn iterator over (channel, message) of many channels."},
+    {Py_tp_new, merge_new},
+    {Py_tp_dealloc, merge_dealloc},
+    {Py_tp_traverse, merge_traverse},
+    {Py_tp_clear, merge_clear},
+    {Py_tp_iter, merge_self},
+    {Py_tp_iternext, merge_next},
+    {0, NULL},
+};
+
+static PyType_Slot async_merge_slots[] = {
+    {Py_tp_doc,
+     "AsyncMerge(channels)\n--\n\nAn asynchronous iterator over (channel, message) of many channels."},
+    {Py_tp_new, merge_new},
+    {Py_tp_dealloc, merge_dealloc},
+    {Py_tp_traverse, merge_traverse},
+    {Py_tp_clear, merge_clear},
+    {Py_tp_iternext, async_merge_next},
+    {Py_am_aiter, merge_self},
+    {Py_am_anext, merge_self},
+    {Py_am_await, merge_self},
+    {Py_am_send, merge_send},
+    {0, NULL},
+};
+
+#define MERGE_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE)
+
+static PyType_Spec merge_spec = {"gaechannel._core.Merge", sizeof(merge_object), 0, MERGE_FLAGS, merge_slots};
+static PyType_Spec async_merge_spec = {"gaechannel._core.AsyncMerge", sizeof(merge_object), 0, MERGE_FLAGS,
+                                       async_merge_slots};
+
+int merge_add_types(PyObject *module, module_state *state) {
+    state->merge_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &merge_spec, NULL);
+    if (state->merge_type == NULL || PyModule_AddType(module, state->merge_type) < 0)
+        return -1;
+    state->async_merge_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &async_merge_spec, NULL);
+    return state->async_merge_type != NULL ? PyModule_AddType(module, state->async_merge_type) : -1;
+}

@@ -1,0 +1,42 @@
+"""One iterator over many channels."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from gaechannel import _core
+from gaechannel.client import TalkChannel
+
+__all__ = ["merge"]
+
+Channel = TypeVar("Channel", bound=_core.Channel)
+
+
+def prepare(channels: Iterable[Channel]) -> list[Channel]:
+    """The channels as a list, ready to be iterated over by the C core."""
+    prepared = list(channels)
+    for channel in prepared:
+        if isinstance(channel, TalkChannel):
+            channel._obey_overrides()
+    return prepared
+
+
+def merge(channels: Iterable[Channel]) -> Iterator[tuple[Channel, Any]]:
+    """Return an iterator over the messages of many channels, ``(channel, message)``, as they come::
+
+        for client, message in merge([Client(one), Client(other)]):
+            print(client.token, message)
+
+    One thread waits for all of them; a busy channel does not keep the others waiting. It ends when all
+    channels have ended. Channels can be closed while it runs; they cannot be added.
+
+    Args:
+        channels: any synchronous channels of this package, each once.
+
+    Raises:
+        ChannelError: one channel failed, as its own iterator would say; the exception's attribute
+            ``channel`` is that
+            channel. The iteration may go on with the others.
+        TypeError: something is not a synchronous channel.
+        ValueError: a channel is given twice, or is being merged already.
+    """
+    return _core.Merge(prepare(channels))
