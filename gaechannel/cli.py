@@ -12,14 +12,13 @@ import http.client
 import json
 import logging
 import os
-import queue
 import re
 import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -27,7 +26,8 @@ from gaechannel._core import libcurl_version
 from gaechannel._options import check_url
 from gaechannel._version import __version__
 from gaechannel.client import Client, Stats
-from gaechannel.errors import ChannelError, HTTPStatusError, TransportError
+from gaechannel.errors import ChannelClosed, ChannelError, HTTPStatusError, TransportError
+from gaechannel.merging import merge
 
 if TYPE_CHECKING:
     from gaechannel.server import LocalServer
@@ -287,45 +287,27 @@ def _listen(args: argparse.Namespace) -> int:
     logger = logging.Logger("Channel")  # noqa: LOG001 - nobody else's
     _log_to_stderr(logger, args.verbose)
     clients = [Client(token, logger, base_url=args.base_url) for token in _tokens(args)]
+    gone = threading.Event()
     with contextlib.ExitStack() as stack:
         for client in clients:
             stack.callback(client.close)
-        _when_reader_goes(stack.close)
-        received = _received(clients)
-        for number, (channel, message) in enumerate(received, 1):
-            print(_json_line(channel, message) if args.json else _one_line(message))
-            if number == args.count:
-                break
-    return 0
 
+        def close() -> None:
+            gone.set()
+            stack.close()
 
-def _received(clients: list[Client]) -> Iterator[tuple[int, str]]:
-    """The clients' messages as they come, each with its client's place, from 1."""
-    if len(clients) == 1:
-        for message in clients[0].messages():
-            yield 1, message
-        return
-    arrived: queue.Queue[tuple[int, str | BaseException | None]] = queue.Queue(maxsize=1000)
-
-    def receive(number: int, client: Client) -> None:
+        _when_reader_goes(close)
+        places = {client: place for place, client in enumerate(clients, 1)}
         try:
-            for message in client.messages():
-                arrived.put((number, message))
-            arrived.put((number, None))
-        except BaseException as error:
-            arrived.put((number, error))
-
-    for number, client in enumerate(clients, 1):
-        threading.Thread(target=receive, args=(number, client), daemon=True).start()
-    open_channels = len(clients)
-    while open_channels:
-        number, item = arrived.get()
-        if isinstance(item, BaseException):
-            raise item
-        if item is None:
-            open_channels -= 1
-        else:
-            yield number, item
+            for number, (client, message) in enumerate(merge(clients), 1):
+                print(_json_line(places[client], message) if args.json else _one_line(message))
+                if number == args.count:
+                    break
+        except ChannelClosed:
+            # By ourselves, before it was asked for a message?
+            if not gone.is_set():
+                raise
+    return 0
 
 
 def _when_reader_goes(then: Callable[[], object]) -> None:
