@@ -149,7 +149,6 @@ static void leave(net_channel *self) {
     net_loop *loop = self->loop;
     if (self->session != NULL)
         break_off(self);
-    opening_forget(self);
     opening_leave(self);
     clean(self);
     timers_set(&loop->timers, self, SESSION_NEVER);
@@ -192,8 +191,12 @@ transfer *channel_transfer(net_channel *self, exchange_slot slot) {
 void net_channel_step(net_channel *self) {
     int64_t now_ms = net_now_ms();
     session_action action;
-    if (self->stepping || self->loop == NULL || !opening_enter(self))
+    if (self->stepping || self->loop == NULL)
         return;
+    if (!opening_enter(self)) {
+        self->state = (session_action){.kind = ACTION_WAIT, .at_ms = SESSION_NEVER};
+        return;
+    }
     self->stepping = true;
     for (;;) {
         session_next(self->session, now_ms, &action);
@@ -211,7 +214,7 @@ void net_channel_step(net_channel *self) {
     self->stepping = false;
     self->state = action;
     timers_set(&self->loop->timers, self, action.kind == ACTION_WAIT ? action.at_ms : SESSION_NEVER);
-    if (session_is_streaming(self->session) || !session_is_busy(self->session))
+    if (!session_is_opening(self->session) || !session_is_busy(self->session))
         opening_leave(self);
 }
 

@@ -47,6 +47,12 @@ void transfer_stop(transfer *self);
 void transfer_done(transfer *self, CURLcode code);
 void transfer_free(transfer *self);
 
+typedef struct opening_list {
+    net_channel *first;
+    net_channel *last;
+    size_t count;
+} opening_list;
+
 struct net_loop {
     CURLM *multi;
     timers timers;
@@ -56,11 +62,9 @@ struct net_loop {
     int64_t curl_at_ms;  // when libcurl wants to be called; only when watched
     // Channels that have something for their owner, linked by `next_dirty`.
     net_channel *dirty;
-    // Channels on their way to a first answer on the back channel; those that wait for their turn, oldest
-    // first.
-    size_t opening_count;
-    net_channel *opening_first;
-    net_channel *opening_last;
+    // Channels that are connecting, and those that wait for a place to do so; the oldest first.
+    opening_list opening;
+    opening_list waiting;
 };
 
 struct net_channel {
@@ -91,20 +95,19 @@ struct net_channel {
     bool stepping;
     bool is_dirty;
     net_channel *next_dirty;
-    // One of the loop's `opening_count`; or waiting to be.
-    bool is_opening;
-    bool waits_to_open;
-    net_channel *next_to_open;
+    // Its place in one of the loop's lists, and since when; NULL: in none.
+    opening_list *opening_list;
+    net_channel *opening_next;
+    net_channel *opening_previous;
+    int64_t opening_since_ms;
 };
 
 /* ---- opening.c: not all at once ---- */
 
 /* Whether the channel may start requests now; if not, it will be stepped when it may. */
 bool opening_enter(net_channel *self);
-/* Give the place to the next, if the channel needs it no more. */
+/* Give the place, or the wait for one, to the next. */
 void opening_leave(net_channel *self);
-/* Stop waiting for a place. */
-void opening_forget(net_channel *self);
 
 /* ---- loop.c ---- */
 

@@ -37,7 +37,7 @@ static void finish_head(transfer *self) {
     curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after);
     session_on_status(self->channel->session, self->slot, (int)status, strbuf_str(&self->reason),
                       retry_after > 0 && retry_after < 86400 ? (int64_t)retry_after * 1000 : 0);
-    if (session_is_streaming(self->channel->session))
+    if (!session_is_opening(self->channel->session))
         opening_leave(self->channel);
 }
 

@@ -302,7 +302,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     ex->retry_after_ms = retry_after_ms;
     strbuf_set(&ex->reason, reason);
     if (slot == SLOT_BACK && status == 200)
-        self->ever_streamed = true;
+        self->ever_streamed = self->streamed = true;
 }
 
 static bool name_is(const char *name, size_t length, const char *wanted) {

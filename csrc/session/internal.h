@@ -109,6 +109,8 @@ struct session {
     bool poll_done;
     // Whether a back channel was ever answered: from then on failures are mended.
     bool ever_streamed;
+    // Whether one of the present session was.
+    bool streamed;
     bool asks_token;
     // Whether the present token was refused as expired.
     bool token_expired;

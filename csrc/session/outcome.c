@@ -199,6 +199,7 @@ static void init_done(session *self, exchange *ex) {
 // A session is open: its maps count from 0.
 static void opened(session *self, exchange *ex) {
     self->stats.sessions++;
+    self->streamed = false;
     self->expired_in_row = 0;
     self->token_expired = false;
     map_list_restart(&self->maps, self->dialect->queue_first_map != NULL);

@@ -174,16 +174,19 @@ bool session_is_half_duplex(const session *self) {
     return self->dialect->back_after_maps || self->dialect->polls;
 }
 
+static bool is_open(const session *self) {
+    return self->fields[FIELD_SID].length != 0;
+}
+
 bool session_is_busy(const session *self) {
     return self->exchanges[SLOT_FORWARD].active || self->exchanges[SLOT_BACK].active;
 }
 
-bool session_is_streaming(const session *self) {
-    return self->exchanges[SLOT_BACK].active && self->exchanges[SLOT_BACK].status == 200;
-}
-
-bool session_is_closing(const session *self) {
-    return self->closing;
+bool session_is_opening(const session *self) {
+    const exchange *back = &self->exchanges[SLOT_BACK];
+    bool streams = back->active && back->status == 200;
+    bool went_well = is_open(self) && self->streamed && back->failures == 0;
+    return !self->closing && !self->ended && !streams && !went_well;
 }
 
 queue *session_queue(session *self) {
@@ -228,10 +231,6 @@ void session_close(session *self) {
 
 bool session_is_initialized(const session *self) {
     return !self->dialect->has_init_page || self->fields[FIELD_CLID].length != 0;
-}
-
-static bool is_open(const session *self) {
-    return self->fields[FIELD_SID].length != 0;
 }
 
 static bool opens_on_back(const session *self) {

@@ -301,11 +301,10 @@ void session_add_secret(session *self, const char *text, size_t length);
  * replaced by asterisks. */
 void session_redact(const session *self, const char *text, strbuf *out);
 
-/* Whether a request is under way; whether the back channel is, and was answered; whether session_close() was
- * called. */
+/* Whether a request is under way; and whether what is under way, or to come, is the first connection of a
+ * session, or one after a failure. */
 bool session_is_busy(const session *self);
-bool session_is_streaming(const session *self);
-bool session_is_closing(const session *self);
+bool session_is_opening(const session *self);
 
 /* Whether forward and back channel never run at once: one connection's worth of state is enough. */
 bool session_is_half_duplex(const session *self);
