@@ -200,6 +200,8 @@ class _TwoWay(_Channel):
     async def __aexit__(self, *exc_info: object) -> None:
         try:
             if exc_info[0] is None and self.unsent and not self.closed:
+                if self._over:
+                    raise ChannelError("the session has ended")
                 await self.flush(two_way.LEAVE_TIMEOUT)
         except ChannelError as error:
             self.logger.warning("%d maps were not delivered: %s", self.unsent, error)

@@ -36,7 +36,7 @@ def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
 
 def dumps(value: object) -> str:
     """Compact JSON, in which a lone surrogate stays an escape."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -55,6 +55,9 @@ def browser_channel_arguments(
     **options: Unpack[ChannelOptions],
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a two-way channel."""
+    arguments = core_arguments(**options)
+    # Tokens and names of somebody's, most of them: a server that quotes them must not bring them into a log.
+    arguments["secrets"] += [*(params or {}).values(), *(open_form or {}).values()]
     return {
         "dialect": dialect,
         "url": check_url(url),
@@ -62,7 +65,7 @@ def browser_channel_arguments(
         "open_form": urlencode(open_form) if open_form else None,
         "buffered": buffered,
         "logger": logging.getLogger("Channel") if logger is None else logger,
-        **core_arguments(**options),
+        **arguments,
     }
 
 
@@ -79,6 +82,8 @@ class _TwoWay(_core.Channel):
     def __exit__(self, exc_type: object, *rest: object) -> None:
         try:
             if exc_type is None and self.unsent and not self.closed:
+                if self._over:
+                    raise ChannelError("the session has ended")
                 self.flush(LEAVE_TIMEOUT)
         except ChannelError as error:
             self.logger.warning("%d maps were not delivered: %s", self.unsent, error)

@@ -30,6 +30,8 @@ typedef struct transfer {
     // NULL while not needed.
     CURL *easy;
     bool running;
+    // The request was sent, over a connection that was there before, and nothing came back.
+    bool sent_unheard;
     // The final response's head has come.
     bool head_done;
     bool is_redirect;

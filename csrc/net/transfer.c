@@ -58,6 +58,7 @@ static void read_header(transfer *self, const char *line, size_t length) {
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
     transfer *self = context;
     size_t length = size * count;
+    self->sent_unheard = false;
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
         read_status_line(self, line, length);
     else if (self->head_done)
@@ -86,6 +87,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
         break;
     }
     return length + 1; // not what was given: libcurl ends the transfer
+}
+
+// libcurl sends a request again by itself where a connection that was used before is closed without an
+// answer. The session must know: it counts how often a request was sent.
+static int on_send(void *context, char *remote, char *local, int remote_port, int local_port) {
+    transfer *self = context;
+    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    bool again = self->sent_unheard;
+    self->sent_unheard = true;
+    return again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* ---- Setting up ---- */
@@ -130,6 +141,8 @@ static bool set_up(transfer *self) {
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, channel->buffer_size);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, self);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -204,7 +217,7 @@ done:
 
 static void begin(transfer *self) {
     self->running = true;
-    self->head_done = self->is_redirect = false;
+    self->sent_unheard = self->head_done = self->is_redirect = false;
     self->intake = INTAKE_OK;
     self->error[0] = '\0';
     curl_multi_add_handle(self->channel->loop->multi, self->easy);
@@ -308,6 +321,9 @@ void transfer_done(transfer *self, CURLcode code) {
         self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");
+    else if (code == CURLE_ABORTED_BY_CALLBACK)
+        report(self, TRANSPORT_STALE, CURLE_GOT_NOTHING,
+               "the server closed the connection without an answer");
     else if (code == CURLE_OK && self->is_redirect)
         follow(self);
     else if (code == CURLE_OK && !self->head_done)

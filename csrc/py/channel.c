@@ -337,13 +337,16 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
         return NULL;
     if (goal < 0 || goal > 2)
         return PyErr_Format(PyExc_ValueError, "there is no goal %d", goal);
-    channel_set_goal(self, goals[goal]);
+    drive_until until = {.deadline_ms = SESSION_NEVER};
     if (anew) {
+        channel_set_goal(self, goals[goal]);
         driver_lock(self->driver);
         session_forget(self->session, goals[goal]);
         driver_unlock(self->driver);
+    } else {
+        until.reached = goals[goal];
+        channel_raise_goal(self, goals[goal]);
     }
-    drive_until until = {.deadline_ms = SESSION_NEVER};
     drive_result result = channel_drive(self, &until);
     if (result == DRIVE_ERROR)
         return NULL;
@@ -768,6 +771,17 @@ static PyObject *get_event_loop(PyObject *op, void *unused) {
     return event_loop;
 }
 
+static PyObject *get_over(PyObject *op, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    bool over = session_is_over(self->session);
+    driver_unlock(self->driver);
+    return PyBool_FromLong(over);
+}
+
 static PyObject *get_unsent(PyObject *op, void *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
@@ -801,6 +815,7 @@ static PyGetSetDef channel_getset[] = {
     {"logger", get_logger, set_logger, "Where log records go.", NULL},
     {"_event_loop", get_event_loop, NULL, "What drives the channel; None for a synchronous one.", NULL},
     {"closed", get_closed, NULL, "Whether close() was called.", NULL},
+    {"_over", get_over, NULL, "Whether the session has ended, and the caller was told.", NULL},
     {"unsent", get_unsent, NULL, "How many maps the server has not confirmed.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

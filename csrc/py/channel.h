@@ -60,11 +60,16 @@ typedef struct drive_until {
     bool record;
     // End with DRIVE_FLUSHED when the server has all maps.
     bool flushed;
+    // End with DRIVE_REACHED when this is reached, even if another thread wants more; GOAL_REST: no such end.
+    session_goal reached;
     int64_t deadline_ms; // SESSION_NEVER: none
 } drive_until;
 
 /* Say what is to be reached; forgets an earlier error. */
 void channel_set_goal(channel_object *self, session_goal goal);
+
+/* The same, but nothing changes where more than that is wanted already. */
+void channel_raise_goal(channel_object *self, session_goal goal);
 
 /* Drive the channel, with the GIL released while waiting and parsing, until one of these is so. To be called
  * with the GIL and without the lock. */

@@ -199,6 +199,7 @@ int channel_raise_end(channel_object *self) {
     const session_error *error = session_get_error(self->session);
     bool fails = error->kind != ERROR_NONE && !self->closing;
     int taken = fails ? error_words_take(&words, error) : 0;
+    session_end_told(self->session);
     driver_unlock(self->driver);
     if (!fails)
         return 0;
@@ -213,6 +214,7 @@ typedef enum turn_result {
     TURN_AGAIN,
     TURN_RECORD,
     TURN_FLUSHED,
+    TURN_REACHED,
     TURN_TIMEOUT,
     TURN_STATE, // what the session wants only the interpreter can give
 } turn_result;
@@ -223,6 +225,8 @@ static turn_result look_lock_held(channel_object *self, const drive_until *until
         return TURN_RECORD;
     if (until->flushed && session_unsent(self->session) == 0)
         return TURN_FLUSHED;
+    if (until->reached != GOAL_REST && session_has_reached(self->session, until->reached))
+        return TURN_REACHED;
     if (state.kind != ACTION_WAIT)
         return TURN_STATE;
     return net_now_ms() >= until->deadline_ms ? TURN_TIMEOUT : TURN_AGAIN;
@@ -243,7 +247,8 @@ static turn_result turn(channel_object *self, const drive_until *until, session_
         driver_wakeup_lock_held(shared);
     }
     result = look_lock_held(self, until);
-    if (result == TURN_AGAIN) {
+    // Even where there is no time left: who asks again and again without waiting has to get on.
+    if (result == TURN_AGAIN || result == TURN_TIMEOUT) {
         int64_t left_ms = until->deadline_ms == SESSION_NEVER ? SLICE_MS : until->deadline_ms - net_now_ms();
         driver_turn_lock_held(shared, left_ms < SLICE_MS ? (left_ms > 0 ? left_ms : 0) : SLICE_MS);
         result = look_lock_held(self, until);
@@ -282,6 +287,8 @@ drive_result channel_drive(channel_object *self, const drive_until *until) {
             return DRIVE_RECORD;
         if (result == TURN_FLUSHED)
             return DRIVE_FLUSHED;
+        if (result == TURN_REACHED)
+            return DRIVE_REACHED;
         if (result == TURN_TIMEOUT)
             return DRIVE_TIMEOUT;
         if (result == TURN_STATE) {
@@ -297,6 +304,14 @@ void channel_set_goal(channel_object *self, session_goal goal) {
         PyErr_Clear(); // a logger that cannot say what it wants gets all
     driver_lock(self->driver);
     session_set_goal(self->session, goal);
+    driver_unlock(self->driver);
+}
+
+void channel_raise_goal(channel_object *self, session_goal goal) {
+    if (ask_log_level(self) < 0)
+        PyErr_Clear();
+    driver_lock(self->driver);
+    session_raise_goal(self->session, goal);
     driver_unlock(self->driver);
 }
 

@@ -231,6 +231,8 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
             continue; // sent again, since our last AID had not reached it
         aid = array.id;
         fresh++;
+        if (todo.stop || todo.close)
+            continue; // nobody hears what is said after the end
         if (!take_array(self, &array, &todo)) {
             queue_rewind(&self->queue, mark);
             session_fail(self, ERROR_MEMORY, "out of memory");
@@ -257,6 +259,8 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
     }
     if (!apply_effects(self, &todo))
         session_fail(self, ERROR_MEMORY, "out of memory");
+    else if (todo.has_open && ex->opens)
+        session_opened(self, ex);
     return true;
 }
 
@@ -301,6 +305,8 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     ex->status = status;
     ex->retry_after_ms = retry_after_ms;
     strbuf_set(&ex->reason, reason);
+    if (slot == SLOT_BACK)
+        self->dead_at_ms = SESSION_NEVER;
     if (slot == SLOT_BACK && status == 200)
         self->ever_streamed = self->streamed = true;
 }
@@ -364,7 +370,6 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
 static bool take_initial_response(session *self, exchange *ex, int64_t now_ms) {
     strbuf reply = ex->reply;
     ex->reply = (strbuf){0};
-    ex->opens = false;
     bool taken = session_take_payload(self, ex, (const uint8_t *)strbuf_str(&reply), reply.length, now_ms);
     strbuf_free(&reply);
     return taken;
@@ -392,6 +397,8 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
     bool streams = slot == SLOT_BACK && ex->status == 200 && !self->dialect->polls;
     if (ex->verdict != VERDICT_NONE)
         return INTAKE_STOP;
+    if (streams)
+        self->dead_at_ms = SESSION_NEVER; // it lives, even where it now has to wait
     if (streams && queue_bytes(&self->queue) >= self->config.queue_limit) {
         ex->paused = true;
         return INTAKE_PAUSE;
@@ -400,7 +407,6 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
     self->stats.bytes += length;
     if (!streams)
         return take_reply(self, ex, bytes, length);
-    self->dead_at_ms = SESSION_NEVER;
     if (ex->opens && ex->reply.length != 0 && !take_initial_response(self, ex, now_ms))
         return stop(ex, VERDICT_CORRUPT, NULL);
     return take_stream(self, ex, bytes, length, now_ms);

@@ -104,6 +104,8 @@ struct session {
     session_stats stats;
     session_error error;
     bool ended;
+    // Somebody was told of the end.
+    bool end_told;
     bool closing;
     bool terminated;
     bool poll_done;
@@ -156,6 +158,8 @@ int64_t literal_small_integer(const literal_reader *reader);
 /* ---- outcome.c ---- */
 
 void session_lose(session *self, int64_t now_ms);
+/* The exchange's response has opened the session. */
+void session_opened(session *self, exchange *ex);
 
 /* ---- words.c ---- */
 

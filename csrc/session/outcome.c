@@ -17,6 +17,8 @@
 // many outstanding bytes on the network is merely busy.
 #define DEAD_BACK_CHANNEL_MS 6000
 #define BUSY_BYTES 37500
+// How long a back channel may be on its way to a server that says that it has none.
+#define LOST_BACK_CHANNEL_MS 3000
 
 static void fail(session *self, const exchange *ex, session_error_kind kind, const char *words) {
     session_fail_exchange(self, ex, kind, 0, words);
@@ -39,10 +41,14 @@ static bool retry(session *self, exchange *ex, int64_t now_ms) {
     return true;
 }
 
+// Before a session is open there is nothing yet to be kept alive: the caller had better know.
+static bool is_worth_mending(const session *self) {
+    return self->ever_streamed || self->fields[FIELD_SID].length != 0;
+}
+
 static void broken(session *self, exchange *ex, session_error_kind kind, int code, const char *words,
                    int64_t now_ms) {
-    // Before the first back channel there is nothing yet to be kept alive: the caller had better know.
-    bool mendable = self->ever_streamed;
+    bool mendable = is_worth_mending(self);
     if (mendable)
         session_log(self, LOG_WARNING, "%s: %s",
                     kind == ERROR_TIMEOUT ? "Long poll timed out" : "Connection lost", words);
@@ -54,7 +60,7 @@ static void corrupt(session *self, exchange *ex, int64_t now_ms) {
     const char *words = ex->corruption != NULL ? ex->corruption : "not a run of chunks";
     session_log(self, LOG_WARNING, "TalkMessageCorrupted: %s", words);
     // What arrived sound before the corruption shows that the server can do better.
-    bool hopeless = ++self->corrupt_in_row >= MAX_CORRUPT || !self->ever_streamed;
+    bool hopeless = ++self->corrupt_in_row >= MAX_CORRUPT || !is_worth_mending(self);
     if (hopeless || !retry(self, ex, now_ms))
         fail(self, ex, ERROR_CORRUPT, words);
 }
@@ -67,17 +73,23 @@ void session_lose(session *self, int64_t now_ms) {
     session_log(self, LOG_WARNING,
                 "SID unknown: opening a new session; arrays that the old one had not "
                 "delivered are lost");
+    strbuf oaid = {0};
+    strbuf_format(&oaid, "%lld", (long long)session_get_number(self, NUMBER_AID));
+    session_set(self, FIELD_OSID, strbuf_str(&self->fields[FIELD_SID]));
+    session_set(self, FIELD_OAID, strbuf_str(&oaid));
+    strbuf_free(&oaid);
     strbuf_clear(&self->fields[FIELD_SID]);
     self->aid = -1;
     self->dead_at_ms = SESSION_NEVER;
-    if (self->dialect->session_id_header)
-        strbuf_clear(&self->fields[FIELD_GSESSIONID]);
+    if (!self->dialect->has_init_page)
+        strbuf_clear(&self->fields[FIELD_GSESSIONID]); // the lost session's
     if (self->lost_in_row >= MAX_LOST && self->dialect->has_init_page)
         strbuf_clear(&self->fields[FIELD_CLID]);
-    exchange *back = &self->exchanges[SLOT_BACK];
-    if (back->active)
-        back->verdict = VERDICT_CANCELLED;
-    back->not_before_ms = 0;
+    // What the other request is told of the old session matters no more.
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        if (self->exchanges[slot].active)
+            self->exchanges[slot].verdict = VERDICT_CANCELLED;
+    self->exchanges[SLOT_BACK].not_before_ms = 0;
     if (self->lost_in_row > 1)
         self->exchanges[SLOT_FORWARD].not_before_ms =
             now_ms + session_jittered_backoff(self, self->lost_in_row - 1);
@@ -86,7 +98,7 @@ void session_lose(session *self, int64_t now_ms) {
 static void lost(session *self, exchange *ex, int64_t now_ms) {
     int limit = self->config.max_reconnects;
     bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
-    if (!may || ex->kind <= REQUEST_OPEN || (limit >= 0 && self->lost_in_row >= limit))
+    if (!may || ex->kind <= REQUEST_OPEN || ex->opens || (limit >= 0 && self->lost_in_row >= limit))
         fail(self, ex, ERROR_HTTP, "the session is unknown to the server");
     else
         session_lose(self, now_ms);
@@ -196,13 +208,15 @@ static void init_done(session *self, exchange *ex) {
     self->aid = -1;
 }
 
-// A session is open: its maps count from 0.
-static void opened(session *self, exchange *ex) {
+void session_opened(session *self, exchange *ex) {
+    ex->opens = false;
+    self->rid++;
     self->stats.sessions++;
     self->streamed = false;
     self->expired_in_row = 0;
     self->token_expired = false;
-    map_list_restart(&self->maps, self->dialect->queue_first_map != NULL);
+    if (self->dialect->queue_first_map != NULL)
+        map_list_restart(&self->maps, true);
     map_list_confirm(&self->maps, ex->maps_count);
     ex->maps_count = 0;
     session_log(self, LOG_DEBUG, "sid: %s", strbuf_str(&self->fields[FIELD_SID]));
@@ -228,7 +242,7 @@ static void open_done(session *self, exchange *ex, int64_t now_ms) {
         return;
     }
     if (self->fields[FIELD_SID].length != 0)
-        opened(self, ex);
+        session_opened(self, ex);
     else if (!self->ended)
         fail(self, ex, ERROR_PROTOCOL, "the opening reply names no SID");
 }
@@ -246,8 +260,10 @@ static bool take_maps_reply(session *self, exchange *ex, const uint8_t *payload,
     exchange *back = &self->exchanges[SLOT_BACK];
     if (!back->active)
         return true;
-    if (numbers[0] == 0 && back->started_ms + DEAD_BACK_CHANNEL_MS / 2 < now_ms)
-        back->verdict = VERDICT_DEAD; // the server has lost it, and it is not merely on its way
+    // The server has lost it; or it is merely on its way, and about to be answered.
+    int64_t lost_at_ms = back->started_ms + LOST_BACK_CHANNEL_MS;
+    if (numbers[0] == 0 && lost_at_ms < self->dead_at_ms)
+        self->dead_at_ms = lost_at_ms;
     else if (numbers[1] > self->aid && numbers[2] < BUSY_BYTES && !back->paused &&
              self->dead_at_ms == SESSION_NEVER)
         self->dead_at_ms = now_ms + DEAD_BACK_CHANNEL_MS;
@@ -320,7 +336,7 @@ static void response_done(session *self, exchange *ex, int64_t now_ms) {
     if (ex->kind != REQUEST_BACK) {
         ex->failures = 0;
         ex->not_before_ms = 0;
-        if (ex->kind != REQUEST_INIT)
+        if (ex->kind == REQUEST_MAPS)
             self->rid++;
     }
     switch (ex->kind) {
@@ -371,6 +387,8 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)
         session_fail_exchange(self, ex, ERROR_TRANSPORT, code, words);
+    else if (outcome == TRANSPORT_STALE && ex->failures == 0)
+        ex->failures++; // that says nothing against the server
     else if (outcome != TRANSPORT_OK)
         broken(self, ex, ERROR_TRANSPORT, code, words, now_ms);
     else

@@ -112,6 +112,9 @@ static void write_open_body(session *self, exchange *ex, strbuf *out) {
         add_escaped(out, "headers=", headers);
         strbuf_text(out, "&");
     }
+    // A session's maps count from 0.
+    if (self->dialect->opens_with_maps)
+        map_list_restart(&self->maps, false);
     if (self->dialect->opens_with_maps && self->maps.count != 0)
         ex->maps_count = map_list_write(&self->maps, out);
     else

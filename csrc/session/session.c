@@ -212,9 +212,9 @@ void session_set_goal(session *self, session_goal goal) {
     self->poll_done = false;
     if (self->closing)
         return;
-    if (self->ended) {
+    if (session_is_over(self)) {
         // Start over from what still holds, and at once.
-        self->ended = false;
+        self->ended = self->end_told = false;
         self->error.kind = ERROR_NONE;
         self->corrupt_in_row = self->lost_in_row = self->expired_in_row = 0;
         for (int slot = 0; slot < SLOT_COUNT; slot++) {
@@ -222,6 +222,19 @@ void session_set_goal(session *self, session_goal goal) {
             self->exchanges[slot].not_before_ms = 0;
         }
     }
+}
+
+void session_raise_goal(session *self, session_goal goal) {
+    if (self->ended || self->goal < goal)
+        session_set_goal(self, goal);
+}
+
+void session_end_told(session *self) {
+    self->end_told = self->ended;
+}
+
+bool session_is_over(const session *self) {
+    return self->ended && self->end_told;
 }
 
 void session_close(session *self) {
@@ -237,8 +250,8 @@ static bool opens_on_back(const session *self) {
     return self->config.fast_handshake && self->dialect->session_id_header && !is_open(self);
 }
 
-static bool goal_is_reached(const session *self) {
-    switch (self->goal) {
+bool session_has_reached(const session *self, session_goal goal) {
+    switch (goal) {
     case GOAL_REST:
         return true;
     case GOAL_INITIALIZE:
@@ -263,7 +276,7 @@ static bool forward_need(const session *self, request_kind *kind) {
         *kind = REQUEST_TERMINATE;
         return self->dialect->terminates && is_open(self) && !self->terminated;
     }
-    if (goal_is_reached(self) || self->ended)
+    if (session_has_reached(self, self->goal) || self->ended)
         return false;
     if (!session_is_initialized(self)) {
         *kind = REQUEST_INIT;
@@ -280,7 +293,7 @@ static bool forward_need(const session *self, request_kind *kind) {
 }
 
 static bool back_is_needed(const session *self) {
-    if (self->closing || self->ended || goal_is_reached(self))
+    if (self->closing || self->ended || session_has_reached(self, self->goal))
         return false;
     if (opens_on_back(self))
         return self->goal >= GOAL_OPEN;
@@ -404,7 +417,7 @@ void session_next(session *self, int64_t now_ms, session_action *out) {
         out->kind = ACTION_ENDED;
         return;
     }
-    if (!self->closing && goal_is_reached(self)) {
+    if (!self->closing && session_has_reached(self, self->goal)) {
         out->kind = ACTION_REACHED;
         return;
     }

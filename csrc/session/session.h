@@ -81,9 +81,19 @@ typedef enum session_goal {
     GOAL_STREAM,     // arrays come, back channel after back channel, until the session ends
 } session_goal;
 
-/* Say what is to be reached. Also forgets an earlier error, so that the next try starts from what still
- * holds. */
+/* Say what is to be reached. Also forgets an earlier error that somebody was told of, so that the next try
+ * starts from what still holds. */
 void session_set_goal(session *self, session_goal goal);
+
+/* The same, but nothing changes where more than that is wanted already. */
+void session_raise_goal(session *self, session_goal goal);
+
+bool session_has_reached(const session *self, session_goal goal);
+
+/* The session's end, and its error if any, was told to whoever drives it. */
+void session_end_told(session *self);
+/* Whether that was so, and no new goal was set since. */
+bool session_is_over(const session *self);
 
 /* Forget that a goal was reached (GOAL_INITIALIZE, GOAL_OPEN or GOAL_CONNECT), and what follows from it, so
  * that it is done anew. */
@@ -158,6 +168,7 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
 typedef enum transport_outcome {
     TRANSPORT_OK,      // the response came to its end
     TRANSPORT_BROKEN,  // it did not; another try may help
+    TRANSPORT_STALE,   // the same, and at once: a connection kept from before was closed without an answer
     TRANSPORT_TIMEOUT, // the same, for want of time
     TRANSPORT_FATAL,   // it did not, and no other try will help
     TRANSPORT_STOPPED, // given up because session_on_body() or ACTION_ABORT said so
