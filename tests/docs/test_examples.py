@@ -1,0 +1,40 @@
+"""Every code block in the documents does what they say."""
+
+import re
+
+import pytest
+from rst_blocks import ROOT, Runner, blocks_of
+
+# What is shown, not run: grammar, output, and commands about the whole working copy (looked at below).
+NOT_RUN = {"text", "sh", "c", "http", "javascript"}
+
+FILES = [
+    file
+    for file in [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
+    if "_build" not in file.parts
+]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_code_blocks_do_what_the_text_says(file, tmp_path, capsys):
+    blocks = blocks_of(file)
+    assert {block.language for block in blocks} <= NOT_RUN | {"python", "pycon", "console", "hidden"}
+    with Runner(tmp_path) as runner:
+        for block in blocks:
+            try:
+                runner.run(block)
+            except BaseException as error:
+                error.add_note(f"in the code block at {block}")
+                raise
+
+
+def test_make_commands_in_the_documents_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set()
+    for file in FILES:
+        text = file.read_text(encoding="utf-8")
+        named |= set(re.findall(r"``make ([a-z]+)", text))
+        for block in blocks_of(file):
+            if block.language == "sh":
+                named |= set(re.findall(r"^(?:\$ )?make ([a-z]+)", block.code, re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
