@@ -35,6 +35,8 @@ typedef struct transfer {
     // The final response's head has come.
     bool head_done;
     bool is_redirect;
+    // The head has a Location.
+    bool has_location;
     int redirects;
     session_intake intake;
     // The status line's words.

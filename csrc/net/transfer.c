@@ -18,7 +18,7 @@ static void read_status_line(transfer *self, const char *line, size_t length) {
     while (end > line && (end[-1] == '\r' || end[-1] == '\n'))
         end--;
     strbuf_append(&self->reason, line, (size_t)(end - line));
-    self->head_done = false;
+    self->head_done = self->has_location = false;
 }
 
 static void finish_head(transfer *self) {
@@ -28,10 +28,9 @@ static void finish_head(transfer *self) {
     if (status < 200)
         return; // an interim response: another head follows
     self->head_done = true;
-    char *location = NULL;
-    curl_easy_getinfo(self->easy, CURLINFO_REDIRECT_URL, &location);
     bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-    self->is_redirect = redirects && location != NULL;
+    // libcurl says where to only at the end.
+    self->is_redirect = redirects && self->has_location;
     if (self->is_redirect)
         return;
     curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after);
@@ -51,8 +50,9 @@ static void read_header(transfer *self, const char *line, size_t length) {
         value++;
     while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' '))
         end--;
-    session_on_header(self->channel->session, self->slot, line, (size_t)(colon - line), value,
-                      (size_t)(end - value));
+    size_t name_length = (size_t)(colon - line);
+    self->has_location |= name_length == 8 && strncasecmp(line, "Location", 8) == 0 && value < end;
+    session_on_header(self->channel->session, self->slot, line, name_length, value, (size_t)(end - value));
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
@@ -299,7 +299,8 @@ static void follow(transfer *self) {
     char *from = NULL;
     curl_easy_getinfo(self->easy, CURLINFO_REDIRECT_URL, &to);
     curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &from);
-    const char *refused = refuse_redirect(from, to);
+    const char *refused = to != NULL && from != NULL ? refuse_redirect(from, to)
+                                                     : "the server redirects to a URL that cannot be read";
     if (refused == NULL && ++self->redirects > MAX_REDIRECTS)
         refused = "the server redirects in circles";
     if (refused != NULL) {
