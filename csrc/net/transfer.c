@@ -270,12 +270,12 @@ static bool is_timeout(CURLcode code) {
 
 // Whether the request would fail in the same way however often it were tried.
 static bool is_hopeless(const transfer *self, CURLcode code) {
-    long connects = 0;
+    long request_bytes = 0;
     switch (code) {
     case CURLE_UNSUPPORTED_PROTOCOL:
         // Also said of a server that does not speak HTTP; it may yet learn.
-        curl_easy_getinfo(self->easy, CURLINFO_NUM_CONNECTS, &connects);
-        return connects == 0;
+        curl_easy_getinfo(self->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+        return request_bytes == 0;
     case CURLE_URL_MALFORMAT:
     case CURLE_OUT_OF_MEMORY:
     case CURLE_NOT_BUILT_IN:
