@@ -106,22 +106,21 @@ static void lost(session *self, exchange *ex, int64_t now_ms) {
 
 /* ---- Statuses ---- */
 
+static char folded(char byte) {
+    if (byte == '+')
+        return ' '; // a query-encoded reason phrase ("Token+timed+out.") says the same
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+}
+
 static bool says(const exchange *ex, const char *words) {
-    // A query-encoded reason phrase ("Token+timed+out.") says the same.
     const char *const places[] = {strbuf_str(&ex->reason), strbuf_str(&ex->reply)};
-    size_t length = strlen(words);
     for (size_t i = 0; i < 2; i++)
         for (const char *at = places[i]; *at != '\0'; at++) {
             size_t same = 0;
-            while (same < length && (at[same] | 0x20) == (words[same] | 0x20))
+            // The NUL at the end of `at` is like none of the words' bytes.
+            while (words[same] != '\0' && folded(at[same]) == folded(words[same]))
                 same++;
-            if (same == length)
-                return true;
-            same = 0;
-            while (same < length &&
-                   (at[same] == '+' ? words[same] == ' ' : (at[same] | 0x20) == (words[same] | 0x20)))
-                same++;
-            if (same == length)
+            if (words[same] == '\0')
                 return true;
         }
     return false;
