@@ -224,6 +224,7 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
     effects todo = {0};
     queue_mark mark = queue_get_mark(&self->queue);
     int64_t aid = self->aid;
+    bool opening = aid < 0;
     uint64_t fresh = 0;
     arrays_init(&reader, payload, length);
     while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY) {
@@ -252,9 +253,10 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
     self->stats.messages += messages;
     if (messages != 0)
         self->stats.last_message_ms = now_ms;
-    if (fresh != 0) {
-        ex->arrays += fresh;
-        self->exchanges[SLOT_BACK].failures = 0;
+    ex->arrays += fresh;
+    // Those of the opening reply show nothing: a server may open a session and know nothing of it after.
+    if (fresh != 0 && ex->kind == REQUEST_BACK && !opening) {
+        ex->failures = 0;
         self->corrupt_in_row = self->lost_in_row = 0;
     }
     if (!apply_effects(self, &todo))
@@ -307,8 +309,10 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     strbuf_set(&ex->reason, reason);
     if (slot == SLOT_BACK)
         self->dead_at_ms = SESSION_NEVER;
-    if (slot == SLOT_BACK && status == 200)
+    if (slot == SLOT_BACK && status == 200) {
         self->ever_streamed = self->streamed = true;
+        self->expired_in_row = 0;
+    }
 }
 
 static bool name_is(const char *name, size_t length, const char *wanted) {

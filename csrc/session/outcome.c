@@ -212,7 +212,6 @@ void session_opened(session *self, exchange *ex) {
     self->rid++;
     self->stats.sessions++;
     self->streamed = false;
-    self->expired_in_row = 0;
     self->token_expired = false;
     if (self->dialect->queue_first_map != NULL)
         map_list_restart(&self->maps, true);
@@ -281,6 +280,7 @@ static void maps_done(session *self, exchange *ex, int64_t now_ms) {
 static void poll_done(session *self, exchange *ex, int64_t now_ms) {
     size_t length = ex->reply.length;
     self->poll_done = true;
+    self->lost_in_row = ex->failures = 0;
     if (length == 0) {
         ex->not_before_ms = now_ms + self->dialect->poll_interval_ms;
         return;
