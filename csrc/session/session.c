@@ -344,7 +344,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
         out->kind = ACTION_ASK_TOKEN;
         return true;
     }
-    if (!ex->asking_url) {
+    if (!ex->asking_url || ex->kind != kind) {
         ex->kind = kind;
         ex->opens = kind == REQUEST_BACK && opens_on_back(self);
         ex->rid = kind == REQUEST_BACK && !ex->opens ? -1 : self->rid;
@@ -393,8 +393,14 @@ static void sooner(session_action *out, int64_t at_ms) {
 static bool try_start(session *self, exchange_slot slot, request_kind kind, int64_t now_ms,
                       session_action *out) {
     exchange *ex = &self->exchanges[slot];
+    exchange *other = &self->exchanges[slot == SLOT_BACK ? SLOT_FORWARD : SLOT_BACK];
     if (ex->active)
         return false;
+    if (other->active && session_is_half_duplex(self)) {
+        // The session was changed from outside while a request ran. The back channel, which would go on for
+        // minutes, makes way; any other request is waited for.
+        return slot == SLOT_FORWARD && give_up(self, SLOT_BACK, VERDICT_CANCELLED, out);
+    }
     if (ex->not_before_ms > now_ms && kind != REQUEST_TERMINATE) {
         sooner(out, ex->not_before_ms);
         return false;
