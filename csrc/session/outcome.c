@@ -98,10 +98,14 @@ void session_lose(session *self, int64_t now_ms) {
 static void lost(session *self, exchange *ex, int64_t now_ms) {
     int limit = self->config.max_reconnects;
     bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
-    if (!may || ex->kind <= REQUEST_OPEN || ex->opens || (limit >= 0 && self->lost_in_row >= limit))
-        fail(self, ex, ERROR_HTTP, "the session is unknown to the server");
-    else
+    if (may && ex->kind > REQUEST_OPEN && !ex->opens && (limit < 0 || self->lost_in_row < limit)) {
         session_lose(self, now_ms);
+        return;
+    }
+    fail(self, ex, ERROR_HTTP, "the session is unknown to the server");
+    // The next try begins a new one.
+    strbuf_clear(&self->fields[FIELD_SID]);
+    self->aid = -1;
 }
 
 /* ---- Statuses ---- */
