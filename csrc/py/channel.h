@@ -23,6 +23,8 @@ typedef struct channel_object {
     bool closed;
     // Debug records for every message.
     bool debug;
+    // How often a goal was set.
+    unsigned long goals;
     // module_state.forks when it was made.
     unsigned long forks;
     // webchannel: an array's data is a list with one object, which is the message.

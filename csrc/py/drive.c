@@ -303,6 +303,7 @@ void channel_set_goal(channel_object *self, session_goal goal) {
     if (ask_log_level(self) < 0)
         PyErr_Clear(); // a logger that cannot say what it wants gets all
     driver_lock(self->driver);
+    self->goals++;
     session_set_goal(self->session, goal);
     driver_unlock(self->driver);
 }

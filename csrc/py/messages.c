@@ -5,7 +5,8 @@ typedef struct messages {
     PyObject_HEAD channel_object *channel;
     // What it drives the channel to: GOAL_STREAM, or GOAL_POLL for one back channel's worth.
     session_goal goal;
-    bool begun;
+    // channel->goals after this iterator has set its goal; 0: it has not begun.
+    unsigned long goals;
     bool ended;
 } messages;
 
@@ -29,9 +30,10 @@ static PyObject *messages_next(PyObject *op) {
         return NULL;
     if (channel_check(channel) < 0)
         return finish(self);
-    if (!self->begun) {
+    // Not begun, or something else was wanted of the channel in between.
+    if (self->goals != channel->goals || self->goals == 0) {
         channel_set_goal(channel, self->goal);
-        self->begun = true;
+        self->goals = channel->goals;
     }
     drive_until until = {.record = true, .deadline_ms = SESSION_NEVER};
     while (!channel->closing) {
