@@ -184,6 +184,10 @@ static int give_url(channel_object *self, exchange_slot slot) {
         text = PyUnicode_AsUTF8AndSize(url, NULL);
     else
         PyErr_Format(PyExc_TypeError, "a URL must be a str, not %R", (PyObject *)Py_TYPE(url));
+    if (text != NULL && *text == '\0') {
+        PyErr_SetString(PyExc_ValueError, "a URL must not be empty");
+        text = NULL;
+    }
     if (text != NULL) {
         driver_lock(self->driver);
         session_give_url(self->session, slot, text);
