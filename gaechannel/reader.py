@@ -36,6 +36,7 @@ class TalkMessageReader:
     def __init__(self, connection: Connection, *, max_chunk_size: int = 16 * 1024 * 1024) -> None:
         self.conn = connection
         self.max_chunk_size = max_chunk_size
+        self._reads_text = False
 
     def messages(self) -> Iterator[Any]:
         """Yield each array, ``[id, data]``.
@@ -89,12 +90,14 @@ class TalkMessageReader:
 
     def _payload(self, length: int) -> str:
         # A UTF-16 unit takes one byte of UTF-8 at least, so that asking for as many bytes as units are
-        # missing never reads past the chunk's end.
+        # missing never reads past the chunk's end; and a character two units at most, so that asking for
+        # half as many characters does not either.
         parts: list[str] = []
         missing = length
         rest = b""
         while missing > 0 or rest:
-            got = self.conn.read(max(missing - len(rest), 1))
+            wanted = (missing + 1) // 2 if self._reads_text else missing - len(rest)
+            got = self.conn.read(max(wanted, 1))
             if not got:
                 raise TalkMessageCorrupted(f"Submission: {length} chars expected, got {length - missing}")
             if isinstance(got, str):
@@ -109,6 +112,7 @@ class TalkMessageReader:
 
     def _read(self, n: int) -> str:
         got = self.conn.read(n)
+        self._reads_text = isinstance(got, str)
         return got if isinstance(got, str) else got.decode("latin-1")
 
     @staticmethod
