@@ -245,6 +245,7 @@ static turn_result turn(channel_object *self, const drive_until *until, session_
         session_close(self->session);
     if (!shared->driving) {
         net_channel_resume(self->net);
+        driver_catch_up_lock_held(shared);
         net_channel_step(self->net);
     } else if (self->closing) {
         net_channel_poke(self->net); // whoever drives may be driving for another channel

@@ -21,6 +21,8 @@ typedef struct driver {
     bool driving;
     // NULL after driver_shut_lock_held(), and before there is need of it.
     net_loop *loop;
+    // When the loop was last driven.
+    int64_t driven_ms;
     // The objects that use it; guarded by the GIL or, without one, by atomics.
     int users;
 } driver;
@@ -41,6 +43,10 @@ void driver_unlock(driver *self);
 /* To be called without the GIL and with the lock. Wait for the network at most `max_ms`, with the lock
  * released, and do what can be done; or, if another thread is at it, wait for that. */
 void driver_turn_lock_held(driver *self, int64_t max_ms);
+
+/* Take what has come while nobody drove, without waiting: else that time would count as the peer's silence. Lock
+ * held. */
+void driver_catch_up_lock_held(driver *self);
 
 /* Make a waiting driver look again. Lock held. */
 void driver_wakeup_lock_held(driver *self);
