@@ -1,0 +1,65 @@
+"""Fixtures of the client's tests."""
+
+import itertools
+import logging
+
+import pytest
+
+from gaechannel import Client
+
+
+class Records(logging.Handler):
+    """Remembers what was logged."""
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+    @property
+    def texts(self):
+        return [record.getMessage() for record in self.records]
+
+    def at(self, level):
+        return [record.getMessage() for record in self.records if record.levelno == level]
+
+
+@pytest.fixture
+def log():
+    """What the logger `Channel` is told, from DEBUG on."""
+    logger = logging.getLogger("Channel")
+    handler = Records()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.setLevel(level)
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
+def client_of():
+    """Make clients of a server, with short times; all are closed at the end."""
+    made = []
+
+    def make(server, token="t0ken-secret", cls=Client, **options):
+        options = {"timeout": 10.0, "max_backoff": 0.02, **options}
+        client = cls(token, base_url=server if isinstance(server, str) else server.base_url, **options)
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def take():
+    """The next so many messages of an iterator or a client."""
+
+    def take(source, count):
+        return list(itertools.islice(source, count))
+
+    return take
