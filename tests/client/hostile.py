@@ -340,7 +340,7 @@ class Server:
         line = incoming.readline()
         if not line:
             return None
-        method, target, _ = line.decode("latin-1").split(" ", 2)
+        method, target, *_ = [*line.decode("latin-1").split(" "), ""]
         headers = {}
         while (line := incoming.readline().strip()) != b"":
             name, _, value = line.decode("latin-1").partition(":")

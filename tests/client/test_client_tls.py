@@ -1,0 +1,109 @@
+"""TLS: certificates are checked, unless somebody says not to."""
+
+import os
+import ssl
+
+import pytest
+import trustme
+from hostile import TalkServer, messages, ok, streams
+
+from gaechannel import TransportError
+
+pytestmark = pytest.mark.timeout(30)
+
+PEER_FAILED_VERIFICATION = 60
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def authority_file(authority, tmp_path_factory):
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+def context_for(authority, *names, client_authority=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    if client_authority is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        client_authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+def served(authority):
+    back = [ok(messages(1, "a")), streams(messages(2, "b"))]
+    with TalkServer(back=back, tls=context_for(authority, "127.0.0.1")) as server:
+        yield server
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_at_once(client_of, served):
+    with pytest.raises(TransportError) as caught:
+        next(client_of(served).messages())
+    assert caught.value.curl_code == PEER_FAILED_VERIFICATION
+    assert served.requests == []
+    assert served.connections == 1
+
+
+@pytest.mark.parametrize("form", [str, os.fspath, lambda path: path])
+def test_a_file_of_authorities_is_believed(client_of, take, served, authority_file, form):
+    assert take(client_of(served, verify=form(authority_file)), 2) == ["a", "b"]
+    assert served.connections == 1
+
+
+def test_the_environments_authorities_are_believed(client_of, take, served, authority_file, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority_file))
+    assert take(client_of(served), 2) == ["a", "b"]
+
+
+def test_a_directory_of_authorities_is_taken(client_of, served, tmp_path):
+    # Without the names that OpenSSL looks for in it, it makes nobody known.
+    with pytest.raises(TransportError):
+        next(client_of(served, verify=tmp_path).messages())
+
+
+def test_verify_false_believes_anybody(client_of, take, served):
+    assert take(client_of(served, verify=False), 2) == ["a", "b"]
+
+
+def test_a_certificate_for_another_host_is_refused(client_of, take, authority, authority_file):
+    with TalkServer(
+        back=streams(messages(1, "a")), tls=context_for(authority, "elsewhere.example", "127.0.0.2")
+    ) as server:
+        with pytest.raises(TransportError) as caught:
+            next(client_of(server, verify=authority_file).messages())
+        assert caught.value.curl_code == PEER_FAILED_VERIFICATION
+        assert server.requests == []
+        assert take(client_of(server, verify=False), 1) == ["a"]
+
+
+def test_a_clients_certificate_is_shown(client_of, take, authority, authority_file, tmp_path):
+    mine = trustme.CA()
+    issued = mine.issue_cert("me@example.org")
+    both, cert, key = tmp_path / "both.pem", tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued.private_key_and_cert_chain_pem.write_to_path(both)
+    issued.cert_chain_pems[0].write_to_path(cert)
+    issued.private_key_pem.write_to_path(key)
+    context = context_for(authority, "127.0.0.1", client_authority=mine)
+    with TalkServer(back=streams(messages(1, "a")), tls=context) as server:
+        with pytest.raises(TransportError):
+            next(client_of(server, verify=authority_file).messages())
+        for given in (both, (str(cert), key)):
+            assert take(client_of(server, verify=authority_file, cert=given), 1) == ["a"]
+
+
+def test_what_is_no_tls_is_a_transport_error(client_of):
+    with TalkServer() as server, pytest.raises(TransportError) as caught:
+        next(client_of(server.base_url.replace("http:", "https:")).messages())
+    assert caught.value.curl_code == 35
+
+
+@pytest.mark.parametrize("option", ["verify", "cert"])
+def test_a_file_that_does_not_exist_is_said_so(client_of, option):
+    with pytest.raises(FileNotFoundError, match=option):
+        client_of("https://127.0.0.1", **{option: "/no/such/file.pem"})
