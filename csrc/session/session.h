@@ -309,7 +309,7 @@ void session_random_letters(session *self, size_t count, strbuf *out);
 void session_add_secret(session *self, const char *text, size_t length);
 
 /* Append `text` (a URL, or the server's words) with the values of secret parameters, passwords, and the token
- * replaced by asterisks. */
+ * replaced by asterisks, and control characters by spaces. */
 void session_redact(const session *self, const char *text, strbuf *out);
 
 /* Whether a request is under way; and whether what is under way, or to come, is the first connection of a

@@ -70,7 +70,9 @@ void session_redact(const session *self, const char *text, strbuf *out) {
             text += userinfo;
             continue;
         }
-        strbuf_append(out, text, 1);
+        // The server's words may hold line ends and worse, made to fool who reads the log on a terminal.
+        bool control = (unsigned char)*text < ' ' || *text == 0x7F;
+        strbuf_append(out, control ? " " : text, 1);
         if (*text++ != '?' && text[-1] != '&')
             continue;
         size_t word = word_length(text);

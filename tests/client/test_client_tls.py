@@ -1,7 +1,9 @@
 """TLS: certificates are checked, unless somebody says not to."""
 
 import os
+import socket
 import ssl
+import threading
 
 import pytest
 import trustme
@@ -98,8 +100,20 @@ def test_a_clients_certificate_is_shown(client_of, take, authority, authority_fi
 
 
 def test_what_is_no_tls_is_a_transport_error(client_of):
-    with TalkServer() as server, pytest.raises(TransportError) as caught:
-        next(client_of(server.base_url.replace("http:", "https:")).messages())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = client_of(f"https://127.0.0.1:{listener.getsockname()[1]}/")
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 400 Speak plainly\r\n\r\n")
+                connection.recv(1)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(TransportError) as caught:
+            next(client.messages())
+        thread.join()
     assert caught.value.curl_code == 35
 
 
