@@ -150,8 +150,6 @@ static bool set_up(transfer *self) {
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      (long)(channel->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-    // Rather wait for a connection that can be shared than open one more.
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, channel->http2 ? 1L : 0L);
     if (channel->share != NULL)
         curl_easy_setopt(easy, CURLOPT_SHARE, channel->share);
     if (channel->user_agent != NULL)
@@ -236,6 +234,10 @@ void transfer_start(transfer *self) {
     }
     session_get_request(self->channel->session, self->slot, &request);
     curl_easy_setopt(self->easy, CURLOPT_URL, request.url);
+    // Rather wait for a connection that can be shared than open one more. Without TLS none can: a request would
+    // wait until the back channel is answered.
+    bool may_share = self->channel->http2 && strncasecmp(request.url, "https:", 6) == 0;
+    curl_easy_setopt(self->easy, CURLOPT_PIPEWAIT, may_share ? 1L : 0L);
     if (request.body != NULL) {
         curl_easy_setopt(self->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.body_length);
