@@ -291,3 +291,22 @@ def test_a_reply_to_maps_may_be_bare(script):
         channel.send({"n": "0"})
         channel.flush(10)
         assert channel.unsent == 0
+
+
+def test_maps_do_not_wait_until_the_back_channel_is_answered(script):
+    """Where no connection is kept, libcurl would rather share the back channel's, if it were let."""
+
+    def open_and_close(request):
+        opened(Connection="close")(request)
+        request.cut()
+
+    script.on("open", open_and_close).on("back", lambda request: request.hold())
+    with BrowserChannel(script.url) as channel:
+        reader = threading.Thread(target=lambda: list(channel))
+        reader.start()
+        script.wait("back")
+        channel.send({"n": "0"})
+        script.wait("maps", seconds=5)
+        channel.flush(10)
+        channel.close()
+        reader.join()

@@ -1,0 +1,204 @@
+"""A proxy that mistreats HTTP requests at random, but the same way for the same seed and order of requests.
+
+It stands in a thread of its own, on loopback, before a server that takes one request a connection.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import re
+import threading
+from collections import Counter
+
+#: What may happen to a request, and how often out of a thousand; all else is passed on untouched.
+FATES = {
+    "drop the request": 60,
+    "cut the request": 40,
+    "drop the answer": 60,
+    "cut the answer": 120,
+    "send it twice, answer the first": 60,
+    "send it twice, answer the second": 60,
+    "send an old one again": 60,
+    "delay the request": 80,
+    "delay the answer": 80,
+    "dribble the answer": 60,
+    "never answer": 5,
+}
+
+
+class ChaosProxy:
+    """Passes requests on to a server, or does worse.
+
+    Args:
+        port: the server's port, on this machine.
+        seed: what the chances are drawn from.
+        delay: seconds that a delay takes at most.
+
+    Attributes:
+        fates: how many requests met which fate.
+        calm: while True, everything is passed on.
+    """
+
+    def __init__(self, port, seed=1, delay=0.05):
+        self.fates = Counter()
+        self.calm = False
+        self.port = 0
+        self._server_port = port
+        self._random = random.Random(seed)
+        self._delay = delay
+        self._old = []
+        self._tasks = set()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *error):
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self):
+        asyncio.run(self._serve())
+
+    async def _serve(self):
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader, writer):
+        self._start(self._handle(reader, writer))
+
+    def _start(self, work):
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, reader, writer):
+        try:
+            request = await read_request(reader)
+            fate = self._choose()
+            self.fates[fate] += 1
+            await self._meet(fate, request, reader, writer)
+        except (OSError, EOFError):
+            pass
+        finally:
+            writer.transport.abort() if self._random.random() < 0.3 else writer.close()
+
+    def _choose(self):
+        chance = self._random.randrange(1000)
+        if not self.calm:
+            for fate, share in FATES.items():
+                chance -= share
+                if chance < 0:
+                    return fate
+        return "pass"
+
+    def _some_bytes(self):
+        """How much of an answer passes before it is cut: sometimes not its head, sometimes a lot."""
+        return int(self._random.expovariate(1 / self._random.choice([50, 500, 5000, 100_000])))
+
+    async def _meet(self, fate, request, reader, writer):
+        chances = self._random
+        if fate == "drop the request":
+            return
+        if fate == "never answer":
+            await reader.read()
+            return
+        if fate == "delay the request":
+            await asyncio.sleep(chances.uniform(0, self._delay))
+        if fate == "send an old one again" and self._old:
+            self._start(self._forget_answer(chances.choice(self._old)))
+        if not self.calm:
+            self._old = [*self._old[-20:], request]
+        if fate == "send it twice, answer the second":
+            await self._forget_answer(request, 0.01)
+        if fate == "cut the request":
+            upstream = await self._send(request[: chances.randrange(len(request))])
+            upstream[1].close()
+            return
+        upstream = await self._send(request)
+        if fate == "send it twice, answer the first":
+            self._start(self._forget_answer(request))
+        limit = None
+        if fate == "drop the answer":
+            limit = 0
+        elif fate == "cut the answer":
+            limit = self._some_bytes()
+        elif fate == "delay the answer":
+            await asyncio.sleep(chances.uniform(0, self._delay))
+        await self._answer(upstream, reader, writer, limit, fate == "dribble the answer")
+
+    async def _send(self, request):
+        upstream = await asyncio.open_connection("127.0.0.1", self._server_port)
+        upstream[1].write(request)
+        await upstream[1].drain()
+        return upstream
+
+    async def _forget_answer(self, request, seconds=1.0):
+        """Send a request whose answer nobody wants; a back channel is left after some time."""
+        with contextlib.suppress(OSError, TimeoutError):
+            reader, writer = await self._send(request)
+            try:
+                async with asyncio.timeout(self._random.uniform(0, seconds)):
+                    await reader.read()
+            finally:
+                writer.close()
+
+    async def _answer(self, upstream, client, writer, limit, dribbles):
+        """Pass the answer on, `limit` bytes of it; give up when the client does."""
+        reader, up = upstream
+        gone = asyncio.ensure_future(client.read(1))
+        try:
+            while limit is None or limit > 0:
+                more = asyncio.ensure_future(reader.read(1 << 16))
+                await asyncio.wait([gone, more], return_when=asyncio.FIRST_COMPLETED)
+                if not more.done():
+                    more.cancel()
+                    return
+                piece = more.result()
+                if not piece:
+                    return
+                if limit is not None:
+                    piece = piece[:limit]
+                    limit -= len(piece)
+                for part in pieces(piece, self._random if dribbles else None):
+                    writer.write(part)
+                    await writer.drain()
+                    if dribbles:
+                        await asyncio.sleep(0)
+            if limit == 0:
+                await asyncio.sleep(self._random.uniform(0, self._delay))
+        finally:
+            gone.cancel()
+            up.close()
+
+
+def pieces(data, chances):
+    """The whole of it, or cut anywhere."""
+    if chances is None:
+        return [data]
+    cuts = sorted({0, len(data), *(chances.randrange(len(data)) for _ in range(20))})
+    return [data[one:other] for one, other in itertools.pairwise(cuts)]
+
+
+async def read_request(reader):
+    """A request, with the wish to have the connection closed after it."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+    body = await reader.readexactly(int(length[1])) if length else b""
+    return head[:-2] + b"Connection: close\r\n\r\n" + body
