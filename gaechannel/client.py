@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self, Unpack
 from urllib.parse import parse_qsl, urlencode
 
 from gaechannel import _core
+from gaechannel._logging import default_logger
 from gaechannel._options import ChannelOptions, check_url, core_arguments
 from gaechannel.errors import ChannelError
 
@@ -82,7 +83,7 @@ def client_arguments(
         "dialect": "talk",
         "url": url,
         "url_is_retired": url == RETIRED_URL,
-        "logger": logging.getLogger("Channel") if logger is None else logger,
+        "logger": default_logger() if logger is None else logger,
         **token_arguments(token),
         **core_arguments(**options),
     }

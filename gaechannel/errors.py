@@ -93,6 +93,11 @@ class HTTPStatusError(TransportError):
         self.reason = reason
         self.body = body
 
+    @property
+    def msg(self) -> str:
+        """``reason``, under the name that ``urllib``'s HTTPError has for it."""
+        return self.reason
+
 
 class TokenError(HTTPStatusError):
     """The server does not accept the token (status 401)."""

@@ -7,6 +7,7 @@ from typing import Any, Self, Unpack
 from urllib.parse import urlencode
 
 from gaechannel import _core
+from gaechannel._logging import default_logger
 from gaechannel._options import ChannelOptions, check_url, core_arguments
 from gaechannel.client import Stats, channel_stats, token_arguments
 from gaechannel.errors import ChannelError, ChannelTimeout
@@ -64,7 +65,7 @@ def browser_channel_arguments(
         "params": urlencode(params) if params else None,
         "open_form": urlencode(open_form) if open_form else None,
         "buffered": buffered,
-        "logger": logging.getLogger("Channel") if logger is None else logger,
+        "logger": default_logger() if logger is None else logger,
         **arguments,
     }
 
@@ -283,7 +284,7 @@ class DevClient(_core.Channel):
         super().__init__(
             dialect="dev",
             url=check_url(url),
-            logger=logging.getLogger("Channel") if logger is None else logger,
+            logger=default_logger() if logger is None else logger,
             **token_arguments(token),
             **core_arguments(**options),
         )

@@ -80,6 +80,9 @@ drive_result channel_drive(channel_object *self, const drive_until *until);
 /* The next message. NULL with no exception: none is there yet. */
 PyObject *channel_take(channel_object *self);
 
+/* Hand a record to the logger. -1 with an exception set. */
+int channel_log(channel_object *self, int level, PyObject *text);
+
 /* Do what can be done for the channel without waiting: start a request, read what has come. */
 void channel_nudge(channel_object *self);
 

@@ -35,11 +35,32 @@ bool channel_has_ended(channel_object *self) {
 
 /* ---- The log ---- */
 
-static const char *method_for(int level) {
-    return level >= LOG_ERROR     ? "error"
-           : level >= LOG_WARNING ? "warning"
-           : level >= LOG_INFO    ? "info"
-                                  : "debug";
+// Loggers of somebody's own, as code around the old module has them, may know only `warn`, and take one text
+// without anything to put into it.
+static PyObject *call_logger(PyObject *logger, int level, PyObject *text) {
+    const char *name = level >= LOG_WARNING ? "warning" : level >= LOG_INFO ? "info" : "debug";
+    PyObject *method = PyObject_GetAttrString(logger, name);
+    if (method == NULL && level >= LOG_WARNING) {
+        PyErr_Clear();
+        method = PyObject_GetAttrString(logger, "warn");
+    }
+    PyObject *done = method != NULL ? PyObject_CallFunctionObjArgs(method, text, NULL) : NULL;
+    Py_XDECREF(method);
+    return done;
+}
+
+// What is of no interest to such a logger is not worth an exception.
+int channel_log(channel_object *self, int level, PyObject *text) {
+    PyObject *logger = self->logger;
+    Py_INCREF(logger);
+    PyObject *done = call_logger(logger, level, text);
+    Py_DECREF(logger);
+    if (done == NULL && level < LOG_WARNING && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
 }
 
 // Hand the session's log records to the logger.
@@ -54,11 +75,8 @@ static int write_log(channel_object *self) {
             break;
         PyObject *words =
             PyUnicode_DecodeUTF8(strbuf_str(&text), (Py_ssize_t)text.length, "backslashreplace");
-        PyObject *done =
-            words != NULL ? PyObject_CallMethod(self->logger, method_for(level), "sO", "%s", words) : NULL;
-        result = done != NULL ? 0 : -1;
+        result = words != NULL ? channel_log(self, level, words) : -1;
         Py_XDECREF(words);
-        Py_XDECREF(done);
     }
     strbuf_free(&text);
     return result;

@@ -44,8 +44,8 @@ void driver_unlock(driver *self);
  * released, and do what can be done; or, if another thread is at it, wait for that. */
 void driver_turn_lock_held(driver *self, int64_t max_ms);
 
-/* Take what has come while nobody drove, without waiting: else that time would count as the peer's silence. Lock
- * held. */
+/* Take what has come while nobody drove, without waiting: else that time would count as the peer's silence.
+ * Lock held. */
 void driver_catch_up_lock_held(driver *self);
 
 /* Make a waiting driver look again. Lock held. */

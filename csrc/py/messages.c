@@ -11,10 +11,10 @@ typedef struct messages {
 } messages;
 
 static PyObject *log_message(channel_object *channel, PyObject *message) {
-    PyObject *done = PyObject_CallMethod(channel->logger, "debug", "sO", "channel msg: %r", message);
-    if (done == NULL)
+    PyObject *text = PyUnicode_FromFormat("channel msg: %R", message);
+    if (text == NULL || channel_log(channel, LOG_DEBUG, text) < 0)
         Py_CLEAR(message);
-    Py_XDECREF(done);
+    Py_XDECREF(text);
     return message;
 }
 
