@@ -311,7 +311,8 @@ def serve(
         host: address to listen on.
         port: port to listen on; 0: a free one.
         on_ready: called once with the server (``base_url``, ``admin_token``) as soon as it listens.
-        admin_token, service, mounts, ssl_context, backlog, test_delay, **options: see :class:`LocalServer`.
+        admin_token, service, mounts, ssl_context, backlog, test_delay: see :class:`LocalServer`.
+        **options: arguments of :class:`ChannelService`.
 
     Raises:
         OSError: the address cannot be listened on.

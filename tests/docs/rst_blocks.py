@@ -1,9 +1,9 @@
 """The code blocks of a reStructuredText file, and how to run them.
 
-A file's ``python`` and ``pycon`` blocks are run one after the other with the same names, as a notebook's cells are,
-with ``await`` at top level. A comment that begins with ``.. hidden-code`` holds what a test must do between them.
-Of ``console`` blocks the commands after ``$`` are run by a shell, and what they print must be what stands below
-them; ``…`` stands for anything. Other blocks are not run.
+A file's ``python`` and ``pycon`` blocks are run one after the other with the same names, as a notebook's
+cells are, with ``await`` at top level. A comment that begins with ``.. hidden-code`` holds what a test must
+do between them. Of ``console`` blocks the commands after ``$`` are run by a shell, and what they print must
+be what stands below them; ``…`` stands for anything. Other blocks are not run.
 """
 
 import ast
@@ -76,8 +76,8 @@ def blocks_of(file):
 class Runner:
     """Runs a file's blocks, with a server of its own.
 
-    The names that hidden code has: ``server``; ``stops(client_id)``, after which the next block is to end with the
-    server stopping that client's sessions; ``later(seconds, function)``.
+    The names that hidden code has: ``server``; ``stops(client_id)``, after which the next block is to end
+    with the server stopping that client's sessions; ``later(seconds, function)``.
     """
 
     def __init__(self, folder):
@@ -164,7 +164,7 @@ class Runner:
 
     def _run_pycon(self, block, code):
         test = doctest.DocTestParser().get_doctest(
-            code, self.names, str(block), str(block.file), block.line - 1
+            code.replace("…", "..."), self.names, str(block), str(block.file), block.line - 1
         )
         output = []
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -177,13 +177,14 @@ class Runner:
             command, _, expected = part.partition("\n")
             done = subprocess.run(
                 ["bash", "-c", command],
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 text=True,
                 cwd=self.folder,
                 check=False,
                 timeout=60,
             )
-            printed = done.stdout + done.stderr
+            printed = done.stdout
             wanted = ".*".join(re.escape(piece) for piece in expected.strip().split("…"))
             assert re.fullmatch(wanted, printed.strip(), re.DOTALL), (
                 f"{block}: {command}\nprinted:\n{printed}"

@@ -1,0 +1,98 @@
+"""The programs in examples/ do what they say."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from rst_blocks import ROOT
+
+from gaechannel.server import LocalServer
+
+EXAMPLES = ROOT / "examples"
+
+
+def start(name, *arguments):
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLES / name), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
+
+
+def test_listen_prints_messages_until_the_session_is_stopped(tmp_path):
+    with LocalServer() as server:
+        token_file = tmp_path / "token"
+        token_file.write_text(server.create_channel("me") + "\n")
+        server.send_message("me", "hello 😀")
+        with start("listen.py", str(token_file), server.base_url) as process:
+            assert process.stdout.readline() == "hello 😀\n"
+            server.service.sessions[0].stop()
+            _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "the channel has failed: the server has stopped the session" in errors
+    assert "messages=1" in errors
+
+
+def test_decode_prints_each_array_once_over_several_back_channels():
+    with LocalServer(backchannel_seconds=0.1, keepalive=0.05) as server:
+        sessions = []
+        server.browserchannel.on_session = lambda session: (sessions.append(session), session.send("first"))
+        with start("decode.py", f"{server.url}/channel") as process:
+            lines = [process.stdout.readline()]
+            for number in range(20):
+                sessions[0].send(["😀", number])
+                while not lines[-1].endswith(f"['😀', {number}]\n"):
+                    lines.append(process.stdout.readline())
+                    assert lines[-1]
+            sessions[0].stop()
+            out, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    lines += out.splitlines(keepends=True)
+    ids = [int(line.split()[0]) for line in lines]
+    assert ids == list(range(1, len(ids) + 1))
+    assert lines[0] == "1 first\n"
+    assert lines[-1].endswith(" ['stop']\n")
+
+
+def test_local_server_mends_a_cut_connection():
+    with start("local_server.py") as process:
+        out, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    lines = out.splitlines()
+    for message in ("hello", "still there?", "good-bye"):
+        assert lines.count(f"received {message}") == 1
+    assert lines[-1].startswith("3 messages,")
+
+
+@pytest.mark.parametrize("name", ["listen.py", "decode.py"])
+def test_wrong_arguments_print_what_is_wanted(name):
+    with start(name) as process:
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert name in errors
+
+
+def test_the_notebook_runs_from_top_to_bottom(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(EXAMPLES / "channel.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    kept = [cell.get("outputs") for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(kept), "outputs are not kept in the repository"
+    nbclient.NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    printed = "".join(
+        output.get("text", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "stream"
+    )
+    assert "hello from this notebook" in printed
+    assert "after the cut" in printed
+    assert "Error" not in printed
