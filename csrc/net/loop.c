@@ -75,6 +75,7 @@ static void run_timers(net_loop *self) {
     while (self->timers.count != 0 && self->timers.items[0]->at_ms <= now_ms) {
         net_channel *channel = self->timers.items[0];
         timers_set(&self->timers, channel, SESSION_NEVER);
+        net_channel_resume(channel);
         net_channel_step(channel);
         loop_mark_dirty(channel);
     }
@@ -82,12 +83,14 @@ static void run_timers(net_loop *self) {
 
 /* ---- Driven by waiting ---- */
 
+int64_t net_loop_wait_ms(const net_loop *self, int64_t max_ms) {
+    if (self->timers.count == 0)
+        return max_ms;
+    int64_t until_ms = self->timers.items[0]->at_ms - net_now_ms();
+    return until_ms >= max_ms ? max_ms : until_ms > 0 ? until_ms : 0;
+}
+
 void net_loop_wait(net_loop *self, int64_t max_ms) {
-    if (self->timers.count != 0) {
-        int64_t until_ms = self->timers.items[0]->at_ms - net_now_ms();
-        if (until_ms < max_ms)
-            max_ms = until_ms > 0 ? until_ms : 0;
-    }
     curl_multi_poll(self->multi, NULL, 0, (int)max_ms, NULL);
 }
 

@@ -1,8 +1,9 @@
 /* Carries sessions' requests over libcurl: one multi handle for any number of channels.
  *
- * A loop is driven in one of two ways. Blocking: net_loop_wait(), then net_loop_perform(), again and again.
- * By somebody's event loop: a net_watcher is told which sockets to watch, and net_loop_on_socket() and
- * net_loop_on_timer() are called when one is ready, or the time has come. All else is the same in both.
+ * A loop is driven in one of two ways. Blocking: net_loop_wait_ms(), net_loop_wait(), net_loop_perform(),
+ * again and again. By somebody's event loop: a net_watcher is told which sockets to watch, and
+ * net_loop_on_socket() and net_loop_on_timer() are called when one is ready, or the time has come. All else
+ * is the same in both.
  *
  * Nothing here is thread-safe but net_loop_wakeup(), and net_loop_wait() beside anything that does not drive
  * the loop or change its channels. */
@@ -29,8 +30,10 @@ net_loop *net_loop_new(void);
 /* Its channels must have been freed before. */
 void net_loop_free(net_loop *loop);
 
-/* Wait until something can be done, at most `max_ms`; or until net_loop_wakeup(), or a signal. */
-void net_loop_wait(net_loop *loop, int64_t max_ms);
+/* How long to wait at most: until the next timer, and no longer than `max_ms`. */
+int64_t net_loop_wait_ms(const net_loop *loop, int64_t max_ms);
+/* Wait that long for the network; or until net_loop_wakeup(), or a signal. */
+void net_loop_wait(net_loop *loop, int64_t wait_ms);
 void net_loop_wakeup(net_loop *loop);
 
 /* Do all that can be done without waiting. */

@@ -38,6 +38,8 @@ static void finish_head(transfer *self) {
                       retry_after > 0 && retry_after < 86400 ? (int64_t)retry_after * 1000 : 0);
     if (!session_is_opening(self->channel->session))
         opening_leave(self->channel);
+    // The head alone may have opened the session.
+    net_channel_poke(self->channel);
 }
 
 static void read_header(transfer *self, const char *line, size_t length) {
@@ -134,6 +136,8 @@ static bool set_up(transfer *self) {
     curl_easy_setopt(easy, CURLOPT_PRIVATE, self);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    // A name's look-up, which cannot be broken off, goes on by itself when the transfer is given up.
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""); // keep cookies, in memory
@@ -234,8 +238,8 @@ void transfer_start(transfer *self) {
     }
     session_get_request(self->channel->session, self->slot, &request);
     curl_easy_setopt(self->easy, CURLOPT_URL, request.url);
-    // Rather wait for a connection that can be shared than open one more. Without TLS none can: a request would
-    // wait until the back channel is answered.
+    // Rather wait for a connection that can be shared than open one more. Without TLS none can: a request
+    // would wait until the back channel is answered.
     bool may_share = self->channel->http2 && strncasecmp(request.url, "https:", 6) == 0;
     curl_easy_setopt(self->easy, CURLOPT_PIPEWAIT, may_share ? 1L : 0L);
     if (request.body != NULL) {

@@ -205,19 +205,27 @@ static int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
 
 /* ---- End ---- */
 
-// Give the connections back. False while another thread drives.
-static bool shut(channel_object *self) {
-    bool done = false;
-    driver_lock(self->driver);
-    if (!self->driver->driving) {
-        net_channel_close(self->net);
-        // Others may share it (merge).
-        if (self->merge == NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL)
-            driver_shut_lock_held(self->driver);
-        self->closed = done = true;
-    }
-    driver_unlock(self->driver);
-    return done;
+// What waits in the thread that calls it is not for a channel that an event loop drives.
+static int check_sync(const channel_object *self) {
+    if (!self->is_async)
+        return 0;
+    PyErr_SetString(PyExc_TypeError,
+                    "this channel is asyncio's: await its methods, and iterate with async for");
+    return -1;
+}
+
+// Give the connections back.
+static void shut(channel_object *self) {
+    driver *shared = self->driver;
+    driver_lock_idle(shared);
+    net_channel_close(self->net);
+    // Others may share it (merge), or another thread may have been faster.
+    bool alone =
+        self->merge == NULL && shared->loop != NULL && net_loop_channel_after(shared->loop, NULL) == NULL;
+    if (alone)
+        driver_shut_lock_held(shared);
+    self->closed = true;
+    driver_unlock(shared);
 }
 
 static PyObject *channel_close(PyObject *op, PyObject *unused) {
@@ -225,20 +233,16 @@ static PyObject *channel_close(PyObject *op, PyObject *unused) {
     (void)unused;
     if (self->driver == NULL || self->forks != self->state->forks || self->closed)
         Py_RETURN_NONE;
+    if (check_sync(self) < 0)
+        return NULL;
     self->closing = true;
     driver_lock(self->driver);
-    driver_wakeup_lock_held(self->driver);
+    driver_poke_lock_held(self->driver, self->net);
     driver_unlock(self->driver);
     drive_until until = {.deadline_ms = net_now_ms() + CLOSE_MS};
     // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.
     drive_result result = channel_drive(self, &until);
-    while (!self->closed && !shut(self)) {
-        Py_BEGIN_ALLOW_THREADS;
-        pthread_mutex_lock(&self->driver->lock);
-        driver_turn_lock_held(self->driver, SLICE_MS);
-        pthread_mutex_unlock(&self->driver->lock);
-        Py_END_ALLOW_THREADS;
-    }
+    shut(self);
     if (result == DRIVE_ERROR)
         return NULL;
     Py_RETURN_NONE;
@@ -298,7 +302,7 @@ static void channel_dealloc(PyObject *op) {
     if (self->driver != NULL && self->forks != self->state->forks) {
         net_channel_abandon(self->net);
     } else if (self->driver != NULL) {
-        driver_lock(self->driver);
+        driver_lock_idle(self->driver);
         net_channel_free(self->net);
         driver_unlock(self->driver);
         if (self->loop != NULL)
@@ -317,14 +321,16 @@ static void channel_dealloc(PyObject *op) {
 static PyObject *channel_messages(PyObject *op, PyObject *once) {
     channel_object *self = (channel_object *)op;
     int poll = PyObject_IsTrue(once);
-    if (poll < 0 || channel_check_open(self) < 0)
+    if (poll < 0 || channel_check_open(self) < 0 || check_sync(self) < 0)
         return NULL;
     return messages_new(self, poll ? GOAL_POLL : GOAL_STREAM);
 }
 
 static PyObject *channel_iter(PyObject *op) {
     channel_object *self = (channel_object *)op;
-    return channel_check_open(self) < 0 ? NULL : messages_new(self, GOAL_STREAM);
+    if (channel_check_open(self) < 0 || check_sync(self) < 0)
+        return NULL;
+    return messages_new(self, GOAL_STREAM);
 }
 
 static const session_goal goals[] = {GOAL_INITIALIZE, GOAL_OPEN, GOAL_CONNECT};
@@ -333,7 +339,7 @@ static const session_goal goals[] = {GOAL_INITIALIZE, GOAL_OPEN, GOAL_CONNECT};
 static PyObject *channel_reach(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
     int goal, anew;
-    if (!PyArg_ParseTuple(args, "ip", &goal, &anew) || channel_check_open(self) < 0)
+    if (!PyArg_ParseTuple(args, "ip", &goal, &anew) || channel_check_open(self) < 0 || check_sync(self) < 0)
         return NULL;
     if (goal < 0 || goal > 2)
         return PyErr_Format(PyExc_ValueError, "there is no goal %d", goal);
@@ -409,7 +415,7 @@ static PyObject *channel_send(PyObject *op, PyObject *pairs) {
 static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
     channel_object *self = (channel_object *)op;
     double seconds = PyFloat_AsDouble(timeout);
-    if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0)
+    if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0 || check_sync(self) < 0)
         return NULL;
     drive_until until = {.flushed = true, .deadline_ms = SESSION_NEVER};
     if (seconds >= 0 && seconds < 1e9)
@@ -614,16 +620,21 @@ static PyMethodDef channel_methods[] = {
 
 static PyObject *get_field(PyObject *op, void *field) {
     channel_object *self = (channel_object *)op;
+    strbuf copy = {0};
     if (channel_check(self) < 0)
         return NULL;
     driver_lock(self->driver);
     const strbuf *text = session_get(self->session, (session_field)(intptr_t)field);
-    PyObject *value = NULL;
-    if (text->length != 0)
-        value = PyUnicode_DecodeUTF8(text->data, (Py_ssize_t)text->length, "surrogatepass");
+    strbuf_append(&copy, strbuf_str(text), text->length);
     driver_unlock(self->driver);
-    if (value == NULL && PyErr_Occurred() == NULL)
-        Py_RETURN_NONE;
+    PyObject *value = Py_None;
+    if (copy.failed)
+        value = PyErr_NoMemory();
+    else if (copy.length != 0) // servers name their sessions as they like
+        value = PyUnicode_DecodeUTF8(copy.data, (Py_ssize_t)copy.length, "surrogateescape");
+    else
+        Py_INCREF(value);
+    strbuf_free(&copy);
     return value;
 }
 

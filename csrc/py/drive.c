@@ -220,13 +220,15 @@ int channel_raise_end(channel_object *self) {
     driver_lock(self->driver);
     const session_error *error = session_get_error(self->session);
     bool fails = error->kind != ERROR_NONE && !self->closing;
-    int taken = fails ? error_words_take(&words, error) : 0;
+    bool copied = fails && error_words_copy(&words, error);
     session_end_told(self->session);
     driver_unlock(self->driver);
     if (!fails)
         return 0;
-    if (taken == 0)
+    if (copied)
         error_words_raise(self->state, &words);
+    else
+        PyErr_NoMemory();
     return -1;
 }
 
@@ -265,9 +267,8 @@ static turn_result turn(channel_object *self, const drive_until *until, session_
         net_channel_resume(self->net);
         driver_catch_up_lock_held(shared);
         net_channel_step(self->net);
-    } else if (self->closing) {
-        net_channel_poke(self->net); // whoever drives may be driving for another channel
-        driver_wakeup_lock_held(shared);
+    } else {
+        driver_poke_lock_held(shared, self->net); // whoever drives may be driving for another channel
     }
     result = look_lock_held(self, until);
     // Even where there is no time left: who asks again and again without waiting has to get on.
@@ -372,7 +373,7 @@ void channel_nudge(channel_object *self) {
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&shared->lock);
     if (shared->driving) {
-        driver_wakeup_lock_held(shared);
+        driver_poke_lock_held(shared, self->net);
     } else if (!self->closing) {
         net_channel_resume(self->net);
         net_channel_step(self->net);
@@ -404,23 +405,24 @@ static PyObject *unwrap(channel_object *self, PyObject *data) {
 
 // Out of the queue before Python objects are made of it, since making them may run anything, this channel's
 // own close() included.
-static PyObject *take_literal_unlock(channel_object *self, const record *found) {
+static PyObject *take_copy_unlock(channel_object *self, const record *found) {
     uint8_t small[1024];
     size_t length = found->length;
-    uint8_t *literal = length <= sizeof small ? small : malloc(length);
-    if (literal != NULL) {
-        memcpy(literal, found->bytes, length);
+    bool is_text = found->kind != RECORD_LITERAL;
+    uint8_t *copy = length <= sizeof small ? small : malloc(length);
+    if (copy != NULL) {
+        memcpy(copy, found->bytes, length);
         session_pop(self->session);
     }
     bool resumes = session_can_resume(self->session);
     driver_unlock(self->driver);
     if (resumes)
         channel_nudge(self);
-    if (literal == NULL)
+    if (copy == NULL)
         return PyErr_NoMemory();
-    PyObject *value = value_from_literal(self->state, literal, length);
-    if (literal != small)
-        free(literal);
+    PyObject *value = is_text ? str_from_utf8(copy, length) : value_from_literal(self->state, copy, length);
+    if (copy != small)
+        free(copy);
     return self->unwraps ? unwrap(self, value) : value;
 }
 
@@ -432,8 +434,10 @@ PyObject *channel_take(channel_object *self) {
         driver_unlock(self->driver);
         return NULL;
     }
-    if (found.kind == RECORD_LITERAL)
-        return take_literal_unlock(self, &found);
+    // To make a str of sound UTF-8 runs nothing else, and so can be done with the lock, from where the text
+    // lies.
+    if (found.kind != RECORD_TEXT)
+        return take_copy_unlock(self, &found);
     message = str_from_utf8(found.bytes, found.length);
     if (message != NULL)
         session_pop(self->session);

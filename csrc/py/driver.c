@@ -59,6 +59,9 @@ void driver_unlock(driver *self) {
     pthread_mutex_unlock(&self->lock);
 }
 
+// How often to wake a driver that is waited for, in case that it began to wait just after the last time.
+#define WAKEUP_MS 10
+
 static void wait_for_turn(driver *self, int64_t max_ms) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -77,8 +80,9 @@ void driver_turn_lock_held(driver *self, int64_t max_ms) {
         return;
     }
     self->driving = true;
+    int64_t wait_ms = net_loop_wait_ms(self->loop, max_ms);
     pthread_mutex_unlock(&self->lock);
-    net_loop_wait(self->loop, max_ms);
+    net_loop_wait(self->loop, wait_ms);
     pthread_mutex_lock(&self->lock);
     self->driving = false;
     net_loop_perform(self->loop);
@@ -91,6 +95,23 @@ void driver_catch_up_lock_held(driver *self) {
         return;
     net_loop_perform(self->loop);
     self->driven_ms = net_now_ms();
+}
+
+void driver_poke_lock_held(driver *self, net_channel *channel) {
+    net_channel_poke(channel);
+    driver_wakeup_lock_held(self);
+}
+
+void driver_lock_idle(driver *self) {
+    driver_lock(self);
+    if (!self->driving)
+        return;
+    Py_BEGIN_ALLOW_THREADS;
+    while (self->driving) {
+        driver_wakeup_lock_held(self);
+        wait_for_turn(self, WAKEUP_MS);
+    }
+    Py_END_ALLOW_THREADS;
 }
 
 void driver_wakeup_lock_held(driver *self) {

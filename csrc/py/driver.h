@@ -48,6 +48,13 @@ void driver_turn_lock_held(driver *self, int64_t max_ms);
  * Lock held. */
 void driver_catch_up_lock_held(driver *self);
 
+/* Have whoever drives do what the channel wants. Lock held. */
+void driver_poke_lock_held(driver *self, net_channel *channel);
+
+/* Take the lock when nobody drives, so that the loop's channels may be touched. With the GIL, which is let
+ * go. */
+void driver_lock_idle(driver *self);
+
 /* Make a waiting driver look again. Lock held. */
 void driver_wakeup_lock_held(driver *self);
 

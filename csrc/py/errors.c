@@ -54,26 +54,26 @@ int errors_traverse(module_state *state, visitproc visit, void *arg) {
     return 0;
 }
 
-static PyObject *words_from(const strbuf *text) {
-    // A server's words may be anything; what is no UTF-8 is shown as such.
+static void error_words_clear(error_words *words) {
+    strbuf_free(&words->message);
+    strbuf_free(&words->reason);
+    strbuf_free(&words->body);
+}
+
+// A server's words may be anything; what is no UTF-8 is shown as such.
+static PyObject *str_of(const strbuf *text) {
     return PyUnicode_DecodeUTF8(strbuf_str(text), (Py_ssize_t)text->length, "backslashreplace");
 }
 
-static void error_words_clear(error_words *words) {
-    Py_CLEAR(words->message);
-    Py_CLEAR(words->reason);
-    Py_CLEAR(words->body);
-}
-
-int error_words_take(error_words *words, const session_error *error) {
+bool error_words_copy(error_words *words, const session_error *error) {
     *words = (error_words){.kind = error->kind, .code = error->code, .status = error->status};
-    words->message = words_from(&error->message);
-    words->reason = words_from(&error->reason);
-    words->body = words_from(&error->body);
-    if (words->message != NULL && words->reason != NULL && words->body != NULL)
-        return 0;
+    strbuf_append(&words->message, strbuf_str(&error->message), error->message.length);
+    strbuf_append(&words->reason, strbuf_str(&error->reason), error->reason.length);
+    strbuf_append(&words->body, strbuf_str(&error->body), error->body.length);
+    if (!words->message.failed && !words->reason.failed && !words->body.failed)
+        return true;
     error_words_clear(words);
-    return -1;
+    return false;
 }
 
 static PyObject *class_of(const module_state *state, const error_words *words) {
@@ -108,7 +108,9 @@ static PyObject *keywords_of(const error_words *words) {
     case ERROR_HTTP:
     case ERROR_TOKEN_INVALID:
     case ERROR_TOKEN_EXPIRED:
-        return Py_BuildValue("{sisOsO}", "code", words->status, "reason", words->reason, "body", words->body);
+        // N takes what str_of() made, or fails with it.
+        return Py_BuildValue("{sisNsN}", "code", words->status, "reason", str_of(&words->reason), "body",
+                             str_of(&words->body));
     default:
         return PyDict_New();
     }
@@ -121,7 +123,7 @@ void error_words_raise(module_state *state, error_words *words) {
         return;
     }
     PyObject *type = class_of(state, words);
-    PyObject *arguments = PyTuple_Pack(1, words->message);
+    PyObject *arguments = Py_BuildValue("(N)", str_of(&words->message));
     PyObject *keywords = keywords_of(words);
     PyObject *error = NULL;
     if (arguments != NULL && keywords != NULL)

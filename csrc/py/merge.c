@@ -82,11 +82,12 @@ static PyObject *take(merge_object *self) {
         Py_INCREF((PyObject *)channel);
         PyObject *pair = take_from(channel);
         bool more = pair != NULL || PyErr_Occurred() != NULL;
-        if (more)
+        // Making the message may have run anything, another thread's drop() of this channel included.
+        if (more && channel->merge == self)
             merge_push(self, channel);
-        else if (channel_raise_pending(channel) < 0)
+        else if (more || channel_raise_pending(channel) < 0)
             more = true;
-        else if (channel->closing || channel_look_now(channel).ended)
+        else if (channel->merge == self && (channel->closing || channel_look_now(channel).ended))
             more = drop(self, channel) < 0;
         Py_DECREF((PyObject *)channel);
         if (more)
@@ -95,11 +96,20 @@ static PyObject *take(merge_object *self) {
     return NULL;
 }
 
+// A forked child must not take what is its parent's.
+static int check(const merge_object *self) {
+    return PyList_Size(self->channels) != 0
+               ? channel_check((channel_object *)PyList_GetItem(self->channels, 0))
+               : 0;
+}
+
 /* ---- Without asyncio ---- */
 
 // Move the channel's connections to the loop that all share.
 static int join(merge_object *self, channel_object *channel) {
     driver *last = channel->driver;
+    if (last == self->driver)
+        return 0;
     driver_lock(last);
     bool busy = last->driving;
     if (!busy)
@@ -109,7 +119,7 @@ static int join(merge_object *self, channel_object *channel) {
         PyErr_SetString(PyExc_RuntimeError, "another thread is iterating over this channel");
         return -1;
     }
-    driver_lock(self->driver);
+    driver_lock_idle(self->driver);
     bool joined = net_channel_join(channel->net, self->driver->loop);
     driver_unlock(self->driver);
     if (!joined) {
@@ -121,6 +131,16 @@ static int join(merge_object *self, channel_object *channel) {
     return 0;
 }
 
+// What the session wants now; where another thread drives, it will.
+static void step(channel_object *channel) {
+    driver_lock(channel->driver);
+    if (channel->driver->driving)
+        driver_poke_lock_held(channel->driver, channel->net);
+    else
+        net_channel_step(channel->net);
+    driver_unlock(channel->driver);
+}
+
 static int begin_channel(merge_object *self, channel_object *channel) {
     if (channel_check_open(channel) < 0)
         return -1;
@@ -130,9 +150,7 @@ static int begin_channel(merge_object *self, channel_object *channel) {
     merge_push(self, channel); // there may be something from before
     if (channel->is_async)
         return channel_step(channel);
-    driver_lock(channel->driver);
-    net_channel_step(channel->net);
-    driver_unlock(channel->driver);
+    step(channel);
     return 0;
 }
 
@@ -140,10 +158,18 @@ static int begin(merge_object *self) {
     if (self->begun)
         return 0;
     self->begun = true;
-    for (Py_ssize_t i = 0; i < PyList_Size(self->channels); i++)
-        if (begin_channel(self, (channel_object *)PyList_GetItem(self->channels, i)) < 0)
-            return -1;
-    return 0;
+    int result = 0;
+    for (Py_ssize_t i = 0; i < PyList_Size(self->channels) && result == 0; i++) {
+        channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
+        // One that was closed meanwhile is not to be begun, but to be dropped.
+        if (channel->closing)
+            merge_push(self, channel);
+        else
+            result = begin_channel(self, channel);
+    }
+    // All or none: the next call tries again.
+    self->begun = result == 0;
+    return result;
 }
 
 // Serve the channels that something has happened to, and put them in line.
@@ -158,11 +184,8 @@ static int serve_dirty(merge_object *self) {
         if (channel == NULL)
             return 0;
         int served;
-        while ((served = channel_serve(channel)) > 0) {
-            driver_lock(self->driver);
-            net_channel_step(channel->net);
-            driver_unlock(self->driver);
-        }
+        while ((served = channel_serve(channel)) > 0)
+            step(channel);
         if (channel->merge == self)
             merge_push(self, channel);
         Py_DECREF((PyObject *)channel);
@@ -173,14 +196,12 @@ static int serve_dirty(merge_object *self) {
 
 static PyObject *merge_next(PyObject *op) {
     merge_object *self = (merge_object *)op;
-    if (begin(self) < 0)
+    if (check(self) < 0 || begin(self) < 0)
         return NULL;
     for (;;) {
         PyObject *pair = take(self);
         if (pair != NULL || PyErr_Occurred() != NULL || PyList_Size(self->channels) == 0)
             return pair;
-        if (channel_check((channel_object *)PyList_GetItem(self->channels, 0)) < 0)
-            return NULL;
         if (serve_dirty(self) < 0)
             return NULL;
         if (self->line_count != 0)
@@ -207,7 +228,7 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
     merge_object *self = (merge_object *)op;
     (void)value;
     *result = NULL;
-    if (begin(self) < 0)
+    if (check(self) < 0 || begin(self) < 0)
         return PYGEN_ERROR;
     *result = take(self);
     if (*result != NULL)
@@ -255,8 +276,10 @@ static int take_channel(merge_object *self, PyObject *item, bool is_async) {
         PyErr_SetString(PyExc_ValueError, "a channel is given twice, or is being merged already");
         return -1;
     }
+    if (PyList_Append(self->channels, item) < 0)
+        return -1;
     channel->merge = self;
-    return PyList_Append(self->channels, item);
+    return 0;
 }
 
 static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {

@@ -56,17 +56,18 @@ int errors_import(module_state *state);
 void errors_clear(module_state *state);
 int errors_traverse(module_state *state, visitproc visit, void *arg);
 
-/* What a session_error says, as Python objects: made while the session must not change, raised after. */
+/* What a session_error says: copied while the session must not change, raised after. */
 typedef struct error_words {
     session_error_kind kind;
     int code;
     int status;
-    PyObject *message;
-    PyObject *reason;
-    PyObject *body;
+    strbuf message;
+    strbuf reason;
+    strbuf body;
 } error_words;
 
-int error_words_take(error_words *words, const session_error *error);
+/* False when memory ran out. */
+bool error_words_copy(error_words *words, const session_error *error);
 /* Raise the exception, and let go of the words. */
 void error_words_raise(module_state *state, error_words *words);
 

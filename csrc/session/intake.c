@@ -159,7 +159,7 @@ static bool queue_text(session *self, int64_t id, const wire_string *text) {
         length = literal_unescape(text->bytes, text->length, room, &lone);
     else
         memcpy(room, text->bytes, length);
-    queue_commit(&self->queue, id, RECORD_TEXT, length);
+    queue_commit(&self->queue, id, lone ? RECORD_TEXT_SURROGATE : RECORD_TEXT, length);
     return true;
 }
 
@@ -301,6 +301,22 @@ bool session_read_init_page(session *self, const char *page, size_t length) {
 
 /* ---- The response ---- */
 
+// The opening reply, in the fast handshake's header.
+static void take_initial_response(session *self, exchange *ex) {
+    strbuf reply = ex->reply;
+    size_t wanted = SIZE_MAX;
+    size_t walked;
+    const uint8_t *bytes = (const uint8_t *)strbuf_str(&reply);
+    ex->reply = (strbuf){0};
+    if (utf8_advance(bytes, reply.length, &wanted, &walked) != UTF8_OK)
+        ex->corruption = "the opening reply is not UTF-8";
+    else if (session_take_payload(self, ex, bytes, reply.length, ex->started_ms))
+        ex->corruption = NULL;
+    if (ex->corruption != NULL)
+        ex->verdict = VERDICT_CORRUPT;
+    strbuf_free(&reply);
+}
+
 void session_on_status(session *self, exchange_slot slot, int status, const char *reason,
                        int64_t retry_after_ms) {
     exchange *ex = &self->exchanges[slot];
@@ -313,6 +329,8 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
         self->ever_streamed = self->streamed = true;
         self->expired_in_row = 0;
     }
+    if (ex->opens && status == 200 && ex->reply.length != 0)
+        take_initial_response(self, ex);
 }
 
 static bool name_is(const char *name, size_t length, const char *wanted) {
@@ -370,15 +388,6 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
     return status == FRAMER_CORRUPT ? stop(ex, VERDICT_CORRUPT, frames->error) : INTAKE_OK;
 }
 
-// The opening reply in the fast handshake's header, as soon as the body begins.
-static bool take_initial_response(session *self, exchange *ex, int64_t now_ms) {
-    strbuf reply = ex->reply;
-    ex->reply = (strbuf){0};
-    bool taken = session_take_payload(self, ex, (const uint8_t *)strbuf_str(&reply), reply.length, now_ms);
-    strbuf_free(&reply);
-    return taken;
-}
-
 static size_t reply_limit(const session *self, const exchange *ex) {
     if (ex->status != 200)
         return MAX_ERROR_BODY;
@@ -411,8 +420,6 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
     self->stats.bytes += length;
     if (!streams)
         return take_reply(self, ex, bytes, length);
-    if (ex->opens && ex->reply.length != 0 && !take_initial_response(self, ex, now_ms))
-        return stop(ex, VERDICT_CORRUPT, NULL);
     return take_stream(self, ex, bytes, length, now_ms);
 }
 

@@ -7,8 +7,9 @@
 #include <stdint.h> // uint8_t, int64_t
 
 typedef enum record_kind {
-    RECORD_TEXT,    // a message's text, its escapes undone: UTF-8, with lone surrogates as three bytes
-    RECORD_LITERAL, // an array's data, a literal known to be well-formed
+    RECORD_TEXT,           // a message's text, its escapes undone: UTF-8
+    RECORD_TEXT_SURROGATE, // the same, with lone surrogates as three bytes
+    RECORD_LITERAL,        // an array's data, a literal known to be well-formed
 } record_kind;
 
 typedef struct record {

@@ -35,7 +35,7 @@ static size_t secret_at(const session *self, const char *at) {
     const char *secret = strbuf_str(&self->secrets);
     const char *end = secret + self->secrets.length;
     for (; secret < end; secret += strlen(secret) + 1)
-        if (strncmp(at, secret, strlen(secret)) == 0)
+        if (*at == *secret && strncmp(at, secret, strlen(secret)) == 0)
             return strlen(secret);
     return 0;
 }
@@ -53,8 +53,9 @@ static size_t userinfo_length(const char *at) {
     return at[length] == '@' ? length : 0;
 }
 
-void session_redact(const session *self, const char *text, strbuf *out) {
-    while (*text != '\0') {
+// At least as much of the text as makes `limit` bytes, so that a long one costs no more than is shown of it.
+static void redact(const session *self, const char *text, size_t limit, strbuf *out) {
+    while (*text != '\0' && out->length < limit) {
         size_t secret = secret_at(self, text);
         if (secret != 0) {
             strbuf_text(out, "***");
@@ -75,14 +76,19 @@ void session_redact(const session *self, const char *text, strbuf *out) {
         strbuf_append(out, control ? " " : text, 1);
         if (*text++ != '?' && text[-1] != '&')
             continue;
-        size_t word = word_length(text);
-        const char *equals = memchr(text, '=', word);
-        if (equals == NULL || is_harmless(text, (size_t)(equals - text)))
+        // Only where there is a value to hide is it read to its end: a text of nothing but question marks
+        // must not cost the square of its length.
+        size_t key = strcspn(text, "=?&# \t\r\n\"'<>");
+        if (text[key] != '=' || is_harmless(text, key))
             continue;
-        strbuf_append(out, text, (size_t)(equals - text));
+        strbuf_append(out, text, key);
         strbuf_text(out, "=***");
-        text += word;
+        text += key + word_length(text + key);
     }
+}
+
+void session_redact(const session *self, const char *text, strbuf *out) {
+    redact(self, text, SIZE_MAX, out);
 }
 
 void session_add_secret(session *self, const char *text, size_t length) {
@@ -171,7 +177,7 @@ void session_fail(session *self, session_error_kind kind, const char *message) {
 // short, since half a secret is not recognized as one.
 static void add_words(const session *self, const char *words, strbuf *out) {
     strbuf redacted = {0};
-    session_redact(self, words, &redacted);
+    redact(self, words, 4 * MAX_WORDS, &redacted);
     bool space = false;
     size_t length = 0;
     for (const char *at = strbuf_str(&redacted); *at != '\0' && length < MAX_WORDS; at++) {
@@ -198,7 +204,7 @@ void session_fail_exchange(session *self, const exchange *ex, session_error_kind
     strbuf *message = &error->message;
     error->code = code;
     error->status = ex->status;
-    session_redact(self, strbuf_str(&ex->reason), &error->reason);
+    redact(self, strbuf_str(&ex->reason), MAX_WORDS, &error->reason);
     add_words(self, strbuf_str(&ex->reply), &error->body);
     if (ex->status != 0 && ex->status != 200) {
         strbuf_format(message, "HTTP status %d", ex->status);
