@@ -6,6 +6,7 @@
 #include <Python.h>
 
 #include "session/session.h"
+#include "wire/literal_text.h"
 
 typedef struct module_state {
     // The classes of gaechannel.errors.
@@ -82,6 +83,9 @@ PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t le
 
 /* UTF-8 to str; lone surrogates as three bytes pass. */
 PyObject *str_from_utf8(const uint8_t *text, size_t length);
+
+/* What literal_text() made, or ASCII that is known to be so, to str. */
+PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length);
 
 /* A string token's content to str. */
 PyObject *str_from_token(const uint8_t *token, size_t length, bool escaped);

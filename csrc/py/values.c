@@ -5,6 +5,7 @@
 #include <string.h> // memcpy()
 
 #include "wire/literal.h"
+#include "wire/literal_text.h"
 
 /* ---- Strings ---- */
 
@@ -13,18 +14,46 @@ PyObject *str_from_utf8(const uint8_t *text, size_t length) {
     return PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)length, "surrogatepass");
 }
 
-PyObject *str_from_token(const uint8_t *token, size_t length, bool escaped) {
-    uint8_t small[512];
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define HOST_BYTE_ORDER 1
+#else
+#define HOST_BYTE_ORDER (-1)
+#endif
+
+PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
+    // Said outright, or the decoder would take a first U+FEFF for a byte order mark.
+    int byte_order = HOST_BYTE_ORDER;
+    if (form == LITERAL_UTF16)
+        return PyUnicode_DecodeUTF16((const char *)text, (Py_ssize_t)length, NULL, &byte_order);
+    return str_from_utf8(text, length);
+}
+
+// For the strings that UTF-16 cannot hold.
+static PyObject *str_with_lone_surrogates(const uint8_t *token, size_t length, bool escaped) {
     bool lone;
     if (!escaped)
         return str_from_utf8(token, length);
-    uint8_t *plain = length <= sizeof small ? small : malloc(length);
+    uint8_t *plain = malloc(length);
     if (plain == NULL)
         return PyErr_NoMemory();
-    size_t plain_length = literal_unescape(token, length, plain, &lone);
-    PyObject *text = str_from_utf8(plain, plain_length);
-    if (plain != small)
-        free(plain);
+    PyObject *text = str_from_utf8(plain, literal_unescape(token, length, plain, &lone));
+    free(plain);
+    return text;
+}
+
+PyObject *str_from_token(const uint8_t *token, size_t length, bool escaped) {
+    _Alignas(uint64_t) uint8_t small[LITERAL_TEXT_ROOM(1024)];
+    if (!escaped && literal_is_ascii(token, length))
+        return str_from_utf8(token, length);
+    uint8_t *room = length <= 1024 ? small : malloc(LITERAL_TEXT_ROOM(length));
+    if (room == NULL)
+        return PyErr_NoMemory();
+    size_t text_length;
+    literal_form form = literal_text(token, length, escaped, room, &text_length);
+    PyObject *text = form == LITERAL_OTHER ? str_with_lone_surrogates(token, length, escaped)
+                                           : str_from_form(form, room, text_length);
+    if (room != small)
+        free(room);
     return text;
 }
 

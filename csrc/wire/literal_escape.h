@@ -1,4 +1,4 @@
-/* What finding a string's end and undoing its escapes share: where escapes begin, and hexadecimal digits. */
+/* What finding a string's end and undoing its escapes share: where escapes begin, and what they stand for. */
 #ifndef GAECHANNEL_WIRE_LITERAL_ESCAPE_H
 #define GAECHANNEL_WIRE_LITERAL_ESCAPE_H
 
@@ -9,6 +9,22 @@
 
 // For each byte: a hexadecimal digit's value and LITERAL_HEX, or 0.
 extern const uint8_t literal_hex[256];
+
+// For the byte behind a backslash: the one byte that the two stand for. 0: anything else, literal_undo_one()
+// knows.
+extern const uint8_t literal_simple_escape[256];
+
+static inline unsigned read_hex4(const uint8_t *at) {
+    return (literal_hex[at[0]] & 15u) << 12 | (literal_hex[at[1]] & 15u) << 8 |
+           (literal_hex[at[2]] & 15u) << 4 | (literal_hex[at[3]] & 15u);
+}
+
+/* Undo the escape whose backslash is at `escape`, in a text that ends at `end`. `used`: its length, both
+ * halves of a surrogate pair counted. Returns how many bytes of UTF-8 it gives: none where it only drops
+ * something (and then what it did not use goes on). Sets `*lone_surrogate` where it is one, and leaves it
+ * alone otherwise. */
+size_t literal_undo_one(const uint8_t *escape, const uint8_t *end, size_t *used, uint8_t out[4],
+                        bool *lone_surrogate);
 
 #ifdef VECTOR_BYTES
 
@@ -40,6 +56,15 @@ static inline uint64_t block_equal(const literal_block *block, uint8_t byte) {
     return bits >> (BLOCK_BYTES - block->length);
 }
 
+/* Which bytes from `at` on are no ASCII. */
+static inline uint64_t block_high(const literal_block *block) {
+    vector high = vector_of(0x80);
+    uint64_t bits =
+        vector_bits(vector_at_least(block->vectors[0], high), vector_at_least(block->vectors[1], high),
+                    vector_at_least(block->vectors[2], high), vector_at_least(block->vectors[3], high));
+    return bits >> (BLOCK_BYTES - block->length);
+}
+
 /* Which bytes from `at` on are hexadecimal digits. */
 static inline uint64_t block_hex(const literal_block *block) {
     vector found[4];
@@ -55,15 +80,11 @@ static inline uint64_t block_hex(const literal_block *block) {
 /* Those backslashes that begin an escape: all, but where several stand in a row every second one. The one
  * before the block must not begin an escape that reaches into it. */
 static inline uint64_t escape_starts(uint64_t backslashes) {
-    if ((backslashes & backslashes << 1) == 0)
-        return backslashes;
-    uint64_t starts = 0;
-    while (backslashes != 0) {
-        uint64_t first = backslashes & (0 - backslashes);
-        starts |= first;
-        backslashes &= ~(first | first << 1);
-    }
-    return starts;
+    // In a row that begins at an even place, the subtraction borrows from behind the row and leaves the odd
+    // places' bits as they were; in one that begins at an odd place, the even ones. So the two are told apart
+    // at once.
+    const uint64_t odd = 0xAAAAAAAAAAAAAAAAu;
+    return (((backslashes << 1 | odd) - backslashes) ^ odd) & backslashes;
 }
 
 static inline unsigned first_bit(uint64_t bits) {

@@ -5,8 +5,7 @@
 
 #include "literal_escape.h"
 
-// For the byte behind a backslash: the one byte that the two stand for. 0: anything else, undo_escape knows.
-static const uint8_t simple_escape[256] = {
+const uint8_t literal_simple_escape[256] = {
     ['"'] = '"',  ['\''] = '\'', ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r',  ['t'] = '\t', ['v'] = '\v',
 };
@@ -33,11 +32,6 @@ static inline size_t put_character(uint8_t *out, unsigned code) {
     out[2] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
     out[3] = (uint8_t)(0x80 | (code & 0x3F));
     return 4;
-}
-
-static inline unsigned read_hex4(const uint8_t *at) {
-    return (literal_hex[at[0]] & 15u) << 12 | (literal_hex[at[1]] & 15u) << 8 |
-           (literal_hex[at[2]] & 15u) << 4 | (literal_hex[at[3]] & 15u);
 }
 
 // Where undoing is.
@@ -75,8 +69,8 @@ static void undo_wide(undoing *u) {
 /* Undo the escape at `u->at`. */
 static inline void undo_escape(undoing *u) {
     uint8_t kind = u->at[1];
-    if (simple_escape[kind] != 0) {
-        *u->out++ = simple_escape[kind];
+    if (literal_simple_escape[kind] != 0) {
+        *u->out++ = literal_simple_escape[kind];
         u->at += 2;
     } else if (kind == 'u') {
         undo_unicode(u);
@@ -92,6 +86,15 @@ static inline void undo_escape(undoing *u) {
         *u->out++ = kind == '0' ? 0 : kind;
         u->at += 2;
     }
+}
+
+size_t literal_undo_one(const uint8_t *escape, const uint8_t *end, size_t *used, uint8_t out[4],
+                        bool *lone_surrogate) {
+    undoing u = {.at = escape, .end = end, .out = out};
+    undo_escape(&u);
+    *used = (size_t)(u.at - escape);
+    *lone_surrogate |= u.lone_surrogate;
+    return (size_t)(u.out - out);
 }
 
 size_t literal_unescape_plain(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate) {
@@ -137,7 +140,7 @@ static void undo_by_blocks(undoing *u, bool apart) {
             copy_run(out, at, run, (size_t)(end - at), apart);
             out += run;
             at = escape + 2;
-            uint8_t simple = simple_escape[escape[1]];
+            uint8_t simple = literal_simple_escape[escape[1]];
             if (simple != 0) {
                 *out++ = simple;
                 continue;

@@ -12,6 +12,7 @@
 #if defined(__GNUC__) && defined(__SSE2__) && !defined(WIRE_NO_VECTOR)
 
 #include <emmintrin.h>
+#include <tmmintrin.h> // only in functions that are WITH_SHUFFLE
 
 #define VECTOR_BYTES 16
 
@@ -87,7 +88,50 @@ static inline uint64_t vector_bits(vector a, vector b, vector c, vector d) {
     return vector_marks(a) | vector_marks(b) << 16 | vector_marks(c) << 32 | vector_marks(d) << 48;
 }
 
-#elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(WIRE_NO_VECTOR)
+/* The sixteen bytes as 16-bit words, 32 bytes. */
+static inline void vector_store_wide(uint8_t *at, vector v) {
+    vector_store(at, _mm_unpacklo_epi8(v, _mm_setzero_si128()));
+    vector_store(at + 16, _mm_unpackhi_epi8(v, _mm_setzero_si128()));
+}
+
+/* The same of sixteen bytes. */
+static inline unsigned vector_bits16(vector v) {
+    return (unsigned)_mm_movemask_epi8(v);
+}
+
+/* Within each 16-bit word, so that bits move from one byte into the other: to be masked. */
+static inline vector vector_shift_left(vector v, int bits) {
+    return _mm_slli_epi16(v, bits);
+}
+
+static inline vector vector_shift_right(vector v, int bits) {
+    return _mm_srli_epi16(v, bits);
+}
+
+/* Sixteen words of sixteen low and sixteen high bytes; the first eight, or the last eight. */
+static inline vector vector_zip_first(vector low, vector high) {
+    return _mm_unpacklo_epi8(low, high);
+}
+
+static inline vector vector_zip_last(vector low, vector high) {
+    return _mm_unpackhi_epi8(low, high);
+}
+
+// For functions that use vector_shuffle: not every x86-64 has it, so they may only run where
+// vector_can_shuffle.
+#define WITH_SHUFFLE __attribute__((target("ssse3,popcnt")))
+
+static inline bool vector_can_shuffle(void) {
+    return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
+}
+
+/* For each byte of `places` (0 to 15), the byte of `v` in that place. */
+WITH_SHUFFLE static inline vector vector_shuffle(vector v, vector places) {
+    return _mm_shuffle_epi8(v, places);
+}
+
+#elif defined(__GNUC__) && defined(__aarch64__) && !defined(__AARCH64EB__) && defined(__ARM_NEON) &&         \
+    !defined(WIRE_NO_VECTOR)
 
 #include <arm_neon.h>
 
@@ -163,6 +207,44 @@ static inline uint64_t vector_bits(vector a, vector b, vector c, vector d) {
     uint8x16_t cd = vpaddq_u8(vandq_u8(c, own), vandq_u8(d, own));
     uint8x16_t all = vpaddq_u8(ab, cd);
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
+}
+
+/* As above. */
+static inline void vector_store_wide(uint8_t *at, vector v) {
+    vector_store(at, vreinterpretq_u8_u16(vmovl_u8(vget_low_u8(v))));
+    vector_store(at + 16, vreinterpretq_u8_u16(vmovl_u8(vget_high_u8(v))));
+}
+
+static inline unsigned vector_bits16(vector v) {
+    const uint8x16_t own = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t kept = vandq_u8(v, own);
+    return vaddv_u8(vget_low_u8(kept)) | (unsigned)vaddv_u8(vget_high_u8(kept)) << 8;
+}
+
+static inline vector vector_shift_left(vector v, int bits) {
+    return vreinterpretq_u8_u16(vshlq_u16(vreinterpretq_u16_u8(v), vdupq_n_s16((int16_t)bits)));
+}
+
+static inline vector vector_shift_right(vector v, int bits) {
+    return vreinterpretq_u8_u16(vshlq_u16(vreinterpretq_u16_u8(v), vdupq_n_s16((int16_t)-bits)));
+}
+
+static inline vector vector_zip_first(vector low, vector high) {
+    return vzip1q_u8(low, high);
+}
+
+static inline vector vector_zip_last(vector low, vector high) {
+    return vzip2q_u8(low, high);
+}
+
+#define WITH_SHUFFLE
+
+static inline bool vector_can_shuffle(void) {
+    return true;
+}
+
+static inline vector vector_shuffle(vector v, vector places) {
+    return vqtbl1q_u8(v, places);
 }
 
 #endif
