@@ -9,30 +9,32 @@ wire.
         print(message)
 """
 
-from gaechannel import talkparser
-from gaechannel._core import Decoder, TalkDecoder
-from gaechannel._options import ChannelOptions
 from gaechannel._version import __version__
-from gaechannel.client import Client, Stats, random_string
-from gaechannel.errors import (
-    ChannelClosed,
-    ChannelError,
-    ChannelTimeout,
-    HTTPStatusError,
-    InvalidToken,
-    ParseError,
-    TalkMessageCorrupted,
-    TokenError,
-    TokenExpired,
-    TransportError,
-    WebChannelError,
-)
-from gaechannel.merging import merge
-from gaechannel.reader import TalkMessageReader
-from gaechannel.two_way import BrowserChannel, DevClient, WebChannel
 
-# The old module's name for it.
-_TalkMessageCorrupted = TalkMessageCorrupted
+TYPE_CHECKING = False  # as type checkers see it, True; typing itself takes its time
+if TYPE_CHECKING:
+    from gaechannel import talkparser
+    from gaechannel._core import Decoder, TalkDecoder
+    from gaechannel._options import ChannelOptions
+    from gaechannel.client import Client, Stats, random_string
+    from gaechannel.errors import (
+        ChannelClosed,
+        ChannelError,
+        ChannelTimeout,
+        HTTPStatusError,
+        InvalidToken,
+        ParseError,
+        TalkMessageCorrupted,
+        TokenError,
+        TokenExpired,
+        TransportError,
+        WebChannelError,
+    )
+    from gaechannel.merging import merge
+    from gaechannel.reader import TalkMessageReader
+    from gaechannel.two_way import BrowserChannel, DevClient, WebChannel
+
+    _TalkMessageCorrupted = TalkMessageCorrupted
 
 __all__ = [
     "BrowserChannel",
@@ -60,3 +62,48 @@ __all__ = [
     "random_string",
     "talkparser",
 ]
+
+# Where each name is. They are imported when first asked for, since what stands behind them takes its time
+# to load: libcurl and its thirty libraries, logging, typing.
+_HOMES = {
+    "_core": ("Decoder", "TalkDecoder"),
+    "_options": ("ChannelOptions",),
+    "client": ("Client", "Stats", "random_string"),
+    "errors": (
+        "ChannelClosed",
+        "ChannelError",
+        "ChannelTimeout",
+        "HTTPStatusError",
+        "InvalidToken",
+        "ParseError",
+        "TalkMessageCorrupted",
+        "TokenError",
+        "TokenExpired",
+        "TransportError",
+        "WebChannelError",
+    ),
+    "merging": ("merge",),
+    "reader": ("TalkMessageReader",),
+    "two_way": ("BrowserChannel", "DevClient", "WebChannel"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = ("_core", "_options", "aio", "client", "errors", "merging", "reader", "talkparser", "two_way")
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    # The old module's name for it.
+    known = "TalkMessageCorrupted" if name == "_TalkMessageCorrupted" else name
+    if known in _HOME_OF:
+        value = getattr(import_module(f"gaechannel.{_HOME_OF[known]}"), known)
+    elif name in _MODULES:
+        value = import_module(f"gaechannel.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
