@@ -1,0 +1,1 @@
+"""What the benchmarks share: bodies, the server that writes them, the ways to read them, and the report."""
