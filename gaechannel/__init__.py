@@ -9,13 +9,12 @@ wire.
         print(message)
 """
 
-from gaechannel._version import __version__
-
 TYPE_CHECKING = False  # as type checkers see it, True; typing itself takes its time
 if TYPE_CHECKING:
     from gaechannel import talkparser
     from gaechannel._core import Decoder, TalkDecoder
     from gaechannel._options import ChannelOptions
+    from gaechannel._version import __version__
     from gaechannel.client import Client, Stats, random_string
     from gaechannel.errors import (
         ChannelClosed,
@@ -68,6 +67,7 @@ __all__ = [
 _HOMES = {
     "_core": ("Decoder", "TalkDecoder"),
     "_options": ("ChannelOptions",),
+    "_version": ("__version__",),
     "client": ("Client", "Stats", "random_string"),
     "errors": (
         "ChannelClosed",
