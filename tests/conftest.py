@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The tests talk to servers on loopback: neither a proxy nor an address that the user has set for other work
@@ -23,3 +24,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default"))
+
+
+def pytest_collection_modifyitems(items):
+    """Under sanitizers all takes several times as long: no test's own timeout holds."""
+    if os.environ.get("GAECHANNEL_SANITIZE") == "1":
+        for item in items:
+            item.add_marker(pytest.mark.timeout(600), append=False)
