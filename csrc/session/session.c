@@ -156,7 +156,7 @@ void session_set_number(session *self, session_number number, int64_t value) {
         self->config.auto_reconnect = value != 0;
         break;
     case NUMBER_MAX_RECONNECTS:
-        self->config.max_reconnects = (int)value;
+        self->config.max_reconnects = value < INT32_MAX ? (int)value : INT32_MAX;
         break;
     }
 }
