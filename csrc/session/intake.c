@@ -350,7 +350,7 @@ void session_on_header(session *self, exchange_slot slot, const char *name, size
         const char *semicolon = memchr(value, ';', value_length);
         const char *end = semicolon != NULL ? semicolon : value + value_length;
         if (equals != NULL && equals < end)
-            session_add_secret(self, equals + 1, (size_t)(end - equals - 1));
+            session_add_cookie(self, equals + 1, (size_t)(end - equals - 1));
     } else if (!self->dialect->session_id_header) {
         return;
     } else if (name_is(name, name_length, "X-HTTP-Session-Id")) {

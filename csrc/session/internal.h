@@ -128,6 +128,8 @@ struct session {
     uint64_t random;
     // What must not be shown, each followed by NUL.
     strbuf secrets;
+    // The same, of the cookies that came last.
+    strbuf cookies;
     int log_level;
     log_entry *log;
     size_t log_count;
@@ -163,6 +165,8 @@ void session_opened(session *self, exchange *ex);
 
 /* ---- words.c ---- */
 
+/* As session_add_secret(), of a cookie's value. */
+void session_add_cookie(session *self, const char *text, size_t length);
 void session_log(session *self, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same with a URL behind it, redacted. */
 void session_log_url(session *self, int level, const char *text, const char *url);

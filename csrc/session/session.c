@@ -61,6 +61,7 @@ void session_free(session *self) {
     queue_free(&self->queue);
     map_list_free(&self->maps);
     strbuf_free(&self->secrets);
+    strbuf_free(&self->cookies);
     strbuf_free(&self->error.reason);
     strbuf_free(&self->error.body);
     strbuf_free(&self->error.message);

@@ -11,6 +11,8 @@
 #define MAX_LOG 256
 // Shorter texts are too likely to stand in a message by chance.
 #define MIN_SECRET 4
+// Of cookies' values together, in bytes; libcurl keeps no line longer than 5,000.
+#define MAX_COOKIES 8192
 // Of the server's own words.
 #define MAX_WORDS 300
 
@@ -27,17 +29,22 @@ static bool is_harmless(const char *key, size_t length) {
     return false;
 }
 
+static size_t known_at(const strbuf *known, const char *at) {
+    const char *secret = strbuf_str(known);
+    const char *end = secret + known->length;
+    for (; secret < end; secret += strlen(secret) + 1)
+        if (*at == *secret && strncmp(at, secret, strlen(secret)) == 0)
+            return strlen(secret);
+    return 0;
+}
+
 // The length of the secret that stands at `at`; 0 when none does.
 static size_t secret_at(const session *self, const char *at) {
     const strbuf *token = &self->fields[FIELD_TOKEN];
     if (token->length >= MIN_SECRET && strncmp(at, token->data, token->length) == 0)
         return token->length;
-    const char *secret = strbuf_str(&self->secrets);
-    const char *end = secret + self->secrets.length;
-    for (; secret < end; secret += strlen(secret) + 1)
-        if (*at == *secret && strncmp(at, secret, strlen(secret)) == 0)
-            return strlen(secret);
-    return 0;
+    size_t length = known_at(&self->secrets, at);
+    return length != 0 ? length : known_at(&self->cookies, at);
 }
 
 static size_t word_length(const char *at) {
@@ -91,12 +98,22 @@ void session_redact(const session *self, const char *text, strbuf *out) {
     redact(self, text, SIZE_MAX, out);
 }
 
-void session_add_secret(session *self, const char *text, size_t length) {
-    // A server that sets cookie after cookie must not make us remember them all.
-    if (length < MIN_SECRET || self->secrets.length + length > 8192 || memchr(text, '\0', length) != NULL)
+static void remember(strbuf *known, const char *text, size_t length) {
+    if (length < MIN_SECRET || memchr(text, '\0', length) != NULL)
         return;
-    strbuf_append(&self->secrets, text, length);
-    strbuf_append(&self->secrets, "", 1);
+    strbuf_append(known, text, length);
+    strbuf_append(known, "", 1);
+}
+
+void session_add_secret(session *self, const char *text, size_t length) {
+    remember(&self->secrets, text, length);
+}
+
+void session_add_cookie(session *self, const char *text, size_t length) {
+    // A server that sets cookie after cookie must not make us remember them all.
+    if (self->cookies.length + length > MAX_COOKIES)
+        strbuf_clear(&self->cookies);
+    remember(&self->cookies, text, length < MAX_COOKIES ? length : 0);
 }
 
 /* ---- The log ---- */
