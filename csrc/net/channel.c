@@ -114,6 +114,10 @@ void *net_channel_owner(net_channel *self) {
     return self->owner;
 }
 
+void net_channel_disown(net_channel *self) {
+    self->owner = NULL;
+}
+
 net_loop *net_channel_loop(net_channel *self) {
     return self->loop;
 }

@@ -99,7 +99,9 @@ void net_channel_close(net_channel *channel);
 void net_channel_abandon(net_channel *channel);
 
 session *net_channel_session(net_channel *channel);
+/* NULL after net_channel_disown(). */
 void *net_channel_owner(net_channel *channel);
+void net_channel_disown(net_channel *channel);
 
 /* Put the channel into a loop (out of the one it was in: a request under way there is broken off, and asked
  * again here). NULL: into none. False when memory ran out; then nothing has changed. */

@@ -294,6 +294,24 @@ static void channel_finalize(PyObject *op) {
         warn_unclosed(self);
 }
 
+static void free_net(channel_object *self) {
+    // The garbage collector runs in whichever thread it likes.
+    net_channel_disown(self->net);
+    if (self->loop != NULL && !loop_is_here(self->loop)) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        bool buried = loop_bury(self->loop, self->net);
+        PyErr_Restore(type, value, traceback);
+        if (buried)
+            return;
+    }
+    driver_lock_idle(self->driver);
+    net_channel_free(self->net);
+    driver_unlock(self->driver);
+    if (self->loop != NULL)
+        leave_loop(self);
+}
+
 static void channel_dealloc(PyObject *op) {
     channel_object *self = (channel_object *)op;
     PyTypeObject *type = Py_TYPE(op);
@@ -302,11 +320,7 @@ static void channel_dealloc(PyObject *op) {
     if (self->driver != NULL && self->forks != self->state->forks) {
         net_channel_abandon(self->net);
     } else if (self->driver != NULL) {
-        driver_lock_idle(self->driver);
-        net_channel_free(self->net);
-        driver_unlock(self->driver);
-        if (self->loop != NULL)
-            leave_loop(self);
+        free_net(self);
         driver_release(self->driver);
     }
     Py_CLEAR(self->logger);

@@ -35,6 +35,13 @@ struct loop_object {
     bool lost_changes;
     // settle() is under way.
     bool settling;
+    // The thread that the event loop runs in: only there may it be told anything.
+    unsigned long thread;
+    // Channels that went in another thread, to be freed in this one. Guarded by the driver's lock.
+    net_channel **dead;
+    size_t dead_count;
+    size_t dead_capacity;
+    PyObject *reap;
 };
 
 /* ---- Noting down ---- */
@@ -147,10 +154,11 @@ static void notify_channels(loop_object *self) {
         PyObject *owner = dirty != NULL ? net_channel_owner(dirty) : NULL;
         Py_XINCREF(owner);
         driver_unlock(self->driver);
-        if (owner == NULL)
+        if (dirty == NULL)
             return;
-        channel_notify((channel_object *)owner);
-        Py_DECREF(owner);
+        if (owner != NULL) // otherwise the channel is going
+            channel_notify((channel_object *)owner);
+        Py_XDECREF(owner);
     }
 }
 
@@ -167,6 +175,7 @@ int loop_settle(loop_object *self) {
     if (result == 0)
         result = set_timer(self);
     self->settling = false;
+    loop_shut_if_empty(self); // the last channel may have gone meanwhile
     return result;
 }
 
@@ -181,13 +190,12 @@ static PyObject *act(loop_object *self, PyObject *socket, int events) {
         number = (int)value;
     }
     driver *shared = self->driver;
-    if (shared->loop == NULL)
-        Py_RETURN_NONE;
+    self->thread = PyThread_get_thread_ident();
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&shared->lock);
-    if (number >= 0)
+    if (shared->loop != NULL && number >= 0)
         net_loop_on_socket(shared->loop, number, events);
-    else
+    else if (shared->loop != NULL)
         net_loop_on_timer(shared->loop);
     pthread_mutex_unlock(&shared->lock);
     Py_END_ALLOW_THREADS;
@@ -258,6 +266,54 @@ void loop_shut_if_empty(loop_object *self) {
         unwatch(self);
 }
 
+/* ---- Channels that go in another thread ---- */
+
+bool loop_is_here(const loop_object *self) {
+    return self->thread == PyThread_get_thread_ident();
+}
+
+static void free_dead(loop_object *self) {
+    driver_lock(self->driver);
+    while (self->dead_count != 0)
+        net_channel_free(self->dead[--self->dead_count]);
+    free(self->dead);
+    self->dead = NULL;
+    self->dead_capacity = 0;
+    driver_unlock(self->driver);
+}
+
+static PyObject *loop_reap(PyObject *op, PyObject *unused) {
+    loop_object *self = (loop_object *)op;
+    (void)unused;
+    free_dead(self);
+    if (loop_settle(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+bool loop_bury(loop_object *self, net_channel *channel) {
+    driver_lock(self->driver);
+    if (self->dead_count == self->dead_capacity) {
+        size_t capacity = self->dead_capacity ? self->dead_capacity * 2 : 4;
+        net_channel **dead = realloc(self->dead, capacity * sizeof(net_channel *));
+        if (dead == NULL) {
+            driver_unlock(self->driver);
+            return false;
+        }
+        self->dead = dead;
+        self->dead_capacity = capacity;
+    }
+    self->dead[self->dead_count++] = channel;
+    driver_unlock(self->driver);
+    PyObject *done = PyObject_CallMethod(self->event_loop, "call_soon_threadsafe", "O", self->reap);
+    if (done == NULL) {
+        PyErr_Clear(); // the event loop is closed: it is driven by no thread
+        free_dead(self);
+    }
+    Py_XDECREF(done);
+    return true;
+}
+
 /* ---- Begin and end ---- */
 
 static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
@@ -273,8 +329,10 @@ static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     self->state = module_state_of_type(Py_TYPE(op));
     if (self->state == NULL || (self->on_read = PyObject_GetAttrString(op, "_on_read")) == NULL ||
         (self->on_write = PyObject_GetAttrString(op, "_on_write")) == NULL ||
-        (self->on_timer = PyObject_GetAttrString(op, "_on_timer")) == NULL)
+        (self->on_timer = PyObject_GetAttrString(op, "_on_timer")) == NULL ||
+        (self->reap = PyObject_GetAttrString(op, "_reap")) == NULL)
         return -1;
+    self->thread = PyThread_get_thread_ident();
     Py_INCREF(event_loop);
     self->event_loop = event_loop;
     self->driver = driver_new(false);
@@ -288,6 +346,7 @@ static int loop_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(self->on_read);
     Py_VISIT(self->on_write);
     Py_VISIT(self->on_timer);
+    Py_VISIT(self->reap);
     Py_VISIT(self->timer);
     return 0;
 }
@@ -297,6 +356,7 @@ static int loop_clear(PyObject *op) {
     Py_CLEAR(self->on_read);
     Py_CLEAR(self->on_write);
     Py_CLEAR(self->on_timer);
+    Py_CLEAR(self->reap);
     Py_CLEAR(self->timer);
     Py_CLEAR(self->event_loop);
     return 0;
@@ -307,6 +367,8 @@ static void loop_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     loop_clear(op);
+    if (self->driver != NULL)
+        free_dead(self);
     driver_release(self->driver);
     free(self->changes);
     free(self->watched);
@@ -327,6 +389,7 @@ static PyMethodDef loop_methods[] = {
     {"_on_read", loop_on_read, METH_O, "_on_read($self, fd, /)\n--\n\nThe socket can be read."},
     {"_on_write", loop_on_write, METH_O, "_on_write($self, fd, /)\n--\n\nThe socket can be written."},
     {"_on_timer", loop_on_timer, METH_NOARGS, "_on_timer($self, /)\n--\n\nThe time has come."},
+    {"_reap", loop_reap, METH_NOARGS, "_reap($self, /)\n--\n\nFree what went in another thread."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -13,6 +13,12 @@ driver *loop_driver(loop_object *self);
 /* The event loop; NULL when the garbage collector has taken it. Borrowed. */
 PyObject *loop_event_loop(loop_object *self);
 
+/* Whether this is the thread that the event loop runs in. */
+bool loop_is_here(const loop_object *self);
+
+/* Have a channel that nobody owns any more freed in that thread. False when memory ran out. */
+bool loop_bury(loop_object *self, net_channel *channel);
+
 /* When the last channel has left: let go of connections, sockets and timers. */
 void loop_shut_if_empty(loop_object *self);
 

@@ -181,8 +181,10 @@ static int serve_dirty(merge_object *self) {
         channel_object *channel = dirty != NULL ? net_channel_owner(dirty) : NULL;
         Py_XINCREF((PyObject *)channel);
         driver_unlock(self->driver);
-        if (channel == NULL)
+        if (dirty == NULL)
             return 0;
+        if (channel == NULL)
+            continue; // it is going
         int served;
         while ((served = channel_serve(channel)) > 0)
             step(channel);
