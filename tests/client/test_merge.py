@@ -1,0 +1,174 @@
+"""Many channels in one iterator."""
+
+import gc
+import os
+import threading
+import time
+
+import pytest
+
+import gaechannel
+from gaechannel import BrowserChannel, ChannelClosed, Client, DevClient, InvalidToken, merge
+from gaechannel.server import LocalServer
+
+
+@pytest.fixture
+def server():
+    with LocalServer() as server:
+        yield server
+
+
+@pytest.fixture
+def clients(server):
+    clients = [Client(server.create_channel(f"c{i}"), base_url=server.base_url) for i in range(20)]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def take(iterator, count):
+    return [next(iterator) for _ in range(count)]
+
+
+def test_each_message_comes_once_and_in_its_channels_order_with_its_channel(server, clients):
+    merged = merge(clients)
+    for i in range(20):
+        for k in range(5):
+            server.send_message(f"c{i}", f"{i}:{k}")
+    received = {}
+    for client, message in take(merged, 100):
+        received.setdefault(client, []).append(message)
+    assert received == {client: [f"{i}:{k}" for k in range(5)] for i, client in enumerate(clients)}
+
+
+def test_a_busy_channel_does_not_keep_the_others_waiting(server, clients):
+    # More than a queue holds: the network has to be read again and again before it is all there.
+    for _ in range(10_000):
+        server.send_message("c0", "b" * 200)
+    for k in range(10):
+        server.send_message("c1", f"quiet {k}")
+    order = [client for client, _ in take(merge(clients[:2]), 10_010)]
+    assert order.index(clients[1]) < 9_000
+
+
+def test_other_dialects_merge_too(server):
+    server.browserchannel.on_session = lambda session: session.send({"hello": 1})
+    server.create_channel("dev")
+    token = server.create_channel("dev")
+    channel = BrowserChannel(server.url + "/channel")
+    dev = DevClient(token, server.url)
+    server.send_message("dev", "for dev")
+    merged = merge([channel, dev])
+    assert dict(take(merged, 2)) == {channel: {"hello": 1}, dev: "for dev"}
+    channel.close()
+    dev.close()
+    assert list(merged) == []
+
+
+def test_a_channel_that_fails_raises_and_the_others_go_on(server, clients):
+    bad = Client("forged", base_url=server.base_url)
+    server.send_message("c0", "fine")
+    merged = merge([bad, clients[0]])
+    results = []
+    for _ in range(2):
+        try:
+            results.append(next(merged))
+        except InvalidToken as error:
+            results.append(error.channel)
+    assert sorted(results, key=str) == sorted([bad, (clients[0], "fine")], key=str)
+
+
+def test_it_ends_when_all_channels_are_closed_from_another_thread(server, clients):
+    merged = merge(clients)
+    server.send_message("c0", "first")
+    next(merged)
+
+    def close_all():
+        for client in clients:
+            client.close()
+
+    closer = threading.Thread(target=close_all)
+    closer.start()
+    assert list(merged) == []
+    closer.join()
+
+
+def test_one_closed_before_the_beginning_is_left_out(server, clients):
+    merged = merge(clients[:2])
+    clients[0].close()
+    server.send_message("c1", "still here")
+    assert next(merged) == (clients[1], "still here")
+
+
+def test_a_map_sent_by_another_thread_goes_out_while_it_waits(server):
+    received = threading.Event()
+
+    def on_session(session):
+        session.on_map = lambda fields: received.set()
+        session.send("open")
+
+    server.browserchannel.on_session = on_session
+    channel = BrowserChannel(server.url + "/channel")
+    merged = merge([channel])
+    assert next(merged) == (channel, "open")
+    waiter = threading.Thread(target=lambda: list(merged))
+    waiter.start()
+    channel.send({"x": 1})
+    assert received.wait(5)
+    channel.close()
+    waiter.join()
+
+
+def test_afterwards_a_channel_can_be_iterated_over_by_itself(server, clients):
+    merged = merge(clients[:2])
+    server.send_message("c0", "merged")
+    assert next(merged) == (clients[0], "merged")
+    del merged
+    gc.collect()
+    server.send_message("c0", "alone")
+    assert next(clients[0].messages()) == "alone"
+
+
+def test_what_is_no_synchronous_channel_or_is_given_twice_is_refused(clients):
+    with pytest.raises(TypeError, match="a channel is wanted"):
+        merge([clients[0], "no channel"])
+    with pytest.raises(ValueError, match="twice"):
+        merge([clients[0], clients[0]])
+    with pytest.raises(TypeError, match=r"aio\.merge"):
+        merge([gaechannel.aio.Client("token")])
+    merged = merge([clients[0]])
+    with pytest.raises(ValueError, match="being merged"):
+        merge([clients[0]])
+    del merged
+    merge([clients[0]])
+
+
+def test_a_closed_channel_is_refused(clients):
+    clients[0].close()
+    with pytest.raises(ChannelClosed):
+        merge(clients)
+
+
+def test_of_no_channels_there_are_no_messages():
+    assert list(merge([])) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+def test_a_forked_child_gets_an_exception_and_no_messages_of_its_parents(server, clients):
+    merged = merge(clients[:1])
+    server.send_message("c0", "one")
+    server.send_message("c0", "two")
+    next(merged)
+    deadline = time.monotonic() + 10
+    while clients[0].stats.messages < 2 and time.monotonic() < deadline:
+        server.send_message("c0", "more")
+        next(merged)
+    child = os.fork()
+    if child == 0:
+        try:
+            next(merged)
+        except gaechannel.ChannelError:
+            os._exit(0)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
