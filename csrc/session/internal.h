@@ -108,6 +108,8 @@ struct session {
     bool end_told;
     bool closing;
     bool terminated;
+    // The server refuses a POST with TYPE=terminate: a GET is tried.
+    bool terminates_by_get;
     bool poll_done;
     // Whether a back channel was ever answered: from then on failures are mended.
     bool ever_streamed;

@@ -366,6 +366,13 @@ static void forget_reply(const session *self, exchange *ex) {
         strbuf_free(&ex->reply);
 }
 
+// Closure's clients terminate by GET, and node-browserchannel knows no other way; others know POST.
+static void terminate_done(session *self, const exchange *ex, transport_outcome outcome) {
+    bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !says(ex, "Unknown SID");
+    self->terminated = !refused || self->terminates_by_get || self->dialect->polls;
+    self->terminates_by_get = refused;
+}
+
 void session_on_done(session *self, exchange_slot slot, transport_outcome outcome, int code,
                      const char *words, int64_t now_ms) {
     exchange *ex = &self->exchanges[slot];
@@ -377,7 +384,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         self->stats.reconnects++;
     }
     if (ex->kind == REQUEST_TERMINATE)
-        self->terminated = true;
+        terminate_done(self, ex, outcome);
     else if (why == VERDICT_CANCELLED || self->ended || self->closing)
         framer_reset(&ex->framer);
     else if (why == VERDICT_CORRUPT || why == VERDICT_TOO_LONG)

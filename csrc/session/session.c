@@ -438,12 +438,12 @@ void session_next(session *self, int64_t now_ms, session_action *out) {
 
 void session_get_request(session *self, exchange_slot slot, session_request *out) {
     const exchange *ex = &self->exchanges[slot];
-    bool posts = (ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS || ex->kind == REQUEST_TERMINATE) &&
-                 !self->dialect->polls;
+    bool posts = ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS ||
+                 (ex->kind == REQUEST_TERMINATE && !self->terminates_by_get);
     *out = (session_request){
         .kind = ex->kind,
         .url = strbuf_str(&ex->url),
-        .body = posts ? strbuf_str(&ex->body) : NULL,
+        .body = posts && !self->dialect->polls ? strbuf_str(&ex->body) : NULL,
         .body_length = ex->body.length,
         .total_ms = slot == SLOT_FORWARD || self->dialect->polls ? self->config.timeout_ms : 0,
     };
