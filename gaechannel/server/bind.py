@@ -42,7 +42,7 @@ def refusing(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except Refusal as refusal:
-            return text_reply(refusal.text, refusal.status, refusal.text, refusal.headers)
+            return text_reply(refusal.body, refusal.status, refusal.text, refusal.headers)
 
     return answer
 

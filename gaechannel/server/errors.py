@@ -34,16 +34,19 @@ class Refusal(Error):
 
     Args:
         status: the HTTP status.
-        text: the body, and the reason phrase where HTTP has one: clients look for it in both, since HTTP/2
-            has no reason phrase.
+        text: the reason phrase, and the body: clients look for it in both, since HTTP/2 has no reason phrase.
         headers: further headers of the answer.
+        body: the body, where it is not the text alone.
     """
 
-    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, text: str, headers: Mapping[str, str] | None = None, body: str | None = None
+    ) -> None:
         super().__init__(f"{status} {text}")
         self.status = status
         self.text = text
         self.headers = headers
+        self.body = text if body is None else body
 
 
 def bad_request(text: str) -> Refusal:
@@ -53,7 +56,8 @@ def bad_request(text: str) -> Refusal:
 
 def unknown_sid() -> Refusal:
     """The refusal that tells a client to open a new session."""
-    return Refusal(400, "Unknown SID")
+    # Closure's clients find these words in the body anywhere but at its beginning (`indexOf(…) > 0`).
+    return Refusal(400, "Unknown SID", body="Error 400: Unknown SID")
 
 
 def invalid_token() -> Refusal:

@@ -37,6 +37,15 @@ def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:
     }
 
 
+async def _abort_late(server: web.Server | None) -> None:
+    """Close the connections that were accepted while the server was being closed."""
+    for _ in range(3):  # to be accepted, aborted, and closed takes a turn of the loop each
+        for one in server.connections if server is not None else ():
+            if one.transport is not None:
+                one.transport.abort()
+        await asyncio.sleep(0)
+
+
 def _url(scheme: str, host: str, port: int) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
@@ -257,6 +266,7 @@ class LocalServer:
         self._running = running = _Running(asyncio.get_running_loop(), asyncio.Event(), runner)
         with self._listen() as listening:
             await runner.setup()
+            server = runner.server
             try:
                 await web.SockSite(
                     runner, listening, ssl_context=self._ssl_context, backlog=self._backlog
@@ -265,6 +275,7 @@ class LocalServer:
                 await running.stopping.wait()
             finally:
                 await runner.cleanup()
+                await _abort_late(server)
                 self._running = None
 
     async def _serve_until_signal(self, on_ready: Callable[[LocalServer], object] | None) -> None:

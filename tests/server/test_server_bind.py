@@ -27,7 +27,6 @@ def peer(shared):
         ({"TYPE": "html"}, "TYPE is unknown"),
         ({"AID": "x"}, "AID is not a number"),
         ({"AID": "-2"}, "AID is not a number"),
-        ({"SID": "unknown"}, "Unknown SID"),
     ],
 )
 def test_a_malformed_forward_request_is_refused(peer, query, words):
@@ -44,13 +43,19 @@ def test_a_malformed_forward_request_is_refused(peer, query, words):
         ({"CI": "2"}, "CI is neither 0 nor 1"),
         ({"AID": ""}, "AID is not a number"),
         ({"AID": "1e3"}, "AID is not a number"),
-        ({"SID": "unknown"}, "Unknown SID"),
-        ({"SID": ""}, "Unknown SID"),
         ({"CI": "1", "TO": "soon"}, "TO is not a number"),
     ],
 )
 def test_a_malformed_back_channel_request_is_refused(peer, query, words):
     assert peer.refused(**query) == (400, words, words)
+
+
+@pytest.mark.parametrize("sid", ["unknown", ""])
+def test_an_unknown_sid_is_said_in_the_reason_and_not_at_the_bodys_beginning(peer, sid):
+    """Where Closure's clients do not look."""
+    assert peer.refused(SID=sid) == (400, "Unknown SID", "Error 400: Unknown SID")
+    reply = peer.post({"count": 0}, SID=sid or "x")
+    assert (reply.status, reply.reason, reply.text) == (400, "Unknown SID", "Error 400: Unknown SID")
 
 
 def test_a_missing_parameter_is_refused(peer):

@@ -118,7 +118,7 @@ def test_a_server_that_starts_anew_knows_no_session_and_the_old_tokens(end, runn
             server.stop()
         end(server, keep_sessions=False)
         server.start()
-        assert talk.refused() == (400, "Unknown SID", "Unknown SID")
+        assert talk.refused() == (400, "Unknown SID", "Error 400: Unknown SID")
         Talk(server, token).connect()
 
 
