@@ -1,5 +1,8 @@
 """Fixtures of the two-way channels' tests."""
 
+import io
+import logging
+
 import pytest
 from scripted_server import ScriptedServer
 
@@ -18,3 +21,16 @@ def local():
     """The package's own server."""
     with LocalServer() as server:
         yield server
+
+
+@pytest.fixture
+def log():
+    """A logger of the test's own, and what was written to it."""
+    logger = logging.getLogger(f"two way {id(object())}")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.text = io.StringIO()
+    handler = logging.StreamHandler(logger.text)
+    logger.addHandler(handler)
+    yield logger
+    logger.removeHandler(handler)

@@ -5,7 +5,6 @@ import json
 import socket
 import socketserver
 import threading
-import time
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 SID = "SID1"
@@ -235,11 +234,3 @@ class ScriptedServer:
         self.thread.join()
         for request in self.requests:
             request.cut()
-
-
-def until(condition, seconds=20):
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)

@@ -82,7 +82,7 @@ def send_all(channel, count, room):
     ],
     ids=["browserchannel", "buffered", "webchannel", "fast handshake"],
 )
-def test_everything_arrives_once_and_in_order(caplog, path, make, seed):
+def test_everything_arrives_once_and_in_order(log, path, make, seed):
     handlers = {}
     # One of the four at full length is enough.
     count = COUNT if seed == 1 else min(COUNT, 1000)
@@ -91,11 +91,11 @@ def test_everything_arrives_once_and_in_order(caplog, path, make, seed):
         ChaosProxy(local.port, seed) as proxy,
     ):
         local.mounts[path].on_session = lambda session: handlers.setdefault(session.sid, Handler(session))
-        channel = make(proxy.url + path, **OPTIONS)
+        channel = make(proxy.url + path, logger=log, **OPTIONS)
         try:
             exchange(channel, handlers, count)
         finally:
             proxy.calm = True
             channel.close()
     assert len(proxy.fates) > 5
-    assert "reconnecting" in caplog.text
+    assert "reconnecting" in log.text.getvalue()

@@ -5,7 +5,8 @@ import threading
 import time
 
 import pytest
-from scripted_server import confirmed, cut, opened, status, until
+from scripted_server import confirmed, cut, opened, status
+from waiting import until
 
 from gaechannel import BrowserChannel, ChannelTimeout, HTTPStatusError
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import trustme
-from scripted_server import until
+from waiting import until
 
 from gaechannel import BrowserChannel, ChannelClosed, DevClient, InvalidToken, WebChannel
 from gaechannel.server import LocalServer

@@ -1,7 +1,6 @@
 """How a two-way channel begins and ends: close, `with`, threads, forks, and what it keeps to itself."""
 
 import gc
-import io
 import logging
 import os
 import pickle
@@ -11,7 +10,8 @@ import traceback
 import warnings
 
 import pytest
-from scripted_server import brought, confirmed, frame, held, opened, status, until
+from scripted_server import brought, confirmed, frame, held, opened, status
+from waiting import until
 
 from gaechannel import BrowserChannel, ChannelClosed, ChannelError, HTTPStatusError, WebChannel
 
@@ -163,12 +163,12 @@ def test_leaving_the_block_by_an_exception_does_not_wait(script):
     assert channel.closed
 
 
-def test_maps_that_cannot_be_delivered_are_logged_on_leaving(script, caplog):
+def test_maps_that_cannot_be_delivered_are_logged_on_leaving(script, log):
     script.on("maps", status("413 Too large"))
-    with BrowserChannel(script.url) as channel:
+    with BrowserChannel(script.url, logger=log) as channel:
         channel.connect()
         channel.send({"n": "0"})
-    assert "1 maps were not delivered" in caplog.text
+    assert "1 maps were not delivered" in log.text.getvalue()
 
 
 def test_an_iterator_dropped_in_the_middle_goes_on_in_the_next(script):
@@ -277,19 +277,16 @@ SECRET = "s3cr3t-value"
         ),
     ],
 )
-def test_secrets_are_sent_and_never_shown(script, make, where):
-    shown = io.StringIO()
-    logger = logging.getLogger("all of it")
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    logger.addHandler(logging.StreamHandler(shown))
+def test_secrets_are_sent_and_never_shown(script, log, make, where):
+    log.setLevel(logging.DEBUG)
+    shown = log.text
 
     def echo(request):
         request.reply(f"no: {request.query} {request.form} {request.headers}", status=f"403 No {SECRET}")
 
     script.on("open", echo)
     with make(script.url) as channel:
-        channel.logger = logger
+        channel.logger = log
         channel.send({"a": "b"})
         with pytest.raises(HTTPStatusError) as caught:
             channel.flush(10)

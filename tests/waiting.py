@@ -1,0 +1,11 @@
+"""Waiting for what must come."""
+
+import time
+
+
+def until(condition, seconds=20):
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
