@@ -64,7 +64,7 @@ def test_local_server_mends_a_cut_connection():
     lines = out.splitlines()
     for message in ("hello", "still there?", "good-bye"):
         assert lines.count(f"received {message}") == 1
-    assert lines[-1].startswith("3 messages,")
+    assert lines[-1].startswith("3 messages, 1 ")
 
 
 @pytest.mark.parametrize("name", ["listen.py", "decode.py"])

@@ -69,7 +69,10 @@ def test_core_exports_nothing_but_its_init_function(installed):
 def test_wheel_holds_the_package_with_its_types_and_no_sources(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     assert {"gaechannel/__init__.py", "gaechannel/py.typed", "gaechannel/_core.pyi"} <= files
-    assert {path.split("/")[0] for path in files if ".dist-info" not in path} == {"gaechannel"}
+    assert {path.split("/")[0] for path in files if ".dist-info" not in path} == {
+        "gaechannel",
+        "gae_channel.py",
+    }
     assert [path for path in files if path.endswith((".c", ".h"))] == []
 
 
