@@ -53,6 +53,9 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _Loop:
 class _Channel(_core.Channel):
     """What all channels for asyncio share."""
 
+    # Waits for a token.
+    _token_task: asyncio.Future[None] | None = None
+
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open" if self.sid else "new"
         return f"<{type(self).__module__}.{type(self).__name__} of {self._redact(self._url or '')}, {state}>"
@@ -86,6 +89,8 @@ class _Channel(_core.Channel):
         """
         if not self._begin_close():
             return
+        if self._token_task is not None:
+            self._token_task.cancel()
         try:
             if self._event_loop is not None:
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
@@ -120,6 +125,7 @@ class _Channel(_core.Channel):
     async def _wait_for_token(self, token: Awaitable[str]) -> None:
         try:
             self._take_token(await token)
+            self._token_task = None
         except asyncio.CancelledError:
             self._fail(ChannelError("the token's callable was cancelled"))
             raise

@@ -4,6 +4,9 @@
 
 #include "internal.h"
 
+// What long timers are rounded up to.
+#define COARSE_MS 128
+
 /* ---- Begin and end ---- */
 
 static void leave(net_channel *self);
@@ -192,6 +195,14 @@ transfer *channel_transfer(net_channel *self, exchange_slot slot) {
     return &self->transfers[session_is_half_duplex(self->session) ? SLOT_BACK : slot];
 }
 
+// A back channel's silence is measured in seconds: ten thousand of them need not be looked at one by one,
+// each at its own millisecond.
+static int64_t coarse(const net_channel *self, int64_t at_ms, int64_t now_ms) {
+    if (at_ms == SESSION_NEVER || at_ms - now_ms < 64 * COARSE_MS || session_is_opening(self->session))
+        return at_ms;
+    return (at_ms / COARSE_MS + 1) * COARSE_MS;
+}
+
 void net_channel_step(net_channel *self) {
     int64_t now_ms = net_now_ms();
     session_action action;
@@ -217,7 +228,8 @@ void net_channel_step(net_channel *self) {
     }
     self->stepping = false;
     self->state = action;
-    timers_set(&self->loop->timers, self, action.kind == ACTION_WAIT ? action.at_ms : SESSION_NEVER);
+    timers_set(&self->loop->timers, self,
+               action.kind == ACTION_WAIT ? coarse(self, action.at_ms, now_ms) : SESSION_NEVER);
     if (!session_is_opening(self->session) || !session_is_busy(self->session))
         opening_leave(self);
 }

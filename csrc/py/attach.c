@@ -23,6 +23,9 @@ static int join(channel_object *self, loop_object *loop) {
         return -1;
     loop_object *left = self->loop;
     driver *last = self->driver;
+    // Nobody waits in an event loop that is closed.
+    if (left != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
+        return -1;
     driver_lock(last);
     net_channel_join(self->net, NULL);
     driver_unlock(last);
@@ -91,17 +94,21 @@ int channel_raise_pending(channel_object *self) {
     return -1;
 }
 
-static int wake(PyObject *future) {
+static int is_done(PyObject *future) {
     PyObject *done = PyObject_CallMethod(future, "done", NULL);
-    if (done == NULL)
-        return -1;
-    int is_done = PyObject_IsTrue(done);
-    Py_DECREF(done);
-    if (is_done != 0)
-        return is_done < 0 ? -1 : 0;
-    PyObject *set = PyObject_CallMethod(future, "set_result", "O", Py_None);
+    int result = done != NULL ? PyObject_IsTrue(done) : -1;
+    Py_XDECREF(done);
+    return result;
+}
+
+static void wake(PyObject *future) {
+    PyObject *set = NULL;
+    int done = is_done(future);
+    if (done == 0)
+        set = PyObject_CallMethod(future, "set_result", "O", Py_None);
+    if (done < 0 || (done == 0 && set == NULL))
+        PyErr_Clear(); // its event loop is closed: nobody waits there any more
     Py_XDECREF(set);
-    return set != NULL ? 0 : -1;
 }
 
 // Whoever waits looks for himself whether what came is what he waits for.
@@ -115,9 +122,10 @@ void channel_wake_all(PyObject **waiters, channel_object *self) {
         return;
     }
     *waiters = none;
-    for (Py_ssize_t i = 0; i < PyList_Size(woken); i++)
-        if (wake(PyList_GetItem(woken, i)) < 0)
-            channel_keep_exception(self);
+    for (Py_ssize_t i = 0; i < PyList_Size(woken); i++) {
+        wake(PyList_GetItem(woken, i));
+        loop_let_go(self->loop, PyList_GetItem(woken, i));
+    }
     Py_DECREF(woken);
 }
 
@@ -125,9 +133,28 @@ PyObject *channel_new_waiter(channel_object *self, PyObject *waiters) {
     PyObject *future = PyObject_CallMethod(loop_event_loop(self->loop), "create_future", NULL);
     // The mark by which asyncio knows that the future was awaited and not yielded.
     if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
-        PyList_Append(waiters, future) < 0)
+        PyList_Append(waiters, future) < 0 || loop_hold(self->loop, future) < 0)
         Py_CLEAR(future);
     return future;
+}
+
+PyObject *channel_throw(channel_object *self, PyObject *waiters, PyObject *args) {
+    PyObject *type, *value = NULL, *traceback = NULL;
+    if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &traceback))
+        return NULL;
+    for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
+        PyObject *future = PyList_GetItem(waiters, i);
+        int done = is_done(future);
+        if (done > 0 && self->loop != NULL)
+            loop_let_go(self->loop, future);
+        if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
+            return NULL;
+    }
+    if (PyType_Check(type))
+        PyErr_SetObject(type, value == Py_None ? NULL : value);
+    else
+        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
+    return NULL;
 }
 
 PyObject *channel_stop_iteration(PyObject *value) {
@@ -149,8 +176,9 @@ void channel_notify(channel_object *self) {
     if (served < 0)
         channel_keep_exception(self);
     channel_look look = channel_look_now(self);
-    if (look.records || look.reached || look.ended || look.unsent == 0 || self->raised != NULL ||
+    if (look.records || look.reached || look.ended || self->goal_awaited || self->raised != NULL ||
         self->closing) {
+        self->goal_awaited = false;
         channel_wake_all(&self->waiters, self);
         if (self->merge != NULL)
             merge_push(self->merge, self);

@@ -19,24 +19,45 @@ typedef struct awaiter {
     session_goal goal;
     bool begun;
     bool ended;
+    // Messages taken since the event loop last had a turn, and when that was.
+    unsigned taken;
+    int64_t turn_ms;
 } awaiter;
+
+// A consumer that always finds a message must not keep all other tasks waiting: after so many ms it gives way
+// once. The clock is looked at only once for so many messages.
+#define TURN_MS 10
+#define TURN_MESSAGES 64
 
 /* ---- Waiting ---- */
 
-// Make sure that the channel is driven by the event loop that runs, and say what it is to reach.
+static void set_goal(const awaiter *self) {
+    if (self->awaited == AWAIT_GOAL)
+        channel_raise_goal(self->channel, self->goal);
+    else if (self->awaited != AWAIT_END)
+        channel_set_goal(self->channel, self->goal);
+}
+
+// Make sure that the channel is driven by the event loop that runs, and on its way.
 static int begin(awaiter *self) {
     channel_object *channel = self->channel;
+    loop_object *loop = channel->loop;
     if (channel_check(channel) < 0 || channel_attach(channel) < 0)
         return -1;
-    if (self->begun)
+    // What the session asks for was not to be had the last time: the exception was raised.
+    bool asks = channel->raised == NULL && !channel->awaits_token && channel_look_now(channel).asks;
+    if (self->begun && !asks && channel->loop == loop)
         return 0;
+    if (!self->begun)
+        set_goal(self);
     self->begun = true;
-    if (self->awaited != AWAIT_END)
-        channel_set_goal(channel, self->goal);
     return channel_step(channel);
 }
 
 static PySendResult wait_for_more(awaiter *self, PyObject **result) {
+    if (self->awaited > AWAIT_BATCH)
+        self->channel->goal_awaited = true;
+    self->taken = 0;
     *result = channel_new_waiter(self->channel, self->channel->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
@@ -47,48 +68,76 @@ static PySendResult end_iteration(awaiter *self) {
     return PYGEN_ERROR;
 }
 
+static bool is_reached(const awaiter *self, const channel_look *look) {
+    if (self->awaited == AWAIT_FLUSH)
+        return look->unsent == 0;
+    if (self->awaited != AWAIT_GOAL)
+        return self->awaited == AWAIT_END && look->ended;
+    driver_lock(self->channel->driver);
+    bool reached = session_has_reached(self->channel->session, self->goal);
+    driver_unlock(self->channel->driver);
+    return reached;
+}
+
+// The session is over, or about to be.
+static PySendResult end_or_raise(awaiter *self) {
+    if (channel_raise_end(self->channel) < 0) {
+        self->ended = true;
+        return PYGEN_ERROR;
+    }
+    if (self->awaited <= AWAIT_BATCH)
+        return end_iteration(self);
+    PyErr_SetString(self->channel->state->closed, "the channel was closed");
+    return PYGEN_ERROR;
+}
+
 // Nothing is to be taken: the end, an exception, or a wait.
 static PySendResult end_or_wait(awaiter *self, PyObject **result) {
     channel_object *channel = self->channel;
-    bool iterates = self->awaited == AWAIT_MESSAGE || self->awaited == AWAIT_BATCH;
+    bool iterates = self->awaited <= AWAIT_BATCH;
     *result = NULL;
     if (begin(self) < 0)
         return PYGEN_ERROR;
-    if (channel_raise_pending(channel) < 0)
+    if (!channel->closing && channel_raise_pending(channel) < 0)
         return PYGEN_ERROR;
     channel_look look = channel_look_now(channel);
-    if (iterates && (look.records && !channel->closing))
+    if (iterates && look.records && !channel->closing)
         return PYGEN_NEXT; // with no result: look again
-    if (look.ended || channel->closing) {
-        if (self->awaited != AWAIT_END && channel_raise_end(channel) < 0) {
-            self->ended = true;
-            return PYGEN_ERROR;
-        }
-        if (iterates)
-            return end_iteration(self);
-        if (self->awaited == AWAIT_END && !look.ended)
-            return wait_for_more(self, result);
-        if (self->awaited != AWAIT_END) {
-            PyErr_SetString(channel->state->closed, "the channel was closed");
-            return PYGEN_ERROR;
-        }
-    }
-    if (iterates && look.reached)
+    if ((look.ended || channel->closing) && self->awaited != AWAIT_END)
+        return end_or_raise(self);
+    if (iterates && look.reached && self->goal == GOAL_POLL)
         return end_iteration(self);
-    bool done = (self->awaited == AWAIT_GOAL && look.reached) ||
-                (self->awaited == AWAIT_FLUSH && look.unsent == 0) ||
-                (self->awaited == AWAIT_END && look.ended);
-    if (!done)
+    if (iterates && look.reached) {
+        // Somebody else wanted less.
+        self->begun = false;
+        return PYGEN_NEXT;
+    }
+    if (!is_reached(self, &look))
         return wait_for_more(self, result);
     Py_INCREF(Py_None);
     *result = Py_None;
     return PYGEN_RETURN;
 }
 
+static bool is_time_to_give_way(awaiter *self) {
+    if (self->taken++ % TURN_MESSAGES != 0)
+        return false;
+    int64_t now_ms = net_now_ms();
+    bool gives_way = self->taken != 1 && now_ms - self->turn_ms >= TURN_MS;
+    if (gives_way || self->taken == 1)
+        self->turn_ms = now_ms;
+    return gives_way;
+}
+
+static PyObject *take_message(channel_object *channel) {
+    PyObject *message = channel_take(channel);
+    return message != NULL && channel->debug ? channel_log_message(channel, message) : message;
+}
+
 static PyObject *take_batch(channel_object *channel) {
     PyObject *batch = PyList_New(0);
     PyObject *message;
-    while (batch != NULL && (message = channel_take(channel)) != NULL) {
+    while (batch != NULL && (message = take_message(channel)) != NULL) {
         if (PyList_Append(batch, message) < 0)
             Py_CLEAR(batch);
         Py_DECREF(message);
@@ -118,8 +167,13 @@ static PySendResult awaiter_send(PyObject *op, PyObject *value, PyObject **resul
             if (channel_check(channel) < 0)
                 return PYGEN_ERROR;
             bool pending = channel->raised != NULL;
+            if (!pending && is_time_to_give_way(self)) {
+                Py_INCREF(Py_None);
+                *result = Py_None; // as asyncio.sleep(0) does
+                return PYGEN_NEXT;
+            }
             if (!pending)
-                *result = self->awaited == AWAIT_MESSAGE ? channel_take(channel) : take_batch(channel);
+                *result = self->awaited == AWAIT_MESSAGE ? take_message(channel) : take_batch(channel);
             if (*result != NULL)
                 return PYGEN_RETURN;
             if (!pending && PyErr_Occurred() != NULL)
@@ -138,8 +192,9 @@ static PyObject *awaiter_self(PyObject *op) {
     return op;
 }
 
-static PyObject *awaiter_anext(PyObject *op) {
-    return awaiter_self(op);
+static PyObject *awaiter_throw(PyObject *op, PyObject *args) {
+    channel_object *channel = ((awaiter *)op)->channel;
+    return channel_throw(channel, channel->waiters, args);
 }
 
 // For those who do not know am_send: the result as the value of a StopIteration.
@@ -186,13 +241,22 @@ static void awaiter_dealloc(PyObject *op) {
     Py_DECREF(type);
 }
 
+// As a generator has it: a task that is cancelled calls it.
+static PyMethodDef awaiter_methods[] = {
+    {"throw", awaiter_throw, METH_VARARGS,
+     "throw($self, type, value=None, traceback=None, /)\n--\n\nWait no longer, and raise it."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyType_Slot awaiter_slots[] = {
     {Py_tp_doc, "An asynchronous iterator over a channel's messages, or something else to await."},
     {Py_tp_dealloc, awaiter_dealloc},
     {Py_tp_traverse, awaiter_traverse},
+    {Py_tp_iter, awaiter_self},
     {Py_tp_iternext, awaiter_next},
+    {Py_tp_methods, awaiter_methods},
     {Py_am_aiter, awaiter_self},
-    {Py_am_anext, awaiter_anext},
+    {Py_am_anext, awaiter_self},
     {Py_am_await, awaiter_self},
     {Py_am_send, awaiter_send},
     {0, NULL},

@@ -395,7 +395,8 @@ static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
 
 static PyObject *channel_send(PyObject *op, PyObject *pairs) {
     channel_object *self = (channel_object *)op;
-    if (channel_check_open(self) < 0)
+    // What is sent in an event loop goes with what runs there.
+    if (channel_check_open(self) < 0 || (self->loop != NULL && channel_attach(self) < 0))
         return NULL;
     if (!PyList_Check(pairs)) {
         PyErr_SetString(PyExc_TypeError, "a list of pairs of str is wanted");
@@ -541,6 +542,8 @@ static PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
         return NULL;
     if (self->closing)
         Py_RETURN_FALSE;
+    if (self->loop != NULL && channel_attach(self) < 0)
+        return NULL;
     self->closing = true;
     if (channel_step(self) < 0)
         return NULL;
@@ -576,6 +579,8 @@ static PyObject *channel_fail(PyObject *op, PyObject *error) {
     self->awaits_token = false;
     if (channel_check(self) < 0)
         return NULL;
+    if (self->closing)
+        Py_RETURN_NONE;
     PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     channel_keep_exception(self);
     channel_notify(self);

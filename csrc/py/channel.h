@@ -39,6 +39,8 @@ typedef struct channel_object {
     PyObject *waiters;
     PyObject *raised;
     bool awaits_token;
+    // Whether somebody waits for something else than messages.
+    bool goal_awaited;
     // The iterator that merges this channel with others, without a reference; whether the channel stands in
     // its line.
     merge_object *merge;
@@ -83,6 +85,9 @@ PyObject *channel_take(channel_object *self);
 /* Hand a record to the logger. -1 with an exception set. */
 int channel_log(channel_object *self, int level, PyObject *text);
 
+/* The message, after a debug record; NULL with an exception set when the logger raised one. */
+PyObject *channel_log_message(channel_object *channel, PyObject *message);
+
 /* Do what can be done for the channel without waiting: start a request, read what has come. */
 void channel_nudge(channel_object *self);
 
@@ -97,6 +102,7 @@ typedef struct channel_look {
     bool records;
     bool reached; // the goal
     bool ended;   // the session
+    bool asks;    // the session waits for a token or a URL
     size_t unsent;
 } channel_look;
 channel_look channel_look_now(channel_object *self);
@@ -131,6 +137,9 @@ void channel_wake_all(PyObject **waiters, channel_object *self);
 
 /* A new future of the channel's event loop, added to the list; for a task to wait for. */
 PyObject *channel_new_waiter(channel_object *self, PyObject *waiters);
+
+/* An awaitable's throw(): forget the futures that were cancelled, and raise what it says. Returns NULL. */
+PyObject *channel_throw(channel_object *self, PyObject *waiters, PyObject *args);
 
 /* Raise StopIteration with this value (whose reference is taken). Returns NULL. */
 PyObject *channel_stop_iteration(PyObject *value);

@@ -347,6 +347,7 @@ channel_look channel_look_now(channel_object *self) {
         .records = session_queue(self->session)->count != 0,
         .reached = state == ACTION_REACHED,
         .ended = state == ACTION_ENDED,
+        .asks = state == ACTION_ASK_TOKEN || state == ACTION_ASK_URL,
         .unsent = session_unsent(self->session),
     };
     driver_unlock(self->driver);

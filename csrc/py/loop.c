@@ -22,6 +22,8 @@ struct loop_object {
     PyObject *on_read;
     PyObject *on_write;
     PyObject *on_timer;
+    // The set of futures that somebody waits for.
+    PyObject *held;
     // The timer that is set, and for when.
     PyObject *timer;
     int64_t timer_ms;
@@ -107,9 +109,15 @@ static int apply_change(loop_object *self, change wanted) {
 }
 
 static int apply_changes(loop_object *self) {
-    for (size_t i = 0; i < self->change_count; i++)
-        if (apply_change(self, self->changes[i]) < 0)
-            return -1;
+    size_t done = 0;
+    while (done < self->change_count && apply_change(self, self->changes[done]) == 0)
+        done++;
+    if (done < self->change_count) {
+        // The others are not to be forgotten: they are applied with the next.
+        self->change_count -= ++done;
+        memmove(self->changes, self->changes + done, self->change_count * sizeof *self->changes);
+        return -1;
+    }
     self->change_count = 0;
     if (!self->lost_changes)
         return 0;
@@ -242,6 +250,15 @@ PyObject *loop_event_loop(loop_object *self) {
     return self->event_loop;
 }
 
+int loop_hold(loop_object *self, PyObject *future) {
+    return PySet_Add(self->held, future);
+}
+
+void loop_let_go(loop_object *self, PyObject *future) {
+    if (self->held != NULL && PySet_Discard(self->held, future) < 0)
+        PyErr_Clear();
+}
+
 // Forget everything that is watched. Errors are of no interest: the event loop may be closed.
 static void unwatch(loop_object *self) {
     self->change_count = 0;
@@ -330,7 +347,7 @@ static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     if (self->state == NULL || (self->on_read = PyObject_GetAttrString(op, "_on_read")) == NULL ||
         (self->on_write = PyObject_GetAttrString(op, "_on_write")) == NULL ||
         (self->on_timer = PyObject_GetAttrString(op, "_on_timer")) == NULL ||
-        (self->reap = PyObject_GetAttrString(op, "_reap")) == NULL)
+        (self->reap = PyObject_GetAttrString(op, "_reap")) == NULL || (self->held = PySet_New(NULL)) == NULL)
         return -1;
     self->thread = PyThread_get_thread_ident();
     Py_INCREF(event_loop);
@@ -347,6 +364,7 @@ static int loop_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(self->on_write);
     Py_VISIT(self->on_timer);
     Py_VISIT(self->reap);
+    Py_VISIT(self->held);
     Py_VISIT(self->timer);
     return 0;
 }
@@ -357,6 +375,7 @@ static int loop_clear(PyObject *op) {
     Py_CLEAR(self->on_write);
     Py_CLEAR(self->on_timer);
     Py_CLEAR(self->reap);
+    Py_CLEAR(self->held);
     Py_CLEAR(self->timer);
     Py_CLEAR(self->event_loop);
     return 0;

@@ -19,6 +19,11 @@ bool loop_is_here(const loop_object *self);
 /* Have a channel that nobody owns any more freed in that thread. False when memory ran out. */
 bool loop_bury(loop_object *self, net_channel *channel);
 
+/* Keep a future that somebody waits for from the garbage collector, which would take it, and who waits, for
+ * a cycle that nobody refers to. -1 with an exception set. */
+int loop_hold(loop_object *self, PyObject *future);
+void loop_let_go(loop_object *self, PyObject *future);
+
 /* When the last channel has left: let go of connections, sockets and timers. */
 void loop_shut_if_empty(loop_object *self);
 

@@ -254,6 +254,14 @@ static PyObject *async_merge_next(PyObject *op) {
     return sent == PYGEN_RETURN ? channel_stop_iteration(result) : result;
 }
 
+static PyObject *async_merge_throw(PyObject *op, PyObject *args) {
+    merge_object *self = (merge_object *)op;
+    if (PyList_Size(self->channels) != 0)
+        return channel_throw((channel_object *)PyList_GetItem(self->channels, 0), self->waiters, args);
+    PyErr_SetNone(PyExc_StopAsyncIteration);
+    return NULL;
+}
+
 /* ---- Begin and end ---- */
 
 static PyObject *merge_self(PyObject *op) {
@@ -364,6 +372,12 @@ static PyType_Slot merge_slots[] = {
     {0, NULL},
 };
 
+static PyMethodDef async_merge_methods[] = {
+    {"throw", async_merge_throw, METH_VARARGS,
+     "throw($self, type, value=None, traceback=None, /)\n--\n\nWait no longer, and raise it."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyType_Slot async_merge_slots[] = {
     {Py_tp_doc,
      "AsyncMerge(channels)\n--\n\nAn asynchronous iterator over (channel, message) of many channels."},
@@ -371,7 +385,9 @@ static PyType_Slot async_merge_slots[] = {
     {Py_tp_dealloc, merge_dealloc},
     {Py_tp_traverse, merge_traverse},
     {Py_tp_clear, merge_clear},
+    {Py_tp_iter, merge_self},
     {Py_tp_iternext, async_merge_next},
+    {Py_tp_methods, async_merge_methods},
     {Py_am_aiter, merge_self},
     {Py_am_anext, merge_self},
     {Py_am_await, merge_self},

@@ -10,7 +10,7 @@ typedef struct messages {
     bool ended;
 } messages;
 
-static PyObject *log_message(channel_object *channel, PyObject *message) {
+PyObject *channel_log_message(channel_object *channel, PyObject *message) {
     PyObject *text = PyUnicode_FromFormat("channel msg: %R", message);
     if (text == NULL || channel_log(channel, LOG_DEBUG, text) < 0)
         Py_CLEAR(message);
@@ -39,7 +39,7 @@ static PyObject *messages_next(PyObject *op) {
     while (!channel->closing) {
         PyObject *message = channel_take(channel);
         if (message != NULL)
-            return channel->debug ? log_message(channel, message) : message;
+            return channel->debug ? channel_log_message(channel, message) : message;
         if (PyErr_Occurred() != NULL)
             return NULL;
         drive_result result = channel_drive(channel, &until);
