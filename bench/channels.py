@@ -2,9 +2,10 @@
 
     python bench/channels.py [--channels 10000] [--only PART ...]
 
-Parts: idle (memory, processor time at rest, opening), spread (a message over many channels and over a few), taken
-(messages already received), restart (the server is killed and comes back). Each client runs in a process of its
-own, and so does each server; all on loopback, without TLS. Numbers are for reading, not for passing or failing.
+Parts: idle (memory, processor time at rest, opening), spread (a message over many channels and over a
+few), taken (messages already received), restart (the server is killed and comes back). Each client runs in
+a process of its own, and so does each server; all on loopback, without TLS. Numbers are for reading, not for
+passing or failing.
 """
 
 import argparse
@@ -194,7 +195,8 @@ class OurClients:
         from gaechannel import aio
 
         self.warnings = Warnings()
-        logger = logging.Logger("bench", logging.WARNING)
+        logger = logging.getLogger("bench")
+        logger.propagate = False
         logger.addHandler(self.warnings)
         self.clients = [
             aio.Client(token, logger, base_url=server.address, **options) for token in server.tokens
@@ -337,7 +339,7 @@ async def measure_taken(kind, messages):
             await anext(iterator)
             server.begin("burst", messages, TEXT)
             while channel.stats.messages < messages + 1:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # noqa: ASYNC110 - there is no event for "received"
         else:
             from websockets.asyncio.client import connect
 
@@ -469,7 +471,7 @@ def print_restart(options):
         f"{len(late)} of {options.channels}",
         "",
         "",
-        f"messages {result['received']}, sessions {result['sessions']}: as many as channels if nothing is lost",
+        f"{result['received']} messages over {result['sessions']} sessions",
     )
     if not late:
         return
