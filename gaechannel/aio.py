@@ -29,7 +29,7 @@ __all__ = ["BrowserChannel", "Client", "WebChannel", "merge"]
 _CLOSE_TIMEOUT = 1.0
 # What an asynchronous channel's receive buffer takes, in bytes: ten thousand of them are to be small. A
 # synchronous channel's is larger, for speed.
-_ASYNCHRONOUS: dict[str, Any] = {"is_async": True, "buffer_size": 4096}
+_ASYNCHRONOUS: dict[str, Any] = {"is_async": True, "buffer_size": 1024}
 
 # The numbers of _core's _await().
 _MESSAGES, _ONE_POLL, _BATCHES, _INITIALIZED, _OPEN, _CONNECTED, _FLUSHED, _ENDED = range(8)

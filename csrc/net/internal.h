@@ -62,7 +62,8 @@ struct net_loop {
     timers timers;
     net_channel *channels; // a doubly linked list
     size_t channel_count;
-    net_watcher watcher; // all NULL when driven by waiting
+    net_watcher watcher; // all NULL when driven by waiting, or behind `poller`
+    int poller;          // watches the sockets; -1 when driven by waiting, or by `watcher`
     int64_t curl_at_ms;  // when libcurl wants to be called; only when watched
     // Channels that have something for their owner, linked by `next_dirty`.
     net_channel *dirty;
@@ -112,6 +113,21 @@ struct net_channel {
 bool opening_enter(net_channel *self);
 /* Give the place, or the wait for one, to the next. */
 void opening_leave(net_channel *self);
+
+/* ---- poller.c: the system watches the sockets ---- */
+
+/* A descriptor that can be read when one of its sockets is ready; -1: there is no such thing here. */
+int poller_open(void);
+void poller_close(int poller);
+/* Watch for reading (1), writing (2), both (3), or no longer (0). */
+void poller_set(int poller, curl_socket_t socket, int events);
+
+typedef struct poller_event {
+    curl_socket_t socket;
+    int events; // as curl_multi_socket_action() wants them
+} poller_event;
+/* Those that are ready, without waiting; returns how many. */
+int poller_take(int poller, poller_event *events, int room);
 
 /* ---- loop.c ---- */
 

@@ -15,6 +15,7 @@ net_loop *net_loop_new(void) {
     if (self == NULL)
         return NULL;
     self->curl_at_ms = SESSION_NEVER;
+    self->poller = -1;
     self->multi = curl_multi_init();
     if (self->multi == NULL) {
         free(self);
@@ -28,6 +29,7 @@ void net_loop_free(net_loop *self) {
         return;
     curl_multi_cleanup(self->multi);
     timers_free(&self->timers);
+    poller_close(self->poller);
     free(self);
 }
 
@@ -112,7 +114,10 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, 
     (void)easy;
     (void)unused;
     int events = what == CURL_POLL_REMOVE ? 0 : what; // CURL_POLL_IN, _OUT and _INOUT are 1, 2 and 3
-    self->watcher.socket(self->watcher.context, socket, events);
+    if (self->poller >= 0)
+        poller_set(self->poller, socket, events);
+    else
+        self->watcher.socket(self->watcher.context, socket, events);
     return 0;
 }
 
@@ -123,12 +128,36 @@ static int on_timeout(CURLM *multi, long in_ms, void *context) {
     return 0;
 }
 
-void net_loop_watch(net_loop *self, const net_watcher *watcher) {
-    self->watcher = *watcher;
+static void be_watched(net_loop *self) {
     curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
+}
+
+void net_loop_watch(net_loop *self, const net_watcher *watcher) {
+    self->watcher = *watcher;
+    be_watched(self);
+}
+
+int net_loop_descriptor(net_loop *self) {
+    self->poller = poller_open();
+    if (self->poller >= 0)
+        be_watched(self);
+    return self->poller;
+}
+
+// So many sockets at a time: others wait for the event loop, too.
+#define MAX_READY 64
+
+void net_loop_on_ready(net_loop *self) {
+    poller_event events[MAX_READY];
+    int running;
+    int count = poller_take(self->poller, events, MAX_READY);
+    for (int i = 0; i < count; i++)
+        curl_multi_socket_action(self->multi, events[i].socket, events[i].events, &running);
+    finish_transfers(self);
+    run_timers(self);
 }
 
 void net_loop_on_socket(net_loop *self, curl_socket_t socket, int events) {

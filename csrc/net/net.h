@@ -55,8 +55,16 @@ typedef struct net_watcher {
     void (*socket)(void *context, curl_socket_t socket, int events);
 } net_watcher;
 
+/* Have the sockets watched by the system, behind one descriptor: whenever that can be read,
+ * net_loop_on_ready() is to be called. To be called before any channel joins. -1 where the system knows no
+ * such thing, or has no descriptor left: then there is net_loop_watch(). */
+int net_loop_descriptor(net_loop *loop);
+
 /* To be called before any channel joins. */
 void net_loop_watch(net_loop *loop, const net_watcher *watcher);
+
+/* The descriptor can be read. It may be so again, after this. */
+void net_loop_on_ready(net_loop *loop);
 
 /* A socket is ready, for reading (1), writing (2), or both (3). */
 void net_loop_on_socket(net_loop *loop, curl_socket_t socket, int events);

@@ -115,6 +115,9 @@ static int convert_init(const init_arguments *given, session_config *config, net
         PyErr_SetString(PyExc_ValueError, "max_chunk_size and queue_limit must be positive");
         return -1;
     }
+    // Ten thousand of these are to be small while nothing comes.
+    if (given->is_async)
+        config->keep_bytes = 0;
     // Rounded up: a wait of less than a millisecond is still a wait.
     config->timeout_ms = (int64_t)(given->timeout * 1000 + 0.999);
     config->max_backoff_ms = (int64_t)(given->max_backoff * 1000 + 0.999);

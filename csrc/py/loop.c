@@ -19,6 +19,7 @@ struct loop_object {
     driver *driver;
     PyObject *event_loop;
     // Bound methods, made once.
+    PyObject *on_ready;
     PyObject *on_read;
     PyObject *on_write;
     PyObject *on_timer;
@@ -30,6 +31,9 @@ struct loop_object {
     change *changes;
     size_t change_count;
     size_t change_capacity;
+    // The one descriptor that stands for all sockets; -1 where the event loop watches them itself.
+    int descriptor;
+    bool watches_sockets;
     // What the event loop watches: events by socket.
     unsigned char *watched;
     size_t watched_size;
@@ -189,22 +193,23 @@ int loop_settle(loop_object *self) {
 
 /* ---- Being called by the event loop ---- */
 
-static PyObject *act(loop_object *self, PyObject *socket, int events) {
-    int number = -1;
-    if (socket != NULL) {
-        long value = PyLong_AsLong(socket);
-        if (value == -1 && PyErr_Occurred() != NULL)
-            return NULL;
-        number = (int)value;
-    }
+// What has happened, instead of a socket's number.
+#define TIMER (-1)
+#define READY (-2)
+
+static PyObject *act(loop_object *self, int socket, int events) {
     driver *shared = self->driver;
     self->thread = PyThread_get_thread_ident();
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&shared->lock);
-    if (shared->loop != NULL && number >= 0)
-        net_loop_on_socket(shared->loop, number, events);
-    else if (shared->loop != NULL)
+    if (shared->loop == NULL)
+        ; // the last channel has gone
+    else if (socket == TIMER)
         net_loop_on_timer(shared->loop);
+    else if (socket == READY)
+        net_loop_on_ready(shared->loop);
+    else
+        net_loop_on_socket(shared->loop, socket, events);
     pthread_mutex_unlock(&shared->lock);
     Py_END_ALLOW_THREADS;
     if (loop_settle(self) < 0)
@@ -212,38 +217,62 @@ static PyObject *act(loop_object *self, PyObject *socket, int events) {
     Py_RETURN_NONE;
 }
 
+static PyObject *act_on(PyObject *self, PyObject *socket, int events) {
+    long number = PyLong_AsLong(socket);
+    if (number == -1 && PyErr_Occurred() != NULL)
+        return NULL;
+    return act((loop_object *)self, (int)number, events);
+}
+
 static PyObject *loop_on_read(PyObject *self, PyObject *socket) {
-    return act((loop_object *)self, socket, CURL_CSELECT_IN);
+    return act_on(self, socket, CURL_CSELECT_IN);
 }
 
 static PyObject *loop_on_write(PyObject *self, PyObject *socket) {
-    return act((loop_object *)self, socket, CURL_CSELECT_OUT);
+    return act_on(self, socket, CURL_CSELECT_OUT);
+}
+
+static PyObject *loop_on_ready(PyObject *self, PyObject *unused) {
+    (void)unused;
+    return act((loop_object *)self, READY, 0);
 }
 
 static PyObject *loop_on_timer(PyObject *op, PyObject *unused) {
     loop_object *self = (loop_object *)op;
     (void)unused;
     Py_CLEAR(self->timer); // it has run
-    return act(self, NULL, 0);
+    return act(self, TIMER, 0);
 }
 
 /* ---- Channels come and go ---- */
 
+// Have the event loop watch one descriptor, or be told of every socket.
+static int begin_to_watch(loop_object *self) {
+    net_watcher watcher = {.context = self, .socket = note_change};
+    self->descriptor = self->watches_sockets ? -1 : net_loop_descriptor(self->driver->loop);
+    if (self->descriptor < 0) {
+        net_loop_watch(self->driver->loop, &watcher);
+        return 0;
+    }
+    PyObject *done =
+        PyObject_CallMethod(self->event_loop, "add_reader", "iO", self->descriptor, self->on_ready);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
 driver *loop_driver(loop_object *self) {
     driver *shared = self->driver;
+    if (shared->loop != NULL)
+        return shared;
+    shared->loop = net_loop_new();
     if (shared->loop == NULL) {
-        static const net_watcher nobody = {0};
-        net_watcher watcher = nobody;
-        watcher.context = self;
-        watcher.socket = note_change;
-        shared->loop = net_loop_new();
-        if (shared->loop == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        net_loop_watch(shared->loop, &watcher);
+        PyErr_NoMemory();
+        return NULL;
     }
-    return shared;
+    if (begin_to_watch(self) == 0)
+        return shared;
+    driver_shut_lock_held(shared);
+    return NULL;
 }
 
 PyObject *loop_event_loop(loop_object *self) {
@@ -262,6 +291,9 @@ void loop_let_go(loop_object *self, PyObject *future) {
 // Forget everything that is watched. Errors are of no interest: the event loop may be closed.
 static void unwatch(loop_object *self) {
     self->change_count = 0;
+    if (self->descriptor >= 0 && watch(self, "remove_reader", self->descriptor, NULL) < 0)
+        PyErr_Clear();
+    self->descriptor = -1;
     for (size_t socket = 0; socket < self->watched_size; socket++)
         if (self->watched[socket] != 0 && apply_change(self, (change){(int)socket, 0}) < 0)
             PyErr_Clear();
@@ -270,17 +302,19 @@ static void unwatch(loop_object *self) {
 }
 
 void loop_shut_if_empty(loop_object *self) {
-    bool empty = false;
     if (self->settling)
         return; // it ends when that does, or with the object
     driver_lock(self->driver);
-    if (self->driver->loop != NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL) {
-        driver_shut_lock_held(self->driver);
-        empty = true;
-    }
+    bool empty = self->driver->loop != NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL;
     driver_unlock(self->driver);
-    if (empty)
-        unwatch(self);
+    if (!empty)
+        return;
+    // Before the descriptors are closed: their numbers may be others' at once.
+    unwatch(self);
+    driver_lock(self->driver);
+    driver_shut_lock_held(self->driver);
+    driver_unlock(self->driver);
+    unwatch(self); // what closing had to say of them
 }
 
 /* ---- Channels that go in another thread ---- */
@@ -334,17 +368,21 @@ bool loop_bury(loop_object *self, net_channel *channel) {
 /* ---- Begin and end ---- */
 
 static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"event_loop", NULL};
+    static char *names[] = {"event_loop", "watches_sockets", NULL};
     loop_object *self = (loop_object *)op;
     PyObject *event_loop;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Loop", names, &event_loop))
+    int watches_sockets = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:Loop", names, &event_loop, &watches_sockets))
         return -1;
     if (self->driver != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "__init__() was called twice");
         return -1;
     }
     self->state = module_state_of_type(Py_TYPE(op));
-    if (self->state == NULL || (self->on_read = PyObject_GetAttrString(op, "_on_read")) == NULL ||
+    self->descriptor = -1;
+    self->watches_sockets = watches_sockets;
+    if (self->state == NULL || (self->on_ready = PyObject_GetAttrString(op, "_on_ready")) == NULL ||
+        (self->on_read = PyObject_GetAttrString(op, "_on_read")) == NULL ||
         (self->on_write = PyObject_GetAttrString(op, "_on_write")) == NULL ||
         (self->on_timer = PyObject_GetAttrString(op, "_on_timer")) == NULL ||
         (self->reap = PyObject_GetAttrString(op, "_reap")) == NULL || (self->held = PySet_New(NULL)) == NULL)
@@ -360,6 +398,7 @@ static int loop_traverse(PyObject *op, visitproc visit, void *arg) {
     loop_object *self = (loop_object *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->event_loop);
+    Py_VISIT(self->on_ready);
     Py_VISIT(self->on_read);
     Py_VISIT(self->on_write);
     Py_VISIT(self->on_timer);
@@ -371,6 +410,7 @@ static int loop_traverse(PyObject *op, visitproc visit, void *arg) {
 
 static int loop_clear(PyObject *op) {
     loop_object *self = (loop_object *)op;
+    Py_CLEAR(self->on_ready);
     Py_CLEAR(self->on_read);
     Py_CLEAR(self->on_write);
     Py_CLEAR(self->on_timer);
@@ -405,6 +445,7 @@ static PyObject *loop_get_event_loop(PyObject *op, void *unused) {
 }
 
 static PyMethodDef loop_methods[] = {
+    {"_on_ready", loop_on_ready, METH_NOARGS, "_on_ready($self, /)\n--\n\nSome sockets are ready."},
     {"_on_read", loop_on_read, METH_O, "_on_read($self, fd, /)\n--\n\nThe socket can be read."},
     {"_on_write", loop_on_write, METH_O, "_on_write($self, fd, /)\n--\n\nThe socket can be written."},
     {"_on_timer", loop_on_timer, METH_NOARGS, "_on_timer($self, /)\n--\n\nThe time has come."},
@@ -418,7 +459,9 @@ static PyGetSetDef loop_getset[] = {
 };
 
 static PyType_Slot loop_slots[] = {
-    {Py_tp_doc, "Loop(event_loop)\n--\n\nWhat all channels of an event loop share."},
+    {Py_tp_doc,
+     "Loop(event_loop, watches_sockets=False)\n--\n\nWhat all channels of an event loop share. The event "
+     "loop watches one descriptor, or, where the system offers none or when told so, every socket."},
     {Py_tp_init, loop_init},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_dealloc, loop_dealloc},

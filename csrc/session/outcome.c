@@ -360,10 +360,11 @@ static void response_done(session *self, exchange *ex, int64_t now_ms) {
     }
 }
 
-// The reply is not needed after the request; an idle session should not hold it.
-static void forget_reply(const session *self, exchange *ex) {
-    if (ex->reply.capacity > self->config.keep_bytes)
-        strbuf_free(&ex->reply);
+// What is not needed after the request; an idle session should not hold it.
+static void forget_request(exchange *ex) {
+    strbuf_free(&ex->url);
+    strbuf_free(&ex->body);
+    strbuf_free(&ex->reply);
 }
 
 // Closure's clients terminate by GET, and node-browserchannel knows no other way; others know POST.
@@ -403,7 +404,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         broken(self, ex, ERROR_TRANSPORT, code, words, now_ms);
     else
         response_done(self, ex, now_ms);
-    forget_reply(self, ex);
+    forget_request(ex);
 }
 
 void session_forget(session *self, session_goal goal) {

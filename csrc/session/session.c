@@ -381,6 +381,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
         [REQUEST_BACK] = "Starting long poll", [REQUEST_TERMINATE] = "closing",
     };
     session_log_url(self, LOG_DEBUG, words[kind], strbuf_str(&ex->url));
+    strbuf_trim(&ex->url); // the back channel's stays for minutes
     out->kind = ACTION_SEND;
     out->slot = slot;
     return true;

@@ -38,6 +38,14 @@ static bool reserve(strbuf *buf, size_t more) {
     return true;
 }
 
+void strbuf_trim(strbuf *buf) {
+    char *data = buf->data != NULL ? realloc(buf->data, buf->length + 1) : NULL;
+    if (data == NULL)
+        return; // it is only a matter of memory
+    buf->data = data;
+    buf->capacity = buf->length + 1;
+}
+
 void strbuf_append(strbuf *buf, const char *bytes, size_t length) {
     if (!reserve(buf, length))
         return;

@@ -19,6 +19,8 @@ void strbuf_free(strbuf *buf);
 
 /* Back to empty; keeps the memory. */
 void strbuf_clear(strbuf *buf);
+/* Give back the room that the text does not fill. */
+void strbuf_trim(strbuf *buf);
 
 /* Append bytes, a string, a formatted string of at most 1,023 bytes. */
 void strbuf_append(strbuf *buf, const char *bytes, size_t length);

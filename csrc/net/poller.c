@@ -1,0 +1,65 @@
+/* One descriptor for many sockets: an event loop that watches ten thousand of them one by one needs an object
+ * or five for each, and a call for each that is ready. */
+#include "internal.h"
+
+#ifdef __linux__
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h> // close()
+
+#define MAX_EVENTS 64
+
+int poller_open(void) {
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+void poller_close(int poller) {
+    if (poller >= 0)
+        close(poller);
+}
+
+void poller_set(int poller, curl_socket_t socket, int events) {
+    struct epoll_event wanted = {.data.fd = socket};
+    if (events & CURL_POLL_IN)
+        wanted.events |= EPOLLIN;
+    if (events & CURL_POLL_OUT)
+        wanted.events |= EPOLLOUT;
+    if (events == 0)
+        epoll_ctl(poller, EPOLL_CTL_DEL, socket, &wanted);
+    else if (epoll_ctl(poller, EPOLL_CTL_MOD, socket, &wanted) != 0 && errno == ENOENT)
+        epoll_ctl(poller, EPOLL_CTL_ADD, socket, &wanted);
+}
+
+int poller_take(int poller, poller_event *events, int room) {
+    struct epoll_event ready[MAX_EVENTS];
+    int count = epoll_wait(poller, ready, room < MAX_EVENTS ? room : MAX_EVENTS, 0);
+    for (int i = 0; i < count; i++) {
+        uint32_t is = ready[i].events;
+        events[i].socket = ready[i].data.fd;
+        events[i].events = (is & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+                           (is & EPOLLOUT ? CURL_CSELECT_OUT : 0) | (is & EPOLLERR ? CURL_CSELECT_ERR : 0);
+    }
+    return count > 0 ? count : 0;
+}
+
+#else
+
+int poller_open(void) {
+    return -1;
+}
+
+void poller_close(int poller) {
+    (void)poller;
+}
+
+void poller_set(int poller, curl_socket_t socket, int events) {
+    (void)poller, (void)socket, (void)events;
+}
+
+int poller_take(int poller, poller_event *events, int room) {
+    (void)poller, (void)events, (void)room;
+    return 0;
+}
+
+#endif
