@@ -164,6 +164,48 @@ static bool set_up(transfer *self) {
     return true;
 }
 
+/* ---- The URL ---- */
+
+static bool is_set(const char *variable) {
+    const char *value = getenv(variable);
+    return value != NULL && *value != '\0';
+}
+
+// Whether the request line may have to hold the whole URL.
+static bool may_have_proxy(const transfer *self) {
+    const char *proxy = self->channel->proxy;
+    if (proxy != NULL)
+        return *proxy != '\0';
+    return is_set("http_proxy") || is_set("all_proxy") || is_set("ALL_PROXY");
+}
+
+// Where a URL's path begins, if the URL has a query and goes into a request line as it is; or NULL.
+static const char *plain_target(const char *url) {
+    const char *host = strstr(url, "://");
+    const char *path = host != NULL ? strpbrk(host + 3, "/?#") : NULL;
+    if (path == NULL || *path != '/' || strchr(path, '?') == NULL)
+        return NULL;
+    for (const char *at = path; *at != '\0'; at++)
+        if (*at <= ' ' || *at > '~' || *at == '#' || (*at == '/' && at[1] == '.'))
+            return NULL;
+    return path;
+}
+
+// libcurl keeps half a dozen copies of a URL, and the query is the longest part of ours by far. So libcurl is
+// given the URL without the query, and what stands in the request line apart from it.
+static CURLcode set_url(transfer *self, const char *url) {
+    const char *target = plain_target(url);
+    if (target != NULL && strncasecmp(url, "https:", 6) != 0 && may_have_proxy(self))
+        target = NULL;
+    curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, target);
+    if (target == NULL)
+        return curl_easy_setopt(self->easy, CURLOPT_URL, url);
+    char *bare = strndup(url, strcspn(url, "?"));
+    CURLcode code = bare != NULL ? curl_easy_setopt(self->easy, CURLOPT_URL, bare) : CURLE_OUT_OF_MEMORY;
+    free(bare);
+    return code;
+}
+
 /* ---- Redirects ---- */
 
 static char *url_part(CURLU *url, CURLUPart part) {
@@ -237,7 +279,10 @@ void transfer_start(transfer *self) {
         return;
     }
     session_get_request(self->channel->session, self->slot, &request);
-    curl_easy_setopt(self->easy, CURLOPT_URL, request.url);
+    if (set_url(self, request.url) != CURLE_OK) {
+        report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
     // Rather wait for a connection that can be shared than open one more. Without TLS none can: a request
     // would wait until the back channel is answered.
     bool may_share = self->channel->http2 && strncasecmp(request.url, "https:", 6) == 0;
@@ -315,7 +360,7 @@ static void follow(transfer *self) {
     }
     // libcurl's text lives only until the next request.
     char *url = strdup(to);
-    if (url == NULL || curl_easy_setopt(self->easy, CURLOPT_URL, url) != CURLE_OK)
+    if (url == NULL || set_url(self, url) != CURLE_OK)
         report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
     else
         begin(self); // with the same method and body
