@@ -4,7 +4,7 @@
 #include <stdlib.h> // realloc()
 #include <string.h>
 
-// What one request may hold. Closure's client puts 1,000 maps in one; but Node's form parser, under
+// What one request may hold. Closure's client puts 1,000 maps in one; but Express's form parser, before
 // node-browserchannel, reads 1,000 fields and silently drops the rest.
 #define MAX_FIELDS 900
 #define MAX_BODY_BYTES ((size_t)128 * 1024)

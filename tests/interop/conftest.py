@@ -35,7 +35,8 @@ class NodePeer:
 
     def listen(self):
         for line in self.process.stdout:
-            self.events.put(json.loads(line))
+            if line.endswith("\n"):  # not cut short by kill()
+                self.events.put(json.loads(line))
         self.events.put(None)
 
     def read_words(self):

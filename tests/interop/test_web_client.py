@@ -81,12 +81,12 @@ def test_initial_headers_in_the_body_reach_the_session(connect, server):
     assert headers["authorization"] == "Bearer t0ken"
 
 
-def test_an_error_object_is_an_error_to_it(connect, server):
+def test_an_error_object_is_a_message_to_it(connect, server):
     client = connect()
     client.do("send", data={})
     client.next("message")
     server.sessions[0].send({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}})
-    event = client.next("message", "error")
+    event = client.next("message")
     assert event["data"] == [{"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}]
 
 
