@@ -80,6 +80,9 @@ bool literal_is_ascii(const uint8_t *bytes, size_t length) {
     for (; length - at >= 16; at += 16)
         if (vector_marks(vector_load(bytes + at)) != 0)
             return false;
+    // The rest at one go: looking twice at bytes before it does no harm.
+    if (length >= 16)
+        return vector_marks(vector_load(bytes + length - 16)) == 0;
 #endif
     uint8_t all = 0;
     for (; at < length; at++)
