@@ -37,12 +37,17 @@ def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:
     }
 
 
-async def _abort_late(server: web.Server | None) -> None:
-    """Close the connections that were accepted while the server was being closed."""
+def _transports(server: web.Server | None) -> list[asyncio.Transport]:
+    """The transports of the connections at this moment."""
+    connections = server.connections if server is not None else []
+    return [one.transport for one in connections if one.transport is not None]
+
+
+async def _abort_left(server: web.Server | None, transports: list[asyncio.Transport]) -> None:
+    """Cut what closing the server has left: who does not read, and who was accepted meanwhile."""
     for _ in range(3):  # to be accepted, aborted, and closed takes a turn of the loop each
-        for one in server.connections if server is not None else ():
-            if one.transport is not None:
-                one.transport.abort()
+        for transport in (*transports, *_transports(server)):
+            transport.abort()
         await asyncio.sleep(0)
 
 
@@ -61,8 +66,7 @@ class _Running:
 
     async def cut(self) -> int:
         """Cut all connections; returns how many there were."""
-        connections = self.runner.server.connections if self.runner.server is not None else []
-        transports = [one.transport for one in connections if one.transport is not None]
+        transports = _transports(self.runner.server)
         for transport in transports:
             transport.abort()
         return len(transports)
@@ -274,8 +278,9 @@ class LocalServer:
                 ready(listening.getsockname()[1])
                 await running.stopping.wait()
             finally:
+                transports = _transports(server)
                 await runner.cleanup()
-                await _abort_late(server)
+                await _abort_left(server, transports)
                 self._running = None
 
     async def _serve_until_signal(self, on_ready: Callable[[LocalServer], object] | None) -> None:

@@ -53,7 +53,9 @@ class NodePeer:
                 event = self.events.get(timeout=seconds)
             except queue.Empty:
                 raise AssertionError(f"no {kinds} came, but {self.seen[-20:]}") from None
-            assert event is not None, self.words
+            if event is None:
+                self.threads[1].join()
+                raise AssertionError(f"the peer has ended: {self.words}")
             if event["event"] in kinds:
                 return event
             self.seen.append(event)
