@@ -25,8 +25,9 @@ from gaechannel.merging import prepare
 
 __all__ = ["BrowserChannel", "Client", "WebChannel", "merge"]
 
-# How long close() may take to tell the server, in seconds.
+# How long close() may take to tell the server, in seconds. In the talk dialect that is a courtesy.
 _CLOSE_TIMEOUT = 1.0
+_COURTESY_TIMEOUT = 0.05
 # What an asynchronous channel's receive buffer takes, in bytes: ten thousand of them are to be small. A
 # synchronous channel's is larger, for speed.
 _ASYNCHRONOUS: dict[str, Any] = {"is_async": True, "buffer_size": 1024}
@@ -52,6 +53,8 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _Loop:
 
 class _Channel(_core.Channel):
     """What all channels for asyncio share."""
+
+    _close_timeout = _CLOSE_TIMEOUT
 
     # Waits for a token.
     _token_task: asyncio.Future[None] | None = None
@@ -93,7 +96,7 @@ class _Channel(_core.Channel):
             self._token_task.cancel()
         try:
             if self._event_loop is not None:
-                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                async with asyncio.timeout(self._close_timeout):
                     await self._await(_ENDED)
         except TimeoutError:
             self.logger.debug("the server did not answer the closing request")
@@ -153,6 +156,8 @@ class Client(_Channel, client.TalkChannel):
     Raises:
         ValueError: an argument makes no sense.
     """
+
+    _close_timeout = _COURTESY_TIMEOUT
 
     def __init__(
         self,

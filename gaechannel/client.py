@@ -27,7 +27,7 @@ class Stats(NamedTuple):
         chunks: chunks received whole.
         arrays: arrays received for the first time.
         messages: of those, the application's.
-        reconnects: back channels that have ended; each was followed by another, or by an exception.
+        reconnects: back channels opened after the first.
         sessions: sessions opened: one, and one more each time the server had lost it.
         last_message_time: when the last message came, in seconds since the epoch; None when none has.
     """

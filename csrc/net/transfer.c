@@ -369,8 +369,7 @@ static void follow(transfer *self) {
 
 void transfer_done(transfer *self, CURLcode code) {
     transfer_stop(self);
-    const char *words =
-        self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
+    const char *words = self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");
     else if (code == CURLE_ABORTED_BY_CALLBACK)

@@ -129,7 +129,24 @@ void channel_wake_all(PyObject **waiters, channel_object *self) {
     Py_DECREF(woken);
 }
 
+// Forget those who were cancelled. -1 with an exception set.
+static int prune(channel_object *self, PyObject *waiters) {
+    for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
+        PyObject *future = PyList_GetItem(waiters, i);
+        int done = is_done(future);
+        if (done > 0 && self->loop != NULL)
+            loop_let_go(self->loop, future);
+        if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
+            return -1;
+    }
+    return 0;
+}
+
 PyObject *channel_new_waiter(channel_object *self, PyObject *waiters) {
+    // Whoever awaits without a coroutine does not tell that he has gone.
+    Py_ssize_t count = PyList_Size(waiters);
+    if (count >= 16 && (count & (count - 1)) == 0 && prune(self, waiters) < 0)
+        return NULL;
     PyObject *future = PyObject_CallMethod(loop_event_loop(self->loop), "create_future", NULL);
     // The mark by which asyncio knows that the future was awaited and not yielded.
     if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
@@ -142,14 +159,8 @@ PyObject *channel_throw(channel_object *self, PyObject *waiters, PyObject *args)
     PyObject *type, *value = NULL, *traceback = NULL;
     if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &traceback))
         return NULL;
-    for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
-        PyObject *future = PyList_GetItem(waiters, i);
-        int done = is_done(future);
-        if (done > 0 && self->loop != NULL)
-            loop_let_go(self->loop, future);
-        if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
-            return NULL;
-    }
+    if (prune(self, waiters) < 0)
+        return NULL;
     if (PyType_Check(type))
         PyErr_SetObject(type, value == Py_None ? NULL : value);
     else

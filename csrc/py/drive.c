@@ -307,6 +307,8 @@ drive_result channel_drive(channel_object *self, const drive_until *until) {
         Py_END_ALLOW_THREADS;
         if (write_log(self) < 0 || PyErr_CheckSignals() < 0)
             return DRIVE_ERROR;
+        if (self->closing && until->record)
+            return DRIVE_ENDED; // whoever closes sees to the rest
         if (result == TURN_RECORD)
             return DRIVE_RECORD;
         if (result == TURN_FLUSHED)

@@ -46,6 +46,7 @@ const dialect dialect_talk = {
     .first_rid = 1,
     .has_init_page = true,
     .back_after_maps = true,
+    .terminates = true,
     .talk_messages = true,
     .write_query = talk_query,
     .queue_first_map = talk_first_map,

@@ -111,6 +111,8 @@ struct session {
     // The server refuses a POST with TYPE=terminate: a GET is tried.
     bool terminates_by_get;
     bool poll_done;
+    // Back channels asked for, over all sessions.
+    uint64_t back_channels;
     // Whether a back channel was ever answered: from then on failures are mended.
     bool ever_streamed;
     // Whether one of the present session was.

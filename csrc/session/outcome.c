@@ -380,10 +380,8 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
     verdict why = ex->verdict;
     ex->active = ex->paused = false;
     ex->verdict = VERDICT_NONE;
-    if (slot == SLOT_BACK) {
+    if (slot == SLOT_BACK)
         self->dead_at_ms = SESSION_NEVER;
-        self->stats.reconnects++;
-    }
     if (ex->kind == REQUEST_TERMINATE)
         terminate_done(self, ex, outcome);
     else if (why == VERDICT_CANCELLED || self->ended || self->closing)

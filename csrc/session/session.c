@@ -366,6 +366,8 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     }
     ex->asking_url = false;
     ex->active = true;
+    if (kind == REQUEST_BACK && self->back_channels++ > 0)
+        self->stats.reconnects++;
     ex->paused = false;
     ex->verdict = VERDICT_NONE;
     ex->status = 0;

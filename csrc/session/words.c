@@ -236,7 +236,8 @@ void session_fail_exchange(session *self, const exchange *ex, session_error_kind
     strbuf_text(message, " (");
     session_redact(self, strbuf_str(&ex->url), message);
     strbuf_text(message, ")");
-    if (error->body.length != 0) {
+    // Servers like to say the same in the reason phrase and in the body.
+    if (error->body.length != 0 && strcmp(strbuf_str(&error->body), strbuf_str(&error->reason)) != 0) {
         strbuf_text(message, "; the server said: ");
         strbuf_append(message, strbuf_str(&error->body), error->body.length);
     }

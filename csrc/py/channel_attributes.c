@@ -1,0 +1,220 @@
+/* The attributes of the type Channel: the session's fields and numbers. */
+#include "channel_type.h"
+#include "loop.h"
+
+#include <stdint.h> // intptr_t
+
+#define FIELD(field) ((void *)(intptr_t)(field))
+
+static PyObject *get_field(PyObject *op, void *field) {
+    channel_object *self = (channel_object *)op;
+    strbuf copy = {0};
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    const strbuf *text = session_get(self->session, (session_field)(intptr_t)field);
+    strbuf_append(&copy, strbuf_str(text), text->length);
+    driver_unlock(self->driver);
+    PyObject *value = Py_None;
+    if (copy.failed)
+        value = PyErr_NoMemory();
+    else if (copy.length != 0) // servers name their sessions as they like
+        value = PyUnicode_DecodeUTF8(copy.data, (Py_ssize_t)copy.length, "surrogateescape");
+    else
+        Py_INCREF(value);
+    strbuf_free(&copy);
+    return value;
+}
+
+static int set_field(PyObject *op, PyObject *value, void *field) {
+    channel_object *self = (channel_object *)op;
+    const char *text = NULL;
+    if (channel_check(self) < 0)
+        return -1;
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "cannot be deleted");
+        return -1;
+    }
+    if (value != Py_None && (text = PyUnicode_AsUTF8AndSize(value, NULL)) == NULL)
+        return -1;
+    driver_lock(self->driver);
+    bool set = session_set(self->session, (session_field)(intptr_t)field, text);
+    driver_unlock(self->driver);
+    if (!set)
+        PyErr_NoMemory();
+    return set ? 0 : -1;
+}
+
+static int64_t number_of(channel_object *self, session_number number) {
+    driver_lock(self->driver);
+    int64_t value = session_get_number(self->session, number);
+    driver_unlock(self->driver);
+    return value;
+}
+
+static int set_number_to(channel_object *self, session_number number, int64_t value) {
+    driver_lock(self->driver);
+    session_set_number(self->session, number, value);
+    driver_unlock(self->driver);
+    return 0;
+}
+
+static int no_delete(PyObject *value) {
+    if (value != NULL)
+        return 0;
+    PyErr_SetString(PyExc_AttributeError, "cannot be deleted");
+    return -1;
+}
+
+static PyObject *get_number(PyObject *op, void *number) {
+    if (channel_check((channel_object *)op) < 0)
+        return NULL;
+    return PyLong_FromLongLong(number_of((channel_object *)op, (session_number)(intptr_t)number));
+}
+
+static int set_number(PyObject *op, PyObject *value, void *number) {
+    if (channel_check((channel_object *)op) < 0 || no_delete(value) < 0)
+        return -1;
+    long long wanted = PyLong_AsLongLong(value);
+    if (wanted == -1 && PyErr_Occurred() != NULL)
+        return -1;
+    return set_number_to((channel_object *)op, (session_number)(intptr_t)number, wanted);
+}
+
+static PyObject *get_auto_reconnect(PyObject *op, void *unused) {
+    (void)unused;
+    if (channel_check((channel_object *)op) < 0)
+        return NULL;
+    return PyBool_FromLong(number_of((channel_object *)op, NUMBER_AUTO_RECONNECT) != 0);
+}
+
+static int set_auto_reconnect(PyObject *op, PyObject *value, void *unused) {
+    (void)unused;
+    int truth = value != NULL ? PyObject_IsTrue(value) : -1;
+    if (channel_check((channel_object *)op) < 0 || no_delete(value) < 0 || truth < 0)
+        return -1;
+    return set_number_to((channel_object *)op, NUMBER_AUTO_RECONNECT, truth);
+}
+
+static PyObject *get_max_reconnects(PyObject *op, void *unused) {
+    (void)unused;
+    if (channel_check((channel_object *)op) < 0)
+        return NULL;
+    int64_t value = number_of((channel_object *)op, NUMBER_MAX_RECONNECTS);
+    if (value < 0)
+        Py_RETURN_NONE;
+    return PyLong_FromLongLong(value);
+}
+
+static int set_max_reconnects(PyObject *op, PyObject *value, void *unused) {
+    (void)unused;
+    if (value == Py_None)
+        return channel_check((channel_object *)op) < 0
+                   ? -1
+                   : set_number_to((channel_object *)op, NUMBER_MAX_RECONNECTS, -1);
+    return set_number(op, value, FIELD(NUMBER_MAX_RECONNECTS));
+}
+
+static PyObject *get_backoff(PyObject *op, void *unused) {
+    (void)unused;
+    if (channel_check((channel_object *)op) < 0)
+        return NULL;
+    int64_t ms = number_of((channel_object *)op, NUMBER_BACKOFF_MS);
+    return ms % 1000 == 0 ? PyLong_FromLongLong(ms / 1000) : PyFloat_FromDouble((double)ms / 1000.0);
+}
+
+static int set_backoff(PyObject *op, PyObject *value, void *unused) {
+    (void)unused;
+    if (channel_check((channel_object *)op) < 0 || no_delete(value) < 0)
+        return -1;
+    double seconds = PyFloat_AsDouble(value);
+    if (seconds == -1.0 && PyErr_Occurred() != NULL)
+        return -1;
+    double bounded = seconds > 0 ? (seconds < 1e6 ? seconds : 1e6) : 0;
+    return set_number_to((channel_object *)op, NUMBER_BACKOFF_MS, (int64_t)(bounded * 1000));
+}
+
+static PyObject *get_logger(PyObject *op, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    Py_INCREF(self->logger);
+    return self->logger;
+}
+
+static int set_logger(PyObject *op, PyObject *value, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0 || no_delete(value) < 0)
+        return -1;
+    PyObject *old = self->logger;
+    Py_INCREF(value);
+    self->logger = value;
+    Py_DECREF(old);
+    return 0;
+}
+
+static PyObject *get_closed(PyObject *op, void *unused) {
+    (void)unused;
+    return PyBool_FromLong(((channel_object *)op)->closing);
+}
+
+static PyObject *get_event_loop(PyObject *op, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    PyObject *event_loop = self->loop != NULL ? loop_event_loop(self->loop) : NULL;
+    if (event_loop == NULL)
+        Py_RETURN_NONE;
+    Py_INCREF(event_loop);
+    return event_loop;
+}
+
+static PyObject *get_over(PyObject *op, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    bool over = session_is_over(self->session);
+    driver_unlock(self->driver);
+    return PyBool_FromLong(over);
+}
+
+static PyObject *get_unsent(PyObject *op, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    size_t unsent = session_unsent(self->session);
+    driver_unlock(self->driver);
+    return PyLong_FromSize_t(unsent);
+}
+
+PyGetSetDef channel_getset[] = {
+    {"_url", get_field, set_field, "The server's address.", FIELD(FIELD_URL)},
+    {"_token", get_field, set_field, "The token in use; None when there is none yet.", FIELD(FIELD_TOKEN)},
+    {"sid", get_field, set_field, "The session's id; None when no session is open.", FIELD(FIELD_SID)},
+    {"gsessionid", get_field, set_field, "The id that the server added; None when it gave none.",
+     FIELD(FIELD_GSESSIONID)},
+    {"_clid", get_field, set_field, "The client's id; None before it is known.", FIELD(FIELD_CLID)},
+    {"_osid", get_field, set_field, "The session that this one replaces.", FIELD(FIELD_OSID)},
+    {"_oaid", get_field, set_field, "The replaced session's last AID.", FIELD(FIELD_OAID)},
+    {"aid", get_number, NULL, "AID: the highest array id received in full.", FIELD(NUMBER_AID)},
+    {"_msg_id", get_number, set_number, "AID, under the old module's name.", FIELD(NUMBER_AID)},
+    {"_request_id", get_number, set_number, "RID of the next forward-channel request.", FIELD(NUMBER_RID)},
+    {"_trial", get_number, set_number, "`t` of the next request.", FIELD(NUMBER_TRIAL)},
+    {"reconnect_trial_", get_number, set_number, "Failures in a row.", FIELD(NUMBER_FAILURES)},
+    {"backoff_", get_backoff, set_backoff, "Seconds to wait after the next failure, before jitter.", NULL},
+    {"auto_reconnect", get_auto_reconnect, set_auto_reconnect,
+     "Whether a back channel that breaks is opened again.", NULL},
+    {"max_reconnects", get_max_reconnects, set_max_reconnects,
+     "How many failures in a row are mended; None: any number.", NULL},
+    {"logger", get_logger, set_logger, "Where log records go.", NULL},
+    {"_event_loop", get_event_loop, NULL, "What drives the channel; None for a synchronous one.", NULL},
+    {"closed", get_closed, NULL, "Whether close() was called.", NULL},
+    {"_over", get_over, NULL, "Whether the session has ended, and the caller was told.", NULL},
+    {"unsent", get_unsent, NULL, "How many maps the server has not confirmed.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};

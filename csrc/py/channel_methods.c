@@ -1,0 +1,320 @@
+/* The methods of the type Channel. */
+#include "channel_type.h"
+#include "loop.h"
+
+#include <time.h> // clock_gettime()
+
+int channel_check_sync(const channel_object *self) {
+    if (!self->is_async)
+        return 0;
+    PyErr_SetString(PyExc_TypeError,
+                    "this channel is asyncio's: await its methods, and iterate with async for");
+    return -1;
+}
+
+/* ---- Iterating and connecting ---- */
+
+static PyObject *channel_messages(PyObject *op, PyObject *once) {
+    channel_object *self = (channel_object *)op;
+    int poll = PyObject_IsTrue(once);
+    if (poll < 0 || channel_check_open(self) < 0 || channel_check_sync(self) < 0)
+        return NULL;
+    return messages_new(self, poll ? GOAL_POLL : GOAL_STREAM);
+}
+
+PyObject *channel_iter(PyObject *op) {
+    channel_object *self = (channel_object *)op;
+    if (channel_check_open(self) < 0 || channel_check_sync(self) < 0)
+        return NULL;
+    return messages_new(self, GOAL_STREAM);
+}
+
+static const session_goal goals[] = {GOAL_INITIALIZE, GOAL_OPEN, GOAL_CONNECT};
+
+// _reach(goal, anew): 0 initialize, 1 open, 2 connect.
+static PyObject *channel_reach(PyObject *op, PyObject *args) {
+    channel_object *self = (channel_object *)op;
+    int goal, anew;
+    if (!PyArg_ParseTuple(args, "ip", &goal, &anew) || channel_check_open(self) < 0 ||
+        channel_check_sync(self) < 0)
+        return NULL;
+    if (goal < 0 || goal > 2)
+        return PyErr_Format(PyExc_ValueError, "there is no goal %d", goal);
+    drive_until until = {.deadline_ms = SESSION_NEVER};
+    if (anew) {
+        channel_set_goal(self, goals[goal]);
+        driver_lock(self->driver);
+        session_forget(self->session, goals[goal]);
+        driver_unlock(self->driver);
+    } else {
+        until.reached = goals[goal];
+        channel_raise_goal(self, goals[goal]);
+    }
+    drive_result result = channel_drive(self, &until);
+    if (result == DRIVE_ERROR)
+        return NULL;
+    if (result == DRIVE_ENDED) {
+        PyErr_SetString(self->state->closed, "the channel was closed");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- Sending ---- */
+
+// A map's fields from a list of pairs of str. -1 with an exception set. What they point to lives as long as
+// the list.
+static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *pair = PyList_GetItem(pairs, i);
+        Py_ssize_t key_length, value_length;
+        if (!PyArg_ParseTuple(pair, "s#s#:map", &fields[i].key, &key_length, &fields[i].value, &value_length))
+            return -1;
+        fields[i].key_length = (size_t)key_length;
+        fields[i].value_length = (size_t)value_length;
+    }
+    return 0;
+}
+
+static PyObject *channel_send(PyObject *op, PyObject *pairs) {
+    channel_object *self = (channel_object *)op;
+    // What is sent in an event loop goes with what runs there.
+    if (channel_check_open(self) < 0 || (self->loop != NULL && channel_attach(self) < 0))
+        return NULL;
+    if (!PyList_Check(pairs)) {
+        PyErr_SetString(PyExc_TypeError, "a list of pairs of str is wanted");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(pairs);
+    map_field *fields = PyMem_Calloc((size_t)count + 1, sizeof *fields);
+    if (fields == NULL)
+        return PyErr_NoMemory();
+    if (read_fields(pairs, fields, count) < 0) {
+        PyMem_Free(fields);
+        return NULL;
+    }
+    driver_lock(self->driver);
+    int64_t id = session_send_map(self->session, fields, (size_t)count);
+    // Before the session is open there is nothing to hurry for: the map goes with the opening POST.
+    bool open = session_get(self->session, FIELD_SID)->length != 0 &&
+                net_channel_state(self->net).kind != ACTION_ENDED;
+    if (open)
+        session_set_goal(self->session, GOAL_STREAM);
+    driver_unlock(self->driver);
+    PyMem_Free(fields);
+    if (id < 0)
+        return PyErr_NoMemory();
+    if (open)
+        channel_nudge(self);
+    return PyLong_FromLongLong(id);
+}
+
+// _flush(timeout): whether the server has all maps; timeout in seconds, negative for none.
+static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
+    channel_object *self = (channel_object *)op;
+    double seconds = PyFloat_AsDouble(timeout);
+    if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0 ||
+        channel_check_sync(self) < 0)
+        return NULL;
+    drive_until until = {.flushed = true, .deadline_ms = SESSION_NEVER};
+    if (seconds >= 0 && seconds < 1e9)
+        until.deadline_ms = net_now_ms() + (int64_t)(seconds * 1000);
+    channel_set_goal(self, GOAL_STREAM);
+    drive_result result = channel_drive(self, &until);
+    if (result == DRIVE_ERROR)
+        return NULL;
+    if (result == DRIVE_ENDED) {
+        PyErr_SetString(self->state->closed, "the channel was closed");
+        return NULL;
+    }
+    return PyBool_FromLong(result == DRIVE_FLUSHED);
+}
+
+static PyObject *channel_set_custom_urls(PyObject *op, PyObject *args) {
+    channel_object *self = (channel_object *)op;
+    int init, bind;
+    if (!PyArg_ParseTuple(args, "pp", &init, &bind) || channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    session_set_custom_urls(self->session, init, bind);
+    driver_unlock(self->driver);
+    Py_RETURN_NONE;
+}
+
+static PyObject *url_of(channel_object *self, void (*write)(session *, strbuf *)) {
+    strbuf url = {0};
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    write(self->session, &url);
+    driver_unlock(self->driver);
+    PyObject *text = PyUnicode_DecodeUTF8(strbuf_str(&url), (Py_ssize_t)url.length, "surrogateescape");
+    strbuf_free(&url);
+    return text;
+}
+
+static PyObject *channel_init_url(PyObject *op, PyObject *unused) {
+    (void)unused;
+    return url_of((channel_object *)op, session_write_init_url);
+}
+
+static PyObject *channel_common_url(PyObject *op, PyObject *unused) {
+    (void)unused;
+    return url_of((channel_object *)op, session_write_common_url);
+}
+
+static PyObject *channel_read_init_page(PyObject *op, PyObject *page) {
+    channel_object *self = (channel_object *)op;
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(page, &length);
+    if (text == NULL || channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    bool found = session_read_init_page(self->session, text, (size_t)length);
+    driver_unlock(self->driver);
+    return PyBool_FromLong(found);
+}
+
+static PyObject *channel_redact(PyObject *op, PyObject *text) {
+    channel_object *self = (channel_object *)op;
+    strbuf redacted = {0};
+    const char *words = PyUnicode_AsUTF8AndSize(text, NULL);
+    if (words == NULL || channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    session_redact(self->session, words, &redacted);
+    driver_unlock(self->driver);
+    PyObject *result = PyUnicode_DecodeUTF8(strbuf_str(&redacted), (Py_ssize_t)redacted.length, "replace");
+    strbuf_free(&redacted);
+    return result;
+}
+
+static PyObject *channel_stats(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    session_stats stats = *session_get_stats(self->session);
+    driver_unlock(self->driver);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double age = (double)(net_now_ms() - stats.last_message_ms) / 1000.0;
+    double last = stats.last_message_ms < 0 ? -1 : (double)now.tv_sec + (double)now.tv_nsec / 1e9 - age;
+    return Py_BuildValue("(KKKKKKd)", stats.bytes, stats.chunks, stats.arrays, stats.messages,
+                         stats.reconnects, stats.sessions, last);
+}
+
+/* ---- asyncio ---- */
+
+static PyObject *channel_await(PyObject *op, PyObject *kind) {
+    channel_object *self = (channel_object *)op;
+    long number = PyLong_AsLong(kind);
+    if ((number == -1 && PyErr_Occurred() != NULL) || channel_check(self) < 0)
+        return NULL;
+    // What is awaited for its own sake may be the end; all else must not be over.
+    if (number != 7 && channel_check_open(self) < 0)
+        return NULL;
+    return awaiter_new(self, number < 0 || number > 7 ? -1 : (int)number);
+}
+
+// Whether there is anything to close: then _finish_close() must follow.
+static PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    if (self->closing)
+        Py_RETURN_FALSE;
+    if (self->loop != NULL && channel_attach(self) < 0)
+        return NULL;
+    self->closing = true;
+    if (channel_step(self) < 0)
+        return NULL;
+    Py_RETURN_TRUE;
+}
+
+static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    driver_lock(self->driver);
+    net_channel_close(self->net);
+    driver_unlock(self->driver);
+    self->closed = true;
+    channel_notify(self);
+    if (self->loop != NULL)
+        channel_leave_loop(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *channel_take_token(PyObject *op, PyObject *token) {
+    channel_object *self = (channel_object *)op;
+    self->awaits_token = false;
+    if (channel_check(self) < 0 || channel_give_token(self, token) < 0 || channel_step(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+// The token's callable has failed: whoever waits is to know.
+static PyObject *channel_fail(PyObject *op, PyObject *error) {
+    channel_object *self = (channel_object *)op;
+    self->awaits_token = false;
+    if (channel_check(self) < 0)
+        return NULL;
+    if (self->closing)
+        Py_RETURN_NONE;
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    channel_keep_exception(self);
+    channel_notify(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *channel_forget(PyObject *op, PyObject *goal) {
+    channel_object *self = (channel_object *)op;
+    long number = PyLong_AsLong(goal);
+    if ((number == -1 && PyErr_Occurred() != NULL) || channel_check(self) < 0)
+        return NULL;
+    if (number < 0 || number > 2)
+        return PyErr_Format(PyExc_ValueError, "there is no goal %ld", number);
+    driver_lock(self->driver);
+    session_forget(self->session, goals[number]);
+    driver_unlock(self->driver);
+    Py_RETURN_NONE;
+}
+
+/* ---- The table ---- */
+
+PyMethodDef channel_methods[] = {
+    {"close", channel_close, METH_NOARGS,
+     "close($self, /)\n--\n\n"
+     "End the channel, from any thread or a signal handler: a waiting next() ends within 100 ms with the "
+     "end\n"
+     "of iteration, connections are closed, and, where the dialect can, the server is told. May be called\n"
+     "twice. Messages that were received and not taken are dropped."},
+    {"_messages", channel_messages, METH_O,
+     "_messages($self, once, /)\n--\n\nAn iterator over the messages."},
+    {"_reach", channel_reach, METH_VARARGS,
+     "_reach($self, goal, anew, /)\n--\n\nDrive to 0: initialized, 1: open, 2: connected."},
+    {"_send", channel_send, METH_O,
+     "_send($self, pairs, /)\n--\n\nQueue a map, a list of (key, value); its id."},
+    {"_flush", channel_flush, METH_O,
+     "_flush($self, timeout, /)\n--\n\nWait until the server has all maps; whether it has."},
+    {"_await", channel_await, METH_O, "_await($self, kind, /)\n--\n\nSomething to await; see channel.h."},
+    {"_begin_close", channel_begin_close, METH_NOARGS, "_begin_close($self, /)\n--\n\nBegin to close."},
+    {"_finish_close", channel_finish_close, METH_NOARGS, "_finish_close($self, /)\n--\n\nClose now."},
+    {"_take_token", channel_take_token, METH_O, "_take_token($self, token, /)\n--\n\nTake a token."},
+    {"_fail", channel_fail, METH_O, "_fail($self, error, /)\n--\n\nRaise it in whoever waits."},
+    {"_forget", channel_forget, METH_O, "_forget($self, goal, /)\n--\n\nReach the goal anew."},
+    {"_set_custom_urls", channel_set_custom_urls, METH_VARARGS,
+     "_set_custom_urls($self, init, bind, /)\n--\n\nWhether _get_init_url() and _get_bind_url() are asked."},
+    {"_init_url", channel_init_url, METH_NOARGS, "_init_url($self, /)\n--\n\nThe URL of the init page."},
+    {"_common_url", channel_common_url, METH_NOARGS,
+     "_common_url($self, /)\n--\n\nA bind request's URL without what one request has of its own."},
+    {"_read_init_page", channel_read_init_page, METH_O,
+     "_read_init_page($self, page, /)\n--\n\nTake clid and gsessionid from the page; whether it had them."},
+    {"_redact", channel_redact, METH_O, "_redact($self, text, /)\n--\n\nThe text without secrets."},
+    {"_stats", channel_stats, METH_NOARGS, "_stats($self, /)\n--\n\nThe counters, as a tuple."},
+    {NULL, NULL, 0, NULL},
+};
