@@ -9,8 +9,8 @@
 
 #include "session/dialect.h"
 
-// How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old module
-// did not know: whoever closes should hardly notice.
+// How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
+// module did not know: whoever closes should hardly notice.
 #define CLOSE_MS 1000
 #define COURTESY_MS 50
 
