@@ -26,7 +26,10 @@ def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
 
     Raises:
         TypeError: a key is not a str, or a value cannot be JSON.
+        ValueError: the map is empty; servers refuse a request with such a map, and all that are with it.
     """
+    if not map:
+        raise ValueError("a map needs at least one field")
     fields = []
     for key, value in map.items():
         if not isinstance(key, str):

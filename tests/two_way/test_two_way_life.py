@@ -56,7 +56,7 @@ def test_a_closed_channel_says_so(script):
         channel.connect,
         channel.flush,
         channel.messages,
-        lambda: channel.send({}),
+        lambda: channel.send({"x": 1}),
         lambda: iter(channel),
     ):
         with pytest.raises(ChannelClosed):
@@ -317,3 +317,10 @@ def test_framed_replies_and_bare_ones_may_take_turns(script):
             channel.send({"n": str(number)})
             channel.flush(10)
     assert len(script.maps) == 6
+
+
+def test_an_empty_map_is_refused_before_it_can_hold_up_the_others(script):
+    with BrowserChannel(script.url) as channel:
+        with pytest.raises(ValueError, match="at least one field"):
+            channel.send({})
+        assert channel.unsent == 0
