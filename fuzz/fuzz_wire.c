@@ -16,6 +16,7 @@
 
 #include "arrays.h"
 #include "framer.h"
+#include "literal_text.h"
 #include "utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -93,11 +94,38 @@ static bool is_utf8(const uint8_t *bytes, size_t length, bool surrogates) {
     return true;
 }
 
+/* Make a string's text in both ways, which must agree. */
+static void compare_texts(const uint8_t *token, size_t length) {
+    bool escaped = length > 0 && memchr(token, '\\', length) != NULL;
+    uint8_t *fast = malloc(LITERAL_TEXT_ROOM(length)), *plain = malloc(LITERAL_TEXT_ROOM(length));
+    MUST(fast != NULL && plain != NULL);
+    size_t fast_length = 0, plain_length = 0;
+    literal_form want = literal_text_plain(token, length, escaped, plain, &plain_length);
+    literal_form got = literal_text(token, length, escaped, fast, &fast_length);
+    bool is_ascii = literal_is_ascii(token, length);
+    if (got == LITERAL_UTF16 && want == LITERAL_ASCII) {
+        // A character past ASCII was dropped with its backslash.
+        MUST(escaped && !is_ascii && fast_length == 2 * plain_length);
+        for (size_t i = 0; i < plain_length; i++) {
+            uint16_t unit;
+            memcpy(&unit, fast + 2 * i, sizeof unit);
+            MUST(unit == plain[i]);
+        }
+    } else {
+        MUST(got == want && (escaped || (got == LITERAL_ASCII) == is_ascii));
+        if (got != LITERAL_OTHER)
+            MUST(fast_length == plain_length && memcmp(fast, plain, plain_length) == 0);
+    }
+    free(fast);
+    free(plain);
+}
+
 /* Undo a string's escapes in all ways, which must agree. */
 static void put_unescaped(record *out, const uint8_t *escaped, size_t length) {
     bool fast_lone, plain_lone, place_lone;
     uint8_t *from = copy_of(escaped, length), *fast = malloc(length + 1), *plain = malloc(length + 1);
     MUST(fast != NULL && plain != NULL);
+    compare_texts(from, length);
     size_t fast_length = literal_unescape(from, length, fast, &fast_lone);
     size_t plain_length = literal_unescape_plain(from, length, plain, &plain_lone);
     MUST(fast_length == plain_length && plain_length <= length && fast_lone == plain_lone);
@@ -195,8 +223,10 @@ static void put_body(record *out, const uint8_t *body, size_t length, const uint
             size = length - at;
         uint8_t *piece = copy_of(body + at, size);
         framer_feed(&frames, piece, size);
-        while ((status = framer_next(&frames, &chunk)) == FRAMER_CHUNK)
+        while ((status = framer_next(&frames, &chunk)) == FRAMER_CHUNK) {
+            MUST(chunk.is_ascii == literal_is_ascii(chunk.payload, chunk.length));
             put_payload(out, chunk.payload, chunk.length);
+        }
         MUST(framer_input_left(&frames) == 0);
         MUST(frames.held_capacity <= 16 * length + 1024);
         free(piece);

@@ -36,7 +36,7 @@ static size_t decode(const uint8_t *body, size_t length, uint8_t *room) {
         while (arrays_next(&reader, &array) == ARRAYS_ARRAY) {
             const wire_string *text = &array.text;
             size_t text_length = text->length;
-            if (text->escaped || !literal_is_ascii(text->bytes, text->length))
+            if (text->escaped || !chunk.is_ascii)
                 literal_text(text->bytes, text->length, text->escaped, room, &text_length);
             total += text_length;
         }

@@ -20,8 +20,9 @@ typedef struct decoder {
     size_t clid_length;
 } decoder;
 
-// Make objects of one array, or of none, and append them to the list.
-typedef int append_array(decoder *self, PyObject *list, const wire_array *array);
+// Make objects of one array, or of none, and append them to the list. `is_ascii`: whether the array's chunk
+// is.
+typedef int append_array(decoder *self, PyObject *list, const wire_array *array, bool is_ascii);
 
 static int append_new(PyObject *list, PyObject *item) {
     int result = item != NULL ? PyList_Append(list, item) : -1;
@@ -29,7 +30,8 @@ static int append_new(PyObject *list, PyObject *item) {
     return result;
 }
 
-static int append_pair(decoder *self, PyObject *list, const wire_array *array) {
+static int append_pair(decoder *self, PyObject *list, const wire_array *array, bool is_ascii) {
+    (void)is_ascii;
     PyObject *data = value_from_literal(self->state, array->data, array->data_length);
     return data != NULL ? append_new(list, Py_BuildValue("(LN)", (long long)array->id, data)) : -1;
 }
@@ -47,10 +49,12 @@ static bool is_wanted(const decoder *self, const wire_string *clid) {
     return length == self->clid_length && memcmp(plain, self->clid, length) == 0;
 }
 
-static int append_message(decoder *self, PyObject *list, const wire_array *array) {
+static int append_message(decoder *self, PyObject *list, const wire_array *array, bool is_ascii) {
     const wire_string *text = &array->text;
     if (!array->is_talk_message || !is_wanted(self, &array->clid))
         return 0;
+    if (is_ascii && !text->escaped)
+        return append_new(list, str_from_utf8(text->bytes, text->length));
     return append_new(list, str_from_token(text->bytes, text->length, text->escaped));
 }
 
@@ -64,7 +68,7 @@ static int append_chunk(decoder *self, PyObject *list, const framer_chunk *chunk
     Py_ssize_t before = PyList_Size(list);
     arrays_init(&reader, chunk->payload, chunk->length);
     while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY)
-        if (append(self, list, &array) < 0)
+        if (append(self, list, &array, chunk->is_ascii) < 0)
             return -1;
     if (status == ARRAYS_END)
         return 0;

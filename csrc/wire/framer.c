@@ -109,6 +109,7 @@ static bool read_length(framer *self) {
         at++;
         if (byte == '\n' && self->length_begun) {
             self->state = FRAMER_IN_PAYLOAD;
+            self->chunk_units = self->units;
             use_input(self, (size_t)(at - self->input));
             return true;
         }
@@ -219,6 +220,8 @@ framer_status framer_next(framer *self, framer_chunk *out) {
         return self->verdict;
     if (!read_payload(self, out))
         return self->verdict;
+    // Every other character has more bytes than units.
+    out->is_ascii = out->length == self->chunk_units;
     begin_length(self);
     return FRAMER_CHUNK;
 }

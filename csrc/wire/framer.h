@@ -29,6 +29,8 @@ typedef struct framer_chunk {
     const uint8_t *payload;
     // In bytes.
     size_t length;
+    // Whether all of it is ASCII: it has as many bytes as UTF-16 units.
+    bool is_ascii;
 } framer_chunk;
 
 typedef struct framer {
@@ -40,6 +42,8 @@ typedef struct framer {
     bool length_ended;
     // The digits so far, or, in the payload, how many units are still missing.
     size_t units;
+    // In the payload: the length that was read, in UTF-16 units.
+    size_t chunk_units;
     // The largest length believed, in UTF-16 units.
     size_t max_chunk;
     // What was fed and not yet used; belongs to the caller.

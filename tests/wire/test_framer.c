@@ -2,6 +2,13 @@
 #include "check.h"
 #include "framer.h"
 
+static bool all_ascii(const uint8_t *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (bytes[i] >= 0x80)
+            return false;
+    return true;
+}
+
 /* Feed a piece, and write what came of it: `<payload>` for a chunk, `!` for corruption. */
 static bool feed(framer *frames, const uint8_t *bytes, size_t length, check_text_buffer *out) {
     framer_chunk chunk;
@@ -10,6 +17,7 @@ static bool feed(framer *frames, const uint8_t *bytes, size_t length, check_text
     framer_feed(frames, piece, length);
     while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK) {
         CHECK(chunk.payload != NULL);
+        CHECK(chunk.is_ascii == all_ascii(chunk.payload, chunk.length));
         check_put(out, "<", 1);
         check_put(out, chunk.payload, chunk.length);
         check_put(out, ">", 1);
