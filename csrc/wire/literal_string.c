@@ -26,6 +26,24 @@ static inline uint64_t mark_string(const uint8_t *at, vector quotes, vector back
 }
 #endif
 
+#ifdef VECTOR_WIDE
+/* As literal_scan_string for all but the last bytes: where it ends, less than 64 are left, or a turn found
+ * something in the 64 bytes from there on. */
+WITH_WIDE static const uint8_t *scan_wide(const uint8_t *at, const uint8_t *end, uint8_t quote) {
+    wide quotes = wide_of(quote);
+    wide backslashes = wide_of('\\');
+    for (; end - at >= 64; at += 64) {
+        wide low = wide_load(at);
+        wide high = wide_load(at + 32);
+        low = wide_or(wide_equal(low, quotes), wide_equal(low, backslashes));
+        high = wide_or(wide_equal(high, quotes), wide_equal(high, backslashes));
+        if (wide_bits(wide_or(low, high)) != 0)
+            break;
+    }
+    return at;
+}
+#endif
+
 const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_t quote) {
 #ifdef VECTOR_BYTES
     const uint8_t *start = at;
@@ -41,6 +59,11 @@ const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_
             return marks != 0 ? at + vector_first(marks) : at + 16 + vector_first(vector_marks(high));
         }
         at += 32;
+#ifdef VECTOR_WIDE
+        // Not at once: most strings are short.
+        if (at - start == 96 && wide_can())
+            at = scan_wide(at, end, quote);
+#endif
     }
     if (end - at >= 16) {
         uint64_t marks = mark_string(at, quotes, backslashes);

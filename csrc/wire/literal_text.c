@@ -331,14 +331,14 @@ static inline vector join_pairs(const uint8_t *at, vector now, vector *low, vect
 WITH_SHUFFLE static inline uint8_t *put_ends(uint8_t *out, const uint8_t *at, vector now, bool four,
                                              vector *surrogates) {
     vector back1 = vector_load(at - 1), back2 = vector_load(at - 2);
-    vector wide = vector_at_least(now, vector_of(0x80));
-    vector three = vector_and(wide, is_continuation(back1));
+    vector other = vector_at_least(now, vector_of(0x80));
+    vector three = vector_and(other, is_continuation(back1));
     // The unit is zzzzyyyyyyxxxxxx, of the low six bits of two bytes and the low four of the third.
     vector low =
         vector_or(vector_and(now, vector_of(0x3F)), vector_and(vector_shift_left(back1, 6), vector_of(0xC0)));
-    vector high = vector_and(vector_shift_right(vector_and(back1, vector_of(0x3C)), 2), wide);
+    vector high = vector_and(vector_shift_right(vector_and(back1, vector_of(0x3C)), 2), other);
     vector third = vector_shift_left(vector_and(back2, vector_of(0x0F)), 4);
-    low = vector_or(vector_and(low, wide), vector_without(now, wide));
+    low = vector_or(vector_and(low, other), vector_without(now, other));
     high = vector_or(high, vector_and(third, three));
     vector surrogate =
         vector_and(vector_equal(back1, vector_of(0xED)), vector_at_least(now, vector_of(0xA0)));

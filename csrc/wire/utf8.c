@@ -67,6 +67,16 @@ static inline bool ascii32(const uint8_t *at) {
 #endif
 }
 
+#ifdef VECTOR_WIDE
+/* The first of the turns of 64 bytes up to `stop` that is not all ASCII, or where less than a turn is left.
+ */
+WITH_WIDE static const uint8_t *skip_ascii_wide(const uint8_t *at, const uint8_t *stop) {
+    while (stop - at >= 64 && wide_bits(wide_or(wide_load(at), wide_load(at + 32))) == 0)
+        at += 64;
+    return at;
+}
+#endif
+
 /* Fast path for ASCII, where a byte is a unit: 32 bytes a turn. Stops somewhere in the 32 bytes before the
  * first other byte, or where the input or the wanted units end. */
 static inline void skip_ascii(utf8_walk *walk) {
@@ -74,6 +84,10 @@ static inline void skip_ascii(utf8_walk *walk) {
     size_t count = left < walk->units ? left : walk->units;
     const uint8_t *at = walk->at;
     const uint8_t *stop = at + count;
+#ifdef VECTOR_WIDE
+    if (count >= 256 && wide_can())
+        at = skip_ascii_wide(at, stop);
+#endif
     while (stop - at >= 32 && ascii32(at))
         at += 32;
     if (stop - at < 32) {
@@ -126,6 +140,14 @@ static inline size_t unfinished_before(const uint8_t *at) {
     return at[-1] >= 0xC0 ? 1 : at[-2] >= 0xE0 ? 2 : at[-3] >= 0xF0 ? 3 : 0;
 }
 
+/* Blocks have been walked over up to `at`: go back to where a character begins. */
+static inline void step_back(utf8_walk *walk, const uint8_t *at) {
+    size_t unfinished = unfinished_before(at);
+    walk->at = at - unfinished;
+    if (unfinished > 0)
+        walk->units += *walk->at >= 0xF0 ? 2 : 1;
+}
+
 /* Fast path for all other text: 16 bytes a turn, as long as all of them are wanted and nothing is wrong. True
  * when it met a stretch of ASCII, where skip_ascii is faster; else less than a turn is left, or an error. */
 static bool skip_blocks(utf8_walk *walk) {
@@ -140,11 +162,127 @@ static bool skip_blocks(utf8_walk *walk) {
         at += 16;
         ascii_blocks = vector_marks(now) == 0 ? ascii_blocks + 1 : 0;
     }
-    size_t unfinished = unfinished_before(at);
-    walk->at = at - unfinished;
-    if (unfinished > 0)
-        walk->units += *walk->at >= 0xF0 ? 2 : 1;
+    step_back(walk, at);
     return ascii_blocks == 4;
+}
+
+#ifdef VECTOR_WIDE
+
+// What may be wrong with two bytes, one behind the other; each table below says of which the four bits it is
+// asked about allow, and what all three allow is wrong.
+enum {
+    TOO_SHORT = 0x01,  // a lead without a continuation
+    TOO_LONG = 0x02,   // ASCII with one
+    OVERLONG_3 = 0x04, // E0 before 80 to 9F
+    SURROGATE = 0x08,  // ED before A0 to BF
+    OVERLONG_2 = 0x10, // C0 or C1
+    OVERLONG_4 = 0x20, // F0 before 80 to 8F; F5 to FF before them, too
+    TOO_LARGE = 0x40,  // F4 before 90 to BF; F5 to FF, too
+    TWO_CONT = 0x80,   // continuations: wrong unless the bytes before them ask for two or three
+    WHATEVER = TOO_SHORT | TOO_LONG | TWO_CONT, // does not hang on the first byte's lower bits
+};
+
+// By the first byte's upper bits, its lower bits, and the second byte's upper bits.
+static const uint8_t first_upper[16] = {
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TWO_CONT,
+    TWO_CONT,
+    TWO_CONT,
+    TWO_CONT,
+    TOO_SHORT | OVERLONG_2,
+    TOO_SHORT,
+    TOO_SHORT | OVERLONG_3 | SURROGATE,
+    TOO_SHORT | OVERLONG_4 | TOO_LARGE,
+};
+#define PAST (WHATEVER | OVERLONG_4 | TOO_LARGE)
+static const uint8_t first_lower[16] = {
+    WHATEVER | OVERLONG_2 | OVERLONG_3 | OVERLONG_4,
+    WHATEVER | OVERLONG_2,
+    WHATEVER,
+    WHATEVER,
+    WHATEVER | TOO_LARGE,
+    PAST,
+    PAST,
+    PAST,
+    PAST,
+    PAST,
+    PAST,
+    PAST,
+    PAST,
+    PAST | SURROGATE,
+    PAST,
+    PAST,
+};
+#define CONT (TOO_LONG | TWO_CONT | OVERLONG_2)
+static const uint8_t second_upper[16] = {
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    CONT | OVERLONG_3 | OVERLONG_4,
+    CONT | OVERLONG_3 | TOO_LARGE,
+    CONT | SURROGATE | TOO_LARGE,
+    CONT | SURROGATE | TOO_LARGE,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+};
+
+/* As measure_block, of 32 bytes. The tables are the idea of Keiser and Lemire, "Validating UTF-8 in less than
+ * one instruction per byte". */
+WITH_WIDE static inline size_t measure_wide(const uint8_t *at, wide now) {
+    wide back1 = wide_load(at - 1), back2 = wide_load(at - 2), back3 = wide_load(at - 3);
+    wide pair = wide_and(wide_and(wide_look_up(first_upper, wide_upper(back1)),
+                                  wide_look_up(first_lower, wide_and(back1, wide_of(0x0F)))),
+                         wide_look_up(second_upper, wide_upper(now)));
+    // 0x80 where a lead byte two or three before asks for a continuation behind another.
+    wide due = wide_or(wide_excess(back2, wide_of(0xE0 - 0x80)), wide_excess(back3, wide_of(0xF0 - 0x80)));
+    wide wrong = wide_xor(wide_and(due, wide_of(0x80)), pair);
+    if (wide_bits(wide_equal(wrong, wide_of(0))) != UINT32_MAX)
+        return SIZE_MAX;
+    wide continuation = wide_equal(wide_and(now, wide_of(0xC0)), wide_of(0x80));
+    uint32_t lead4 = wide_bits(wide_at_least(now, wide_of(0xF0)));
+    return (size_t)(VECTOR_WIDE - __builtin_popcount(wide_bits(continuation)) + __builtin_popcount(lead4));
+}
+
+/* As skip_blocks, 32 bytes a turn. */
+WITH_WIDE static bool skip_wide(utf8_walk *walk) {
+    unsigned ascii_blocks = 0;
+    const uint8_t *at = walk->at;
+    while (walk->end - at >= VECTOR_WIDE && ascii_blocks < 2) {
+        wide now = wide_load(at);
+        size_t units = measure_wide(at, now);
+        if (units == SIZE_MAX || units > walk->units)
+            break;
+        walk->units -= units;
+        at += VECTOR_WIDE;
+        ascii_blocks = wide_bits(now) == 0 ? ascii_blocks + 1 : 0;
+    }
+    step_back(walk, at);
+    return ascii_blocks == 2;
+}
+
+#endif
+
+/* By whichever way is there. The narrower one has the last word, since it gets nearer to the end. */
+static inline bool skip_other(utf8_walk *walk) {
+#ifdef VECTOR_WIDE
+    if (walk->end - walk->at >= 2 * VECTOR_WIDE && wide_can() && skip_wide(walk))
+        return true;
+#endif
+    return skip_blocks(walk);
 }
 
 /* Whether three bytes stand before `walk->at`, as measure_block wants; characters are walked over until it is
@@ -171,7 +309,7 @@ utf8_status utf8_advance(const uint8_t *bytes, size_t length, size_t *units, siz
     utf8_status status = UTF8_OK;
     skip_ascii(&walk);
 #ifdef VECTOR_BYTES
-    while (walk.units > 0 && walk.end - walk.at >= 16 && step_in(&walk) && skip_blocks(&walk))
+    while (walk.units > 0 && walk.end - walk.at >= 16 && step_in(&walk) && skip_other(&walk))
         skip_ascii(&walk);
     if (walk.units > 0) {
         size_t last;

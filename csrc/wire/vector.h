@@ -12,7 +12,7 @@
 #if defined(__GNUC__) && defined(__SSE2__) && !defined(WIRE_NO_VECTOR)
 
 #include <emmintrin.h>
-#include <tmmintrin.h> // only in functions that are WITH_SHUFFLE
+#include <immintrin.h> // only in functions that are WITH_SHUFFLE or WITH_WIDE
 
 #define VECTOR_BYTES 16
 
@@ -129,6 +129,69 @@ static inline bool vector_can_shuffle(void) {
 WITH_SHUFFLE static inline vector vector_shuffle(vector v, vector places) {
     return _mm_shuffle_epi8(v, places);
 }
+
+#ifndef WIRE_NO_WIDE
+
+/* Thirty-two bytes at a time, where the processor has AVX2: functions that use these are WITH_WIDE, and may
+ * only run where wide_can(). VECTOR_WIDE is not defined elsewhere, or where WIRE_NO_WIDE is (again for the
+ * tests). */
+#define VECTOR_WIDE 32
+#define WITH_WIDE __attribute__((target("avx2,popcnt")))
+
+typedef __m256i wide;
+
+static inline bool wide_can(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+}
+
+WITH_WIDE static inline wide wide_load(const uint8_t *at) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)at);
+}
+
+WITH_WIDE static inline wide wide_of(uint8_t byte) {
+    return _mm256_set1_epi8((char)byte);
+}
+
+WITH_WIDE static inline wide wide_or(wide a, wide b) {
+    return _mm256_or_si256(a, b);
+}
+
+WITH_WIDE static inline wide wide_and(wide a, wide b) {
+    return _mm256_and_si256(a, b);
+}
+
+WITH_WIDE static inline wide wide_xor(wide a, wide b) {
+    return _mm256_xor_si256(a, b);
+}
+
+WITH_WIDE static inline wide wide_equal(wide a, wide b) {
+    return _mm256_cmpeq_epi8(a, b);
+}
+
+WITH_WIDE static inline wide wide_at_least(wide a, wide b) {
+    return _mm256_cmpeq_epi8(_mm256_max_epu8(a, b), a);
+}
+
+WITH_WIDE static inline wide wide_excess(wide a, wide b) {
+    return _mm256_subs_epu8(a, b);
+}
+
+/* The top bit of each byte, the first byte's in bit 0. */
+WITH_WIDE static inline uint32_t wide_bits(wide v) {
+    return (uint32_t)_mm256_movemask_epi8(v);
+}
+
+/* Of each byte the upper four bits, as a number. */
+WITH_WIDE static inline wide wide_upper(wide v) {
+    return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0F));
+}
+
+/* For each byte of `places` (0 to 15), the byte of the sixteen at `table` in that place. */
+WITH_WIDE static inline wide wide_look_up(const uint8_t table[16], wide places) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(vector_load(table)), places);
+}
+
+#endif
 
 #elif defined(__GNUC__) && defined(__aarch64__) && !defined(__AARCH64EB__) && defined(__ARM_NEON) &&         \
     !defined(WIRE_NO_VECTOR)
