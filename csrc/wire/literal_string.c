@@ -37,7 +37,7 @@ WITH_WIDE static const uint8_t *scan_wide(const uint8_t *at, const uint8_t *end,
         wide high = wide_load(at + 32);
         low = wide_or(wide_equal(low, quotes), wide_equal(low, backslashes));
         high = wide_or(wide_equal(high, quotes), wide_equal(high, backslashes));
-        if (wide_bits(wide_or(low, high)) != 0)
+        if (wide_mask(wide_or(low, high)) != 0)
             break;
     }
     return at;

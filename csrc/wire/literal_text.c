@@ -247,7 +247,7 @@ static void widen(uint8_t *first, uint8_t **out) {
     *out = first + 2 * count;
     while (count >= 16) {
         count -= 16;
-        vector_store_wide(first + 2 * count, vector_load(first + count));
+        vector_store_units(first + 2 * count, vector_load(first + count));
     }
     while (count > 0) {
         count--;
@@ -301,86 +301,46 @@ WITH_SHUFFLE static inline uint8_t *put_kept(uint8_t *out, vector words, unsigne
     return out + 2 * __builtin_popcount(kept);
 }
 
-static inline vector is_continuation(vector v) {
-    return vector_equal(vector_and(v, vector_of(0xC0)), vector_of(0x80));
-}
-
-/* Where a byte is the third of four, or the fourth: the halves of a surrogate pair, in place of what is in
- * `low` and `high`. Returns where it is the third. */
-static inline vector join_pairs(const uint8_t *at, vector now, vector *low, vector *high) {
-    vector back1 = vector_load(at - 1), back2 = vector_load(at - 2), back3 = vector_load(at - 3);
-    vector third = vector_at_least(back2, vector_of(0xF0));
-    vector fourth = vector_at_least(back3, vector_of(0xF0));
-    // Of a character's bits uuuzzzzzzyyyyyyxxxxxx, the first half is D7C0 + uuuzzzzzzyy.
-    vector low3 = vector_or(vector_and(vector_shift_left(back1, 2), vector_of(0xFC)),
-                            vector_and(vector_shift_right(now, 4), vector_of(0x03)));
-    vector carry = vector_at_least(low3, vector_of(0x40));
-    vector high3 = vector_add(vector_and(back2, vector_of(0x07)), vector_of(0xD7));
-    low3 = vector_add(low3, vector_of(0xC0));
-    high3 = vector_subtract(high3, carry); // the comparison's 0xFF is -1
-    // The second half is DC00 + yyyyxxxxxx, of which the low byte is as for shorter characters.
-    vector high4 = vector_or(vector_and(vector_shift_right(back1, 2), vector_of(0x03)), vector_of(0xDC));
-    *low = vector_or(vector_and(low3, third), vector_without(*low, third));
-    *high = vector_or(vector_and(high3, third), vector_without(*high, third));
-    *high = vector_or(vector_and(high4, fourth), vector_without(*high, fourth));
-    return third;
-}
-
-/* The characters that end in the sixteen bytes at `at`, `now`: each byte is looked at as if it were a
- * character's last, and those that are not are dropped. `four`: whether there may be some of four bytes. */
-WITH_SHUFFLE static inline uint8_t *put_ends(uint8_t *out, const uint8_t *at, vector now, bool four,
-                                             vector *surrogates) {
-    vector back1 = vector_load(at - 1), back2 = vector_load(at - 2);
-    vector other = vector_at_least(now, vector_of(0x80));
-    vector three = vector_and(other, is_continuation(back1));
-    // The unit is zzzzyyyyyyxxxxxx, of the low six bits of two bytes and the low four of the third.
-    vector low =
-        vector_or(vector_and(now, vector_of(0x3F)), vector_and(vector_shift_left(back1, 6), vector_of(0xC0)));
-    vector high = vector_and(vector_shift_right(vector_and(back1, vector_of(0x3C)), 2), other);
-    vector third = vector_shift_left(vector_and(back2, vector_of(0x0F)), 4);
-    low = vector_or(vector_and(low, other), vector_without(now, other));
-    high = vector_or(high, vector_and(third, three));
-    vector surrogate =
-        vector_and(vector_equal(back1, vector_of(0xED)), vector_at_least(now, vector_of(0xA0)));
-    *surrogates = vector_or(*surrogates, surrogate);
-    unsigned kept = ~vector_bits16(is_continuation(vector_load(at + 1)));
-    if (four)
-        kept |= vector_bits16(join_pairs(at, now, &low, &high));
+/* Of sixteen words, their low and high bytes given, those that `kept` has a bit for. */
+WITH_SHUFFLE static inline uint8_t *vector_put_words(uint8_t *out, vector low, vector high, uint32_t kept) {
     out = put_kept(out, vector_zip_first(low, high), kept & 0xFF);
     return put_kept(out, vector_zip_last(low, high), kept >> 8 & 0xFF);
 }
 
-/* Fast path for sixteen bytes without escapes, again and again. Three bytes before `t->at` must be there;
- * `t->at` is between two characters, and stays so. */
-WITH_SHUFFLE static void unit_blocks(texting *t, const uint8_t *limit) {
-    const uint8_t *at = t->at;
-    uint8_t *out = t->out;
-    vector surrogates = vector_of(0);
-    bool four = false;
-    for (; limit - at >= 16; at += 16) {
-        vector now = vector_load(at);
-        if (t->escaped && vector_marks(vector_equal(now, vector_of('\\'))) != 0)
-            break;
-        if (vector_marks(now) == 0) {
-            vector_store_wide(out, now);
-            out += 32;
-            four = false;
-            continue;
-        }
-        bool begins_four = vector_marks(vector_at_least(now, vector_of(0xF0))) != 0;
-        out = put_ends(out, at, now, four || begins_four, &surrogates);
-        four = begins_four;
-    }
-    // What ends behind this was not written, but for the first half of a pair.
-    const uint8_t *stop = at;
-    while ((*at & 0xC0) == 0x80)
-        at--;
-    if (stop - at == 3)
-        out -= 2;
-    t->at = at;
-    t->out = out;
-    t->lone |= vector_marks(surrogates) != 0;
+#define LANES(name) vector_##name
+#define lanes vector
+#define LANES_BYTES VECTOR_BYTES
+#define LANES_TARGET WITH_SHUFFLE
+#include "literal_ends.h"
+#undef LANES
+#undef lanes
+#undef LANES_BYTES
+#undef LANES_TARGET
+
+#ifdef VECTOR_WIDE
+
+/* The same of thirty-two words. */
+WITH_WIDE static inline uint8_t *wide_put_words(uint8_t *out, wide low, wide high, uint32_t kept) {
+    out = vector_put_words(out, wide_lower_half(low), wide_lower_half(high), kept & 0xFFFF);
+    return vector_put_words(out, wide_upper_half(low), wide_upper_half(high), kept >> 16);
 }
+
+WITH_WIDE static inline void wide_store_units(uint8_t *out, wide v) {
+    vector_store_units(out, wide_lower_half(v));
+    vector_store_units(out + 32, wide_upper_half(v));
+}
+
+#define LANES(name) wide_##name
+#define lanes wide
+#define LANES_BYTES VECTOR_WIDE
+#define LANES_TARGET WITH_WIDE
+#include "literal_ends.h"
+#undef LANES
+#undef lanes
+#undef LANES_BYTES
+#undef LANES_TARGET
+
+#endif
 
 /* ASCII up to an escape or another character, at most a vector's worth: there is at least a byte of it. */
 static inline void unit_ascii(texting *t, const uint8_t *limit) {
@@ -388,7 +348,7 @@ static inline void unit_ascii(texting *t, const uint8_t *limit) {
     uint64_t marks = vector_marks(vector_or(now, vector_equal(now, vector_of('\\'))));
     size_t run = marks != 0 ? vector_first(marks) : VECTOR_BYTES;
     size_t left = (size_t)(limit - t->at);
-    vector_store_wide(t->out, now);
+    vector_store_units(t->out, now);
     run = run < left ? run : left;
     t->at += run;
     t->out += 2 * run;
@@ -419,9 +379,9 @@ static void unit_steps(texting *t, const uint8_t *limit) {
 
 /* ASCII before an escape. */
 static inline uint8_t *put_run(uint8_t *out, const uint8_t *at, size_t run) {
-    vector_store_wide(out, vector_load(at));
+    vector_store_units(out, vector_load(at));
     for (size_t i = 16; i < run; i += 16)
-        vector_store_wide(out + 2 * i, vector_load(at + i));
+        vector_store_units(out + 2 * i, vector_load(at + i));
     return out + 2 * run;
 }
 
@@ -466,11 +426,19 @@ static bool unit_escapes(texting *t) {
 /* The same by whichever way is quicker. `first`: the first byte that may be read. */
 static void unit_part(texting *t, const uint8_t *first, const uint8_t *limit) {
     bool blocks = vector_can_shuffle();
+#ifdef VECTOR_WIDE
+    bool wide_blocks = wide_can();
+#endif
     while (t->at < limit) {
         if (t->escaped && limit - t->at >= BLOCK_BYTES && unit_escapes(t))
             continue;
+#ifdef VECTOR_WIDE
+        if (wide_blocks && t->at - first >= 3)
+            wide_unit_blocks(t, limit);
+#endif
+        // What the wider one has left, too.
         if (blocks && t->at - first >= 3)
-            unit_blocks(t, limit);
+            vector_unit_blocks(t, limit);
         unit_steps(t, limit - t->at < 16 ? limit : t->at + 16);
     }
 }

@@ -71,7 +71,7 @@ static inline bool ascii32(const uint8_t *at) {
 /* The first of the turns of 64 bytes up to `stop` that is not all ASCII, or where less than a turn is left.
  */
 WITH_WIDE static const uint8_t *skip_ascii_wide(const uint8_t *at, const uint8_t *stop) {
-    while (stop - at >= 64 && wide_bits(wide_or(wide_load(at), wide_load(at + 32))) == 0)
+    while (stop - at >= 64 && wide_mask(wide_or(wide_load(at), wide_load(at + 32))) == 0)
         at += 64;
     return at;
 }
@@ -250,11 +250,11 @@ WITH_WIDE static inline size_t measure_wide(const uint8_t *at, wide now) {
     // 0x80 where a lead byte two or three before asks for a continuation behind another.
     wide due = wide_or(wide_excess(back2, wide_of(0xE0 - 0x80)), wide_excess(back3, wide_of(0xF0 - 0x80)));
     wide wrong = wide_xor(wide_and(due, wide_of(0x80)), pair);
-    if (wide_bits(wide_equal(wrong, wide_of(0))) != UINT32_MAX)
+    if (wide_mask(wide_equal(wrong, wide_of(0))) != UINT32_MAX)
         return SIZE_MAX;
     wide continuation = wide_equal(wide_and(now, wide_of(0xC0)), wide_of(0x80));
-    uint32_t lead4 = wide_bits(wide_at_least(now, wide_of(0xF0)));
-    return (size_t)(VECTOR_WIDE - __builtin_popcount(wide_bits(continuation)) + __builtin_popcount(lead4));
+    uint32_t lead4 = wide_mask(wide_at_least(now, wide_of(0xF0)));
+    return (size_t)(VECTOR_WIDE - __builtin_popcount(wide_mask(continuation)) + __builtin_popcount(lead4));
 }
 
 /* As skip_blocks, 32 bytes a turn. */
@@ -268,7 +268,7 @@ WITH_WIDE static bool skip_wide(utf8_walk *walk) {
             break;
         walk->units -= units;
         at += VECTOR_WIDE;
-        ascii_blocks = wide_bits(now) == 0 ? ascii_blocks + 1 : 0;
+        ascii_blocks = wide_mask(now) == 0 ? ascii_blocks + 1 : 0;
     }
     step_back(walk, at);
     return ascii_blocks == 2;

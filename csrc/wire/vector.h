@@ -89,13 +89,13 @@ static inline uint64_t vector_bits(vector a, vector b, vector c, vector d) {
 }
 
 /* The sixteen bytes as 16-bit words, 32 bytes. */
-static inline void vector_store_wide(uint8_t *at, vector v) {
+static inline void vector_store_units(uint8_t *at, vector v) {
     vector_store(at, _mm_unpacklo_epi8(v, _mm_setzero_si128()));
     vector_store(at + 16, _mm_unpackhi_epi8(v, _mm_setzero_si128()));
 }
 
 /* The same of sixteen bytes. */
-static inline unsigned vector_bits16(vector v) {
+static inline unsigned vector_mask(vector v) {
     return (unsigned)_mm_movemask_epi8(v);
 }
 
@@ -177,8 +177,42 @@ WITH_WIDE static inline wide wide_excess(wide a, wide b) {
 }
 
 /* The top bit of each byte, the first byte's in bit 0. */
-WITH_WIDE static inline uint32_t wide_bits(wide v) {
+WITH_WIDE static inline uint32_t wide_mask(wide v) {
     return (uint32_t)_mm256_movemask_epi8(v);
+}
+
+/* The same, where only asked whether there is one. */
+WITH_WIDE static inline uint32_t wide_marks(wide v) {
+    return wide_mask(v);
+}
+
+WITH_WIDE static inline wide wide_without(wide a, wide b) {
+    return _mm256_andnot_si256(b, a);
+}
+
+WITH_WIDE static inline wide wide_add(wide a, wide b) {
+    return _mm256_add_epi8(a, b);
+}
+
+WITH_WIDE static inline wide wide_subtract(wide a, wide b) {
+    return _mm256_sub_epi8(a, b);
+}
+
+WITH_WIDE static inline wide wide_shift_left(wide v, int bits) {
+    return _mm256_slli_epi16(v, bits);
+}
+
+WITH_WIDE static inline wide wide_shift_right(wide v, int bits) {
+    return _mm256_srli_epi16(v, bits);
+}
+
+/* The lower sixteen bytes, and the upper. */
+WITH_WIDE static inline vector wide_lower_half(wide v) {
+    return _mm256_castsi256_si128(v);
+}
+
+WITH_WIDE static inline vector wide_upper_half(wide v) {
+    return _mm256_extracti128_si256(v, 1);
 }
 
 /* Of each byte the upper four bits, as a number. */
@@ -273,12 +307,12 @@ static inline uint64_t vector_bits(vector a, vector b, vector c, vector d) {
 }
 
 /* As above. */
-static inline void vector_store_wide(uint8_t *at, vector v) {
+static inline void vector_store_units(uint8_t *at, vector v) {
     vector_store(at, vreinterpretq_u8_u16(vmovl_u8(vget_low_u8(v))));
     vector_store(at + 16, vreinterpretq_u8_u16(vmovl_u8(vget_high_u8(v))));
 }
 
-static inline unsigned vector_bits16(vector v) {
+static inline unsigned vector_mask(vector v) {
     const uint8x16_t own = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
     uint8x16_t kept = vandq_u8(v, own);
     return vaddv_u8(vget_low_u8(kept)) | (unsigned)vaddv_u8(vget_high_u8(kept)) << 8;
