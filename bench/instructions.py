@@ -32,12 +32,15 @@ MOST_A_BYTE = {"ASCII": 2.5, "ASCII with escapes": 14.0, "non-ASCII": 20.0, "\\u
 
 
 def compiler() -> str:
-    """What the counts depend on: the compiler, its major version, the machine and the flags."""
+    """What the counts depend on: the compiler, its major version, the processor and the flags."""
     command = shlex.split(os.environ.get("CC") or "cc")
     words = subprocess.check_output([*command, "--version"], text=True).splitlines()[0]
     version = subprocess.check_output([*command, "-dumpversion"], text=True).split(".")[0].strip()
     name = "clang" if "clang" in words else "gcc"
-    return f"{name} {version}, {platform.machine()}, {' '.join(FLAGS)}"
+    # What the code chooses by, at run time.
+    cpu = pathlib.Path("/proc/cpuinfo")
+    wide = ", AVX2" if cpu.exists() and "avx2" in cpu.read_text().split() else ""
+    return f"{name} {version}, {platform.machine()}{wide}, {' '.join(FLAGS)}"
 
 
 def build(folder: pathlib.Path) -> pathlib.Path:

@@ -423,6 +423,48 @@ static bool unit_escapes(texting *t) {
     return true;
 }
 
+/* The units of two `\uXXXX` in a row, the first one's lower; `v` begins with them. */
+WITH_SHUFFLE static inline uint32_t read_two_units(vector v) {
+    // Of each unit the digits that are the upper halves of its bytes, lower byte first; and the lower halves.
+    static const uint8_t upper[16] = {4, 2, 10, 8}, lower[16] = {5, 3, 11, 9};
+    vector letter = vector_at_least(v, vector_of('A'));
+    vector digits = vector_add(vector_and(v, vector_of(0x0F)), vector_and(letter, vector_of(9)));
+    vector high = vector_shuffle(digits, vector_load(upper));
+    return vector_low32(vector_or(vector_shift_left(high, 4), vector_shuffle(digits, vector_load(lower))));
+}
+
+/* Fast path for text of which much is `\uXXXX`: two of them a turn, and what little stands between. Ends
+ * where there is no such, or another character. */
+WITH_SHUFFLE static void unit_pairs(texting *t, const uint8_t *limit) {
+    static const uint8_t shape[16] = "\\u\0\0\0\0\\u";
+    vector wanted = vector_load(shape);
+    // How many turns without two of them are allowed: where they are few, others are quicker.
+    int patience = 1;
+    while (patience >= 0 && limit - t->at >= 16 && *t->at < 0x80) {
+        vector now = vector_load(t->at);
+        unsigned marks = vector_mask(vector_equal(now, wanted));
+        if ((marks & 3) != 3) {
+            if (*t->at == '\\')
+                unit_escape(t);
+            else
+                unit_ascii(t, limit);
+            patience--;
+            continue;
+        }
+        uint32_t units = (marks & 0xC0) == 0xC0 ? read_two_units(now) : 0xD8000000;
+        unsigned first = units & 0xFFFF, second = units >> 16;
+        bool is_pair = (first & 0xFC00) == 0xD800 && (second & 0xFC00) == 0xDC00;
+        if (is_pair || (!is_surrogate(first) && !is_surrogate(second))) {
+            t->out = put_unit(put_unit(t->out, first), second);
+            t->at += 12;
+            patience = 8;
+        } else {
+            unit_escape(t);
+            patience--;
+        }
+    }
+}
+
 /* The same by whichever way is quicker. `first`: the first byte that may be read. */
 static void unit_part(texting *t, const uint8_t *first, const uint8_t *limit) {
     bool blocks = vector_can_shuffle();
@@ -430,6 +472,8 @@ static void unit_part(texting *t, const uint8_t *first, const uint8_t *limit) {
     bool wide_blocks = wide_can();
 #endif
     while (t->at < limit) {
+        if (blocks && t->escaped && t->at[0] == '\\' && t->at[1] == 'u')
+            unit_pairs(t, limit);
         if (t->escaped && limit - t->at >= BLOCK_BYTES && unit_escapes(t))
             continue;
 #ifdef VECTOR_WIDE

@@ -125,6 +125,11 @@ static inline bool vector_can_shuffle(void) {
     return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
 }
 
+/* The first four bytes; as a number, the first byte lowest. */
+static inline uint32_t vector_low32(vector v) {
+    return (uint32_t)_mm_cvtsi128_si32(v);
+}
+
 /* For each byte of `places` (0 to 15), the byte of `v` in that place. */
 WITH_SHUFFLE static inline vector vector_shuffle(vector v, vector places) {
     return _mm_shuffle_epi8(v, places);
@@ -335,6 +340,10 @@ static inline vector vector_zip_last(vector low, vector high) {
 }
 
 #define WITH_SHUFFLE
+
+static inline uint32_t vector_low32(vector v) {
+    return vgetq_lane_u32(vreinterpretq_u32_u8(v), 0);
+}
 
 static inline bool vector_can_shuffle(void) {
     return true;
