@@ -20,7 +20,8 @@ from gaechannel import ChannelError, Client
 pytestmark = pytest.mark.timeout(60)
 
 HERE = Path(__file__).parent
-# Under a sanitizer or a tracer everything takes longer: what is said of 100 ms is then not tested.
+# Times are those of a machine that has other things to do as well: bench/ measures. A sanitizer or a tracer
+# makes all of it longer still.
 SLOW = 10 if os.environ.get("GAECHANNEL_SANITIZE") == "1" or sys.gettrace() is not None else 1
 
 
@@ -63,7 +64,7 @@ def test_another_thread_runs_while_a_channel_waits(client_of):
         beside = max(count_for(0.15) for _ in range(5))
         client.close()
         thread.join()
-    assert beside >= 0.8 * alone
+    assert beside >= 0.5 * alone
 
 
 def test_another_thread_runs_while_chunks_are_parsed(client_of):
@@ -98,7 +99,7 @@ def test_close_from_another_thread_ends_a_waiting_next(client_of, step):
         started = time.monotonic()
         client.close()
         thread.join(10)
-        assert time.monotonic() - started < 0.15 * SLOW
+        assert time.monotonic() - started < 0.5 * SLOW
         assert result == [[]]
         assert client.closed
 
@@ -112,7 +113,7 @@ def test_close_while_waiting_for_the_backoff_ends_a_waiting_next(client_of):
         started = time.monotonic()
         client.close()
         thread.join(10)
-        assert time.monotonic() - started < 0.15 * SLOW
+        assert time.monotonic() - started < 0.5 * SLOW
         assert result == [["a"]]
 
 
@@ -273,7 +274,7 @@ def test_ctrl_c_interrupts_at_once_and_the_iterator_goes_on(step):
         assert process.stdout.readline() == "ready\n"
         words = process.stdout.readline().split()
         assert words[0] == "interrupted", process.stderr.read()
-        assert float(words[1]) - started < 0.15 * SLOW
+        assert float(words[1]) - started < 0.5 * SLOW
         go.set()
         assert process.stdout.readline() == "after all\n"
         assert process.wait(10) == 0

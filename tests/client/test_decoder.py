@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hostile import chunk, frame, message, messages
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaechannel import ChannelError, Decoder, TalkDecoder, TalkMessageCorrupted
@@ -251,6 +251,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(values, max_size=4), max_size=5), st.booleans(), st.randoms(use_true_random=False))
 def test_what_was_encoded_is_decoded(bodies, ascii_only, chance):
     arrays, body = [], b""
