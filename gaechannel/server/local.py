@@ -24,6 +24,10 @@ from .service import ChannelService, ServiceOptions
 
 #: Seconds that requests under way get when the server stops, before they are cut.
 _SHUTDOWN_SECONDS = 0.25
+
+#: How many turns of the event loop it takes to accept a connection, and some more.
+_ACCEPT_TURNS = 8
+
 #: Longest request line, in bytes: a fast handshake has its first maps in the query, Authorization included.
 _MAX_LINE_BYTES = 64 << 10
 
@@ -278,6 +282,10 @@ class LocalServer:
                 ready(listening.getsockname()[1])
                 await running.stopping.wait()
             finally:
+                # CPython 3.11 loses a connection that is being accepted while its listener is closed.
+                running.loop.remove_reader(listening)
+                for _ in range(_ACCEPT_TURNS):
+                    await asyncio.sleep(0)
                 transports = _transports(server)
                 await runner.cleanup()
                 await _abort_left(server, transports)
