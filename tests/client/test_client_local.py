@@ -78,6 +78,7 @@ def feed(server, count, *, every=0.0005):
 def test_back_channels_that_end_many_times_a_second_lose_nothing(client_of, take, limit):
     with LocalServer(**limit) as server:
         client = client_of(server, token=server.create_channel("me"))
+        client._connect()  # what is sent to nobody is not all kept
         thread = feed(server, 2000)
         assert take(client, 2000) == [str(number) for number in range(2000)]
         thread.join()

@@ -1,0 +1,113 @@
+/* Memory that runs out, at every allocation in turn: a session says so, and nothing leaks or breaks.
+ *
+ * Compiled with -Dmalloc=failing_malloc and so on, as the session's own sources are for this program. */
+#undef malloc
+#undef calloc
+#undef realloc
+#include "carrier.h"
+
+// How many allocations are still to succeed; -1: all.
+static long left = -1;
+
+static bool fails(void) {
+    if (left == 0)
+        return true;
+    left -= left > 0;
+    return false;
+}
+
+void *failing_malloc(size_t size);
+void *failing_calloc(size_t count, size_t size);
+void *failing_realloc(void *memory, size_t size);
+
+void *failing_malloc(size_t size) {
+    return fails() ? NULL : malloc(size);
+}
+
+void *failing_calloc(size_t count, size_t size) {
+    return fails() ? NULL : calloc(count, size);
+}
+
+void *failing_realloc(void *memory, size_t size) {
+    return fails() ? NULL : realloc(memory, size);
+}
+
+static void answer(session *self, exchange_slot slot, const char *body) {
+    static const char cookie[] = "S=secret-cookie; Path=/";
+    session_on_header(self, slot, "Set-Cookie", 10, cookie, sizeof cookie - 1);
+    session_on_status(self, slot, 200, "OK", 0);
+    transport_outcome outcome = TRANSPORT_OK;
+    if (session_on_body(self, slot, (const uint8_t *)body, strlen(body), 5) == INTAKE_STOP)
+        outcome = TRANSPORT_STOPPED;
+    session_on_done(self, slot, outcome, 0, "", 5);
+}
+
+static const char *body_for(request_kind kind) {
+    switch (kind) {
+    case REQUEST_INIT:
+        return PAGE;
+    case REQUEST_OPEN:
+        return OPENING;
+    case REQUEST_MAPS:
+        return MAPS_REPLY;
+    default:
+        return CHUNKS("[[1,[\"c\",[\"CLID\",[\"ae\",\"a\"]]]]]",
+                      "[[2,[\"c\",[\"CLID\",[\"ae\",\"\\u00e9\"]]]]]", "[[3,[\"close\"]]]");
+    }
+}
+
+// From the beginning to the end, with what is there. True if the session says that it ran out of memory.
+static bool run(const session_config *config) {
+    session *self = session_new(config);
+    if (self == NULL)
+        return true;
+    map_field field = {"_S", 2, "text", 4};
+    bool failed = !session_set(self, FIELD_TOKEN, "tok-secret") || !session_set(self, FIELD_SID, NULL);
+    session_set_log_level(self, LOG_DEBUG);
+    if (!config->dialect->has_init_page)
+        failed |= session_send_map(self, &field, 1) < 0;
+    session_set_goal(self, GOAL_STREAM);
+    session_action action;
+    for (int turn = 0; turn < 20 && !failed; turn++) {
+        session_next(self, 5, &action);
+        if (action.kind != ACTION_SEND)
+            break;
+        session_request request;
+        session_get_request(self, action.slot, &request);
+        CHECK(request.url != NULL);
+        answer(self, action.slot, body_for(request.kind));
+    }
+    failed |= session_get_error(self)->kind != ERROR_NONE;
+    strbuf text = {0};
+    while (session_take_log(self, &text) != 0)
+        ;
+    session_redact(self, "http://x/?token=tok-secret", &text);
+    strbuf_free(&text);
+    while (session_queue(self)->count != 0)
+        session_pop(self);
+    session_free(self);
+    return failed;
+}
+
+static void running_out_of_memory_is_survived_wherever_it_happens(void) {
+    static const dialect *const dialects[] = {&dialect_talk, &dialect_browserchannel, &dialect_webchannel};
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+        session_config config = carrier_config(dialects[i]);
+        int failures = 0;
+        for (long count = 0; count < 400; count++) {
+            left = count;
+            bool failed = run(&config);
+            bool ran_out = left == 0;
+            left = -1;
+            CHECK(ran_out || !failed);
+            failures += failed;
+        }
+        CHECK(failures > 10);
+    }
+}
+
+static const check_case cases[] = {
+    CASE(running_out_of_memory_is_survived_wherever_it_happens),
+};
+
+CHECK_MAIN(cases)
