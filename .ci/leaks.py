@@ -14,10 +14,14 @@ OURS = re.compile(r"/_core\.[^/\s]*so\b|\bcsrc/")
 # From 3.12 on CPython keeps interned names for ever, the ones that it interns for us too.
 INTERNED = re.compile(r" in (?:PyDict_SetItemString|PyObject_SetAttrString|PyUnicode_Intern\w+) ")
 
+# What tracemalloc notes down of an object is its own to free.
+TRACED = re.compile(r"^ +#[12] .*_tracemalloc\.c", re.MULTILINE)
+
 
 def findings(report):
     if "ERROR: LeakSanitizer" in report:
-        return [leak for leak in LEAK.findall(report) if OURS.search(leak) and not INTERNED.search(leak)]
+        leaks = [leak for leak in LEAK.findall(report) if OURS.search(leak)]
+        return [leak for leak in leaks if not INTERNED.search(leak) and not TRACED.search(leak)]
     return [report]
 
 
