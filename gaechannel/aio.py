@@ -120,7 +120,9 @@ class _Channel(_core.Channel):
     def _ask_token(self, source: Callable[[], str | Awaitable[str]]) -> str | None:
         """A token, or None if it is going to come later."""
         token = source()
-        if isinstance(token, str) or not inspect.isawaitable(token):
+        if not inspect.isawaitable(token):
+            if token is None:  # which would mean that it is going to come later
+                raise TypeError("the token's callable must return a str, not None")
             return token
         self._token_task = asyncio.ensure_future(self._wait_for_token(token))
         return None

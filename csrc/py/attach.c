@@ -177,6 +177,13 @@ PyObject *channel_stop_iteration(PyObject *value) {
     return NULL;
 }
 
+void channel_wake(channel_object *self) {
+    self->goal_awaited = false;
+    channel_wake_all(&self->waiters, self);
+    if (self->merge != NULL)
+        merge_push(self->merge, self);
+}
+
 void channel_notify(channel_object *self) {
     int served;
     while ((served = channel_serve(self)) > 0) {
@@ -188,12 +195,8 @@ void channel_notify(channel_object *self) {
         channel_keep_exception(self);
     channel_look look = channel_look_now(self);
     if (look.records || look.reached || look.ended || self->goal_awaited || self->raised != NULL ||
-        self->closing) {
-        self->goal_awaited = false;
-        channel_wake_all(&self->waiters, self);
-        if (self->merge != NULL)
-            merge_push(self->merge, self);
-    }
+        self->closing)
+        channel_wake(self);
 }
 
 int channel_step(channel_object *self) {

@@ -128,6 +128,9 @@ int channel_step(channel_object *self);
 /* Something came: serve the session, wake those who wait. Keeps any exception for them. */
 void channel_notify(channel_object *self);
 
+/* Wake those who wait. */
+void channel_wake(channel_object *self);
+
 /* Keep the exception that is set, or raise the one that was kept (-1; 0 when there is none). */
 void channel_keep_exception(channel_object *self);
 int channel_raise_pending(channel_object *self);

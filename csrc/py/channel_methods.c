@@ -267,7 +267,8 @@ static PyObject *channel_fail(PyObject *op, PyObject *error) {
         Py_RETURN_NONE;
     PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     channel_keep_exception(self);
-    channel_notify(self);
+    // Nothing else: the callable is asked again only when somebody wants to go on.
+    channel_wake(self);
     Py_RETURN_NONE;
 }
 
@@ -278,6 +279,8 @@ static PyObject *channel_forget(PyObject *op, PyObject *goal) {
         return NULL;
     if (number < 0 || number > 2)
         return PyErr_Format(PyExc_ValueError, "there is no goal %ld", number);
+    if (self->loop != NULL && channel_attach(self) < 0)
+        return NULL;
     driver_lock(self->driver);
     session_forget(self->session, goals[number]);
     driver_unlock(self->driver);
