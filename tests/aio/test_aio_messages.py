@@ -257,7 +257,7 @@ def test_the_log_has_the_records_of_the_synchronous_client(run, server, name, cl
             await anext(client.messages())
 
     run(main())
-    assert any(text == "channel msg: \"it's me\"" for text in log.texts)
+    assert any(text == 'channel msg: "it\'s me"' for text in log.texts)
     assert any(text.startswith("clid: ") for text in log.texts)
 
 

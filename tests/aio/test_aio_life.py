@@ -1,0 +1,379 @@
+"""How channels, event loops, processes and the garbage collector come and go around each other."""
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import warnings
+import weakref
+
+import hostile
+import pytest
+
+from gaechannel import aio
+from gaechannel.errors import ChannelError
+
+
+async def anext_of(iterator):
+    return await anext(iterator)
+
+
+# ---- Event loops ----
+
+
+def test_a_channel_may_be_used_by_one_event_loop_after_the_other(run, server, name, client_of):
+    client = client_of(name)
+
+    async def receive(text):
+        server.send_message(name, text)
+        return await anext(client.messages())
+
+    for number in range(3):
+        assert run(receive(str(number))) == str(number)
+    run(client.close())
+    assert client.stats.sessions == 1
+
+
+def test_a_channel_of_a_closed_event_loop_can_send_and_be_closed_in_another(run, server, until):
+    received = []
+    server.browserchannel.on_session = lambda session: setattr(session, "on_message", received.append)
+    channel = aio.BrowserChannel(server.url + "/channel")
+    run(channel.connect())
+
+    async def send():
+        await channel.send_json("a")
+        await channel.flush(10)
+
+    run(send())
+    assert received == ["a"]
+    sessions = len(server.browserchannel)
+    run(channel.close())
+    assert len(server.browserchannel) == sessions - 1
+
+
+def test_a_channel_cannot_be_used_by_two_event_loops_at_once(run, server, name, client_of, until):
+    async def main():
+        async with client_of(name) as client:
+            waiting = asyncio.create_task(anext_of(client.messages()))
+            await until(lambda: server.service.is_connected(name))
+
+            async def elsewhere():
+                for use in (lambda: anext_of(client.messages()), client.initialize, client.close):
+                    with pytest.raises(RuntimeError, match="another event loop"):
+                        await use()
+
+            await asyncio.to_thread(asyncio.run, elsewhere())
+            server.send_message(name, "a")
+            assert await waiting == "a"
+
+    run(main())
+
+
+def test_it_needs_a_running_event_loop(name, client_of):
+    waiting = client_of(name).messages().__anext__()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        waiting.send(None) if hasattr(waiting, "send") else next(waiting)
+
+
+def test_event_loops_in_threads_have_channels_of_their_own(server, client_of):
+    def work(number, results):
+        async def main():
+            async with client_of(f"thread {number}") as client:
+                server.send_message(f"thread {number}", str(number))
+                return await anext(client.messages())
+
+        results.append(asyncio.run(main()))
+
+    results = []
+    threads = [threading.Thread(target=work, args=(number, results)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(results) == [str(number) for number in range(8)]
+
+
+def test_the_last_channel_that_closes_takes_the_loops_handle_with_it(run, server, client_of, descriptors):
+    gc.collect()
+
+    async def main():
+        before = descriptors()
+        assert not aio._loops
+        clients = [client_of(f"last {number}") for number in range(3)]
+        for number, client in enumerate(clients):
+            server.send_message(f"last {number}", "a")
+            assert await anext(client.messages()) == "a"
+        assert len(aio._loops) == 1
+        for client in clients:
+            await client.close()
+        del client, clients
+        gc.collect()
+        assert not aio._loops
+        while descriptors() > before:  # the server's ends
+            await asyncio.sleep(0.01)
+
+    run(main())
+
+
+def test_channels_of_one_event_loop_share_one_handle(run, server, client_of):
+    gc.collect()
+
+    async def main():
+        async with client_of("one") as one, client_of("other") as other:
+            await one.initialize()
+            await other.initialize()
+            assert len(aio._loops) == 1
+
+    run(main())
+
+
+# ---- Forgotten channels ----
+
+
+def test_a_forgotten_channel_is_warned_of_and_leaves_nothing(run, server, client_of, descriptors):
+    async def main(name):
+        client = client_of(name)
+        server.send_message(name, "a")
+        await anext(client.messages())
+
+    before = descriptors()
+    for number in range(5):
+        with pytest.warns(ResourceWarning, match="unclosed channel <gaechannel.aio.Client"):
+            run(main(f"forgotten {number}"))
+            gc.collect()
+    # The server notices by and by.
+    for _ in range(1000):
+        if descriptors() <= before:
+            break
+        threading.Event().wait(0.01)
+    assert descriptors() <= before
+
+
+def test_an_event_loop_that_ends_with_open_channels_leaks_nothing(run, server, client_of, descriptors):
+    kept = []
+
+    async def main():
+        for number in range(5):
+            client = client_of(f"open {number}")
+            kept.append(weakref.ref(client))
+            asyncio.create_task(anext_of(client.messages()))  # noqa: RUF006 - on purpose
+        await asyncio.sleep(0.05)
+
+    with pytest.warns(ResourceWarning):
+        run(main())
+        gc.collect()
+    assert [reference() for reference in kept] == [None] * 5
+    assert not aio._loops
+
+
+def test_a_channel_that_was_never_used_needs_no_close(name, client_of):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client_of(name)
+        gc.collect()
+
+
+def test_a_task_that_waits_is_not_taken_by_the_garbage_collector(run, server, name, client_of, until):
+    got = []
+
+    async def listen():
+        async with client_of(name) as client:
+            async for message in client:
+                got.append(message)
+                if message == "stop":
+                    return
+
+    async def main():
+        asyncio.create_task(listen())  # noqa: RUF006 - nobody refers to it, on purpose
+        await until(lambda: server.service.is_connected(name))
+        gc.collect()
+        for text in ("a", "b", "stop"):
+            server.send_message(name, text)
+            await until(lambda expected=text: expected in got)
+            gc.collect()
+
+    run(main())
+    assert got == ["a", "b", "stop"]
+
+
+def test_half_used_iterators_and_cycles_are_collected(run, server, name, client_of):
+    class Cyclic(aio.Client):
+        pass
+
+    async def main():
+        client = client_of(name, Cyclic)
+        client.me = client
+        client.iterator = client.messages()
+        server.send_message(name, "a")
+        assert await anext(client.iterator) == "a"
+        task = asyncio.create_task(anext_of(client.iterator))
+        await asyncio.sleep(0.01)
+        client.task = task
+        task.cancel()
+        await asyncio.wait([task])
+        await client.close()
+        return weakref.ref(client)
+
+    reference = run(main())
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_channel_may_be_collected_in_another_thread(run, server, name, client_of, descriptors):
+    async def main():
+        for number in range(5):
+            client = client_of(f"{name} {number}")
+            server.send_message(f"{name} {number}", "a")
+            await anext(client.messages())
+            client.me = client
+            del client
+            await asyncio.to_thread(gc.collect)
+        await asyncio.sleep(0)
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.warns(ResourceWarning):
+            run(main())
+    finally:
+        gc.enable()
+
+
+# ---- Processes ----
+
+
+def test_a_forked_child_must_make_its_own_channel(run, server, name, client_of, until):
+    async def main():
+        async with client_of(name) as client:
+            waiting = asyncio.create_task(anext_of(client.messages()))
+            await until(lambda: server.service.is_connected(name))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+                child = os.fork()
+            if child == 0:
+                try:
+                    await anext(client.messages())
+                except ChannelError:
+                    os._exit(7)
+                finally:
+                    os._exit(1)
+            _, status = await asyncio.to_thread(os.waitpid, child, 0)
+            assert os.waitstatus_to_exitcode(status) == 7
+            server.send_message(name, "a")
+            assert await waiting == "a"
+
+    run(main())
+
+
+def python(script, *options, **environment):
+    return subprocess.run(
+        [sys.executable, *options, "-c", textwrap.dedent(script)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+USE = """
+import asyncio
+from gaechannel import aio
+from gaechannel.server import LocalServer
+
+async def main(server, name):
+    async with aio.Client(server.create_channel(name), base_url=server.base_url) as client:
+        server.send_message(name, "hi")
+        async for message in client:
+            assert message == "hi"
+            break
+        try:
+            await asyncio.wait_for(client.messages().__anext__(), 0.01)
+        except TimeoutError:
+            pass
+    async with aio.BrowserChannel(server.url + "/channel") as channel:
+        await channel.send_json(1)
+        await channel.flush(10)
+
+with LocalServer() as server:
+    for name in "abc":
+        asyncio.run(main(server, name))
+print("done")
+"""
+
+
+@pytest.mark.parametrize("environment", [{}, {"PYTHONASYNCIODEBUG": "1"}], ids=["plain", "debug"])
+def test_no_warnings_in_development_mode(environment):
+    done = python(USE, "-X", "dev", "-W", "error", **environment)
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+
+
+def test_ctrl_c_ends_asyncio_run():
+    done = python(
+        """
+        import asyncio, os, signal
+        from gaechannel import aio
+        from gaechannel.server import LocalServer
+
+        async def main(server):
+            async with aio.Client(server.create_channel("me"), base_url=server.base_url) as client:
+                server.send_message("me", "hi")
+                async for message in client:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        with LocalServer() as server:
+            try:
+                asyncio.run(main(server))
+            except KeyboardInterrupt:
+                print("interrupted")
+        """,
+        "-X",
+        "dev",
+        "-W",
+        "error",
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
+
+
+def test_an_interpreter_that_ends_with_open_channels_ends_in_order():
+    done = python(
+        """
+        import asyncio
+        from gaechannel import aio
+        from gaechannel.server import LocalServer
+
+        server = LocalServer().start()
+        client = aio.Client(server.create_channel("me"), base_url=server.base_url)
+
+        async def main():
+            server.send_message("me", "hi")
+            print(await anext(client.messages()))
+
+        asyncio.run(main())
+        """,
+        "-W",
+        "ignore",
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("hi\n", "", 0)
+
+
+def ours():
+    gc.collect()
+    kinds = (aio._Channel, aio._Loop, asyncio.Future, asyncio.AbstractEventLoop)
+    return sum(isinstance(one, kinds) for one in gc.get_objects())
+
+
+def test_many_event_loops_leave_nothing_behind(run):
+    with hostile.TalkServer(back=hostile.streams(hostile.messages(1, "a"))) as server:
+
+        async def main():
+            async with aio.Client("token", base_url=server.base_url) as client:
+                assert await anext(client.messages()) == "a"
+
+        for count in range(50):
+            run(main())
+            if count == 10:
+                before = ours()
+        assert ours() <= before
