@@ -25,13 +25,14 @@ static int join(channel_object *self, loop_object *loop) {
     driver *last = self->driver;
     // Nobody waits in an event loop that is closed.
     if (left != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
-        return -1;
+        PyErr_Clear(); // then they are woken in vain
     driver_lock(last);
     net_channel_join(self->net, NULL);
     driver_unlock(last);
     driver_lock(next);
     bool joined = net_channel_join(self->net, next->loop);
     driver_unlock(next);
+    loop_joined(loop);
     if (!joined) {
         PyErr_NoMemory();
         return -1;

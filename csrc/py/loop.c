@@ -41,6 +41,8 @@ struct loop_object {
     bool lost_changes;
     // settle() is under way.
     bool settling;
+    // A channel is about to join: until then, the garbage collector may find that there is none.
+    bool joining;
     // The thread that the event loop runs in: only there may it be told anything.
     unsigned long thread;
     // Channels that went in another thread, to be freed in this one. Guarded by the driver's lock.
@@ -262,17 +264,22 @@ static int begin_to_watch(loop_object *self) {
 
 driver *loop_driver(loop_object *self) {
     driver *shared = self->driver;
+    self->joining = true;
     if (shared->loop != NULL)
         return shared;
     shared->loop = net_loop_new();
-    if (shared->loop == NULL) {
+    if (shared->loop == NULL)
         PyErr_NoMemory();
-        return NULL;
-    }
-    if (begin_to_watch(self) == 0)
+    else if (begin_to_watch(self) == 0)
         return shared;
     driver_shut_lock_held(shared);
+    self->joining = false;
     return NULL;
+}
+
+void loop_joined(loop_object *self) {
+    self->joining = false;
+    loop_shut_if_empty(self);
 }
 
 PyObject *loop_event_loop(loop_object *self) {
@@ -302,7 +309,7 @@ static void unwatch(loop_object *self) {
 }
 
 void loop_shut_if_empty(loop_object *self) {
-    if (self->settling)
+    if (self->settling || self->joining)
         return; // it ends when that does, or with the object
     driver_lock(self->driver);
     bool empty = self->driver->loop != NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL;

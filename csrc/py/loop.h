@@ -7,8 +7,10 @@
 /* Tell the event loop what has changed, and the channels' owners what has come. -1 with an exception set. */
 int loop_settle(loop_object *self);
 
-/* The driver, with a net loop in it. NULL with an exception set. */
+/* The driver, with a net loop in it, for a channel to join; loop_joined() must follow. NULL with an exception
+ * set. */
 driver *loop_driver(loop_object *self);
+void loop_joined(loop_object *self);
 
 /* The event loop; NULL when the garbage collector has taken it. Borrowed. */
 PyObject *loop_event_loop(loop_object *self);

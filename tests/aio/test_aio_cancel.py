@@ -4,6 +4,7 @@ GAECHANNEL_CANCELS says how many times (1,000 unless it does).
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import random
@@ -63,10 +64,8 @@ def test_no_message_is_lost_or_doubled(limited, server, name, client_of, take):
                     server.send_message(name, str(sent))
                     sent += 1
                 with_timeout = chance.choice(choices)
-                try:
+                with contextlib.suppress(TimeoutError):
                     got += await cancelled_at_random(with_timeout(), chance) or []
-                except TimeoutError:
-                    pass
             while len(got) < sent:
                 got.append(await anext(iterator))
         assert got == [str(number) for number in range(sent)]
@@ -137,8 +136,8 @@ def test_nothing_is_left_behind(limited, descriptors):
             await anext(channel.messages())
 
     async def main(server):
-        for round in range(CANCELS // 2):
-            if round == 100:
+        for turn in range(CANCELS // 2):
+            if turn == 100:
                 before = descriptors(), futures()
             await asyncio.gather(*(cancelled_at_random(live(server), chance) for _ in range(2)))
         await asyncio.sleep(0)
@@ -158,9 +157,7 @@ def test_nothing_is_left_behind(limited, descriptors):
 
 
 @pytest.mark.parametrize("wait", ["wait_for", "timeout", "task"])
-def test_a_wait_that_was_given_up_leaves_no_future_with_the_channel(
-    run, server, name, client_of, wait, until
-):
+def test_a_wait_that_was_given_up_leaves_no_future_behind(run, server, name, client_of, wait, until):
     async def give_up(client):
         if wait == "wait_for":
             await asyncio.wait_for(client.messages().__anext__(), 0)
@@ -208,15 +205,19 @@ def test_a_message_that_comes_with_the_cancellation_is_the_next_ones(run, server
     run(main())
 
 
+async def fail_with(*iterators):
+    async with asyncio.TaskGroup() as group:
+        for iterator in iterators:
+            group.create_task(anext_of(iterator))
+        await asyncio.sleep(0.01)
+        raise ZeroDivisionError
+
+
 def test_a_task_group_that_fails_leaves_the_channel_usable(run, server, name, client_of):
     async def main():
         async with client_of(name) as client:
             with pytest.raises(ExceptionGroup) as caught:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(anext_of(client.messages()))
-                    group.create_task(anext_of(client.batches()))
-                    await asyncio.sleep(0.01)
-                    raise ZeroDivisionError
+                await fail_with(client.messages(), client.batches())
             assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
             server.send_message(name, "a")
             async with asyncio.timeout(10):

@@ -96,7 +96,9 @@ def test_event_loops_in_threads_have_channels_of_their_own(server, client_of):
     assert sorted(results) == [str(number) for number in range(8)]
 
 
-def test_the_last_channel_that_closes_takes_the_loops_handle_with_it(run, server, client_of, descriptors):
+def test_the_last_channel_that_closes_takes_the_loops_handle_with_it(
+    run, server, client_of, descriptors, until
+):
     gc.collect()
 
     async def main():
@@ -112,8 +114,7 @@ def test_the_last_channel_that_closes_takes_the_loops_handle_with_it(run, server
         del client, clients
         gc.collect()
         assert not aio._loops
-        while descriptors() > before:  # the server's ends
-            await asyncio.sleep(0.01)
+        await until(lambda: descriptors() <= before)  # the server's ends
 
     run(main())
 
@@ -134,6 +135,10 @@ def test_channels_of_one_event_loop_share_one_handle(run, server, client_of):
 
 
 def test_a_forgotten_channel_is_warned_of_and_leaves_nothing(run, server, client_of, descriptors):
+    def forget(coroutine):
+        run(coroutine)
+        gc.collect()
+
     async def main(name):
         client = client_of(name)
         server.send_message(name, "a")
@@ -142,8 +147,7 @@ def test_a_forgotten_channel_is_warned_of_and_leaves_nothing(run, server, client
     before = descriptors()
     for number in range(5):
         with pytest.warns(ResourceWarning, match="unclosed channel <gaechannel.aio.Client"):
-            run(main(f"forgotten {number}"))
-            gc.collect()
+            forget(main(f"forgotten {number}"))
     # The server notices by and by.
     for _ in range(1000):
         if descriptors() <= before:
@@ -155,6 +159,10 @@ def test_a_forgotten_channel_is_warned_of_and_leaves_nothing(run, server, client
 def test_an_event_loop_that_ends_with_open_channels_leaks_nothing(run, server, client_of, descriptors):
     kept = []
 
+    def forget(coroutine):
+        run(coroutine)
+        gc.collect()
+
     async def main():
         for number in range(5):
             client = client_of(f"open {number}")
@@ -163,8 +171,7 @@ def test_an_event_loop_that_ends_with_open_channels_leaks_nothing(run, server, c
         await asyncio.sleep(0.05)
 
     with pytest.warns(ResourceWarning):
-        run(main())
-        gc.collect()
+        forget(main())
     assert [reference() for reference in kept] == [None] * 5
     assert not aio._loops
 

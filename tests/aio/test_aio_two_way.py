@@ -108,13 +108,17 @@ def test_leaving_the_block_delivers_what_was_sent(run, echo):
     assert echo.maps == ["last words"]
 
 
+async def fail_in_block(server):
+    async with aio.BrowserChannel(server.url) as channel:
+        await channel.send_json(1)
+        raise ZeroDivisionError
+
+
 def test_an_exception_in_the_block_does_not_wait_for_delivery(run):
     async def main():
         with hostile.Server(hostile.hang) as server:
             with pytest.raises(ZeroDivisionError):
-                async with aio.BrowserChannel(server.url) as channel:
-                    await channel.send_json(1)
-                    raise ZeroDivisionError
+                await fail_in_block(server)
             assert server.requests == []
 
     run(main())
