@@ -201,13 +201,13 @@ static PyObject *merge_next(PyObject *op) {
     if (check(self) < 0 || begin(self) < 0)
         return NULL;
     for (;;) {
+        // Taking lets the network go on, where a queue was full: others may have got something, too, and must
+        // not wait until whoever is in line has nothing more.
+        if (serve_dirty(self) < 0)
+            return NULL;
         PyObject *pair = take(self);
         if (pair != NULL || PyErr_Occurred() != NULL || PyList_Size(self->channels) == 0)
             return pair;
-        if (serve_dirty(self) < 0)
-            return NULL;
-        if (self->line_count != 0)
-            continue;
         Py_BEGIN_ALLOW_THREADS;
         pthread_mutex_lock(&self->driver->lock);
         driver_turn_lock_held(self->driver, SLICE_MS);
