@@ -183,6 +183,89 @@ static void the_fast_handshake_opens_with_its_back_channel(void) {
     carrier_free(&self);
 }
 
+static void a_corrupt_fast_handshake_is_said(void) {
+    static const char *const replies[] = {"[[0,[\"c\",\"\xFF\"]]]", "[[0,oops]]", "[[0,[\"d\"]]]"};
+    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+        session_config config = carrier_config(&dialect_webchannel);
+        config.fast_handshake = true;
+        carrier self;
+        carrier_init(&self, &config, GOAL_STREAM);
+        carrier_expect(&self, REQUEST_BACK);
+        session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, replies[i],
+                          strlen(replies[i]));
+        session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+        CHECK(session_get(self.session, FIELD_SID)->length == 0);
+        session_on_done(self.session, SLOT_BACK, TRANSPORT_OK, 0, "", self.now_ms);
+        CHECK(session_get(self.session, FIELD_SID)->length == 0);
+        carrier_free(&self);
+    }
+}
+
+static void a_token_that_is_refused_ends_both_exchanges(void) {
+    session_config config = carrier_config(&dialect_browserchannel);
+    carrier self;
+    carrier_two_way(&self, &config, OPENING);
+    CHECK(carrier_send(&self, "x") == 0);
+    carrier_expect(&self, REQUEST_MAPS);
+    carrier_answer(&self, SLOT_FORWARD, 401, "Unauthorized", "");
+    carrier_expect_abort(&self, SLOT_BACK);
+    CHECK(carrier_next(&self) == ACTION_ENDED);
+    CHECK(session_get_error(self.session)->kind == ERROR_TOKEN_INVALID);
+    carrier_free(&self);
+}
+
+static void only_the_first_error_is_kept(void) {
+    session_config config = carrier_config(&dialect_talk);
+    carrier self;
+    carrier_init(&self, &config, GOAL_STREAM);
+    session_fail(self.session, ERROR_PROTOCOL, "the first");
+    session_fail(self.session, ERROR_CORRUPT, "the second");
+    CHECK(session_get_error(self.session)->kind == ERROR_PROTOCOL);
+    CHECK_TEXT("message", strbuf_str(&session_get_error(self.session)->message), "the first");
+    carrier_free(&self);
+}
+
+static void words_that_only_resemble_control_arrays_are_messages(void) {
+    static const char *const payloads[] = {
+        "[[1,[\"a word of twenty bytes\"]]]",
+        "[[1,[\"\\u006e\\u006f\\u006f\\u0070\\u0073\"]]]",
+        "[[1,[\"noop\",1]]]",
+        "[[1,[\"S\"]]]",
+        "[[1,[\"S\",\"x\",1]]]",
+        "[[1,[{\"gsid\":1}]]]",
+        "[[1,[\"c\",\"SID2\"]]]",
+        "[[1,\"noop\"]]",
+    };
+    for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
+        session_config config = carrier_config(&dialect_browserchannel);
+        carrier self;
+        carrier_two_way(&self, &config, OPENING);
+        CHECK(carrier_body(&self, SLOT_BACK, CHUNKS(payloads[i])) == INTAKE_OK);
+        CHECK(session_queue(self.session)->count == 1);
+        CHECK_TEXT("sid", strbuf_str(session_get(self.session, FIELD_SID)), "SID1");
+        carrier_free(&self);
+    }
+}
+
+static void a_clid_that_nobody_could_have_is_nobodys(void) {
+    session_config config = carrier_config(&dialect_talk);
+    carrier self;
+    carrier_talk(&self, &config);
+    strbuf body = {0}, chunk = {0};
+    strbuf_text(&body, "[[1,[\"c\",[\"\\u0043");
+    for (int i = 0; i < 5000; i++)
+        strbuf_text(&body, "L");
+    strbuf_text(&body, "\",[\"ae\",\"a\"]]]]]");
+    strbuf_format(&chunk, "%zu\n", body.length);
+    strbuf_append(&chunk, strbuf_str(&body), body.length);
+    CHECK(carrier_body(&self, SLOT_BACK, strbuf_str(&chunk)) == INTAKE_OK);
+    CHECK(session_queue(self.session)->count == 0);
+    CHECK(session_get_number(self.session, NUMBER_AID) == 1);
+    strbuf_free(&body);
+    strbuf_free(&chunk);
+    carrier_free(&self);
+}
+
 static void a_reply_over_every_limit_is_given_up(void) {
     session_config config = carrier_config(&dialect_talk);
     config.max_chunk = 10;
@@ -228,6 +311,11 @@ static const check_case cases[] = {
     CASE(closing_tells_the_server),
     CASE(bytes_behind_an_end_are_not_wanted),
     CASE(the_fast_handshake_opens_with_its_back_channel),
+    CASE(a_corrupt_fast_handshake_is_said),
+    CASE(a_token_that_is_refused_ends_both_exchanges),
+    CASE(only_the_first_error_is_kept),
+    CASE(words_that_only_resemble_control_arrays_are_messages),
+    CASE(a_clid_that_nobody_could_have_is_nobodys),
     CASE(a_reply_over_every_limit_is_given_up),
     CASE(of_an_errors_page_only_the_beginning_is_read),
 };
