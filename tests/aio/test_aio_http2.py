@@ -1,0 +1,216 @@
+"""HTTP/2, with nghttpx before the server: many channels over few connections.
+
+GAECHANNEL_HTTP2_CHANNELS says how many channels (100 unless it does).
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from gaechannel import aio
+from gaechannel.server import LocalServer
+
+CHANNELS = int(os.environ.get("GAECHANNEL_HTTP2_CHANNELS", "100"))
+
+nghttpx = shutil.which("nghttpx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+pytestmark = pytest.mark.skipif(nghttpx is None, reason="nghttpx is not installed (Debian: nghttp2-proxy)")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    trustme = pytest.importorskip("trustme")
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    return folder
+
+
+class Proxy:
+    """An nghttpx, in a process of its own."""
+
+    def __init__(self, folder, backend, streams=100):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.folder = folder
+        self.command = [
+            nghttpx,
+            "--conf=/dev/null",
+            f"--frontend=127.0.0.1,{self.port}",
+            f"--backend=127.0.0.1,{backend}",
+            "--workers=1",
+            "--single-process",
+            "--log-level=FATAL",
+            "--accesslog-file=/dev/null",
+            "--errorlog-file=/dev/null",
+            f"--frontend-http2-max-concurrent-streams={streams}",
+            str(folder / "key.pem"),
+            str(folder / "cert.pem"),
+        ]
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return self
+            assert self.process.poll() is None, "nghttpx has ended"
+            time.sleep(0.01)
+        raise AssertionError("nghttpx does not listen")
+
+    def end(self, signal_number):
+        self.process.send_signal(signal_number)
+        self.process.wait(20)
+
+    __enter__ = start
+
+    def __exit__(self, *exc_info):
+        if self.process.poll() is None:
+            self.end(signal.SIGKILL)
+
+    def connections(self):
+        """How many connections this machine has to it."""
+        with open("/proc/net/tcp") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return sum(row[2].endswith(f":{self.port:04X}") and row[3] == "01" for row in rows)
+
+
+@pytest.fixture
+def served():
+    with LocalServer(test_delay=0.01) as server:
+        yield server
+
+
+def clients_of(server, proxy, count, **options):
+    options = {"verify": str(proxy.folder / "ca.pem"), "max_backoff": 0.2, **options}
+    return [
+        aio.Client(server.create_channel(f"c{number}"), base_url=proxy.url + "/talkgadget", **options)
+        for number in range(count)
+    ]
+
+
+async def anext_of(iterator):
+    return await anext(iterator)
+
+
+async def send_and_receive(server, iterators, text):
+    for number in range(len(iterators)):
+        server.send_message(f"c{number}", text)
+    got = await asyncio.gather(*(anext_of(iterator) for iterator in iterators))
+    assert got == [text] * len(iterators)
+
+
+async def close_all(clients):
+    await asyncio.gather(*(client.close() for client in clients))
+
+
+@pytest.mark.parametrize("streams", [10, 100, 1000])
+def test_channels_share_as_few_connections_as_the_server_allows(run, authority, served, streams, capsys):
+    async def main(proxy):
+        clients = clients_of(served, proxy, CHANNELS)
+        iterators = [client.messages() for client in clients]
+        await send_and_receive(served, iterators, "a")
+        await send_and_receive(served, iterators, "b")
+        connections = proxy.connections()
+        await close_all(clients)
+        return connections
+
+    with Proxy(authority, served.port, streams) as proxy:
+        connections = run(main(proxy))
+    needed = -(-CHANNELS // streams)
+    with capsys.disabled():
+        print(f"\n{CHANNELS} channels, {streams} streams a connection: {connections} connections")
+    # Some more, since a channel's requests follow each other while others begin.
+    assert needed <= connections <= needed * 2 + 2
+
+
+def test_a_slow_consumer_does_not_stop_those_on_the_same_connection(run, authority, served, until):
+    async def main(proxy):
+        slow, quick = clients_of(served, proxy, 2, queue_limit=50_000)
+        slowly, quickly = slow.messages(), quick.messages()
+        await send_and_receive(served, [slowly, quickly], "a")
+        assert proxy.connections() == 1
+        for number in range(5_000):
+            served.send_message("c0", f"{number} " + "x" * 1000)
+        for number in range(300):
+            served.send_message("c1", str(number))
+            async with asyncio.timeout(10):
+                assert await anext(quickly) == str(number)
+        assert slow.stats.messages < 1000
+        for number in range(5_000):
+            assert (await anext(slowly)).startswith(f"{number} ")
+        await close_all([slow, quick])
+
+    with Proxy(authority, served.port) as proxy:
+        run(main(proxy))
+
+
+@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL], ids=["goaway", "killed"])
+def test_channels_outlive_a_proxy_that_goes_away(run, authority, served, how):
+    async def main(proxy):
+        clients = clients_of(served, proxy, 30)
+        iterators = [client.messages() for client in clients]
+        await send_and_receive(served, iterators, "a")
+        for turn in range(2):
+            waiting = [asyncio.create_task(anext_of(iterator)) for iterator in iterators]
+            if how == signal.SIGQUIT:
+                # It says GOAWAY, and waits for the streams to end.
+                proxy.process.send_signal(how)
+                await asyncio.to_thread(served.cut)
+                await asyncio.to_thread(proxy.process.wait, 20)
+            else:
+                await asyncio.to_thread(proxy.end, how)
+            for number in range(30):
+                served.send_message(f"c{number}", f"held {turn}")
+            await asyncio.to_thread(proxy.start)
+            assert await asyncio.gather(*waiting) == [f"held {turn}"] * 30
+        assert sum(client.stats.sessions for client in clients) == 30
+        await close_all(clients)
+
+    with Proxy(authority, served.port) as proxy:
+        run(main(proxy))
+
+
+def test_maps_and_arrays_share_a_connection(run, authority, served):
+    served.browserchannel.on_session = lambda session: setattr(session, "on_message", session.send)
+
+    async def main(proxy):
+        options = {"verify": str(authority / "ca.pem")}
+        channels = [aio.BrowserChannel(proxy.url + "/channel", **options) for _ in range(20)]
+        iterators = [channel.messages() for channel in channels]
+        for turn in range(10):
+            for channel in channels:
+                await channel.send_json(turn)
+            got = await asyncio.gather(*(anext_of(iterator) for iterator in iterators))
+            assert got == [turn] * 20
+        assert proxy.connections() <= 2
+        await close_all(channels)
+
+    with Proxy(authority, served.port) as proxy:
+        run(main(proxy))
+
+
+def test_http2_can_be_declined(run, authority, served):
+    async def main(proxy):
+        clients = clients_of(served, proxy, 5, http2=False)
+        iterators = [client.messages() for client in clients]
+        await send_and_receive(served, iterators, "a")
+        assert proxy.connections() == 5
+        await close_all(clients)
+
+    with Proxy(authority, served.port) as proxy:
+        run(main(proxy))
