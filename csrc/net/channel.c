@@ -243,5 +243,7 @@ void net_channel_resume(net_channel *self) {
     if (self->loop == NULL || !session_can_resume(self->session))
         return;
     session_on_resume(self->session, net_now_ms());
-    curl_easy_pause(channel_transfer(self, SLOT_BACK)->easy, CURLPAUSE_CONT);
+    transfer *back = channel_transfer(self, SLOT_BACK);
+    if (back->running)
+        curl_easy_pause(back->easy, CURLPAUSE_CONT);
 }

@@ -30,6 +30,8 @@ typedef struct transfer {
     // NULL while not needed.
     CURL *easy;
     bool running;
+    // Whether `easy` was set up for HTTP/2.
+    bool may_http2;
     // The request was sent, over a connection that was there before, and nothing came back.
     bool sent_unheard;
     // The final response's head has come.

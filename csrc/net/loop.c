@@ -21,6 +21,8 @@ net_loop *net_loop_new(void) {
         free(self);
         return NULL;
     }
+    // As many streams to a connection of HTTP/2 as the server allows, which is some hundred as a rule.
+    curl_multi_setopt(self->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 1000L);
     return self;
 }
 

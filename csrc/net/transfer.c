@@ -7,6 +7,10 @@
 
 #define MAX_REDIRECTS 5
 
+// The largest frame of HTTP/2 that libcurl lets servers send. Where its buffer is smaller, libcurl (7.88) may
+// leave the end of what a stream has brought until something else comes.
+#define HTTP2_BUFFER 16384L
+
 /* ---- libcurl's callbacks ---- */
 
 // "HTTP/1.1 400 Unknown SID\r\n": the words behind the number. HTTP/2 has none.
@@ -72,6 +76,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     return length;
 }
 
+static bool is_http2(const transfer *self) {
+    long version = 0;
+    curl_easy_getinfo(self->easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_2_0;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     transfer *self = context;
     size_t length = size * count;
@@ -84,7 +94,11 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     case INTAKE_OK:
         return length;
     case INTAKE_PAUSE:
-        return CURL_WRITEFUNC_PAUSE;
+        if (!is_http2(self))
+            return CURL_WRITEFUNC_PAUSE;
+        session_on_full(self->channel->session, self->slot);
+        self->intake = INTAKE_STOP;
+        break;
     case INTAKE_STOP:
         break;
     }
@@ -124,7 +138,12 @@ static void set_tls(CURL *easy, const net_channel *channel) {
         curl_easy_setopt(easy, CURLOPT_SSLKEY, channel->key);
 }
 
-static bool set_up(transfer *self) {
+static bool is_https(const char *url) {
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
+// A handle that begins without TLS stays with HTTP/1.1: its buffer may be too small for more.
+static bool set_up(transfer *self, const char *url) {
     net_channel *channel = self->channel;
     if (self->error == NULL && (self->error = malloc(CURL_ERROR_SIZE)) == NULL)
         return false;
@@ -143,7 +162,9 @@ static bool set_up(transfer *self) {
     curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""); // keep cookies, in memory
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, channel->buffer_size);
+    self->may_http2 = channel->http2 && is_https(url);
+    bool small = self->may_http2 && channel->buffer_size < HTTP2_BUFFER;
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, small ? HTTP2_BUFFER : channel->buffer_size);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, self);
@@ -153,7 +174,7 @@ static bool set_up(transfer *self) {
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, self);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                     (long)(channel->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+                     (long)(self->may_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     if (channel->share != NULL)
         curl_easy_setopt(easy, CURLOPT_SHARE, channel->share);
     if (channel->user_agent != NULL)
@@ -195,7 +216,7 @@ static const char *plain_target(const char *url) {
 // given the URL without the query, and what stands in the request line apart from it.
 static CURLcode set_url(transfer *self, const char *url) {
     const char *target = plain_target(url);
-    if (target != NULL && strncasecmp(url, "https:", 6) != 0 && may_have_proxy(self))
+    if (target != NULL && !is_https(url) && may_have_proxy(self))
         target = NULL;
     curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, target);
     if (target == NULL)
@@ -273,19 +294,19 @@ static void report(transfer *self, transport_outcome outcome, int code, const ch
 
 void transfer_start(transfer *self) {
     session_request request;
-    if (self->easy == NULL && !set_up(self)) {
+    session_get_request(self->channel->session, self->slot, &request);
+    if (self->easy == NULL && !set_up(self, request.url)) {
         transfer_free(self);
         report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
         return;
     }
-    session_get_request(self->channel->session, self->slot, &request);
     if (set_url(self, request.url) != CURLE_OK) {
         report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
         return;
     }
     // Rather wait for a connection that can be shared than open one more. Without TLS none can: a request
     // would wait until the back channel is answered.
-    bool may_share = self->channel->http2 && strncasecmp(request.url, "https:", 6) == 0;
+    bool may_share = self->may_http2 && is_https(request.url);
     curl_easy_setopt(self->easy, CURLOPT_PIPEWAIT, may_share ? 1L : 0L);
     if (request.body != NULL) {
         curl_easy_setopt(self->easy, CURLOPT_POST, 1L);

@@ -423,13 +423,22 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
     return take_stream(self, ex, bytes, length, now_ms);
 }
 
+void session_on_full(session *self, exchange_slot slot) {
+    exchange *ex = &self->exchanges[slot];
+    ex->paused = false;
+    ex->verdict = VERDICT_FULL;
+    self->full = true;
+}
+
 bool session_can_resume(const session *self) {
     const exchange *ex = &self->exchanges[SLOT_BACK];
-    return ex->active && ex->paused && queue_bytes(&self->queue) <= self->config.queue_limit / 2;
+    bool waits = self->full || (ex->active && ex->paused);
+    return waits && queue_bytes(&self->queue) <= self->config.queue_limit / 2;
 }
 
 void session_on_resume(session *self, int64_t now_ms) {
     exchange *ex = &self->exchanges[SLOT_BACK];
+    self->full = false;
     ex->paused = false;
     ex->last_byte_ms = now_ms;
 }

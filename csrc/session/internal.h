@@ -45,6 +45,7 @@ typedef enum verdict {
     VERDICT_TOO_LONG,  // its body passes every limit
     VERDICT_TIMEOUT,   // silence
     VERDICT_DEAD,      // the server has sent arrays that never came
+    VERDICT_FULL,      // the queue has no room for what it brings
     VERDICT_CANCELLED, // nobody needs it any more
 } verdict;
 
@@ -111,6 +112,9 @@ struct session {
     // The server refuses a POST with TYPE=terminate: a GET is tried.
     bool terminates_by_get;
     bool poll_done;
+    // The back channel was given up for want of room in the queue, and is not to be asked for before there
+    // is.
+    bool full;
     // Back channels asked for, over all sessions.
     uint64_t back_channels;
     // Whether a back channel was ever answered: from then on failures are mended.

@@ -384,7 +384,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         self->dead_at_ms = SESSION_NEVER;
     if (ex->kind == REQUEST_TERMINATE)
         terminate_done(self, ex, outcome);
-    else if (why == VERDICT_CANCELLED || self->ended || self->closing)
+    else if (why == VERDICT_CANCELLED || why == VERDICT_FULL || self->ended || self->closing)
         framer_reset(&ex->framer);
     else if (why == VERDICT_CORRUPT || why == VERDICT_TOO_LONG)
         // Of an error's page only the beginning was wanted.

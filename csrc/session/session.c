@@ -294,7 +294,7 @@ static bool forward_need(const session *self, request_kind *kind) {
 }
 
 static bool back_is_needed(const session *self) {
-    if (self->closing || self->ended || session_has_reached(self, self->goal))
+    if (self->closing || self->ended || self->full || session_has_reached(self, self->goal))
         return false;
     if (opens_on_back(self))
         return self->goal >= GOAL_OPEN;

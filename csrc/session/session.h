@@ -181,7 +181,11 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
 /* The request was broken off for reasons of the carrier's own: it is to be asked again, at once. */
 void session_on_break(session *self, exchange_slot slot);
 
-/* Whether a paused back channel may go on: enough was taken. */
+/* Instead of pausing, after INTAKE_PAUSE: the request is to be given up and reported done, as after
+ * INTAKE_STOP, and it is asked again after session_on_resume(). What it did not bring is sent again. */
+void session_on_full(session *self, exchange_slot slot);
+
+/* Whether a back channel that was paused, or given up for want of room, may go on: enough was taken. */
 bool session_can_resume(const session *self);
 void session_on_resume(session *self, int64_t now_ms);
 
