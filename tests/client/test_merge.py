@@ -51,7 +51,7 @@ def test_a_busy_channel_does_not_keep_the_others_waiting(server, clients):
         server.send_message("c0", "b" * 200)
     for k in range(10):
         server.send_message("c1", f"quiet {k}")
-    taken = {client: 1 for client in clients[:2]}
+    taken = dict.fromkeys(clients[:2], 1)
     waited = 0
     for _ in range(10_010):
         is_there = clients[1].stats.messages > taken[clients[1]]
