@@ -3,7 +3,7 @@
 import logging
 import sys
 
-__all__ = ["default_logger"]
+__all__ = ["check_logger"]
 
 
 class _Fallback(logging.Handler):
@@ -16,6 +16,19 @@ class _Fallback(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if not logging.getLogger().handlers and sys.stderr is not None:
             print(self.format(record), file=sys.stderr)
+
+
+def check_logger(logger: logging.Logger | None) -> logging.Logger:
+    """Return the logger that is given, or else the default one.
+
+    Raises:
+        TypeError: it has no method for warnings, by the new name or the old.
+    """
+    if logger is None:
+        return default_logger()
+    if not (hasattr(logger, "warning") or hasattr(logger, "warn")):
+        raise TypeError(f"logger must be a logger, not {type(logger).__name__}")
+    return logger
 
 
 def default_logger() -> logging.Logger:

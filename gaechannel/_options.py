@@ -55,14 +55,16 @@ def check_url(url: str) -> str:
     """Return the URL without its trailing slashes; raise ValueError if it is not http or https."""
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.fragment
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        sound = sound and not parts.fragment and not parts.query
         sound = sound and (parts.port is None or parts.port > 0)
     except ValueError:
         sound = False
     if not sound or any(character <= " " or character == "\x7f" for character in url):
         # Not the URL itself, which may hold a password.
         raise ValueError(
-            "a channel's URL must be http://… or https://… with a host, without spaces or fragment"
+            "a channel's URL must be http://… or https://… with a host and a sound port,"
+            " without spaces, query or fragment"
         )
     return url.rstrip("/")
 
@@ -81,6 +83,12 @@ def _header_lines(headers: Headers | None) -> tuple[str | None, list[str]]:
     lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in pairs]
     secrets = [part for _, value in pairs for part in {value.strip(), *value.split()}]
     return "\n".join(lines), secrets
+
+
+def _proxy_secrets(proxy: str | None) -> list[str]:
+    """What stands before a proxy's host, and the password in it: libcurl quotes what it cannot read."""
+    userinfo = (proxy or "").rpartition("@")[0].rpartition("://")[2]
+    return [part for part in (userinfo, userinfo.partition(":")[2]) if part]
 
 
 def _authorities(verify: bool | str | os.PathLike[str]) -> dict[str, str | None]:
@@ -130,6 +138,12 @@ def core_arguments(
         FileNotFoundError: a file that is named does not exist.
     """
     lines, secrets = _header_lines(headers)
+    for name, text in (("user_agent", user_agent), ("proxy", proxy)):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"{name} must be a str, not {type(text).__name__}")
+        if text is not None and any(character in text for character in "\r\n\0"):
+            raise ValueError(f"{name} has a line end in it")
+    secrets += _proxy_secrets(proxy)
     if max_reconnects is not None and max_reconnects < 0:
         raise ValueError("max_reconnects must not be negative; None means any number")
     return {

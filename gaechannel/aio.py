@@ -60,8 +60,7 @@ class _Channel(_core.Channel):
     _token_task: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "open" if self.sid else "new"
-        return f"<{type(self).__module__}.{type(self).__name__} of {self._redact(self._url or '')}, {state}>"
+        return client.channel_repr(self)
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlencode, urlsplit
 
 from gaechannel._core import libcurl_version
@@ -267,10 +267,16 @@ def _json_line(channel: int, message: str) -> str:
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def _stdin() -> TextIO:
+    if sys.stdin is None:
+        raise _CommandError("standard input is closed")
+    return sys.stdin
+
+
 def _tokens(args: argparse.Namespace) -> list[str]:
     tokens: list[str] = []
     for token in args.tokens:
-        tokens += sys.stdin.read().split() if token == "-" else [token]  # noqa: S105
+        tokens += _stdin().read().split() if token == "-" else [token]  # noqa: S105
     if not tokens or "" in tokens:
         args.fail("a TOKEN is empty")
     return tokens
@@ -370,7 +376,7 @@ def _create(args: argparse.Namespace) -> int:
 def _send(args: argparse.Namespace) -> int:
     texts: Iterable[str] = [args.text]
     if args.text == "-":
-        texts = (line.removesuffix("\n") for line in sys.stdin)
+        texts = (line.removesuffix("\n") for line in _stdin())
     for text in texts:
         _admin(args, "send", {"client_id": args.client_id, "message": text})
     return 0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self, Unpack
 from urllib.parse import parse_qsl, urlencode
 
 from gaechannel import _core
-from gaechannel._logging import default_logger
+from gaechannel._logging import check_logger
 from gaechannel._options import ChannelOptions, check_url, core_arguments
 from gaechannel.errors import ChannelError
 
@@ -53,6 +53,17 @@ def channel_stats(channel: _core.Channel) -> Stats:
     return Stats(*counts[:-1], None if last < 0 else last)
 
 
+def channel_repr(channel: _core.Channel) -> str:
+    """A channel in a few words, without secrets; of one that a forked child has from its parent, too."""
+    module = type(channel).__module__
+    name = f"{module}.{type(channel).__name__}" if module == "gaechannel.aio" else type(channel).__name__
+    try:
+        state = "closed" if channel.closed else "open" if channel.sid else "new"
+        return f"<{name} of {channel._redact(channel._url or '')}, {state}>"
+    except (ChannelError, RuntimeError):
+        return f"<{name} of another process, or not initialized>"
+
+
 def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
     """A token, or where to get one, as ``_core.Channel`` takes it.
 
@@ -83,7 +94,7 @@ def client_arguments(
         "dialect": "talk",
         "url": url,
         "url_is_retired": url == RETIRED_URL,
-        "logger": default_logger() if logger is None else logger,
+        "logger": check_logger(logger),
         **token_arguments(token),
         **core_arguments(**options),
     }
@@ -93,8 +104,7 @@ class TalkChannel(_core.Channel):
     """What both clients of the talk dialect share: the old module's attributes."""
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "open" if self.sid else "new"
-        return f"<{type(self).__name__} of {self._redact(self.base_url)}, {state}>"
+        return channel_repr(self)
 
     def is_initialized(self) -> bool:
         """Whether ``clid`` is known."""

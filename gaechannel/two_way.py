@@ -7,9 +7,9 @@ from typing import Any, Self, Unpack
 from urllib.parse import urlencode
 
 from gaechannel import _core
-from gaechannel._logging import default_logger
+from gaechannel._logging import check_logger
 from gaechannel._options import ChannelOptions, check_url, core_arguments
-from gaechannel.client import Stats, channel_stats, token_arguments
+from gaechannel.client import Stats, channel_repr, channel_stats, token_arguments
 from gaechannel.errors import ChannelError, ChannelTimeout
 
 __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
@@ -68,7 +68,7 @@ def browser_channel_arguments(
         "params": urlencode(params) if params else None,
         "open_form": urlencode(open_form) if open_form else None,
         "buffered": buffered,
-        "logger": default_logger() if logger is None else logger,
+        "logger": check_logger(logger),
         **arguments,
     }
 
@@ -77,8 +77,7 @@ class _TwoWay(_core.Channel):
     """What BrowserChannel and WebChannel share."""
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "open" if self.sid else "new"
-        return f"<{type(self).__name__} of {self._redact(self._url or '')}, {state}>"
+        return channel_repr(self)
 
     def __enter__(self) -> Self:
         return self
@@ -287,14 +286,13 @@ class DevClient(_core.Channel):
         super().__init__(
             dialect="dev",
             url=check_url(url),
-            logger=default_logger() if logger is None else logger,
+            logger=check_logger(logger),
             **token_arguments(token),
             **core_arguments(**options),
         )
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "open"
-        return f"<{type(self).__name__} of {self._redact(self._url or '')}, {state}>"
+        return channel_repr(self)
 
     def __enter__(self) -> Self:
         return self

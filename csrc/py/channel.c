@@ -106,6 +106,12 @@ static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, s
     return -1;
 }
 
+// Rounded up: a wait of less than a millisecond is still a wait.
+static int64_t milliseconds(double seconds) {
+    int64_t whole = (int64_t)(seconds * 1000);
+    return (double)whole < seconds * 1000 ? whole + 1 : whole;
+}
+
 static int convert_init(const init_arguments *given, session_config *config, net_options *options) {
     const double most = 1e9; // seconds: some thirty years
     if (!(given->timeout > 0 && given->timeout < most && given->connect_timeout > 0 &&
@@ -121,10 +127,9 @@ static int convert_init(const init_arguments *given, session_config *config, net
     // Ten thousand of these are to be small while nothing comes.
     if (given->is_async)
         config->keep_bytes = 0;
-    // Rounded up: a wait of less than a millisecond is still a wait.
-    config->timeout_ms = (int64_t)(given->timeout * 1000 + 0.999);
-    config->max_backoff_ms = (int64_t)(given->max_backoff * 1000 + 0.999);
-    options->connect_timeout_ms = (int64_t)(given->connect_timeout * 1000 + 0.999);
+    config->timeout_ms = milliseconds(given->timeout);
+    config->max_backoff_ms = milliseconds(given->max_backoff);
+    options->connect_timeout_ms = milliseconds(given->connect_timeout);
     config->max_chunk = (size_t)given->max_chunk;
     config->queue_limit = (size_t)given->queue_limit;
     return 0;

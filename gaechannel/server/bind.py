@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from .backchannel import HttpBackChannel
 from .errors import Refusal, bad_request
@@ -47,20 +49,28 @@ def refusing(handler: Handler) -> Handler:
     return answer
 
 
+# What aiohttp says of a body that cannot be decompressed.
+_BROKEN_BODY = (RequestPayloadError, HttpProcessingError)
+
+
 async def read_body(request: web.Request, limit: int) -> bytes:
     """A request's body.
 
     Raises:
-        Refusal: 413 as soon as it is known to be longer than ``limit`` bytes.
+        Refusal: 413 as soon as it is known to be longer than ``limit`` bytes; 400 if it cannot be
+            decompressed.
     """
     too_long = Refusal(413, f"The body is longer than {limit} bytes")
     if (request.content_length or 0) > limit:
         raise too_long
     body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > limit:
-            raise too_long
+    try:
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > limit:
+                raise too_long
+    except _BROKEN_BODY as error:
+        raise bad_request("The body is not what its Content-Encoding says") from error
     return bytes(body)
 
 

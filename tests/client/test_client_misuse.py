@@ -1,0 +1,60 @@
+"""Arguments that make no sense, and clients where they do not belong."""
+
+import os
+import socket
+
+import pytest
+
+from gaechannel import ChannelTimeout, Client, TransportError
+
+URL = "http://127.0.0.1:1/talkgadget"
+
+
+@pytest.fixture
+def silent():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/talkgadget"
+
+
+@pytest.mark.parametrize("name", ["user_agent", "proxy"])
+def test_a_line_end_cannot_smuggle_a_header_in(name):
+    with pytest.raises(ValueError, match="line end"):
+        Client("token", base_url=URL, **{name: "a\nX-Evil: 1"})
+    with pytest.raises(TypeError, match="must be a str"):
+        Client("token", base_url=URL, **{name: 5})
+
+
+def test_the_password_of_a_proxy_that_libcurl_cannot_read_is_not_shown(silent):
+    with pytest.raises(TransportError) as raised:
+        next(Client("token", base_url=silent, proxy="user:s3cret@ x").messages())
+    assert "s3cret" not in str(raised.value)
+
+
+def test_the_shortest_timeout_is_one(silent):
+    with pytest.raises(ChannelTimeout):
+        next(Client("token", base_url=silent, timeout=1e-9).messages())
+
+
+@pytest.mark.parametrize(
+    "url", [URL + "?a=b", URL + "#top", "http://127.0.0.1:99999/", "ftp://host/", "host"]
+)
+def test_a_url_that_no_request_can_be_made_of_is_refused(url):
+    with pytest.raises(ValueError, match="URL must be"):
+        Client("token", base_url=url)
+
+
+@pytest.mark.parametrize("logger", ["name", 5])
+def test_what_cannot_warn_is_no_logger(logger):
+    with pytest.raises(TypeError, match="logger"):
+        Client("token", logger, base_url=URL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+def test_repr_works_in_a_forked_child():
+    client = Client("token", base_url=URL)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if "another process" in repr(client) else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert repr(client) == f"<Client of {URL}, new>"
