@@ -11,6 +11,10 @@
 // leave the end of what a stream has brought until something else comes.
 #define HTTP2_BUFFER 16384L
 
+// CURLE_TOO_LARGE, which libcurl says since 8.6 where it said CURLE_OUT_OF_MEMORY: of a header, for one. It
+// may run with a newer libcurl than it was compiled with.
+#define TOO_LARGE 100
+
 /* ---- libcurl's callbacks ---- */
 
 // "HTTP/1.1 400 Unknown SID\r\n": the words behind the number. HTTP/2 has none.
@@ -360,6 +364,7 @@ static bool is_hopeless(const transfer *self, CURLcode code) {
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case TOO_LARGE:
         return true;
     default:
         return false;
