@@ -4,16 +4,20 @@
 /* ---- Joining ---- */
 
 static PyObject *running_loop(module_state *state) {
-    if (state->get_running_loop == NULL) {
+    PyObject *get = state->get_running_loop;
+    if (get == NULL) {
         PyObject *asyncio = PyImport_ImportModule("asyncio");
-        if (asyncio == NULL)
+        PyObject *found = asyncio != NULL ? PyObject_GetAttrString(asyncio, "get_running_loop") : NULL;
+        Py_XDECREF(asyncio);
+        if (found == NULL)
             return NULL;
-        state->get_running_loop = PyObject_GetAttrString(asyncio, "get_running_loop");
-        Py_DECREF(asyncio);
-        if (state->get_running_loop == NULL)
-            return NULL;
+        // Another thread may have been faster; then `get` is what it found.
+        if (atomic_compare_exchange_strong(&state->get_running_loop, &get, found))
+            get = found;
+        else
+            Py_DECREF(found);
     }
-    return PyObject_CallNoArgs(state->get_running_loop);
+    return PyObject_CallNoArgs(get);
 }
 
 // Move from the driver that it has, the loop's of its last event loop or one without a loop, to this loop's.
@@ -22,13 +26,10 @@ static int join(channel_object *self, loop_object *loop) {
     if (next == NULL)
         return -1;
     loop_object *left = self->loop;
-    driver *last = self->driver;
     // Nobody waits in an event loop that is closed.
     if (left != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
         PyErr_Clear(); // then they are woken in vain
-    driver_lock(last);
-    net_channel_join(self->net, NULL);
-    driver_unlock(last);
+    channel_change_driver_unlock(self, channel_lock(self), next);
     driver_lock(next);
     bool joined = net_channel_join(self->net, next->loop);
     driver_unlock(next);
@@ -39,8 +40,6 @@ static int join(channel_object *self, loop_object *loop) {
     }
     Py_INCREF((PyObject *)loop);
     self->loop = loop;
-    self->driver = driver_share(next);
-    driver_release(last);
     if (left != NULL)
         loop_shut_if_empty(left);
     Py_XDECREF((PyObject *)left);
@@ -188,9 +187,9 @@ void channel_wake(channel_object *self) {
 void channel_notify(channel_object *self) {
     int served;
     while ((served = channel_serve(self)) > 0) {
-        driver_lock(self->driver);
+        channel_lock(self);
         net_channel_step(self->net);
-        driver_unlock(self->driver);
+        channel_unlock(self);
     }
     if (served < 0)
         channel_keep_exception(self);
@@ -203,11 +202,11 @@ void channel_notify(channel_object *self) {
 int channel_step(channel_object *self) {
     if (self->loop == NULL)
         return 0;
-    driver_lock(self->driver);
+    channel_lock(self);
     if (self->closing)
         session_close(self->session);
     net_channel_step(self->net);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     channel_notify(self);
     return loop_settle(self->loop);
 }

@@ -73,9 +73,9 @@ static bool is_reached(const awaiter *self, const channel_look *look) {
         return look->unsent == 0;
     if (self->awaited != AWAIT_GOAL)
         return self->awaited == AWAIT_END && look->ended;
-    driver_lock(self->channel->driver);
+    channel_lock(self->channel);
     bool reached = session_has_reached(self->channel->session, self->goal);
-    driver_unlock(self->channel->driver);
+    channel_unlock(self->channel);
     return reached;
 }
 

@@ -218,8 +218,7 @@ static int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
 
 // Give the connections back.
 static void shut(channel_object *self) {
-    driver *shared = self->driver;
-    driver_lock_idle(shared);
+    driver *shared = channel_lock_idle(self);
     net_channel_close(self->net);
     // Others may share it (merge), or another thread may have been faster.
     bool alone =
@@ -238,9 +237,8 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
     if (channel_check_sync(self) < 0)
         return NULL;
     self->closing = true;
-    driver_lock(self->driver);
-    driver_poke_lock_held(self->driver, self->net);
-    driver_unlock(self->driver);
+    driver_poke_lock_held(channel_lock(self), self->net);
+    channel_unlock(self);
     int64_t patience_ms = session_is_half_duplex(self->session) ? COURTESY_MS : CLOSE_MS;
     drive_until until = {.deadline_ms = net_now_ms() + patience_ms};
     // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.
@@ -293,7 +291,13 @@ static void warn_unclosed(channel_object *self) {
 static void channel_finalize(PyObject *op) {
     channel_object *self = (channel_object *)op;
     bool ours = self->driver != NULL && self->forks == self->state->forks;
-    if (ours && self->loop != NULL && !self->closed)
+    if (!ours)
+        return;
+    // Whoever drives the loop now must not come by a reference to what is about to go.
+    channel_lock(self);
+    net_channel_disown(self->net);
+    channel_unlock(self);
+    if (self->loop != NULL && !self->closed)
         warn_unclosed(self);
 }
 
@@ -308,9 +312,9 @@ static void free_net(channel_object *self) {
         if (buried)
             return;
     }
-    driver_lock_idle(self->driver);
+    channel_lock_idle(self);
     net_channel_free(self->net);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     if (self->loop != NULL)
         channel_leave_loop(self);
 }

@@ -2,6 +2,8 @@
 #ifndef GAECHANNEL_PY_CHANNEL_H
 #define GAECHANNEL_PY_CHANNEL_H
 
+#include <stdatomic.h>
+
 #include "driver.h"
 #include "module.h"
 
@@ -13,24 +15,27 @@ typedef struct merge_object merge_object;
 
 typedef struct channel_object {
     PyObject_HEAD module_state *state;
-    // NULL before __init__().
-    driver *driver;
+    // NULL before __init__(). Changed only with its lock held; channel_lock() is how to come by it.
+    _Atomic(driver *) driver;
+    // The threads that are about to lock it.
+    atomic_int visitors;
     net_channel *net;
     session *session; // net's
     // close() was called. Set without the lock, from any thread.
-    bool closing;
+    atomic_bool closing;
     // close() has done its work.
-    bool closed;
+    atomic_bool closed;
     // Debug records for every message.
-    bool debug;
+    atomic_bool debug;
     // How often a goal was set.
-    unsigned long goals;
+    atomic_ulong goals;
     // module_state.forks when it was made.
     unsigned long forks;
     // webchannel: an array's data is a list with one object, which is the message.
     bool unwraps;
     // Asks for a token; or NULL.
     PyObject *token_source;
+    // Guarded by the lock.
     PyObject *logger;
     // asyncio. Whether the channel is driven by an event loop; then, once it has begun, by which; the futures
     // of those who wait; an exception that the next of them is to raise; whether a token is being awaited.
@@ -43,9 +48,25 @@ typedef struct channel_object {
     bool goal_awaited;
     // The iterator that merges this channel with others, without a reference; whether the channel stands in
     // its line.
-    merge_object *merge;
+    _Atomic(merge_object *) merge;
     bool in_line;
 } channel_object;
+
+/* Take and give back the lock of the driver that the channel has; to be called with the GIL held, which is
+ * let go while waiting. */
+driver *channel_lock(channel_object *self);
+void channel_unlock(channel_object *self);
+/* When nobody drives, so that the channel's requests may be touched. */
+driver *channel_lock_idle(channel_object *self);
+/* Without the GIL. */
+driver *channel_lock_detached(channel_object *self);
+
+/* Out of the loop that the channel is in; `last`, its driver, is locked, and unlocked here. From now on
+ * `next` drives it. The GIL is held. */
+void channel_change_driver_unlock(channel_object *self, driver *last, driver *next);
+
+/* The logger, a new reference. */
+PyObject *channel_logger(channel_object *self);
 
 /* Raises if the channel cannot be used: not initialized, closed, or another process's. */
 int channel_check(channel_object *self);

@@ -11,10 +11,10 @@ static PyObject *get_field(PyObject *op, void *field) {
     strbuf copy = {0};
     if (channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     const strbuf *text = session_get(self->session, (session_field)(intptr_t)field);
     strbuf_append(&copy, strbuf_str(text), text->length);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     PyObject *value = Py_None;
     if (copy.failed)
         value = PyErr_NoMemory();
@@ -37,25 +37,25 @@ static int set_field(PyObject *op, PyObject *value, void *field) {
     }
     if (value != Py_None && (text = PyUnicode_AsUTF8AndSize(value, NULL)) == NULL)
         return -1;
-    driver_lock(self->driver);
+    channel_lock(self);
     bool set = session_set(self->session, (session_field)(intptr_t)field, text);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     if (!set)
         PyErr_NoMemory();
     return set ? 0 : -1;
 }
 
 static int64_t number_of(channel_object *self, session_number number) {
-    driver_lock(self->driver);
+    channel_lock(self);
     int64_t value = session_get_number(self->session, number);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     return value;
 }
 
 static int set_number_to(channel_object *self, session_number number, int64_t value) {
-    driver_lock(self->driver);
+    channel_lock(self);
     session_set_number(self->session, number, value);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     return 0;
 }
 
@@ -139,8 +139,7 @@ static PyObject *get_logger(PyObject *op, void *unused) {
     (void)unused;
     if (channel_check(self) < 0)
         return NULL;
-    Py_INCREF(self->logger);
-    return self->logger;
+    return channel_logger(self);
 }
 
 static int set_logger(PyObject *op, PyObject *value, void *unused) {
@@ -148,9 +147,11 @@ static int set_logger(PyObject *op, PyObject *value, void *unused) {
     (void)unused;
     if (channel_check(self) < 0 || no_delete(value) < 0)
         return -1;
-    PyObject *old = self->logger;
     Py_INCREF(value);
+    channel_lock(self);
+    PyObject *old = self->logger;
     self->logger = value;
+    channel_unlock(self);
     Py_DECREF(old);
     return 0;
 }
@@ -175,9 +176,9 @@ static PyObject *get_over(PyObject *op, void *unused) {
     (void)unused;
     if (channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     bool over = session_is_over(self->session);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     return PyBool_FromLong(over);
 }
 
@@ -186,9 +187,9 @@ static PyObject *get_unsent(PyObject *op, void *unused) {
     (void)unused;
     if (channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     size_t unsent = session_unsent(self->session);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     return PyLong_FromSize_t(unsent);
 }
 

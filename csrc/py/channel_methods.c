@@ -43,9 +43,9 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
     drive_until until = {.deadline_ms = SESSION_NEVER};
     if (anew) {
         channel_set_goal(self, goals[goal]);
-        driver_lock(self->driver);
+        channel_lock(self);
         session_forget(self->session, goals[goal]);
-        driver_unlock(self->driver);
+        channel_unlock(self);
     } else {
         until.reached = goals[goal];
         channel_raise_goal(self, goals[goal]);
@@ -93,14 +93,14 @@ static PyObject *channel_send(PyObject *op, PyObject *pairs) {
         PyMem_Free(fields);
         return NULL;
     }
-    driver_lock(self->driver);
+    channel_lock(self);
     int64_t id = session_send_map(self->session, fields, (size_t)count);
     // Before the session is open there is nothing to hurry for: the map goes with the opening POST.
     bool open = session_get(self->session, FIELD_SID)->length != 0 &&
                 net_channel_state(self->net).kind != ACTION_ENDED;
     if (open)
         session_set_goal(self->session, GOAL_STREAM);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     PyMem_Free(fields);
     if (id < 0)
         return PyErr_NoMemory();
@@ -135,9 +135,9 @@ static PyObject *channel_set_custom_urls(PyObject *op, PyObject *args) {
     int init, bind;
     if (!PyArg_ParseTuple(args, "pp", &init, &bind) || channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     session_set_custom_urls(self->session, init, bind);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     Py_RETURN_NONE;
 }
 
@@ -145,9 +145,9 @@ static PyObject *url_of(channel_object *self, void (*write)(session *, strbuf *)
     strbuf url = {0};
     if (channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     write(self->session, &url);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     PyObject *text = PyUnicode_DecodeUTF8(strbuf_str(&url), (Py_ssize_t)url.length, "surrogateescape");
     strbuf_free(&url);
     return text;
@@ -169,9 +169,9 @@ static PyObject *channel_read_init_page(PyObject *op, PyObject *page) {
     const char *text = PyUnicode_AsUTF8AndSize(page, &length);
     if (text == NULL || channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     bool found = session_read_init_page(self->session, text, (size_t)length);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     return PyBool_FromLong(found);
 }
 
@@ -181,9 +181,9 @@ static PyObject *channel_redact(PyObject *op, PyObject *text) {
     const char *words = PyUnicode_AsUTF8AndSize(text, NULL);
     if (words == NULL || channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     session_redact(self->session, words, &redacted);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     PyObject *result = PyUnicode_DecodeUTF8(strbuf_str(&redacted), (Py_ssize_t)redacted.length, "replace");
     strbuf_free(&redacted);
     return result;
@@ -194,9 +194,9 @@ static PyObject *channel_stats(PyObject *op, PyObject *unused) {
     (void)unused;
     if (channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     session_stats stats = *session_get_stats(self->session);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     double age = (double)(net_now_ms() - stats.last_message_ms) / 1000.0;
@@ -239,9 +239,9 @@ static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
     (void)unused;
     if (channel_check(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     net_channel_close(self->net);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     self->closed = true;
     channel_notify(self);
     if (self->loop != NULL)
@@ -281,9 +281,9 @@ static PyObject *channel_forget(PyObject *op, PyObject *goal) {
         return PyErr_Format(PyExc_ValueError, "there is no goal %ld", number);
     if (self->loop != NULL && channel_attach(self) < 0)
         return NULL;
-    driver_lock(self->driver);
+    channel_lock(self);
     session_forget(self->session, goals[number]);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     Py_RETURN_NONE;
 }
 

@@ -99,6 +99,13 @@ static int feed_lock_held(decoder *self, PyObject *list, const Py_buffer *bytes,
     return 0;
 }
 
+static bool lock(decoder *self) {
+    if (PyThread_acquire_lock(self->lock, NOWAIT_LOCK))
+        return true;
+    PyErr_SetString(PyExc_RuntimeError, "another feed() is under way");
+    return false;
+}
+
 static PyObject *feed(PyObject *op, PyObject *data, append_array *append) {
     decoder *self = (decoder *)op;
     Py_buffer bytes;
@@ -107,9 +114,8 @@ static PyObject *feed(PyObject *op, PyObject *data, append_array *append) {
     PyObject *list = PyList_New(0);
     if (list == NULL)
         goto done;
-    if (!PyThread_acquire_lock(self->lock, NOWAIT_LOCK)) {
+    if (!lock(self)) {
         Py_CLEAR(list);
-        PyErr_SetString(PyExc_RuntimeError, "another feed() is under way");
         goto done;
     }
     int result = feed_lock_held(self, list, &bytes, append);
@@ -137,12 +143,15 @@ static PyObject *talk_decoder_feed(PyObject *self, PyObject *data) {
 static PyObject *decoder_eof(PyObject *op, PyObject *unused) {
     decoder *self = (decoder *)op;
     (void)unused;
-    if (self->broken != NULL)
-        raise_corrupted(self->state, self->broken);
-    else if (!framer_at_boundary(&self->framer))
-        raise_corrupted(self->state, "the body ended inside a chunk");
-    else
+    if (!lock(self))
+        return NULL;
+    const char *broken = self->broken;
+    if (broken == NULL && !framer_at_boundary(&self->framer))
+        broken = "the body ended inside a chunk";
+    PyThread_release_lock(self->lock);
+    if (broken == NULL)
         Py_RETURN_NONE;
+    raise_corrupted(self->state, broken);
     return NULL;
 }
 

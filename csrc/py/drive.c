@@ -1,6 +1,7 @@
 /* Driving a channel: the loop around the network, and what only the interpreter can do for a session. */
 #include "channel.h"
 
+#include <sched.h>  // sched_yield()
 #include <stdlib.h> // malloc()
 #include <string.h> // memcpy()
 
@@ -26,14 +27,70 @@ int channel_check_open(channel_object *self) {
     return -1;
 }
 
-bool channel_has_ended(channel_object *self) {
-    driver_lock(self->driver);
-    bool ended = net_channel_state(self->net).kind == ACTION_ENDED;
+/* ---- The lock ---- */
+
+// A channel can change its driver while somebody waits for the old one's lock. Then he has to have the new
+// one's; and the old one has to be there until he has seen that.
+static driver *lock_visited(channel_object *self, void (*lock)(driver *)) {
+    self->visitors++;
+    for (;;) {
+        driver *shared = self->driver;
+        lock(shared);
+        if (shared == self->driver) {
+            self->visitors--;
+            return shared;
+        }
+        driver_unlock(shared);
+    }
+}
+
+static void lock_detached(driver *self) {
+    pthread_mutex_lock(&self->lock);
+}
+
+driver *channel_lock(channel_object *self) {
+    return lock_visited(self, driver_lock);
+}
+
+driver *channel_lock_idle(channel_object *self) {
+    return lock_visited(self, driver_lock_idle);
+}
+
+driver *channel_lock_detached(channel_object *self) {
+    return lock_visited(self, lock_detached);
+}
+
+void channel_unlock(channel_object *self) {
     driver_unlock(self->driver);
+}
+
+void channel_change_driver_unlock(channel_object *self, driver *last, driver *next) {
+    net_channel_join(self->net, NULL);
+    self->driver = driver_share(next);
+    driver_unlock(last);
+    Py_BEGIN_ALLOW_THREADS;
+    while (self->visitors != 0)
+        sched_yield();
+    Py_END_ALLOW_THREADS;
+    driver_release(last);
+}
+
+bool channel_has_ended(channel_object *self) {
+    channel_lock(self);
+    bool ended = net_channel_state(self->net).kind == ACTION_ENDED;
+    channel_unlock(self);
     return ended;
 }
 
 /* ---- The log ---- */
+
+PyObject *channel_logger(channel_object *self) {
+    channel_lock(self);
+    PyObject *logger = self->logger;
+    Py_INCREF(logger);
+    channel_unlock(self);
+    return logger;
+}
 
 // Loggers of somebody's own, as code around the old module has them, may know only `warn`, and take one text
 // without anything to put into it.
@@ -51,8 +108,7 @@ static PyObject *call_logger(PyObject *logger, int level, PyObject *text) {
 
 // What is of no interest to such a logger is not worth an exception.
 int channel_log(channel_object *self, int level, PyObject *text) {
-    PyObject *logger = self->logger;
-    Py_INCREF(logger);
+    PyObject *logger = channel_logger(self);
     PyObject *done = call_logger(logger, level, text);
     Py_DECREF(logger);
     if (done == NULL && level < LOG_WARNING && PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -68,9 +124,9 @@ static int write_log(channel_object *self) {
     strbuf text = {0};
     int result = 0;
     for (;;) {
-        driver_lock(self->driver);
+        channel_lock(self);
         int level = session_take_log(self->session, &text);
-        driver_unlock(self->driver);
+        channel_unlock(self);
         if (level == 0 || result < 0)
             break;
         PyObject *words =
@@ -85,7 +141,9 @@ static int write_log(channel_object *self) {
 // Which records the logger wants. A logger of somebody's own may not say: then all.
 static int ask_log_level(channel_object *self) {
     self->debug = true;
-    PyObject *asks = PyObject_GetAttrString(self->logger, "isEnabledFor");
+    PyObject *logger = channel_logger(self);
+    PyObject *asks = PyObject_GetAttrString(logger, "isEnabledFor");
+    Py_DECREF(logger);
     if (asks == NULL) {
         PyErr_Clear();
     } else {
@@ -99,9 +157,9 @@ static int ask_log_level(channel_object *self) {
             return -1;
         self->debug = debug != 0;
     }
-    driver_lock(self->driver);
+    channel_lock(self);
     session_set_log_level(self->session, self->debug ? LOG_DEBUG : LOG_INFO);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     return 0;
 }
 
@@ -111,9 +169,9 @@ static int give_token(channel_object *self);
 static int give_url(channel_object *self, exchange_slot slot);
 
 int channel_serve(channel_object *self) {
-    driver_lock(self->driver);
+    channel_lock(self);
     session_action state = net_channel_state(self->net);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     if (write_log(self) < 0)
         return -1;
     if (state.kind == ACTION_ASK_TOKEN)
@@ -152,9 +210,9 @@ int channel_give_token(channel_object *self, PyObject *token) {
         text = NULL;
     }
     if (text != NULL) {
-        driver_lock(self->driver);
+        channel_lock(self);
         bool set = session_set(self->session, FIELD_TOKEN, text);
-        driver_unlock(self->driver);
+        channel_unlock(self);
         if (!set) {
             PyErr_NoMemory();
             text = NULL;
@@ -191,9 +249,9 @@ static int give_url(channel_object *self, exchange_slot slot) {
     request_kind kind;
     int64_t rid;
     int64_t aid;
-    driver_lock(self->driver);
+    channel_lock(self);
     session_asked_url(self->session, slot, &kind, &rid, &aid);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     PyObject *url = ask_url(self, kind, rid, aid);
     if (url == NULL)
         return -1;
@@ -207,9 +265,9 @@ static int give_url(channel_object *self, exchange_slot slot) {
         text = NULL;
     }
     if (text != NULL) {
-        driver_lock(self->driver);
+        channel_lock(self);
         session_give_url(self->session, slot, text);
-        driver_unlock(self->driver);
+        channel_unlock(self);
     }
     Py_DECREF(url);
     return text != NULL ? 0 : -1;
@@ -217,12 +275,12 @@ static int give_url(channel_object *self, exchange_slot slot) {
 
 int channel_raise_end(channel_object *self) {
     error_words words;
-    driver_lock(self->driver);
+    channel_lock(self);
     const session_error *error = session_get_error(self->session);
     bool fails = error->kind != ERROR_NONE && !self->closing;
     bool copied = fails && error_words_copy(&words, error);
     session_end_told(self->session);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     if (!fails)
         return 0;
     if (copied)
@@ -258,9 +316,9 @@ static turn_result look_lock_held(channel_object *self, const drive_until *until
 
 // One turn, without the GIL.
 static turn_result turn(channel_object *self, const drive_until *until, session_action *state) {
-    driver *shared = self->driver;
+    // While it waits without the lock, the channel may be given another one.
+    driver *shared = driver_share(channel_lock_detached(self));
     turn_result result;
-    pthread_mutex_lock(&shared->lock);
     if (self->closing)
         session_close(self->session);
     if (!shared->driving) {
@@ -275,10 +333,12 @@ static turn_result turn(channel_object *self, const drive_until *until, session_
     if (result == TURN_AGAIN || result == TURN_TIMEOUT) {
         int64_t left_ms = until->deadline_ms == SESSION_NEVER ? SLICE_MS : until->deadline_ms - net_now_ms();
         driver_turn_lock_held(shared, left_ms < SLICE_MS ? (left_ms > 0 ? left_ms : 0) : SLICE_MS);
-        result = look_lock_held(self, until);
+        result = shared == self->driver ? look_lock_held(self, until) : TURN_AGAIN;
     }
-    *state = net_channel_state(self->net);
-    pthread_mutex_unlock(&shared->lock);
+    if (result == TURN_STATE)
+        *state = net_channel_state(self->net);
+    driver_unlock(shared);
+    driver_release(shared);
     return result;
 }
 
@@ -328,22 +388,22 @@ drive_result channel_drive(channel_object *self, const drive_until *until) {
 void channel_set_goal(channel_object *self, session_goal goal) {
     if (ask_log_level(self) < 0)
         PyErr_Clear(); // a logger that cannot say what it wants gets all
-    driver_lock(self->driver);
+    channel_lock(self);
     self->goals++;
     session_set_goal(self->session, goal);
-    driver_unlock(self->driver);
+    channel_unlock(self);
 }
 
 void channel_raise_goal(channel_object *self, session_goal goal) {
     if (ask_log_level(self) < 0)
         PyErr_Clear();
-    driver_lock(self->driver);
+    channel_lock(self);
     session_raise_goal(self->session, goal);
-    driver_unlock(self->driver);
+    channel_unlock(self);
 }
 
 channel_look channel_look_now(channel_object *self) {
-    driver_lock(self->driver);
+    channel_lock(self);
     action_kind state = net_channel_state(self->net).kind;
     channel_look look = {
         .records = session_queue(self->session)->count != 0,
@@ -352,7 +412,7 @@ channel_look channel_look_now(channel_object *self) {
         .asks = state == ACTION_ASK_TOKEN || state == ACTION_ASK_URL,
         .unsent = session_unsent(self->session),
     };
-    driver_unlock(self->driver);
+    channel_unlock(self);
     return look;
 }
 
@@ -360,21 +420,20 @@ channel_look channel_look_now(channel_object *self) {
 
 // The event loop reads what the server has; here only the transfer is let go on.
 static void channel_resume_async(channel_object *self) {
-    driver_lock(self->driver);
+    channel_lock(self);
     net_channel_resume(self->net);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     if (channel_step(self) < 0)
         channel_keep_exception(self);
 }
 
 void channel_nudge(channel_object *self) {
-    driver *shared = self->driver;
     if (self->is_async) {
         channel_resume_async(self);
         return;
     }
     Py_BEGIN_ALLOW_THREADS;
-    pthread_mutex_lock(&shared->lock);
+    driver *shared = channel_lock_detached(self);
     if (shared->driving) {
         driver_poke_lock_held(shared, self->net);
     } else if (!self->closing) {
@@ -382,7 +441,7 @@ void channel_nudge(channel_object *self) {
         net_channel_step(self->net);
         net_loop_perform(shared->loop);
     }
-    pthread_mutex_unlock(&shared->lock);
+    driver_unlock(shared);
     Py_END_ALLOW_THREADS;
 }
 
@@ -418,7 +477,7 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found) {
         session_pop(self->session);
     }
     bool resumes = session_can_resume(self->session);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     if (resumes)
         channel_nudge(self);
     if (copy == NULL)
@@ -432,9 +491,9 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found) {
 PyObject *channel_take(channel_object *self) {
     record found;
     PyObject *message;
-    driver_lock(self->driver);
+    channel_lock(self);
     if (!queue_peek(session_queue(self->session), &found)) {
-        driver_unlock(self->driver);
+        channel_unlock(self);
         return NULL;
     }
     // To make a str of sound UTF-8 runs nothing else, and so can be done with the lock, from where the text
@@ -445,7 +504,7 @@ PyObject *channel_take(channel_object *self) {
     if (message != NULL)
         session_pop(self->session);
     bool resumes = session_can_resume(self->session);
-    driver_unlock(self->driver);
+    channel_unlock(self);
     if (resumes)
         channel_nudge(self);
     return message;

@@ -44,7 +44,7 @@ struct loop_object {
     // A channel is about to join: until then, the garbage collector may find that there is none.
     bool joining;
     // The thread that the event loop runs in: only there may it be told anything.
-    unsigned long thread;
+    atomic_ulong thread;
     // Channels that went in another thread, to be freed in this one. Guarded by the driver's lock.
     net_channel **dead;
     size_t dead_count;

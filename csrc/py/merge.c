@@ -1,8 +1,10 @@
-/* The types Merge and AsyncMerge: one iterator over many channels, in one thread.
+/* The types Merge and AsyncMerge: one iterator over many channels, for one thread at a time.
  *
  * Channels that may have something stand in a line; the first gives one message and goes to its end, so that
  * a busy channel does not keep the others waiting. */
 #include "merge.h"
+
+#include <pythread.h> // PyThread_type_lock
 
 struct merge_object {
     PyObject_HEAD module_state *state;
@@ -15,6 +17,11 @@ struct merge_object {
     size_t line_capacity;
     // The loop that all channels share; NULL for asyncio, where it is the event loop's.
     driver *driver;
+    // Held by the thread that is in next(), and which that is.
+    PyThread_type_lock turn;
+    atomic_ulong whose;
+    // module_state.forks when it was made.
+    unsigned long forks;
     // asyncio: the futures of those who wait.
     PyObject *waiters;
     bool begun;
@@ -98,27 +105,26 @@ static PyObject *take(merge_object *self) {
 
 // A forked child must not take what is its parent's.
 static int check(const merge_object *self) {
-    return PyList_Size(self->channels) != 0
-               ? channel_check((channel_object *)PyList_GetItem(self->channels, 0))
-               : 0;
+    if (self->forks == self->state->forks)
+        return 0;
+    PyErr_SetString(self->state->channel_error,
+                    "this iterator belongs to the process that forked this one: make a new one here");
+    return -1;
 }
 
 /* ---- Without asyncio ---- */
 
 // Move the channel's connections to the loop that all share.
 static int join(merge_object *self, channel_object *channel) {
-    driver *last = channel->driver;
-    if (last == self->driver)
-        return 0;
-    driver_lock(last);
-    bool busy = last->driving;
-    if (!busy)
-        net_channel_join(channel->net, NULL);
-    driver_unlock(last);
-    if (busy) {
+    driver *last = channel_lock(channel);
+    if (last == self->driver || last->driving) {
+        driver_unlock(last);
+        if (last == self->driver)
+            return 0;
         PyErr_SetString(PyExc_RuntimeError, "another thread is iterating over this channel");
         return -1;
     }
+    channel_change_driver_unlock(channel, last, self->driver);
     driver_lock_idle(self->driver);
     bool joined = net_channel_join(channel->net, self->driver->loop);
     driver_unlock(self->driver);
@@ -126,19 +132,17 @@ static int join(merge_object *self, channel_object *channel) {
         PyErr_NoMemory();
         return -1;
     }
-    channel->driver = driver_share(self->driver);
-    driver_release(last);
     return 0;
 }
 
 // What the session wants now; where another thread drives, it will.
 static void step(channel_object *channel) {
-    driver_lock(channel->driver);
-    if (channel->driver->driving)
-        driver_poke_lock_held(channel->driver, channel->net);
+    driver *shared = channel_lock(channel);
+    if (shared->driving)
+        driver_poke_lock_held(shared, channel->net);
     else
         net_channel_step(channel->net);
-    driver_unlock(channel->driver);
+    driver_unlock(shared);
 }
 
 static int begin_channel(merge_object *self, channel_object *channel) {
@@ -196,9 +200,8 @@ static int serve_dirty(merge_object *self) {
     }
 }
 
-static PyObject *merge_next(PyObject *op) {
-    merge_object *self = (merge_object *)op;
-    if (check(self) < 0 || begin(self) < 0)
+static PyObject *next_in_turn(merge_object *self) {
+    if (begin(self) < 0)
         return NULL;
     for (;;) {
         // Taking lets the network go on, where a queue was full: others may have got something, too, and must
@@ -222,6 +225,36 @@ static PyObject *merge_next(PyObject *op) {
                 merge_push(self, channel);
         }
     }
+}
+
+// One thread at a time; the others wait, and look for signals.
+static int take_turn(merge_object *self) {
+    unsigned long me = PyThread_get_thread_ident();
+    bool taken = PyThread_acquire_lock(self->turn, NOWAIT_LOCK);
+    if (!taken && self->whose == me) {
+        PyErr_SetString(PyExc_ValueError, "the iterator is being asked by this thread already");
+        return -1;
+    }
+    while (!taken) {
+        Py_BEGIN_ALLOW_THREADS;
+        taken = PyThread_acquire_lock_timed(self->turn, SLICE_MS * 1000, 0) == PY_LOCK_ACQUIRED;
+        Py_END_ALLOW_THREADS;
+        if (!taken && PyErr_CheckSignals() < 0)
+            return -1;
+    }
+    self->whose = me;
+    return 0;
+}
+
+static PyObject *merge_next(PyObject *op) {
+    merge_object *self = (merge_object *)op;
+    // In a forked child, whoever had the turn may not be there.
+    if (check(self) < 0 || take_turn(self) < 0)
+        return NULL;
+    PyObject *pair = next_in_turn(self);
+    self->whose = 0;
+    PyThread_release_lock(self->turn);
+    return pair;
 }
 
 /* ---- With asyncio ---- */
@@ -282,14 +315,15 @@ static int take_channel(merge_object *self, PyObject *item, bool is_async) {
                                                   : "gaechannel.aio's channels are merged by aio.merge()");
         return -1;
     }
-    if (channel->merge != NULL) {
+    merge_object *nobody = NULL;
+    if (!atomic_compare_exchange_strong(&channel->merge, &nobody, self)) {
         PyErr_SetString(PyExc_ValueError, "a channel is given twice, or is being merged already");
         return -1;
     }
-    if (PyList_Append(self->channels, item) < 0)
-        return -1;
-    channel->merge = self;
-    return 0;
+    if (PyList_Append(self->channels, item) == 0)
+        return 0;
+    channel->merge = NULL;
+    return -1;
 }
 
 static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -309,12 +343,14 @@ static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     bool failed = self == NULL;
     if (!failed) {
         self->state = state;
+        self->forks = state->forks;
+        self->turn = PyThread_allocate_lock();
         self->line_capacity = (size_t)count + 1;
         self->line = PyMem_Calloc(self->line_capacity, sizeof *self->line);
         self->channels = PyList_New(0);
         self->driver = is_async ? NULL : driver_new(true);
         self->waiters = is_async ? PyList_New(0) : NULL;
-        failed = self->line == NULL || self->channels == NULL ||
+        failed = self->line == NULL || self->channels == NULL || self->turn == NULL ||
                  (is_async ? self->waiters == NULL : self->driver == NULL);
     }
     for (Py_ssize_t i = 0; i < count && !failed; i++)
@@ -354,6 +390,8 @@ static void merge_dealloc(PyObject *op) {
     merge_clear(op);
     Py_CLEAR(self->waiters);
     PyMem_Free(self->line);
+    if (self->turn != NULL)
+        PyThread_free_lock(self->turn);
     driver_release(self->driver);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);

@@ -6,8 +6,8 @@ typedef struct messages {
     // What it drives the channel to: GOAL_STREAM, or GOAL_POLL for one back channel's worth.
     session_goal goal;
     // channel->goals after this iterator has set its goal; 0: it has not begun.
-    unsigned long goals;
-    bool ended;
+    atomic_ulong goals;
+    atomic_bool ended;
 } messages;
 
 PyObject *channel_log_message(channel_object *channel, PyObject *message) {

@@ -110,7 +110,7 @@ static int clear_module(PyObject *module) {
     Py_CLEAR(state->awaiter_type);
     Py_CLEAR(state->merge_type);
     Py_CLEAR(state->async_merge_type);
-    Py_CLEAR(state->get_running_loop);
+    Py_XDECREF(atomic_exchange(&state->get_running_loop, NULL));
     Py_CLEAR(state->decoder_type);
     Py_CLEAR(state->talk_decoder_type);
     errors_clear(state);

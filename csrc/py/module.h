@@ -5,6 +5,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdatomic.h>
+
 #include "session/session.h"
 #include "wire/literal_text.h"
 
@@ -21,7 +23,7 @@ typedef struct module_state {
     PyObject *closed;
     PyObject *web_channel_error;
     // asyncio.get_running_loop(), once it was needed.
-    PyObject *get_running_loop;
+    _Atomic(PyObject *) get_running_loop;
     // The types defined here.
     PyTypeObject *channel_type;
     PyTypeObject *messages_type;
