@@ -36,7 +36,7 @@ class RemoteServer:
         return json.loads(self._process.stdout.readline())
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def server():
     command = [sys.executable, "-c", SERVER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

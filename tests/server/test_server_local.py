@@ -18,11 +18,16 @@ from wire_by_hand import Talk, texts, until
 from gaechannel.server import ChannelService, LocalServer, run_server, serve
 
 
+@pytest.fixture
 def server_threads():
-    return [one for one in threading.enumerate() if one.name == "gaechannel-server"]
+    """Returns the servers' threads that this test has started."""
+    before = threading.enumerate()
+    return lambda: [
+        one for one in threading.enumerate() if one.name == "gaechannel-server" and one not in before
+    ]
 
 
-def test_a_server_has_urls_and_a_free_port_and_listens_on_loopback():
+def test_a_server_has_urls_and_a_free_port_and_listens_on_loopback(server_threads):
     server = LocalServer()
     assert server.port == 0
     assert "stopped" in repr(server)
@@ -55,7 +60,7 @@ def test_a_port_in_use_raises_in_the_callers_thread():
         assert other.port == server.port
 
 
-def test_what_fails_at_the_start_raises_in_the_callers_thread():
+def test_what_fails_at_the_start_raises_in_the_callers_thread(server_threads):
     with pytest.raises(ValueError, match="empty"):
         LocalServer(admin_token="").start()
     assert server_threads() == []
