@@ -359,6 +359,7 @@ def test_an_interpreter_that_ends_with_open_channels_ends_in_order():
             print(await anext(client.messages()))
 
         asyncio.run(main())
+        server.stop()
         """,
         "-W",
         "ignore",
