@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import importlib
 import json
 import logging
 import os
@@ -218,6 +219,19 @@ class OurClients:
         await asyncio.gather(*(client.close() for client in self.clients))
 
 
+class OurMerged(OurClients):
+    """One task for all."""
+
+    def start(self):
+        self.tasks = [asyncio.create_task(self.listen_to_all())]
+
+    async def listen_to_all(self):
+        from gaechannel import aio
+
+        async for client, message in aio.merge(self.clients):
+            self.on_message(client, message)
+
+
 class TheirClients:
     def __init__(self, server, on_message):
         self.warnings = Warnings()
@@ -281,11 +295,15 @@ async def at_rest(seconds):
 
 
 async def measure_idle(kind, count, seconds):
+    # What is not a channel's.
+    importlib.import_module("websockets.asyncio.client" if kind == "websockets" else "gaechannel.aio")
+    makes = {"gaechannel": OurClients, "merged": OurMerged, "websockets": TheirClients}[kind]
+    kind = "websockets" if kind == "websockets" else "gaechannel"
     with Server(kind, count) as server:
         greet(server, kind)
         arrivals = Arrivals()
         before = resident()
-        clients = (OurClients if kind == "gaechannel" else TheirClients)(server, arrivals)
+        clients = makes(server, arrivals)
         begun = time.monotonic()
         clients.start()
         await arrivals.wait_for(count)
@@ -415,13 +433,20 @@ def line(what, ours, theirs="", ratio="", goal=""):
 
 def print_idle(options):
     ours = run_child("idle", "gaechannel", options.channels, options.seconds)
+    merged = run_child("idle", "merged", options.channels, 1.0)
     theirs = run_child("idle", "websockets", options.channels, options.seconds)
     line(
         f"resident memory a channel, {options.channels} idle",
         f"{ours['bytes'] / 1024:.1f} KiB",
         f"{theirs['bytes'] / 1024:.1f} KiB",
         f"{ours['bytes'] / theirs['bytes']:.2f}",
-        "goal: 16 KiB",
+        "goal: 16 KiB; a task for each",
+    )
+    line(
+        "the same with one task, merge()",
+        f"{merged['bytes'] / 1024:.1f} KiB",
+        "",
+        f"{merged['bytes'] / theirs['bytes']:.2f}",
     )
     line(
         "processor time at rest, of a core",

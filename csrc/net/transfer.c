@@ -93,7 +93,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
         return length;
     self->intake =
         session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length, net_now_ms());
-    loop_mark_dirty(self->channel);
+    if (session_has_news(self->channel->session)) // not a mere keep-alive
+        loop_mark_dirty(self->channel);
     switch (self->intake) {
     case INTAKE_OK:
         return length;

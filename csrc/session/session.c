@@ -194,6 +194,10 @@ queue *session_queue(session *self) {
     return &self->queue;
 }
 
+bool session_has_news(const session *self) {
+    return self->queue.count != 0 || self->log_count != 0 || self->ended;
+}
+
 void session_pop(session *self) {
     queue_pop(&self->queue, self->config.keep_bytes);
 }

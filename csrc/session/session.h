@@ -192,6 +192,8 @@ void session_on_resume(session *self, int64_t now_ms);
 /* ---- What was received ---- */
 
 queue *session_queue(session *self);
+/* Whether there is anything to tell the caller: records, words for the log, the end. */
+bool session_has_news(const session *self);
 /* Drop the oldest record of the queue. */
 void session_pop(session *self);
 
