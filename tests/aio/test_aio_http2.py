@@ -79,6 +79,12 @@ class Proxy:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(20)
+        # Its worker may go a little later, and keep the port until then.
+        end = time.monotonic() + 10
+        with contextlib.suppress(OSError):
+            while time.monotonic() < end:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                time.sleep(0.01)
 
     __enter__ = start
 
