@@ -393,6 +393,9 @@ def _server_classes() -> type["LocalServer"]:
     return LocalServer
 
 
+_LOOK_SECONDS = 0.25  # how often `serve` looks whether it is to end
+
+
 def _serve(args: argparse.Namespace) -> int:
     local_server = _server_classes()
     given = args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN")
@@ -400,8 +403,9 @@ def _serve(args: argparse.Namespace) -> int:
         from gaechannel.server import raise_file_limit
 
         raise_file_limit(args.channels + 50)
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    # No Event: a signal handler that sets one may find its lock held by what it has interrupted.
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
     server = local_server(
         host=args.host,
         port=args.port,
@@ -411,7 +415,8 @@ def _serve(args: argparse.Namespace) -> int:
     )
     with server:
         print(_how_to_use(server, bool(given)))
-        ended.wait()
+        while not ended:
+            time.sleep(_LOOK_SECONDS)  # a signal that comes just before this does not cut it short
     return 0
 
 
