@@ -54,8 +54,6 @@ def test_10000_arrays_come_in_order_while_10000_maps_go(server):
         sender.join()
         channel.flush(20)
         assert [server.next("message")["message"] for _ in range(10_000)] == list(range(10_000))
-    posts = [event for event in server.seen if event["event"] == "request" and event["method"] == "POST"]
-    assert len(posts) < 1000
 
 
 def test_leaving_the_block_ends_the_session(server):
