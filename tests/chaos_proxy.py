@@ -80,13 +80,15 @@ class ChaosProxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _accept(self, reader, writer):
-        self._start(self._handle(reader, writer))
+    def _accept(self, reader, writer):
+        # Even if the task is cancelled before it has begun.
+        self._start(self._handle(reader, writer)).add_done_callback(lambda _: writer.close())
 
     def _start(self, work):
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _handle(self, reader, writer):
         try:
@@ -97,7 +99,8 @@ class ChaosProxy:
         except (OSError, EOFError):
             pass
         finally:
-            writer.transport.abort() if self._random.random() < 0.3 else writer.close()
+            if self._random.random() < 0.3:
+                writer.transport.abort()
 
     def _choose(self):
         chance = self._random.randrange(1000)
@@ -128,26 +131,33 @@ class ChaosProxy:
         if fate == "send it twice, answer the second":
             await self._forget_answer(request, 0.01)
         if fate == "cut the request":
-            upstream = await self._send(request[: chances.randrange(len(request))])
-            upstream[1].close()
+            _, up = await self._send(request[: chances.randrange(len(request))])
+            up.close()
             return
-        upstream = await self._send(request)
-        if fate == "send it twice, answer the first":
-            self._start(self._forget_answer(request))
-        limit = None
-        if fate == "drop the answer":
-            limit = 0
-        elif fate == "cut the answer":
-            limit = self._some_bytes()
-        elif fate == "delay the answer":
-            await asyncio.sleep(chances.uniform(0, self._delay))
-        await self._answer(upstream, reader, writer, limit, fate == "dribble the answer")
+        upstream, up = await self._send(request)
+        try:
+            if fate == "send it twice, answer the first":
+                self._start(self._forget_answer(request))
+            limit = None
+            if fate == "drop the answer":
+                limit = 0
+            elif fate == "cut the answer":
+                limit = self._some_bytes()
+            elif fate == "delay the answer":
+                await asyncio.sleep(chances.uniform(0, self._delay))
+            await self._answer(upstream, reader, writer, limit, fate == "dribble the answer")
+        finally:
+            up.close()
 
     async def _send(self, request):
-        upstream = await asyncio.open_connection("127.0.0.1", self._server_port)
-        upstream[1].write(request)
-        await upstream[1].drain()
-        return upstream
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._server_port)
+        try:
+            writer.write(request)
+            await writer.drain()
+        except BaseException:
+            writer.close()
+            raise
+        return reader, writer
 
     async def _forget_answer(self, request, seconds=1.0):
         """Send a request whose answer nobody wants; a back channel is left after some time."""
@@ -161,11 +171,10 @@ class ChaosProxy:
 
     async def _answer(self, upstream, client, writer, limit, dribbles):
         """Pass the answer on, `limit` bytes of it; give up when the client does."""
-        reader, up = upstream
         gone = asyncio.ensure_future(client.read(1))
         try:
             while limit is None or limit > 0:
-                more = asyncio.ensure_future(reader.read(1 << 16))
+                more = asyncio.ensure_future(upstream.read(1 << 16))
                 await asyncio.wait([gone, more], return_when=asyncio.FIRST_COMPLETED)
                 if not more.done():
                     more.cancel()
@@ -185,7 +194,6 @@ class ChaosProxy:
                 await asyncio.sleep(self._random.uniform(0, self._delay))
         finally:
             gone.cancel()
-            up.close()
 
 
 def pieces(data, chances):
