@@ -1,7 +1,7 @@
 """What comes and goes, and what of it is left behind: run by test_refs.py.
 
-`python cycles.py NAME` prints it as JSON. A process of its own each, so that nothing is counted that other
-tests have left running; and the server in another.
+`python cycles.py [NAME ...]` prints it as JSON, a line each. Not in pytest's process, so that nothing is counted
+that other tests have left running; and the server in another.
 """
 
 import asyncio
@@ -282,8 +282,8 @@ forget_names = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_c
 def leaked(count, work):
     """How much a cycle leaves behind: 0 as soon as a round of them has left less than half an object each.
 
-    What the interpreter keeps for itself grows ever less often, and counting makes an object or two; a leak is
-    there each time.
+    What the interpreter keeps for itself grows ever less often, and counting makes an object or two; a leak
+    is there each time.
     """
     for _ in range(MOST):
         forget_names()
@@ -297,22 +297,24 @@ def leaked(count, work):
     return grown / ROUND
 
 
-def main(name):
-    cycle = {cycle.__name__: cycle for cycle in CYCLES}[name]
-    names = (f"{name}-{number}" for number in itertools.count())
+def main(chosen):
     command = [sys.executable, "-c", SERVER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         server = RemoteServer(process)
+        names = (f"name {number}" for number in itertools.count())
+        for cycle in CYCLES:
+            if chosen and cycle.__name__ not in chosen:
+                continue
 
-        def once():
-            cycle(server, names)
-            gc.collect()
+            def once(cycle=cycle):
+                cycle(server, names)
+                gc.collect()
 
-        for _ in range(WARM):
-            once()
-        print(json.dumps({what: leaked(count, once) for what, count in COUNTS.items()}))
+            for _ in range(WARM):
+                once()
+            print(json.dumps({what: leaked(count, once) for what, count in COUNTS.items()}), flush=True)
         process.stdin.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])
