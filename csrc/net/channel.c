@@ -151,6 +151,8 @@ static void leave(net_channel *self) {
     net_loop *loop = self->loop;
     if (self->session != NULL)
         break_off(self);
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        transfer_leave(&self->transfers[slot]);
     opening_leave(self);
     clean(self);
     timers_set(&loop->timers, self, SESSION_NEVER);
@@ -222,6 +224,8 @@ void net_channel_step(net_channel *self) {
         }
     }
     self->stepping = false;
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        transfer_slim(&self->transfers[slot]);
     self->state = action;
     timers_set(&self->loop->timers, self,
                action.kind == ACTION_WAIT ? coarse(self, action.at_ms, now_ms) : SESSION_NEVER);

@@ -32,6 +32,10 @@ typedef struct transfer {
     bool running;
     // Whether `easy` was set up for HTTP/2.
     bool may_http2;
+    // It has the channel's share, or the loop's.
+    bool shares;
+    // It takes cookies and sends them. When it does not, `cookies` are those that it had.
+    bool keeps_cookies;
     // The request was sent, over a connection that was there before, and nothing came back.
     bool sent_unheard;
     // The final response's head has come.
@@ -44,11 +48,17 @@ typedef struct transfer {
     // The status line's words.
     strbuf reason;
     char *error; // CURL_ERROR_SIZE bytes, or NULL
+    struct curl_slist *cookies;
 } transfer;
 
 void transfer_start(transfer *self);
 /* Take it off the loop; tells the session nothing. */
 void transfer_stop(transfer *self);
+/* Give back what only the response's head needed, if that is over: ten thousand back channels wait for days.
+ * Not to be called by libcurl, which does not say that it may be taken away there. */
+void transfer_slim(transfer *self);
+/* The channel is about to leave its loop. */
+void transfer_leave(transfer *self);
 /* libcurl is done with it. */
 void transfer_done(transfer *self, CURLcode code);
 void transfer_free(transfer *self);
@@ -61,6 +71,8 @@ typedef struct opening_list {
 
 struct net_loop {
     CURLM *multi;
+    // TLS sessions, of all channels that have no share of their own.
+    CURLSH *share;
     timers timers;
     net_channel *channels; // a doubly linked list
     size_t channel_count;
@@ -92,7 +104,7 @@ struct net_channel {
     char *cert;
     char *key;
     struct curl_slist *headers;
-    // The cookies of both transfers.
+    // The cookies, and TLS sessions, of both transfers; NULL where one carries all.
     CURLSH *share;
     transfer transfers[SLOT_COUNT];
     session_action state;
@@ -134,6 +146,9 @@ int poller_take(int poller, poller_event *events, int room);
 /* ---- loop.c ---- */
 
 void loop_mark_dirty(net_channel *channel);
+
+/* A share of TLS sessions; libcurl would have a cache of its own for each easy handle. */
+CURLSH *loop_make_share(void);
 
 /* The transfer that carries a slot's requests. */
 transfer *channel_transfer(net_channel *channel, exchange_slot slot);

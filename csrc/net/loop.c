@@ -10,6 +10,13 @@ int64_t net_now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+CURLSH *loop_make_share(void) {
+    CURLSH *share = curl_share_init();
+    if (share != NULL) // without TLS in libcurl it cannot, and need not
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    return share;
+}
+
 net_loop *net_loop_new(void) {
     net_loop *self = calloc(1, sizeof *self);
     if (self == NULL)
@@ -17,8 +24,9 @@ net_loop *net_loop_new(void) {
     self->curl_at_ms = SESSION_NEVER;
     self->poller = -1;
     self->multi = curl_multi_init();
-    if (self->multi == NULL) {
-        free(self);
+    self->share = loop_make_share();
+    if (self->multi == NULL || self->share == NULL) {
+        net_loop_free(self);
         return NULL;
     }
     // As many streams to a connection of HTTP/2 as the server allows, which is some hundred as a rule.
@@ -30,6 +38,7 @@ void net_loop_free(net_loop *self) {
     if (self == NULL)
         return;
     curl_multi_cleanup(self->multi);
+    curl_share_cleanup(self->share);
     timers_free(&self->timers);
     poller_close(self->poller);
     free(self);

@@ -123,7 +123,7 @@ static int on_send(void *context, char *remote, char *local, int remote_port, in
 /* ---- Setting up ---- */
 
 static bool add_cookie_share(net_channel *channel) {
-    channel->share = curl_share_init();
+    channel->share = loop_make_share();
     return channel->share != NULL &&
            curl_share_setopt(channel->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) == CURLSHE_OK;
 }
@@ -150,21 +150,17 @@ static bool is_https(const char *url) {
 // A handle that begins without TLS stays with HTTP/1.1: its buffer may be too small for more.
 static bool set_up(transfer *self, const char *url) {
     net_channel *channel = self->channel;
-    if (self->error == NULL && (self->error = malloc(CURL_ERROR_SIZE)) == NULL)
-        return false;
     if (!session_is_half_duplex(channel->session) && channel->share == NULL && !add_cookie_share(channel))
         return false;
     CURL *easy = self->easy = curl_easy_init();
     if (easy == NULL)
         return false;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, self);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     // A name's look-up, which cannot be broken off, goes on by itself when the transfer is given up.
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""); // keep cookies, in memory
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     self->may_http2 = channel->http2 && is_https(url);
@@ -180,8 +176,6 @@ static bool set_up(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      (long)(self->may_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-    if (channel->share != NULL)
-        curl_easy_setopt(easy, CURLOPT_SHARE, channel->share);
     if (channel->user_agent != NULL)
         curl_easy_setopt(easy, CURLOPT_USERAGENT, channel->user_agent);
     if (channel->proxy != NULL)
@@ -285,12 +279,46 @@ done:
 
 /* ---- Start and end ---- */
 
-static void begin(transfer *self) {
+static void wake_cookies(transfer *self) {
+    curl_easy_setopt(self->easy, CURLOPT_COOKIEFILE, ""); // in memory
+    for (struct curl_slist *line = self->cookies; line != NULL; line = line->next)
+        curl_easy_setopt(self->easy, CURLOPT_COOKIELIST, line->data);
+    curl_slist_free_all(self->cookies);
+    self->cookies = NULL;
+    self->keeps_cookies = true;
+}
+
+// What libcurl keeps even a single cookie in is large. Cookies come in heads, and go with requests: in
+// between they are kept as libcurl writes them to files.
+static void lay_cookies_down(transfer *self) {
+    if (self->channel->share != NULL ||
+        curl_easy_getinfo(self->easy, CURLINFO_COOKIELIST, &self->cookies) != CURLE_OK)
+        return;
+    curl_easy_setopt(self->easy, CURLOPT_COOKIEFILE, NULL);
+    self->keeps_cookies = false;
+}
+
+static bool begin(transfer *self) {
+    if (self->error == NULL) {
+        self->error = malloc(CURL_ERROR_SIZE);
+        if (self->error == NULL)
+            return false;
+        curl_easy_setopt(self->easy, CURLOPT_ERRORBUFFER, self->error);
+    }
+    if (!self->shares) {
+        net_channel *channel = self->channel;
+        curl_easy_setopt(self->easy, CURLOPT_SHARE,
+                         channel->share != NULL ? channel->share : channel->loop->share);
+        self->shares = true;
+    }
+    if (!self->keeps_cookies)
+        wake_cookies(self);
     self->running = true;
     self->sent_unheard = self->head_done = self->is_redirect = false;
     self->intake = INTAKE_OK;
     self->error[0] = '\0';
     curl_multi_add_handle(self->channel->loop->multi, self->easy);
+    return true;
 }
 
 static void report(transfer *self, transport_outcome outcome, int code, const char *words) {
@@ -321,7 +349,26 @@ void transfer_start(transfer *self) {
         curl_easy_setopt(self->easy, CURLOPT_HTTPGET, 1L);
     }
     self->redirects = 0;
-    begin(self);
+    if (!begin(self))
+        report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
+}
+
+// What can fail after the head is told in libcurl's words for the code, without what it would add.
+void transfer_slim(transfer *self) {
+    if (!self->running || !self->head_done || self->error == NULL)
+        return;
+    curl_easy_setopt(self->easy, CURLOPT_ERRORBUFFER, NULL);
+    free(self->error);
+    self->error = NULL;
+    strbuf_free(&self->reason);
+    lay_cookies_down(self);
+}
+
+void transfer_leave(transfer *self) {
+    if (self->shares && self->channel->share == NULL) {
+        curl_easy_setopt(self->easy, CURLOPT_SHARE, NULL);
+        self->shares = false;
+    }
 }
 
 void transfer_stop(transfer *self) {
@@ -336,6 +383,9 @@ void transfer_free(transfer *self) {
     if (self->easy != NULL)
         curl_easy_cleanup(self->easy);
     self->easy = NULL;
+    self->shares = self->keeps_cookies = false;
+    curl_slist_free_all(self->cookies);
+    self->cookies = NULL;
     strbuf_free(&self->reason);
     free(self->error);
     self->error = NULL;
@@ -387,16 +437,20 @@ static void follow(transfer *self) {
     }
     // libcurl's text lives only until the next request.
     char *url = strdup(to);
-    if (url == NULL || set_url(self, url) != CURLE_OK)
+    if (url == NULL || set_url(self, url) != CURLE_OK || !begin(self)) // with the same method and body
         report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
-    else
-        begin(self); // with the same method and body
     free(url);
+}
+
+static const char *words_for(const transfer *self, CURLcode code) {
+    if (code == CURLE_PARTIAL_FILE) // "Transferred a partial file" after the head, "transfer closed …" before
+        return "the connection was closed before the end of the response";
+    return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
 }
 
 void transfer_done(transfer *self, CURLcode code) {
     transfer_stop(self);
-    const char *words = self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
+    const char *words = words_for(self, code);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");
     else if (code == CURLE_ABORTED_BY_CALLBACK)

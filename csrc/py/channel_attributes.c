@@ -16,7 +16,7 @@ static PyObject *get_field(PyObject *op, void *field) {
     strbuf_append(&copy, strbuf_str(text), text->length);
     channel_unlock(self);
     PyObject *value = Py_None;
-    if (copy.failed)
+    if (strbuf_failed(&copy))
         value = PyErr_NoMemory();
     else if (copy.length != 0) // servers name their sessions as they like
         value = PyUnicode_DecodeUTF8(copy.data, (Py_ssize_t)copy.length, "surrogateescape");

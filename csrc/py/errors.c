@@ -70,7 +70,7 @@ bool error_words_copy(error_words *words, const session_error *error) {
     strbuf_append(&words->message, strbuf_str(&error->message), error->message.length);
     strbuf_append(&words->reason, strbuf_str(&error->reason), error->reason.length);
     strbuf_append(&words->body, strbuf_str(&error->body), error->body.length);
-    if (!words->message.failed && !words->reason.failed && !words->body.failed)
+    if (!strbuf_failed(&words->message) && !strbuf_failed(&words->reason) && !strbuf_failed(&words->body))
         return true;
     error_words_clear(words);
     return false;

@@ -322,12 +322,16 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     exchange *ex = &self->exchanges[slot];
     ex->status = status;
     ex->retry_after_ms = retry_after_ms;
-    strbuf_set(&ex->reason, reason);
+    if (status == 200)
+        strbuf_free(&ex->reason); // as good as empty for days
+    else
+        strbuf_set(&ex->reason, reason);
     if (slot == SLOT_BACK)
         self->dead_at_ms = SESSION_NEVER;
     if (slot == SLOT_BACK && status == 200) {
         self->ever_streamed = self->streamed = true;
         self->expired_in_row = 0;
+        session_shorten_url(self, ex); // it stays for minutes
     }
     if (ex->opens && status == 200 && ex->reply.length != 0)
         take_initial_response(self, ex);
@@ -397,7 +401,7 @@ static size_t reply_limit(const session *self, const exchange *ex) {
 static session_intake take_reply(session *self, exchange *ex, const uint8_t *bytes, size_t length) {
     size_t room = reply_limit(self, ex) - ex->reply.length;
     strbuf_append(&ex->reply, (const char *)bytes, length < room ? length : room);
-    if (ex->reply.failed) {
+    if (strbuf_failed(&ex->reply)) {
         session_fail(self, ERROR_MEMORY, "out of memory");
         return stop(ex, VERDICT_CANCELLED, NULL);
     }

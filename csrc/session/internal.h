@@ -173,6 +173,8 @@ void session_opened(session *self, exchange *ex);
 
 /* ---- words.c ---- */
 
+/* Keep of the URL, which is on its way, what an error would show of it. */
+void session_shorten_url(const session *self, exchange *ex);
 /* As session_add_secret(), of a cookie's value. */
 void session_add_cookie(session *self, const char *text, size_t length);
 void session_log(session *self, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -39,7 +39,7 @@ int64_t map_list_add(map_list *list, const map_field *fields, size_t count) {
         strbuf_quote(&added.fields, fields[i].value, fields[i].value_length);
         strbuf_append(&added.fields, "", 1);
     }
-    if (added.fields.failed) {
+    if (strbuf_failed(&added.fields)) {
         map_free(&added);
         return -1;
     }
@@ -53,8 +53,11 @@ void map_list_confirm(map_list *list, size_t count) {
     list->first += count;
     list->count -= count;
     list->first_id += (int64_t)count;
-    if (list->count == 0)
-        list->first = 0;
+    if (list->count == 0) {
+        free(list->items);
+        list->items = NULL;
+        list->first = list->capacity = 0;
+    }
 }
 
 void map_list_restart(map_list *list, bool drop) {
@@ -65,7 +68,6 @@ void map_list_restart(map_list *list, bool drop) {
 
 void map_list_free(map_list *list) {
     map_list_confirm(list, list->count);
-    free(list->items);
     *list = (map_list){0};
 }
 

@@ -33,7 +33,8 @@ void session_write_init_url(session *self, strbuf *out) {
     begin_query(self, "/d", out);
     add_escaped(out, "token=", &self->fields[FIELD_TOKEN]);
     add_escaped(out, "&xpc=", &xpc);
-    out->failed |= xpc.failed;
+    if (strbuf_failed(&xpc))
+        strbuf_fail(out);
     strbuf_free(&xpc);
 }
 
@@ -130,7 +131,8 @@ static void add_opening_form(session *self, strbuf *out) {
     strbuf form = {0};
     write_open_body(self, ex, &form);
     add_escaped(out, "&$req=", &form);
-    out->failed |= form.failed;
+    if (strbuf_failed(&form))
+        strbuf_fail(out);
     strbuf_free(&form);
 }
 
@@ -146,5 +148,5 @@ bool session_write_request(session *self, exchange *ex) {
         write_open_body(self, ex, &ex->body);
     else if (ex->kind == REQUEST_MAPS)
         ex->maps_count = map_list_write(&self->maps, &ex->body);
-    return !ex->url.failed && !ex->body.failed;
+    return !strbuf_failed(&ex->url) && !strbuf_failed(&ex->body);
 }

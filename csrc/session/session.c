@@ -91,7 +91,10 @@ const strbuf *session_get(const session *self, session_field field) {
 bool session_set(session *self, session_field field, const char *text) {
     if (field == FIELD_TOKEN)
         self->token_expired = false;
-    return strbuf_set(&self->fields[field], text);
+    if (!strbuf_set(&self->fields[field], text))
+        return false;
+    strbuf_trim(&self->fields[field]); // as long as the session
+    return true;
 }
 
 void session_count_trial(session *self, exchange *ex, strbuf *out) {
@@ -387,7 +390,6 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
         [REQUEST_BACK] = "Starting long poll", [REQUEST_TERMINATE] = "closing",
     };
     session_log_url(self, LOG_DEBUG, words[kind], strbuf_str(&ex->url));
-    strbuf_trim(&ex->url); // the back channel's stays for minutes
     out->kind = ACTION_SEND;
     out->slot = slot;
     return true;

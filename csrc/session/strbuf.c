@@ -2,6 +2,7 @@
 #include "strbuf.h"
 
 #include <stdarg.h>
+#include <stdint.h> // SIZE_MAX
 #include <stdio.h>  // vsnprintf()
 #include <stdlib.h> // realloc()
 #include <string.h>
@@ -11,16 +12,25 @@ void strbuf_free(strbuf *buf) {
     *buf = (strbuf){0};
 }
 
+bool strbuf_failed(const strbuf *buf) {
+    return buf->capacity == SIZE_MAX;
+}
+
+void strbuf_fail(strbuf *buf) {
+    buf->capacity = SIZE_MAX;
+}
+
 void strbuf_clear(strbuf *buf) {
+    if (strbuf_failed(buf))
+        strbuf_free(buf);
     buf->length = 0;
-    buf->failed = false;
     if (buf->data != NULL)
         buf->data[0] = '\0';
 }
 
 // Make room for `more` bytes and a NUL.
 static bool reserve(strbuf *buf, size_t more) {
-    if (buf->failed)
+    if (strbuf_failed(buf))
         return false;
     size_t needed = buf->length + more + 1;
     if (needed <= buf->capacity)
@@ -30,7 +40,7 @@ static bool reserve(strbuf *buf, size_t more) {
         capacity *= 2;
     char *data = realloc(buf->data, capacity);
     if (data == NULL) {
-        buf->failed = true;
+        strbuf_fail(buf);
         return false;
     }
     buf->data = data;
@@ -39,7 +49,9 @@ static bool reserve(strbuf *buf, size_t more) {
 }
 
 void strbuf_trim(strbuf *buf) {
-    char *data = buf->data != NULL ? realloc(buf->data, buf->length + 1) : NULL;
+    if (buf->data == NULL || strbuf_failed(buf))
+        return;
+    char *data = realloc(buf->data, buf->length + 1);
     if (data == NULL)
         return; // it is only a matter of memory
     buf->data = data;
@@ -97,7 +109,7 @@ bool strbuf_set(strbuf *buf, const char *text) {
     strbuf_clear(buf);
     if (text != NULL)
         strbuf_text(buf, text);
-    return !buf->failed;
+    return !strbuf_failed(buf);
 }
 
 const char *strbuf_str(const strbuf *buf) {

@@ -5,17 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h> // size_t
 
-/* All zeros is an empty one. When memory runs out, `failed` is set and stays, and nothing more is appended:
- * so a caller appends what it has to and looks once, at the end. */
+/* All zeros is an empty one. When memory runs out it stays as it is, and nothing more is appended: so a
+ * caller appends what it has to and asks once, at the end, whether it has failed. */
 typedef struct strbuf {
     // Always followed by a NUL when not NULL.
     char *data;
     size_t length;   // bytes, without the NUL
-    size_t capacity; // bytes
-    bool failed;
+    size_t capacity; // bytes; SIZE_MAX: failed
 } strbuf;
 
 void strbuf_free(strbuf *buf);
+
+/* Whether memory ran out since it was last cleared. */
+bool strbuf_failed(const strbuf *buf);
+/* As if memory had run out for it. */
+void strbuf_fail(strbuf *buf);
 
 /* Back to empty; keeps the memory. */
 void strbuf_clear(strbuf *buf);

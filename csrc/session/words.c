@@ -98,6 +98,18 @@ void session_redact(const session *self, const char *text, strbuf *out) {
     redact(self, text, SIZE_MAX, out);
 }
 
+void session_shorten_url(const session *self, exchange *ex) {
+    strbuf shown = {0};
+    session_redact(self, strbuf_str(&ex->url), &shown);
+    if (strbuf_failed(&shown)) {
+        strbuf_free(&shown);
+        return; // it is only a matter of memory
+    }
+    strbuf_free(&ex->url);
+    ex->url = shown;
+    strbuf_trim(&ex->url);
+}
+
 static void remember(strbuf *known, const char *text, size_t length) {
     if (length < MIN_SECRET || memchr(text, '\0', length) != NULL)
         return;
@@ -107,6 +119,7 @@ static void remember(strbuf *known, const char *text, size_t length) {
 
 void session_add_secret(session *self, const char *text, size_t length) {
     remember(&self->secrets, text, length);
+    strbuf_trim(&self->secrets);
 }
 
 void session_add_cookie(session *self, const char *text, size_t length) {

@@ -75,7 +75,13 @@ def make_app(
             one.end_back_channels()
 
     app.on_shutdown.append(end_back_channels)
+    app.on_response_prepare.append(_name_no_software)
     return app
+
+
+async def _name_no_software(_request: web.Request, response: web.StreamResponse) -> None:
+    # aiohttp's own header. Clients keep what a back channel's head says for as long as it lasts.
+    response.headers.pop("Server", None)
 
 
 def _add_dialect(app: web.Application, base: str, service: SessionService, test_delay: float) -> None:

@@ -1,7 +1,7 @@
 """What comes and goes, and what of it is left behind: run by test_refs.py.
 
-`python cycles.py [NAME ...]` prints it as JSON, a line each. Not in pytest's process, so that nothing is counted
-that other tests have left running; and the server in another.
+`python cycles.py [NAME ...]` prints it as JSON, a line each. Not in the process of pytest, so that nothing is
+counted that other tests have left running; and the server in another.
 """
 
 import asyncio
