@@ -112,7 +112,7 @@ class TalkChannel(_core.Channel):
 
     def _obey_overrides(self) -> None:
         def is_overridden(name: str) -> bool:
-            # By a subclass, or by an attribute; not asking vars(), which would make a dictionary for each client.
+            # By a subclass or an attribute; not asking vars(), which would make a dictionary for each client.
             return getattr(getattr(self, name), "__func__", None) is not getattr(TalkChannel, name)
 
         self._set_custom_urls(is_overridden("_get_init_url"), is_overridden("_get_bind_url"))

@@ -32,6 +32,8 @@ typedef struct transfer {
     bool running;
     // Whether `easy` was set up for HTTP/2.
     bool may_http2;
+    // It knows what TLS needs.
+    bool has_tls;
     // It has the channel's share, or the loop's.
     bool shares;
     // It takes cookies and sends them. When it does not, `cookies` are those that it had.

@@ -128,23 +128,30 @@ static bool add_cookie_share(net_channel *channel) {
            curl_share_setopt(channel->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) == CURLSHE_OK;
 }
 
-static void set_tls(CURL *easy, const net_channel *channel) {
+static bool is_https(const char *url) {
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
+// The certificates' places are given only when they are needed: libcurl copies them for every connection.
+static void set_tls(transfer *self, bool https) {
+    CURL *easy = self->easy;
+    const net_channel *channel = self->channel;
+    const curl_version_info_data *built_in = curl_version_info(CURLVERSION_NOW);
+    const char *ca_file = channel->ca_file != NULL ? channel->ca_file : built_in->cainfo;
+    const char *ca_path = channel->ca_path != NULL ? channel->ca_path : built_in->capath;
+    curl_easy_setopt(easy, CURLOPT_CAINFO, https ? ca_file : NULL);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, https ? ca_path : NULL);
+    self->has_tls = https;
+    if (!https)
+        return;
     if (!channel->verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    if (channel->ca_file != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, channel->ca_file);
-    if (channel->ca_path != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAPATH, channel->ca_path);
     if (channel->cert != NULL)
         curl_easy_setopt(easy, CURLOPT_SSLCERT, channel->cert);
     if (channel->key != NULL)
         curl_easy_setopt(easy, CURLOPT_SSLKEY, channel->key);
-}
-
-static bool is_https(const char *url) {
-    return strncasecmp(url, "https:", 6) == 0;
 }
 
 // A handle that begins without TLS stays with HTTP/1.1: its buffer may be too small for more.
@@ -180,7 +187,7 @@ static bool set_up(transfer *self, const char *url) {
         curl_easy_setopt(easy, CURLOPT_USERAGENT, channel->user_agent);
     if (channel->proxy != NULL)
         curl_easy_setopt(easy, CURLOPT_PROXY, channel->proxy);
-    set_tls(easy, channel);
+    set_tls(self, is_https(url));
     return true;
 }
 
@@ -217,6 +224,8 @@ static CURLcode set_url(transfer *self, const char *url) {
     const char *target = plain_target(url);
     if (target != NULL && !is_https(url) && may_have_proxy(self))
         target = NULL;
+    if (is_https(url) && !self->has_tls)
+        set_tls(self, true);
     curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, target);
     if (target == NULL)
         return curl_easy_setopt(self->easy, CURLOPT_URL, url);
