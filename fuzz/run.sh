@@ -24,7 +24,7 @@ if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n); int LLVMFuzzerTest
 fi
 
 "$clang" -std=c11 -g -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -fno-sanitize-recover=all \
-    -fsanitize=fuzzer,address,undefined -Icsrc/wire fuzz/fuzz_wire.c csrc/wire/*.c -o "$build/fuzz_wire"
+    -fsanitize=fuzzer,address,undefined -Icsrc/wire -Itests/wire fuzz/fuzz_wire.c csrc/wire/*.c -o "$build/fuzz_wire"
 
 if "$build/fuzz_wire" -max_total_time="$seconds" -max_len=2048 -timeout=10 -dict=fuzz/literal.dict \
     -artifact_prefix="$build/" -print_final_stats=1 "$@" "$build/corpus" fuzz/corpus >"$build/log" 2>&1; then

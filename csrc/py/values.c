@@ -23,9 +23,16 @@ PyObject *str_from_utf8(const uint8_t *text, size_t length) {
 PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
     // Said outright, or the decoder would take a first U+FEFF for a byte order mark.
     int byte_order = HOST_BYTE_ORDER;
-    if (form == LITERAL_UTF16)
+    switch (form) {
+    case LITERAL_LATIN1:
+        return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
+    case LITERAL_UTF16:
         return PyUnicode_DecodeUTF16((const char *)text, (Py_ssize_t)length, NULL, &byte_order);
-    return str_from_utf8(text, length);
+    case LITERAL_UTF32:
+        return PyUnicode_FromWideChar((const void *)text, (Py_ssize_t)(length / sizeof(wchar_t)));
+    default:
+        return str_from_utf8(text, length);
+    }
 }
 
 // For the strings that UTF-16 cannot hold.

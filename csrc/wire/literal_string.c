@@ -2,6 +2,7 @@
 #include "literal.h"
 
 #include "literal_escape.h"
+#include "literal_huge.h"
 
 #define HEX LITERAL_HEX
 
@@ -156,12 +157,17 @@ const uint8_t *literal_string_end(const literal_reader *reader, const uint8_t *a
     at = literal_scan_string(at, reader->end, quote);
     if (at < reader->end && *at == quote)
         return at;
-    if (reader->end - reader->text >= BLOCK_BYTES) {
-        const uint8_t *closing = string_end_by_blocks(at, reader->end, quote);
-        *escaped = *escaped || at < reader->end;
-        if (closing != NULL)
-            return closing;
-    }
+    const uint8_t *closing = NULL;
+#ifdef VECTOR_HUGE
+    if (huge_can())
+        closing = literal_string_end_huge(at, reader->end, quote);
+    else
+#endif
+        if (reader->end - reader->text >= BLOCK_BYTES)
+        closing = string_end_by_blocks(at, reader->end, quote);
+    *escaped = *escaped || at < reader->end;
+    if (closing != NULL)
+        return closing;
 #endif
     return literal_string_end_plain(reader, at, quote, escaped, bad);
 }

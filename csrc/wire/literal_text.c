@@ -5,6 +5,7 @@
 
 #include "literal.h"
 #include "literal_escape.h"
+#include "literal_huge.h"
 
 static inline uint8_t *put_unit(uint8_t *out, unsigned unit) {
     uint16_t word = (uint16_t)unit;
@@ -489,6 +490,10 @@ static void unit_part(texting *t, const uint8_t *first, const uint8_t *limit) {
 
 literal_form literal_text(const uint8_t *token, size_t length, bool escaped, uint8_t *out,
                           size_t *out_length) {
+#ifdef VECTOR_HUGE
+    if (huge_can())
+        return literal_text_huge(token, length, escaped, out, out_length);
+#endif
     texting t = {.at = token, .end = token + length, .out = out, .escaped = escaped};
     // All but the last bytes are read where they are; those are read from a copy, behind which there is room.
     uint8_t tail[2 * PADDING + 16];

@@ -1,5 +1,4 @@
-/* A string's text, its escapes undone, as interpreters build strings from it soonest: as ASCII, or as UTF-16.
- */
+/* A string's text, its escapes undone, in the form of which interpreters make strings soonest. */
 #ifndef GAECHANNEL_WIRE_LITERAL_TEXT_H
 #define GAECHANNEL_WIRE_LITERAL_TEXT_H
 
@@ -7,23 +6,24 @@
 #include <stddef.h> // size_t
 #include <stdint.h> // uint8_t
 
+// All in the machine's own byte order. Which one a text comes in hangs on the processor, too.
 typedef enum literal_form {
-    LITERAL_ASCII, // bytes below 0x80
-    LITERAL_UTF16, // UTF-16 units in the machine's own order, surrogates only in pairs; ASCII too, in some
-                   // odd cases
-    LITERAL_OTHER, // holds a lone surrogate (UTF-16 might join two of them): literal_unescape() knows it
+    LITERAL_ASCII,  // bytes below 0x80
+    LITERAL_LATIN1, // a byte for each character
+    LITERAL_UTF16,  // surrogates only in pairs
+    LITERAL_UTF32,  // as wchar_t, where that has 32 bits; no surrogates
+    LITERAL_OTHER,  // holds a lone surrogate (UTF-16 might join two of them): literal_unescape() knows it
 } literal_form;
 
 // The bytes that literal_text() may write for a string of `length` bytes; more than the result has.
-#define LITERAL_TEXT_ROOM(length) (2 * (length) + 128)
+#define LITERAL_TEXT_ROOM(length) (4 * (length) + 256)
 
 /* Undo a string's escapes and tell what it is made of.
  *
- * token, length, escaped  a string token, as literal_next() returned it: valid UTF-8 (but surrogates as three
- * bytes are found here), with well-formed escapes; `length` in bytes out                     room for
- * LITERAL_TEXT_ROOM(length) bytes; not the token itself out_length              out: the result's length in
- * bytes, also of UTF-16; undefined for LITERAL_OTHER
- */
+ * `token` is a string token, as literal_next() returned it: valid UTF-8 (but surrogates as three bytes are
+ * found here), with well-formed escapes if it is `escaped`; `length` in bytes. `out` has room for
+ * LITERAL_TEXT_ROOM(length) bytes, aligned as for wchar_t, and is not the token itself. `*out_length` becomes
+ * the result's length in bytes, whatever its form; it is undefined for LITERAL_OTHER. */
 literal_form literal_text(const uint8_t *token, size_t length, bool escaped, uint8_t *out,
                           size_t *out_length);
 

@@ -276,8 +276,48 @@ WITH_WIDE static bool skip_wide(utf8_walk *walk) {
 
 #endif
 
+#ifdef VECTOR_HUGE
+
+/* As measure_wide, of 64 bytes. */
+WITH_HUGE static inline size_t measure_huge(const uint8_t *at, huge now) {
+    huge back1 = huge_load(at - 1, UINT64_MAX), back2 = huge_load(at - 2, UINT64_MAX),
+         back3 = huge_load(at - 3, UINT64_MAX);
+    huge pair = huge_and(huge_and(huge_look_up(first_upper, huge_upper(back1)),
+                                  huge_look_up(first_lower, huge_and(back1, huge_of(0x0F)))),
+                         huge_look_up(second_upper, huge_upper(now)));
+    huge due = huge_or(huge_excess(back2, huge_of(0xE0 - 0x80)), huge_excess(back3, huge_of(0xF0 - 0x80)));
+    if (~huge_equal(huge_xor(huge_and(due, huge_of(0x80)), pair), 0) != 0)
+        return SIZE_MAX;
+    uint64_t continuation = huge_equal(huge_and(now, huge_of(0xC0)), 0x80);
+    uint64_t lead4 = huge_at_least(now, 0xF0);
+    return (size_t)(VECTOR_HUGE - __builtin_popcountll(continuation) + __builtin_popcountll(lead4));
+}
+
+/* As skip_blocks, 64 bytes a turn. */
+WITH_HUGE static bool skip_huge(utf8_walk *walk) {
+    unsigned ascii_blocks = 0;
+    const uint8_t *at = walk->at;
+    while (walk->end - at >= VECTOR_HUGE && ascii_blocks < 2) {
+        huge now = huge_load(at, UINT64_MAX);
+        size_t units = measure_huge(at, now);
+        if (units == SIZE_MAX || units > walk->units)
+            break;
+        walk->units -= units;
+        at += VECTOR_HUGE;
+        ascii_blocks = huge_high(now) == 0 ? ascii_blocks + 1 : 0;
+    }
+    step_back(walk, at);
+    return ascii_blocks == 2;
+}
+
+#endif
+
 /* By whichever way is there. The narrower one has the last word, since it gets nearer to the end. */
 static inline bool skip_other(utf8_walk *walk) {
+#ifdef VECTOR_HUGE
+    if (walk->end - walk->at >= 2 * VECTOR_HUGE && huge_can() && skip_huge(walk))
+        return true;
+#endif
 #ifdef VECTOR_WIDE
     if (walk->end - walk->at >= 2 * VECTOR_WIDE && wide_can() && skip_wide(walk))
         return true;

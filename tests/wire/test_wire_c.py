@@ -1,8 +1,8 @@
 """wire's C code, tested in C: builds the programs beside this file and runs each of their cases.
 
-Every program is built three times: as it is, with WIRE_NO_WIDE, for the code that runs where there is no
-AVX2, and with WIRE_NO_VECTOR, for that where there is neither SSE2 nor NEON. With GAECHANNEL_SANITIZE=1 in
-the environment, AddressSanitizer and UndefinedBehaviorSanitizer watch; with GAECHANNEL_WERROR=1, the
+Every program is built four times: as it is, with WIRE_NO_HUGE, for the code that runs where there is no AVX-512,
+with WIRE_NO_WIDE, where there is no AVX2 either, and with WIRE_NO_VECTOR, where there is neither SSE2 nor NEON.
+With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and UndefinedBehaviorSanitizer watch; with GAECHANNEL_WERROR=1, the
 compiler's warnings are errors.
 """
 
@@ -19,11 +19,16 @@ import pytest
 HERE = Path(__file__).parent
 WIRE = HERE.parents[1] / "csrc" / "wire"
 CASES = json.loads((HERE / "cases.json").read_text())
-VARIANTS = {"vector": [], "narrow": ["-DWIRE_NO_WIDE"], "plain": ["-DWIRE_NO_VECTOR"]}
+VARIANTS = {
+    "vector": [],
+    "wide": ["-DWIRE_NO_HUGE"],
+    "narrow": ["-DWIRE_NO_WIDE"],
+    "plain": ["-DWIRE_NO_VECTOR"],
+}
 CUTS = ["whole", "1", *(f"seed{seed}" for seed in range(60))]
 
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
-FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", f"-I{WIRE}"]
+FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", f"-I{WIRE}", f"-I{HERE}"]
 if os.environ.get("GAECHANNEL_WERROR") == "1":
     FLAGS += ["-Werror"]
 if os.environ.get("GAECHANNEL_SANITIZE") == "1":

@@ -1,0 +1,32 @@
+/* To compare texts that literal_text() has made in different forms. */
+#ifndef TEXT_FORMS_H
+#define TEXT_FORMS_H
+
+#include <string.h> // memcpy
+
+#include "literal_text.h"
+
+/* Make UTF-16 of another form, in place; there is room for it. */
+static inline void text_to_utf16(literal_form form, uint8_t *bytes, size_t *length) {
+    size_t to = 0;
+    if (form == LITERAL_ASCII || form == LITERAL_LATIN1) {
+        for (size_t i = *length; i-- > 0;) {
+            uint16_t unit = bytes[i];
+            memcpy(bytes + 2 * i, &unit, sizeof unit);
+        }
+        *length *= 2;
+    } else if (form == LITERAL_UTF32) {
+        for (size_t at = 0; at < *length; at += 4) {
+            uint32_t code;
+            memcpy(&code, bytes + at, sizeof code);
+            size_t size = code < 0x10000 ? 2 : 4;
+            uint16_t units[2] = {(uint16_t)(size == 2 ? code : 0xD7C0 + (code >> 10)),
+                                 (uint16_t)(0xDC00 | (code & 0x3FF))};
+            memcpy(bytes + to, units, size);
+            to += size;
+        }
+        *length = to;
+    }
+}
+
+#endif
