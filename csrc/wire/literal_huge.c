@@ -129,7 +129,8 @@ WITH_HUGE INLINE void undo_escapes(texting *t, units *block) {
         return;
     // The values of digits, and of each with the one before it.
     huge values = hex_values(block->now);
-    huge pairs = huge_or(huge_shift_left(huge_back1(t->values_before, values), 4), values);
+    huge first = huge_and(huge_shift_left(huge_back1(t->values_before, values), 4), huge_of(0xF0));
+    huge pairs = huge_or(first, values);
     digits places = find_digits(found, before);
     block->low = huge_choose(block->low, pairs, places.u_last | places.x_last);
     block->high = huge_choose(block->high, huge_back2(t->pairs_before, pairs), places.u_last);
@@ -217,7 +218,7 @@ WITH_HUGE INLINE size_t go_on(texting *t, const units *block, uint8_t *byte) {
     const uint8_t *escape = t->at + first_bit(block->odd) - 1;
     uint8_t piece[4];
     size_t used;
-    bool lone; // it is no surrogate
+    bool lone = false; // and so it stays: it is no \u
     size_t length = literal_undo_one(escape, t->end, &used, piece, &lone);
     *byte = piece[0];
     t->before = huge_of(0);

@@ -5,18 +5,18 @@
 #include "literal_text.h"
 #include "text_forms.h"
 
-static const char *const pieces[] = {"a", "bc d", "0123456789abcdefghijklmnopqrstuvwxyz", "\xC3\xA9",
-                                     "\xD0\xB6", "\xD0\xB6\xD1\x8B\xD0\xB6\xD1\x8B", "\xE0\xA0\x80",
-                                     "\xE6\x97\xA5", "\xE6\x97\xA5\xE6\x9C\xAC\xE6\x97\xA5\xE6\x9C\xAC",
-                                     "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBB\xBF", "\xEF\xBF\xBF",
-                                     "\xF0\x90\x80\x80", "\xF0\x9F\x98\x80",
-                                     "\xF0\x9F\x98\x80\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF",
-                                     // From here on what only stands in strings with escapes.
-                                     "\\\"", "\\\\", "\\n", "\\/", "\\'", "\\\\\\\"", "\\u0041", "\\u00e9",
-                                     "\\u65E5", "\\ud83d\\ude00", "\\x41", "\\xe9", "\\0", "\\q", "\\\n",
-                                     "\\\r\n", "\\\r", "\\\xD0\xB6", "\\\xE2\x80\xA8", "\\\xF0\x9F\x98\x80",
-                                     // And these only now and then, since they make the rest of no account.
-                                     "\\ud83d", "\\ude00", "\xED\xA0\xBD", "\xED\xB8\x80"};
+static const char *const pieces[] = {
+    "a", "bc d", "0123456789abcdefghijklmnopqrstuvwxyz", "\xC3\xA9", "\xD0\xB6",
+    "\xD0\xB6\xD1\x8B\xD0\xB6\xD1\x8B", "\xE0\xA0\x80", "\xE6\x97\xA5",
+    "\xE6\x97\xA5\xE6\x9C\xAC\xE6\x97\xA5\xE6\x9C\xAC", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBB\xBF",
+    "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80\xF0\x9F\x98\x80",
+    "\xF4\x8F\xBF\xBF",
+    // From here on what only stands in strings with escapes.
+    "\\\"", "\\\\", "\\n", "\\/", "\\'", "\\\\\\\"", "\\u0041", "\\u00e9", "\\u65E5", "\\ud83d\\ude00",
+    "\\x42", "\\xe8", "\\u0420", "\\0", "\\q", "\\\n", "\\\r\n", "\\\r", "\\\xD0\xB6", "\\\xE2\x80\xA8",
+    "\\\xF0\x9F\x98\x80",
+    // And these only now and then, since they make the rest of no account.
+    "\\ud83d", "\\ude00", "\xED\xA0\xBD", "\xED\xB8\x80"};
 
 enum { PLAIN_PIECES = 17, LONE_PIECES = 4, PIECES = sizeof pieces / sizeof *pieces };
 
@@ -99,6 +99,19 @@ static void every_piece_at_every_place_is_the_same_in_both_ways(void) {
                 }
 }
 
+static void every_escape_with_digits_is_the_same_in_both_ways(void) {
+    static const char *const forms[] = {"%*s\\u%04xy", "%*s\\u%04Xy\\u0430", "%*s\\x%02x",
+                                        "x%*s\\x%02X\\u00e9\\n"};
+    for (unsigned code = 0; code < 0x10000; code++)
+        for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
+            char text[128];
+            if (form >= 2 && code >= 0x100)
+                continue;
+            int length = snprintf(text, sizeof text, forms[form], (int)(code % 67), "", code);
+            check_ways((const uint8_t *)text, (size_t)length, true);
+        }
+}
+
 static void every_character_is_its_units(void) {
     for (unsigned code = 0x80; code < 0x110000; code += code < 0x11000 ? 1 : 0x111) {
         uint8_t text[64];
@@ -154,6 +167,7 @@ static const check_case cases[] = {
     CASE(fast_agrees_with_plain_on_random_text_without_escapes),
     CASE(fast_agrees_with_plain_on_random_text_with_escapes),
     CASE(every_piece_at_every_place_is_the_same_in_both_ways),
+    CASE(every_escape_with_digits_is_the_same_in_both_ways),
     CASE(every_character_is_its_units),
     CASE(ascii_is_told_at_every_place),
     CASE(only_strings_with_lone_surrogates_are_other),
