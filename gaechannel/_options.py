@@ -1,7 +1,9 @@
 """The keyword arguments that all channels share, from what callers write to what the C core takes."""
 
+import numbers
 import os
 from collections.abc import Iterable, Mapping
+from types import UnionType
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
@@ -51,8 +53,15 @@ class ChannelOptions(TypedDict, total=False):
     queue_limit: int
 
 
+def check_type(name: str, value: object, types: type | UnionType, wanted: str) -> None:
+    """Raise TypeError if an argument is not what it must be."""
+    if not isinstance(value, types):
+        raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
+
+
 def check_url(url: str) -> str:
     """Return the URL without its trailing slashes; raise ValueError if it is not http or https."""
+    check_type("a channel's URL", url, str, "a str")
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -73,8 +82,13 @@ def _header_lines(headers: Headers | None) -> tuple[str | None, list[str]]:
     """The headers as lines, and their values, which are nobody's business."""
     if headers is None:
         return None, []
+    check_type("headers", headers, Iterable, "a mapping, or pairs of strings")
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    for pair in pairs:
+        check_type("each of the headers", pair, tuple | list, "a pair of strings")
     for name, value in pairs:
+        check_type("a header's name", name, str, "a str")
+        check_type(f"the header {name}", value, str, "a str")
         if not name or not set(name) <= _NAME_CHARACTERS:
             raise ValueError(f"not a header's name: {name!r}")
         if any(character in value for character in "\r\n\0"):
@@ -115,6 +129,22 @@ def _certificate(cert: Any) -> dict[str, str | None]:
     return {"cert": files[0], "key": files[1] if len(files) > 1 else files[0]}
 
 
+def _check_numbers(seconds: dict[str, object], integers: dict[str, object]) -> None:
+    for name, value in seconds.items():
+        check_type(name, value, numbers.Real, "a number of seconds")
+    for name, value in integers.items():
+        check_type(name, value, numbers.Integral, "an int")
+
+
+def _refuse_unknown(options: Mapping[str, object]) -> None:
+    for name in options:
+        import difflib  # only now: few misspell, and all import this
+
+        close = difflib.get_close_matches(name, ChannelOptions.__annotations__, 1)
+        hint = f"; is {close[0]} meant?" if close else ""
+        raise TypeError(f"unexpected keyword argument {name!r}{hint}")
+
+
 def core_arguments(
     *,
     timeout: float = 30.0,
@@ -130,20 +160,27 @@ def core_arguments(
     http2: bool = True,
     max_chunk_size: int = 16 * 1024 * 1024,
     queue_limit: int = 1024 * 1024,
+    **unknown: object,
 ) -> dict[str, Any]:
     """The options as ``_core.Channel`` takes them; their meaning is ChannelOptions'.
 
     Raises:
+        TypeError: an option is of another type, or there is no such option.
         ValueError: a number, a header or a URL makes no sense.
         FileNotFoundError: a file that is named does not exist.
     """
+    _refuse_unknown(unknown)
+    _check_numbers(
+        {"timeout": timeout, "connect_timeout": connect_timeout, "max_backoff": max_backoff},
+        {"max_chunk_size": max_chunk_size, "queue_limit": queue_limit},
+    )
     lines, secrets = _header_lines(headers)
     for name, text in (("user_agent", user_agent), ("proxy", proxy)):
-        if text is not None and not isinstance(text, str):
-            raise TypeError(f"{name} must be a str, not {type(text).__name__}")
+        check_type(name, text, str | None, "a str or None")
         if text is not None and any(character in text for character in "\r\n\0"):
             raise ValueError(f"{name} has a line end in it")
     secrets += _proxy_secrets(proxy)
+    check_type("max_reconnects", max_reconnects, numbers.Integral | None, "an int or None")
     if max_reconnects is not None and max_reconnects < 0:
         raise ValueError("max_reconnects must not be negative; None means any number")
     return {

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from gaechannel import _core
 from gaechannel._logging import check_logger
-from gaechannel._options import ChannelOptions, check_url, core_arguments
+from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments
 from gaechannel.errors import ChannelError
 
 __all__ = ["Client", "Stats", "random_string"]
@@ -69,14 +69,15 @@ def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
 
     Raises:
         TypeError: it is neither a str nor callable.
-        ValueError: it is empty.
+        ValueError: it is empty, or of several lines.
     """
     if callable(token):
         return {"token_source": token}
-    if not isinstance(token, str):
-        raise TypeError(f"token must be a str or a callable that returns one, not {type(token).__name__}")
+    check_type("token", token, str, "a str or a callable that returns one")
     if not token:
         raise ValueError("token is empty")
+    if "\n" in token or "\r" in token:
+        raise ValueError("token has a line end in it")
     return {"token": token}
 
 

@@ -13,6 +13,8 @@ Channel = TypeVar("Channel", bound=_core.Channel)
 
 def prepare(channels: Iterable[Channel]) -> list[Channel]:
     """The channels as a list, ready to be iterated over by the C core."""
+    if isinstance(channels, _core.Channel):
+        raise TypeError("merge() takes several channels, in a list for one, not a channel")
     prepared = list(channels)
     for channel in prepared:
         if isinstance(channel, TalkChannel):

@@ -2,13 +2,14 @@
 
 import json
 import logging
+import numbers
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, Unpack
 from urllib.parse import urlencode
 
 from gaechannel import _core
 from gaechannel._logging import check_logger
-from gaechannel._options import ChannelOptions, check_url, core_arguments
+from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments
 from gaechannel.client import Stats, channel_repr, channel_stats, token_arguments
 from gaechannel.errors import ChannelError, ChannelTimeout
 
@@ -25,9 +26,10 @@ def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
     it.
 
     Raises:
-        TypeError: a key is not a str, or a value cannot be JSON.
+        TypeError: it is no mapping, a key is not a str, or a value cannot be JSON.
         ValueError: the map is empty; servers refuse a request with such a map, and all that are with it.
     """
+    check_type("a map", map, Mapping, "a mapping, such as a dict")
     if not map:
         raise ValueError("a map needs at least one field")
     fields = []
@@ -36,6 +38,14 @@ def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
             raise TypeError(f"a map's keys must be str, not {type(key).__name__}")
         fields.append((key, value if isinstance(value, str) else dumps(value)))
     return fields
+
+
+def flush_seconds(timeout: float | None) -> float:
+    """How long flush() waits, as ``_core.Channel`` takes it."""
+    if timeout is None:
+        return -1.0
+    check_type("timeout", timeout, numbers.Real, "a number of seconds or None")
+    return max(timeout, 0.0)
 
 
 def dumps(value: object) -> str:
@@ -60,8 +70,10 @@ def browser_channel_arguments(
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a two-way channel."""
     arguments = core_arguments(**options)
+    for name, given in (("params", params), ("open_form", open_form)):
+        check_type(name, {} if given is None else given, Mapping, "a mapping of strings")
     # Tokens and names of somebody's, most of them: a server that quotes them must not bring them into a log.
-    arguments["secrets"] += [*(params or {}).values(), *(open_form or {}).values()]
+    arguments["secrets"] += map(str, [*(params or {}).values(), *(open_form or {}).values()])
     return {
         "dialect": dialect,
         "url": check_url(url),
@@ -121,7 +133,7 @@ class _TwoWay(_core.Channel):
             ChannelTimeout: the time is up; the maps stay queued.
             ChannelError: as :meth:`messages`.
         """
-        if not self._flush(-1.0 if timeout is None else max(timeout, 0.0)):
+        if not self._flush(flush_seconds(timeout)):
             raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds")
 
     @property

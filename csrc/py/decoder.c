@@ -189,11 +189,17 @@ static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 
 static PyObject *talk_decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"clid", "max_chunk_size", NULL};
+    PyObject *given = Py_None;
     const char *clid = NULL;
     Py_ssize_t clid_length = 0;
     Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|z#$n:TalkDecoder", names, &clid, &clid_length,
-                                     &max_chunk_size))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$n:TalkDecoder", names, &given, &max_chunk_size))
+        return NULL;
+    if (given != Py_None && !PyUnicode_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, "clid must be a str or None");
+        return NULL;
+    }
+    if (given != Py_None && (clid = PyUnicode_AsUTF8AndSize(given, &clid_length)) == NULL)
         return NULL;
     decoder *self = (decoder *)new_decoder(type, max_chunk_size);
     if (self == NULL || clid == NULL)

@@ -5,7 +5,16 @@ import socket
 
 import pytest
 
-from gaechannel import ChannelTimeout, Client, TransportError
+from gaechannel import (
+    BrowserChannel,
+    ChannelTimeout,
+    Client,
+    TalkDecoder,
+    TransportError,
+    WebChannel,
+    aio,
+    merge,
+)
 
 URL = "http://127.0.0.1:1/talkgadget"
 
@@ -58,3 +67,42 @@ def test_repr_works_in_a_forked_child():
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert repr(client) == f"<Client of {URL}, new>"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Client("token", base_url=5), "URL must be a str, not int"),
+        (lambda: Client("token", base_url=URL, headers=5), "headers must be a mapping, or pairs"),
+        (lambda: Client("token", base_url=URL, headers="Name: value"), "each of the headers must be a pair"),
+        (
+            lambda: Client("token", base_url=URL, headers={"Name": 5}),
+            "the header Name must be a str",
+        ),
+        (lambda: Client("token", base_url=URL, timeout=None), "timeout must be a number of seconds"),
+        (lambda: Client("token", base_url=URL, queue_limit=1.5), "queue_limit must be an int, not float"),
+        (lambda: Client("token", base_url=URL, max_reconnects="3"), "max_reconnects must be an int or None"),
+        (lambda: Client("token", base_url=URL, timeuot=5), "'timeuot'; is timeout meant"),
+        (lambda: Client("token", base_url=URL, sparkle=5), "argument 'sparkle'$"),
+        (lambda: aio.Client("token", base_url=URL, max_backof=5), "'max_backof'; is max_backoff meant"),
+        (lambda: BrowserChannel(URL, params=5), "params must be a mapping of strings, not int"),
+        (lambda: WebChannel(URL, params="a=b"), "params must be a mapping of strings, not str"),
+        (lambda: BrowserChannel(URL).send([1]), "a map must be a mapping, such as a dict, not list"),
+        (lambda: BrowserChannel(URL).flush("5"), "timeout must be a number of seconds or None, not str"),
+        (lambda: TalkDecoder(clid=5), "clid must be a str or None"),
+        (lambda: merge(Client("token", base_url=URL)), "in a list for one"),
+        (lambda: aio.merge(aio.Client("token", base_url=URL)), "in a list for one"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_named(make, words):
+    with pytest.raises(TypeError, match=words):
+        make()
+
+
+def test_a_token_of_two_lines_is_refused():
+    with pytest.raises(ValueError, match="token has a line end"):
+        Client("token\n", base_url=URL)
+
+
+def test_params_that_are_numbers_go_as_text():
+    assert BrowserChannel(URL, params={"count": 5}).unsent == 0

@@ -1,9 +1,9 @@
 """wire's C code, tested in C: builds the programs beside this file and runs each of their cases.
 
-Every program is built four times: as it is, with WIRE_NO_HUGE, for the code that runs where there is no AVX-512,
-with WIRE_NO_WIDE, where there is no AVX2 either, and with WIRE_NO_VECTOR, where there is neither SSE2 nor NEON.
-With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and UndefinedBehaviorSanitizer watch; with GAECHANNEL_WERROR=1, the
-compiler's warnings are errors.
+Every program is built four times: as it is; with WIRE_NO_HUGE, for the code that runs where there is no
+AVX-512; with WIRE_NO_WIDE, where there is no AVX2 either; and with WIRE_NO_VECTOR, where there is neither
+SSE2 nor NEON. With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and
+UndefinedBehaviorSanitizer watch; with GAECHANNEL_WERROR=1, the compiler's warnings are errors.
 """
 
 import json
