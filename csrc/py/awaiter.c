@@ -1,8 +1,9 @@
 /* The type Awaiter: what `async for` and `await` ask a channel of an event loop for.
  *
  * One object is the asynchronous iterator, what its __anext__() returns, and that one's own iterator: when a
- * message is there, `async for` takes it with no trip through the event loop and no other object. Nothing is
- * taken before the moment it is handed over, so that a cancelled await loses nothing. */
+ * message is there, `async for` takes it with no trip through the event loop and no other object. Only who
+ * asks again before the answer gets another one. Nothing is taken before the moment it is handed over, so
+ * that a cancelled await loses nothing. */
 #include "loop.h"
 
 typedef enum awaited {
@@ -19,15 +20,27 @@ typedef struct awaiter {
     session_goal goal;
     bool begun;
     bool ended;
-    // Messages taken since the event loop last had a turn, and when that was.
-    unsigned taken;
-    int64_t turn_ms;
+    // __anext__() has handed it out, and what was asked has neither come nor failed.
+    bool is_out;
 } awaiter;
 
 // A consumer that always finds a message must not keep all other tasks waiting: after so many ms it gives way
 // once. The clock is looked at only once for so many messages.
 #define TURN_MS 10
 #define TURN_MESSAGES 64
+
+static awaiter *new_awaiter(channel_object *channel, awaited what, session_goal goal) {
+    PyTypeObject *type = channel->state->awaiter_type;
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    awaiter *self = (awaiter *)alloc(type, 0);
+    if (self == NULL)
+        return NULL;
+    Py_INCREF((PyObject *)channel);
+    self->channel = channel;
+    self->awaited = what;
+    self->goal = goal;
+    return self;
+}
 
 /* ---- Waiting ---- */
 
@@ -57,7 +70,7 @@ static int begin(awaiter *self) {
 static PySendResult wait_for_more(awaiter *self, PyObject **result) {
     if (self->awaited > AWAIT_BATCH)
         self->channel->goal_awaited = true;
-    self->taken = 0;
+    self->channel->taken = 0;
     *result = channel_new_waiter(self->channel, self->channel->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
@@ -119,13 +132,13 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
     return PYGEN_RETURN;
 }
 
-static bool is_time_to_give_way(awaiter *self) {
-    if (self->taken++ % TURN_MESSAGES != 0)
+static bool is_time_to_give_way(channel_object *channel) {
+    if (channel->taken++ % TURN_MESSAGES != 0)
         return false;
     int64_t now_ms = net_now_ms();
-    bool gives_way = self->taken != 1 && now_ms - self->turn_ms >= TURN_MS;
-    if (gives_way || self->taken == 1)
-        self->turn_ms = now_ms;
+    bool gives_way = channel->taken != 1 && now_ms - channel->turn_ms >= TURN_MS;
+    if (gives_way || channel->taken == 1)
+        channel->turn_ms = now_ms;
     return gives_way;
 }
 
@@ -155,10 +168,8 @@ static PyObject *take_batch(channel_object *channel) {
     return batch;
 }
 
-static PySendResult awaiter_send(PyObject *op, PyObject *value, PyObject **result) {
-    awaiter *self = (awaiter *)op;
+static PySendResult answer(awaiter *self, PyObject **result) {
     channel_object *channel = self->channel;
-    (void)value;
     *result = NULL;
     if (self->ended)
         return end_iteration(self);
@@ -167,7 +178,7 @@ static PySendResult awaiter_send(PyObject *op, PyObject *value, PyObject **resul
             if (channel_check(channel) < 0)
                 return PYGEN_ERROR;
             bool pending = channel->raised != NULL;
-            if (!pending && is_time_to_give_way(self)) {
+            if (!pending && is_time_to_give_way(channel)) {
                 Py_INCREF(Py_None);
                 *result = Py_None; // as asyncio.sleep(0) does
                 return PYGEN_NEXT;
@@ -187,6 +198,31 @@ static PySendResult awaiter_send(PyObject *op, PyObject *value, PyObject **resul
 
 /* ---- The protocols ---- */
 
+static PySendResult awaiter_send(PyObject *op, PyObject *value, PyObject **result) {
+    awaiter *self = (awaiter *)op;
+    (void)value;
+    PySendResult sent = answer(self, result);
+    if (sent != PYGEN_NEXT)
+        self->is_out = false;
+    return sent;
+}
+
+static PyObject *awaiter_anext(PyObject *op) {
+    awaiter *self = (awaiter *)op;
+    if (!self->is_out) {
+        self->is_out = true;
+        Py_INCREF(op);
+        return op;
+    }
+    // As asyncio.gather() does, which would take one object twice for the same question.
+    awaiter *other = new_awaiter(self->channel, self->awaited, self->goal);
+    if (other != NULL) {
+        other->begun = self->begun;
+        other->ended = self->ended;
+    }
+    return (PyObject *)other;
+}
+
 static PyObject *awaiter_self(PyObject *op) {
     Py_INCREF(op);
     return op;
@@ -194,6 +230,7 @@ static PyObject *awaiter_self(PyObject *op) {
 
 static PyObject *awaiter_throw(PyObject *op, PyObject *args) {
     channel_object *channel = ((awaiter *)op)->channel;
+    ((awaiter *)op)->is_out = false;
     return channel_throw(channel, channel->waiters, args);
 }
 
@@ -213,18 +250,9 @@ PyObject *awaiter_new(channel_object *channel, int kind) {
         {AWAIT_GOAL, GOAL_INITIALIZE}, {AWAIT_GOAL, GOAL_OPEN},    {AWAIT_GOAL, GOAL_CONNECT},
         {AWAIT_FLUSH, GOAL_STREAM},    {AWAIT_END, GOAL_REST},
     };
-    PyTypeObject *type = channel->state->awaiter_type;
     if (kind < 0 || (size_t)kind >= sizeof kinds / sizeof *kinds)
         return PyErr_Format(PyExc_ValueError, "there is no kind %d", kind);
-    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    awaiter *self = (awaiter *)alloc(type, 0);
-    if (self == NULL)
-        return NULL;
-    Py_INCREF((PyObject *)channel);
-    self->channel = channel;
-    self->awaited = kinds[kind].awaited;
-    self->goal = kinds[kind].goal;
-    return (PyObject *)self;
+    return (PyObject *)new_awaiter(channel, kinds[kind].awaited, kinds[kind].goal);
 }
 
 static int awaiter_traverse(PyObject *op, visitproc visit, void *arg) {
@@ -256,7 +284,7 @@ static PyType_Slot awaiter_slots[] = {
     {Py_tp_iternext, awaiter_next},
     {Py_tp_methods, awaiter_methods},
     {Py_am_aiter, awaiter_self},
-    {Py_am_anext, awaiter_self},
+    {Py_am_anext, awaiter_anext},
     {Py_am_await, awaiter_self},
     {Py_am_send, awaiter_send},
     {0, NULL},

@@ -46,6 +46,9 @@ typedef struct channel_object {
     bool awaits_token;
     // Whether somebody waits for something else than messages.
     bool goal_awaited;
+    // Messages taken by `await` since the event loop last had a turn, and when that was.
+    unsigned taken;
+    int64_t turn_ms;
     // The iterator that merges this channel with others, without a reference; whether the channel stands in
     // its line.
     _Atomic(merge_object *) merge;

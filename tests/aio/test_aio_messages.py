@@ -48,6 +48,29 @@ def test_it_cannot_be_iterated_over_without_async(name, client_of):
         iter(client_of(name))
 
 
+def test_who_asks_again_before_the_answer_gets_another_message(run, server, name, client_of):
+    async def main():
+        async with client_of(name) as client:
+            for number in range(5):
+                server.send_message(name, str(number))
+            iterator = client.messages()
+            assert await asyncio.gather(*(anext(iterator) for _ in range(3))) == ["0", "1", "2"]
+            one, other = anext(iterator), anext(iterator)
+            assert [await one, await other] == ["3", "4"]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(iterator), 0)
+            waiting = asyncio.gather(anext(iterator), anext(iterator))
+            await asyncio.sleep(0)
+            for text in "ab":
+                server.send_message(name, text)
+            assert await waiting == ["a", "b"]
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await asyncio.gather(anext(iterator), anext(iterator))
+
+    run(main())
+
+
 def test_a_batch_is_all_that_is_there(run, server, name, client_of, until):
     async def main():
         async with client_of(name) as client:
