@@ -395,7 +395,10 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
 static size_t reply_limit(const session *self, const exchange *ex) {
     if (ex->status != 200)
         return MAX_ERROR_BODY;
-    return ex->kind == REQUEST_INIT ? MAX_INIT_PAGE : self->config.max_chunk * 3;
+    if (ex->kind == REQUEST_INIT)
+        return MAX_INIT_PAGE;
+    size_t units = self->config.max_chunk; // each takes three bytes at most
+    return units < SIZE_MAX / 3 ? units * 3 : SIZE_MAX;
 }
 
 static session_intake take_reply(session *self, exchange *ex, const uint8_t *bytes, size_t length) {
