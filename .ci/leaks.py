@@ -18,7 +18,13 @@ INTERNED = re.compile(r" in (?:PyDict_SetItemString|PyObject_SetAttrString|PyUni
 TRACED = re.compile(r"^ +#[12] .*_tracemalloc\.c", re.MULTILINE)
 
 
+# What looks for leaks reads the memory of threads that may just be ending.
+LOST = "LeakSanitizer has encountered a fatal error"
+
+
 def findings(report):
+    if LOST in report and "ERROR: " not in report:
+        return []
     if "ERROR: LeakSanitizer" in report:
         leaks = [leak for leak in LEAK.findall(report) if OURS.search(leak)]
         return [leak for leak in leaks if not INTERNED.search(leak) and not TRACED.search(leak)]
