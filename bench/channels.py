@@ -1,6 +1,6 @@
 """Measures many channels in one process, and `websockets` doing the same work beside them.
 
-    python bench/channels.py [--channels 10000] [--only PART ...]
+    python bench/channels.py [--short] [--channels 10000] [--only PART ...]
 
 Parts: idle (memory, processor time at rest, opening), spread (a message over many channels and over a
 few), taken (messages already received), restart (the server is killed and comes back). Each client runs in
@@ -19,6 +19,8 @@ import os
 import subprocess
 import sys
 import time
+
+from common import report
 
 PARTS = ("idle", "spread", "taken", "restart")
 # A message's text.
@@ -448,6 +450,14 @@ def print_idle(options):
         "",
         f"{merged['bytes'] / theirs['bytes']:.2f}",
     )
+    memory = f"memory of one of {options.channels} idle channels"
+    yield report.row(memory, "goal", [ours["bytes"] / 1024], "KiB", goal=16.0, at_most=True)
+    yield report.row(memory, "websockets", [ours["bytes"] / theirs["bytes"]])
+    yield report.row(memory + ", merge()", "websockets", [merged["bytes"] / theirs["bytes"]])
+    yield report.row(
+        f"{options.channels} channels at rest", "a core", [ours["share"] * 100], "%", goal=1.0, at_most=True
+    )
+    yield report.row(f"opening {options.channels}", "websockets", [ours["opened"] / theirs["opened"]])
     line(
         "processor time at rest, of a core",
         f"{ours['share']:.2%}",
@@ -475,6 +485,8 @@ def print_spread(options):
         f"{many / few:.2f}",
         "goal: 1.5",
     )
+    what = f"a message over {options.channels} channels"
+    yield report.row(what, "over 10", [many / few], goal=1.5, at_most=True)
 
 
 def print_taken(options):
@@ -487,6 +499,8 @@ def print_taken(options):
         f"{ours / theirs:.1f}",
         "goal: 3 M/s, 5 ×",
     )
+    yield report.row("async for over received messages", "goal", [ours / 1e6], "M/s", goal=3.0)
+    yield report.row("async for over received messages", "websockets", [ours / theirs], goal=5.0)
 
 
 def print_restart(options):
@@ -499,6 +513,8 @@ def print_restart(options):
         "",
         f"{result['received']} messages over {result['sessions']} sessions",
     )
+    back = [100 * len(late) / options.channels]
+    yield report.row(f"{options.channels} back after a kill", "all", back, "%", goal=100.0)
     if not late:
         return
     line("reconnected after the restart, half / all", f"{late[len(late) // 2]:.1f} s", f"{late[-1]:.1f} s")
@@ -511,8 +527,8 @@ def print_restart(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--channels", type=int, default=10_000, help="how many (default: 10000)")
+    parser = report.arguments(__doc__.splitlines()[0])
+    parser.add_argument("--channels", type=int, help="how many (default: 10000; --short: 2000)")
     parser.add_argument("--messages", type=int, default=10_000, help="for spread (default: 10000)")
     parser.add_argument("--seconds", type=float, default=30.0, help="at rest (default: 30)")
     parser.add_argument("--down", type=float, default=5.0, help="the server is gone for so long (default: 5)")
@@ -520,14 +536,16 @@ def main():
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.channels = options.channels or (2000 if options.short else 10_000)
     if options.serve:
         serve(options.serve[0], int(options.serve[1]), float(options.serve[2]))
     elif options.child:
         child(*json.loads(options.child))
     else:
         line("", "gaechannel", "websockets", "ratio")
-        for part in options.only:
-            globals()[f"print_{part}"](options)
+        rows = [row for part in options.only for row in globals()[f"print_{part}"](options)]
+        if options.rows:
+            report.write_rows(rows, options.rows)
 
 
 if __name__ == "__main__":
