@@ -45,6 +45,9 @@ typedef struct transfer {
     bool is_redirect;
     // The head has a Location.
     bool has_location;
+    // How many cookies the heads have set since the request was sent; whether any ever has.
+    unsigned set_cookies;
+    bool has_cookies;
     int redirects;
     session_intake intake;
     // The status line's words.

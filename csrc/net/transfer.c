@@ -15,6 +15,9 @@
 // may run with a newer libcurl than it was compiled with.
 #define TOO_LARGE 100
 
+// As many cookies libcurl takes of one response; and of CURLOPT_COOKIELIST, before the next request.
+#define MAX_SET_COOKIES 50
+
 /* ---- libcurl's callbacks ---- */
 
 // "HTTP/1.1 400 Unknown SID\r\n": the words behind the number. HTTP/2 has none.
@@ -62,6 +65,8 @@ static void read_header(transfer *self, const char *line, size_t length) {
         end--;
     size_t name_length = (size_t)(colon - line);
     self->has_location |= name_length == 8 && strncasecmp(line, "Location", 8) == 0 && value < end;
+    if (name_length == 10 && strncasecmp(line, "Set-Cookie", 10) == 0)
+        self->set_cookies++, self->has_cookies = true;
     session_on_header(self->channel->session, self->slot, line, name_length, value, (size_t)(end - value));
 }
 
@@ -132,26 +137,43 @@ static bool is_https(const char *url) {
     return strncasecmp(url, "https:", 6) == 0;
 }
 
-// The certificates' places are given only when they are needed: libcurl copies them for every connection.
-static void set_tls(transfer *self, bool https) {
+static void set_tls(transfer *self, const char *ca_file, const char *ca_path) {
     CURL *easy = self->easy;
     const net_channel *channel = self->channel;
-    const curl_version_info_data *built_in = curl_version_info(CURLVERSION_NOW);
-    const char *ca_file = channel->ca_file != NULL ? channel->ca_file : built_in->cainfo;
-    const char *ca_path = channel->ca_path != NULL ? channel->ca_path : built_in->capath;
-    curl_easy_setopt(easy, CURLOPT_CAINFO, https ? ca_file : NULL);
-    curl_easy_setopt(easy, CURLOPT_CAPATH, https ? ca_path : NULL);
-    self->has_tls = https;
-    if (!https)
-        return;
+    self->has_tls = true;
     if (!channel->verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
+    if (ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    if (ca_path != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAPATH, ca_path);
     if (channel->cert != NULL)
         curl_easy_setopt(easy, CURLOPT_SSLCERT, channel->cert);
     if (channel->key != NULL)
         curl_easy_setopt(easy, CURLOPT_SSLKEY, channel->key);
+}
+
+// libcurl copies the places of its own certificates for every connection, be it without TLS.
+static void drop_authorities(CURL *easy) {
+#ifndef __APPLE__ // where libcurl, once it is told of any places, does not ask the system
+    const curl_version_info_data *built_in = curl_version_info(CURLVERSION_NOW);
+    if (built_in->cainfo != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    if (built_in->capath != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+#else
+    (void)easy;
+#endif
+}
+
+// A redirect leads from http to https.
+static void add_tls(transfer *self) {
+    const curl_version_info_data *built_in = curl_version_info(CURLVERSION_NOW);
+    const net_channel *channel = self->channel;
+    set_tls(self, channel->ca_file != NULL ? channel->ca_file : built_in->cainfo,
+            channel->ca_path != NULL ? channel->ca_path : built_in->capath);
 }
 
 // A handle that begins without TLS stays with HTTP/1.1: its buffer may be too small for more.
@@ -187,7 +209,10 @@ static bool set_up(transfer *self, const char *url) {
         curl_easy_setopt(easy, CURLOPT_USERAGENT, channel->user_agent);
     if (channel->proxy != NULL)
         curl_easy_setopt(easy, CURLOPT_PROXY, channel->proxy);
-    set_tls(self, is_https(url));
+    if (is_https(url))
+        set_tls(self, channel->ca_file, channel->ca_path);
+    else
+        drop_authorities(easy);
     return true;
 }
 
@@ -225,7 +250,7 @@ static CURLcode set_url(transfer *self, const char *url) {
     if (target != NULL && !is_https(url) && may_have_proxy(self))
         target = NULL;
     if (is_https(url) && !self->has_tls)
-        set_tls(self, true);
+        add_tls(self);
     curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, target);
     if (target == NULL)
         return curl_easy_setopt(self->easy, CURLOPT_URL, url);
@@ -288,23 +313,43 @@ done:
 
 /* ---- Start and end ---- */
 
-static void wake_cookies(transfer *self) {
-    curl_easy_setopt(self->easy, CURLOPT_COOKIEFILE, ""); // in memory
+// False when memory runs out.
+static bool wake_cookies(transfer *self) {
+    if (curl_easy_setopt(self->easy, CURLOPT_COOKIEFILE, "") != CURLE_OK) // in memory
+        return false;
     for (struct curl_slist *line = self->cookies; line != NULL; line = line->next)
-        curl_easy_setopt(self->easy, CURLOPT_COOKIELIST, line->data);
+        if (curl_easy_setopt(self->easy, CURLOPT_COOKIELIST, line->data) != CURLE_OK)
+            return false;
     curl_slist_free_all(self->cookies);
     self->cookies = NULL;
     self->keeps_cookies = true;
+    return true;
+}
+
+// Whether libcurl reads a cookie as it has written it: domain, whether subdomains have it, path …
+static bool is_sound(const char *line) {
+    const char *path = strchr(line, '\t');
+    path = path != NULL ? strchr(path + 1, '\t') : NULL;
+    return path != NULL && path[1] == '/';
 }
 
 // What libcurl keeps even a single cookie in is large. Cookies come in heads, and go with requests: in
-// between they are kept as libcurl writes them to files.
+// between they are kept as libcurl writes them to files, if all of them can be.
 static void lay_cookies_down(transfer *self) {
-    if (self->channel->share != NULL ||
-        curl_easy_getinfo(self->easy, CURLINFO_COOKIELIST, &self->cookies) != CURLE_OK)
+    struct curl_slist *cookies = NULL;
+    if (self->channel->share != NULL || self->set_cookies >= MAX_SET_COOKIES ||
+        curl_easy_getinfo(self->easy, CURLINFO_COOKIELIST, &cookies) != CURLE_OK)
         return;
-    curl_easy_setopt(self->easy, CURLOPT_COOKIEFILE, NULL);
+    bool sound = cookies != NULL || !self->has_cookies; // or memory has run out
+    for (struct curl_slist *line = cookies; line != NULL; line = line->next)
+        sound = sound && is_sound(line->data);
+    if (!sound) {
+        curl_slist_free_all(cookies);
+        return;
+    }
+    self->cookies = cookies;
     self->keeps_cookies = false;
+    curl_easy_setopt(self->easy, CURLOPT_COOKIEFILE, NULL);
 }
 
 static bool begin(transfer *self) {
@@ -320,9 +365,10 @@ static bool begin(transfer *self) {
                          channel->share != NULL ? channel->share : channel->loop->share);
         self->shares = true;
     }
-    if (!self->keeps_cookies)
-        wake_cookies(self);
+    if (!self->keeps_cookies && !wake_cookies(self))
+        return false;
     self->running = true;
+    self->set_cookies = 0;
     self->sent_unheard = self->head_done = self->is_redirect = false;
     self->intake = INTAKE_OK;
     self->error[0] = '\0';
@@ -392,7 +438,7 @@ void transfer_free(transfer *self) {
     if (self->easy != NULL)
         curl_easy_cleanup(self->easy);
     self->easy = NULL;
-    self->shares = self->keeps_cookies = false;
+    self->shares = self->keeps_cookies = self->has_cookies = false;
     curl_slist_free_all(self->cookies);
     self->cookies = NULL;
     strbuf_free(&self->reason);

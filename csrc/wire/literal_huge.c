@@ -63,8 +63,9 @@ WITH_HUGE static inline uint64_t hex_digits(huge now) {
 
 WITH_HUGE const uint8_t *literal_string_end_huge(const uint8_t *at, const uint8_t *end, uint8_t quote) {
     escapes before = {0};
-    for (; at < end; at += VECTOR_HUGE) {
-        huge now = huge_load(at, low_bits((size_t)(end - at)));
+    size_t length = (size_t)(end - at);
+    for (size_t done = 0; done < length; done += VECTOR_HUGE) {
+        huge now = huge_load(at + done, low_bits(length - done));
         escapes found = find_escapes(now, huge_equal_early(now, '\\'), &before);
         uint64_t closing = huge_equal_early(now, quote) & ~found.kinds;
         if ((found.u | found.x | before.u | before.x) != 0) {
@@ -75,7 +76,7 @@ WITH_HUGE const uint8_t *literal_string_end_huge(const uint8_t *at, const uint8_
                 return NULL;
         }
         if (closing != 0)
-            return at + first_bit(closing);
+            return at + done + first_bit(closing);
         before = found;
     }
     return NULL;
@@ -311,10 +312,10 @@ WITH_HUGE static literal_form put_utf32(texting t, uint8_t **end) {
 }
 
 /* The narrowest form that the bytes allow; escapes may yet stand for more. */
-WITH_HUGE static literal_form first_form(const uint8_t *at, const uint8_t *end) {
+WITH_HUGE static literal_form first_form(const uint8_t *token, size_t length) {
     huge most = huge_of(0);
-    for (; at < end; at += VECTOR_HUGE)
-        most = huge_larger(most, huge_load(at, low_bits((size_t)(end - at))));
+    for (size_t done = 0; done < length; done += VECTOR_HUGE)
+        most = huge_larger(most, huge_load(token + done, low_bits(length - done)));
     if (huge_high(most) == 0)
         return LITERAL_ASCII;
     if (huge_at_least(most, 0xC4) == 0)
@@ -333,7 +334,7 @@ WITH_HUGE literal_form literal_text_huge(const uint8_t *token, size_t length, bo
                  .first = out,
                  .out = out};
     uint8_t *end = out;
-    literal_form form = first_form(t.at, t.end), got = LITERAL_UTF16;
+    literal_form form = first_form(token, length), got = LITERAL_UTF16;
     if (form == LITERAL_ASCII)
         got = put_ascii(t, &end);
     if (got == LITERAL_UTF16 && (form == LITERAL_ASCII || form == LITERAL_LATIN1))

@@ -106,6 +106,51 @@ def test_cookies_are_sent_back_to_where_they_came_from(client_of, take):
         assert {*sent[2].split("; ")} == {*sent[3].split("; ")} == {"S=talkgadget=abc", "U=2"}
 
 
+def ended_when(event, number, *headers):
+    """A back channel that brings a message and, later, ends in order."""
+
+    def answer(_request, peer):
+        peer.start(*headers)
+        peer.send(messages(number, "x"))
+        peer.wait(event)
+        peer.close()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [
+        ["route=7; Path=/"],
+        ["route=7; Path=/talkgadget; HttpOnly"],
+        ["route=7"],
+        ["odd=1; Path=TRUE", "route=7"],
+        ["empty=; Path=/", "route=7; Path="],
+        ["route=7; Path=/", *(f"c{number}=1; Path=/" for number in range(48))],
+        ["route=7; Path=/", *(f"c{number}=1; Path=/" for number in range(49))],
+        ["route=7; Path=/", *("same=1; Path=/" for _ in range(70))],
+    ],
+)
+def test_cookies_outlive_back_channels_that_wait(client_of, cookies):
+    events = [threading.Event() for _ in range(3)]
+    backs = [ended_when(event, number) for number, event in enumerate(events[1:], 2)]
+    headers = [f"Set-Cookie: {cookie}" for cookie in cookies]
+    with (
+        TalkServer(back=[ended_when(events[0], 1, *headers), *backs, streams(messages(4, "x"))]) as server,
+        client_of(server) as client,
+    ):
+        arriving = client.messages()
+        for event in events:
+            assert next(arriving) == "x"
+            # It waits, with cookies laid down. The next request has them.
+            event.set()
+        assert next(arriving) == "x"
+        sent = [{*request.headers.get("cookie", "").split("; ")} for request in server.of("back")]
+    assert sent[0] == {""}
+    assert "route=7" in sent[1]
+    assert sent[1] == sent[2] == sent[3]
+
+
 def test_two_clients_share_no_cookies(client_of, take):
     with TalkServer(page=ok(page(), "Set-Cookie: S=1"), back=streams(messages(1, "a"))) as server:
         take(client_of(server), 1)
