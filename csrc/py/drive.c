@@ -498,9 +498,10 @@ PyObject *channel_take(channel_object *self) {
     }
     // To make a str of sound UTF-8 runs nothing else, and so can be done with the lock, from where the text
     // lies.
-    if (found.kind != RECORD_TEXT)
+    if (found.kind != RECORD_ASCII && found.kind != RECORD_TEXT)
         return take_copy_unlock(self, &found);
-    message = str_from_token(found.bytes, found.length, false);
+    message = found.kind == RECORD_ASCII ? str_from_utf8(found.bytes, found.length)
+                                         : str_from_token(found.bytes, found.length, false);
     if (message != NULL)
         session_pop(self->session);
     bool resumes = session_can_resume(self->session);

@@ -149,16 +149,17 @@ static bool clid_is_ours(const session *self, const wire_string *clid) {
     return length == ours->length && memcmp(plain, strbuf_str(ours), length) == 0;
 }
 
-static bool queue_text(session *self, int64_t id, const wire_string *text) {
+static bool queue_text(session *self, int64_t id, const wire_string *text, bool is_ascii) {
     uint8_t *room = queue_reserve(&self->queue, text->length);
     if (room == NULL)
         return false;
-    size_t length = text->length;
+    if (!text->escaped) {
+        memcpy(room, text->bytes, text->length);
+        queue_commit(&self->queue, id, is_ascii ? RECORD_ASCII : RECORD_TEXT, text->length);
+        return true;
+    }
     bool lone = false;
-    if (text->escaped)
-        length = literal_unescape(text->bytes, text->length, room, &lone);
-    else
-        memcpy(room, text->bytes, length);
+    size_t length = literal_unescape(text->bytes, text->length, room, &lone);
     queue_commit(&self->queue, id, lone ? RECORD_TEXT_SURROGATE : RECORD_TEXT, length);
     return true;
 }
@@ -173,9 +174,9 @@ static bool queue_literal(session *self, const wire_array *array) {
 }
 
 // One array that has not been seen before. False when memory ran out.
-static bool take_array(session *self, const wire_array *array, effects *todo) {
+static bool take_array(session *self, const exchange *ex, const wire_array *array, effects *todo) {
     if (array->is_talk_message && self->dialect->talk_messages)
-        return !clid_is_ours(self, &array->clid) || queue_text(self, array->id, &array->text);
+        return !clid_is_ours(self, &array->clid) || queue_text(self, array->id, &array->text, ex->is_ascii);
     switch (role_of(self, array)) {
     case ROLE_NOOP:
         return true;
@@ -234,7 +235,7 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
         fresh++;
         if (todo.stop || todo.close)
             continue; // nobody hears what is said after the end
-        if (!take_array(self, &array, &todo)) {
+        if (!take_array(self, ex, &array, &todo)) {
             queue_rewind(&self->queue, mark);
             session_fail(self, ERROR_MEMORY, "out of memory");
             return true;
@@ -380,6 +381,7 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
     framer_status status;
     framer_feed(frames, bytes, length);
     while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK) {
+        ex->is_ascii = chunk.is_ascii;
         if (!session_take_payload(self, ex, chunk.payload, chunk.length, now_ms))
             return stop(ex, VERDICT_CORRUPT, NULL);
         if (self->ended)

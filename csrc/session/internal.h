@@ -70,6 +70,8 @@ typedef struct exchange {
     int64_t retry_after_ms;
     strbuf reply; // the body, unless it is streamed
     framer framer;
+    // Whether the chunk that is being taken is known to be ASCII.
+    bool is_ascii;
     uint64_t arrays; // new ones that came with it
     // What is wrong with its body; a static string.
     const char *corruption;

@@ -7,7 +7,8 @@
 #include <stdint.h> // uint8_t, int64_t
 
 typedef enum record_kind {
-    RECORD_TEXT,           // a message's text, its escapes undone: UTF-8
+    RECORD_ASCII,          // a message's text, which is known to be ASCII
+    RECORD_TEXT,           // the same, its escapes undone: UTF-8
     RECORD_TEXT_SURROGATE, // the same, with lone surrogates as three bytes
     RECORD_LITERAL,        // an array's data, a literal known to be well-formed
 } record_kind;

@@ -380,6 +380,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     ex->status = 0;
     ex->retry_after_ms = 0;
     ex->arrays = 0;
+    ex->is_ascii = false;
     ex->corruption = NULL;
     strbuf_clear(&ex->reason);
     strbuf_clear(&ex->reply);

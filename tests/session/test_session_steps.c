@@ -4,7 +4,7 @@
 static void expect_text(carrier *self, const char *text) {
     record found;
     CHECK(queue_peek(session_queue(self->session), &found));
-    CHECK(found.kind == RECORD_TEXT);
+    CHECK(found.kind == RECORD_ASCII || found.kind == RECORD_TEXT);
     CHECK(found.length == strlen(text) && memcmp(found.bytes, text, found.length) == 0);
     session_pop(self->session);
 }
