@@ -36,8 +36,8 @@ def merge(channels: Iterable[Channel]) -> Iterator[tuple[Channel, Any]]:
 
     Raises:
         ChannelError: one channel failed, as its own iterator would say; the exception's attribute
-            ``channel`` is that
-            channel. The iteration may go on with the others.
+            ``channel`` is that channel. The iteration may go on with the others. What a token's callable
+            raises comes in the same way; going on asks it again.
         TypeError: something is not a synchronous channel.
         ValueError: a channel is given twice, or is being merged already.
     """

@@ -25,6 +25,9 @@ struct merge_object {
     // asyncio: the futures of those who wait.
     PyObject *waiters;
     bool begun;
+    // Some channel may ask for what it has not been given: it has just begun, or an exception was raised in
+    // place of the answer.
+    bool asks_again;
 };
 
 /* ---- The line ---- */
@@ -53,15 +56,23 @@ static void release_channel(channel_object *channel) {
     channel->in_line = false;
 }
 
+// The exception that is set is this channel's.
+static void name_channel(channel_object *channel) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (PyObject_SetAttrString(value, "channel", (PyObject *)channel) < 0)
+        PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+}
+
 // The channel has ended: with an exception, which is then set and knows the channel (-1), or without (0).
 static int drop(merge_object *self, channel_object *channel) {
     int result = channel_raise_end(channel);
     PyObject *type = NULL, *value = NULL, *traceback = NULL;
     if (result < 0) {
+        name_channel(channel);
         PyErr_Fetch(&type, &value, &traceback);
-        PyErr_NormalizeException(&type, &value, &traceback);
-        if (PyObject_SetAttrString(value, "channel", (PyObject *)channel) < 0)
-            PyErr_Clear();
     }
     release_channel(channel);
     Py_ssize_t index = PySequence_Index(self->channels, (PyObject *)channel);
@@ -90,12 +101,14 @@ static PyObject *take(merge_object *self) {
         PyObject *pair = take_from(channel);
         bool more = pair != NULL || PyErr_Occurred() != NULL;
         // Making the message may have run anything, another thread's drop() of this channel included.
-        if (more && channel->merge == self)
+        if (more && channel->merge == self) {
             merge_push(self, channel);
-        else if (more || channel_raise_pending(channel) < 0)
-            more = true;
-        else if (channel->merge == self && (channel->closing || channel_look_now(channel).ended))
+        } else if (!more && channel_raise_pending(channel) < 0) {
+            name_channel(channel);
+            self->asks_again = more = true;
+        } else if (!more && channel->merge == self && (channel->closing || channel_look_now(channel).ended)) {
             more = drop(self, channel) < 0;
+        }
         Py_DECREF((PyObject *)channel);
         if (more)
             return pair;
@@ -173,6 +186,36 @@ static int begin(merge_object *self) {
     }
     // All or none: the next call tries again.
     self->begun = result == 0;
+    // With asyncio, a channel's first step has asked by itself.
+    self->asks_again = self->begun && self->driver != NULL;
+    return result;
+}
+
+static int serve(merge_object *self, channel_object *channel) {
+    int served;
+    while ((served = channel_serve(channel)) > 0)
+        step(channel);
+    if (served < 0) {
+        name_channel(channel);
+        self->asks_again = true;
+    }
+    return served;
+}
+
+// Answer those who ask; whoever comes again after an exception wants it tried again.
+static int ask_again(merge_object *self) {
+    int result = 0;
+    bool asks_again = self->asks_again;
+    self->asks_again = false;
+    for (Py_ssize_t i = 0; asks_again && result == 0 && i < PyList_Size(self->channels); i++) {
+        channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
+        Py_INCREF((PyObject *)channel);
+        if (!channel->closing && channel->raised == NULL && !channel->awaits_token &&
+            channel_look_now(channel).asks)
+            result = channel->is_async ? channel_step(channel) : serve(self, channel);
+        Py_DECREF((PyObject *)channel);
+    }
+    self->asks_again |= result < 0;
     return result;
 }
 
@@ -189,9 +232,7 @@ static int serve_dirty(merge_object *self) {
             return 0;
         if (channel == NULL)
             continue; // it is going
-        int served;
-        while ((served = channel_serve(channel)) > 0)
-            step(channel);
+        int served = serve(self, channel);
         if (channel->merge == self)
             merge_push(self, channel);
         Py_DECREF((PyObject *)channel);
@@ -201,7 +242,7 @@ static int serve_dirty(merge_object *self) {
 }
 
 static PyObject *next_in_turn(merge_object *self) {
-    if (begin(self) < 0)
+    if (begin(self) < 0 || ask_again(self) < 0)
         return NULL;
     for (;;) {
         // Taking lets the network go on, where a queue was full: others may have got something, too, and must
@@ -263,7 +304,7 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
     merge_object *self = (merge_object *)op;
     (void)value;
     *result = NULL;
-    if (check(self) < 0 || begin(self) < 0)
+    if (check(self) < 0 || begin(self) < 0 || ask_again(self) < 0)
         return PYGEN_ERROR;
     *result = take(self);
     if (*result != NULL)

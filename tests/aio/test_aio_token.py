@@ -270,3 +270,35 @@ def test_what_a_subclass_raises_is_raised_and_it_is_asked_again(run, talk):
             assert await anext(iterator) == "a"
 
     run(main())
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_merged_channel_whose_token_was_not_to_be_had_is_asked_again(run, talk, awaited):
+    asked = []
+
+    def token():
+        asked.append(None)
+        if len(asked) <= 2:
+            raise LookupError("no token now")
+        return "t3"
+
+    async def later():
+        await asyncio.sleep(0)
+        return token()
+
+    async def main():
+        failing = aio.Client(later if awaited else token, base_url=talk.base_url)
+        async with failing, aio.Client("other", base_url=talk.base_url) as other:
+            merged = aio.merge([failing, other])
+            got, errors = [], []
+            while len(got) < 6:
+                try:
+                    got.append(await anext(merged))
+                except LookupError as error:
+                    errors.append(error)
+            assert [error.channel for error in errors] == [failing] * 2
+            assert [text for client, text in got if client is failing] == ["a", "b", "c"]
+            assert [text for client, text in got if client is other] == ["a", "b", "c"]
+
+    run(main())
+    assert len(asked) == 3

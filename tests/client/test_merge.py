@@ -183,3 +183,61 @@ def test_a_forked_child_gets_an_exception_and_no_messages_of_its_parents(server,
         os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+class Tokens:
+    """Hands out a channel's token; the first so many times there is none."""
+
+    def __init__(self, server, name, failures=0):
+        self.server = server
+        self.name = name
+        self.failures = failures
+        self.asked = 0
+
+    def __call__(self):
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise LookupError("no token now")
+        return self.server.create_channel(self.name)
+
+
+def test_callables_are_asked_for_their_tokens(server):
+    tokens = [Tokens(server, f"c{number}") for number in range(5)]
+    clients = [Client(one, base_url=server.base_url) for one in tokens]
+    for one in tokens:
+        server.create_channel(one.name)
+        server.send_message(one.name, one.name)
+    received = dict(take(merge(clients), 5))
+    assert received == {client: one.name for client, one in zip(clients, tokens, strict=True)}
+    assert [one.asked for one in tokens] == [1] * 5
+    for client in clients:
+        client.close()
+
+
+def test_a_callable_that_has_no_token_is_asked_again_after_its_exception(server):
+    for name in ("one", "other"):
+        server.create_channel(name)
+        server.send_message(name, name)
+    failing = Client(Tokens(server, "one", failures=2), base_url=server.base_url)
+    with failing, Client(server.create_channel("other"), base_url=server.base_url) as other:
+        merged = merge([failing, other])
+        for _ in range(2):
+            with pytest.raises(LookupError, match="no token now") as raised:
+                next(merged)
+            assert raised.value.channel is failing
+        assert {*take(merged, 2)} == {(failing, "one"), (other, "other")}
+
+
+def test_overridden_urls_are_asked_for(server):
+    class Custom(Client):
+        asked = 0
+
+        def _get_bind_url(self, **kwargs):
+            type(self).asked += 1
+            return super()._get_bind_url(**kwargs)
+
+    server.create_channel("me")
+    server.send_message("me", "hello")
+    with Custom(server.create_channel("me"), base_url=server.base_url) as client:
+        assert next(merge([client])) == (client, "hello")
+        assert Custom.asked
