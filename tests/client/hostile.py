@@ -273,9 +273,8 @@ class Server:
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
         self.port = self.listener.getsockname()[1]
-        thread = threading.Thread(target=self._accept, name="hostile", daemon=True)
-        self.threads.append(thread)
-        thread.start()
+        self.acceptor = threading.Thread(target=self._accept, name="hostile", daemon=True)
+        self.acceptor.start()
         return self
 
     def __exit__(self, *exc_info):
@@ -286,7 +285,8 @@ class Server:
             for one in self.sockets:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
-        for thread in self.threads:
+        self.acceptor.join(DEADLINE)
+        for thread in (self.acceptor, *self.threads):
             thread.join(DEADLINE)
             assert not thread.is_alive()
         if self.failures and exc_info[0] is None:
@@ -310,8 +310,8 @@ class Server:
                 self.connections += 1
                 number = self.connections
             thread = threading.Thread(target=self._serve, args=(connection, number), daemon=True)
-            self.threads.append(thread)
             thread.start()
+            self.threads = [one for one in [*self.threads, thread] if one.is_alive()]
 
     def _serve(self, plain, number):
         connection = plain
