@@ -30,7 +30,7 @@ from gaechannel.errors import ChannelClosed, ChannelError, HTTPStatusError, Tran
 from gaechannel.merging import merge
 
 if TYPE_CHECKING:
-    from gaechannel.server import LocalServer
+    from gaechannel.server import LocalServer, Session
 
 __all__ = ["main"]
 
@@ -277,9 +277,30 @@ def _tokens(args: argparse.Namespace) -> list[str]:
     tokens: list[str] = []
     for token in args.tokens:
         tokens += _stdin().read().split() if token == "-" else [token]  # noqa: S105
-    if not tokens or "" in tokens:
+    if not tokens:
+        raise _CommandError("there is no token on standard input")
+    if "" in tokens:
         args.fail("a TOKEN is empty")
     return tokens
+
+
+def _clients(args: argparse.Namespace, logger: logging.Logger) -> list[Client]:
+    try:
+        return [Client(token, logger, base_url=args.base_url) for token in _tokens(args)]
+    except ValueError as error:
+        raise _CommandError(str(error)) from None
+
+
+def _end_in_order_on_signals() -> None:
+    """Have what ends a service, or a terminal, leave the program by way of its `with` blocks."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)
 
 
 def _log_to_stderr(logger: logging.Logger, verbose: bool) -> None:
@@ -292,7 +313,8 @@ def _log_to_stderr(logger: logging.Logger, verbose: bool) -> None:
 def _listen(args: argparse.Namespace) -> int:
     logger = logging.Logger("Channel")  # noqa: LOG001 - nobody else's
     _log_to_stderr(logger, args.verbose)
-    clients = [Client(token, logger, base_url=args.base_url) for token in _tokens(args)]
+    clients = _clients(args, logger)
+    _end_in_order_on_signals()
     gone = threading.Event()
     with contextlib.ExitStack() as stack:
         for client in clients:
@@ -413,6 +435,7 @@ def _serve(args: argparse.Namespace) -> int:
         backchannel_seconds=args.backchannel_seconds,
         **({} if args.channels is None else {"max_sessions": args.channels}),
     )
+    server.browserchannel.on_session = server.webchannel.on_session = _answer
     with server:
         print(_how_to_use(server, bool(given)))
         while not ended:
@@ -420,7 +443,13 @@ def _serve(args: argparse.Namespace) -> int:
     return 0
 
 
+def _answer(session: "Session") -> None:
+    """Let a program that tries the two-way channels see that something comes back."""
+    session.on_message = lambda data: session.send({"you said": data})
+
+
 def _how_to_use(server: "LocalServer", given: bool) -> str:
+    secret = "" if given else f"\n  export GAECHANNEL_ADMIN_TOKEN={server.admin_token}"
     return f"""\
 Serving on {server.url}, until Ctrl-C.
   App Engine's Channel API  {server.base_url}
@@ -429,8 +458,7 @@ Serving on {server.url}, until Ctrl-C.
   administrative token      {"the one you gave" if given else server.admin_token}
 
 In another terminal on this machine, create a channel, listen to it, and send to it:
-  export GAECHANNEL_BASE_URL={server.base_url}
-  export GAECHANNEL_ADMIN_TOKEN={"…" if given else server.admin_token}
+  export GAECHANNEL_BASE_URL={server.base_url}{secret}
   gaechannel create me | gaechannel listen - &
   gaechannel send me 'Hello, channel!'"""
 

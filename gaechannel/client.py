@@ -69,7 +69,7 @@ def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
 
     Raises:
         TypeError: it is neither a str nor callable.
-        ValueError: it is empty, or of several lines.
+        ValueError: it is empty, or has a line end or a surrogate in it.
     """
     if callable(token):
         return {"token_source": token}
@@ -77,7 +77,12 @@ def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
     if not token:
         raise ValueError("token is empty")
     if "\n" in token or "\r" in token:
-        raise ValueError("token has a line end in it")
+        raise ValueError("token has a line end in it: of a file's content, strip() is the token")
+    try:
+        token.encode()
+    except UnicodeEncodeError:
+        # Not from that, which would show the token.
+        raise ValueError("token is no text: it has surrogates in it") from None
     return {"token": token}
 
 

@@ -33,7 +33,6 @@ def test_every_command_has_help(run, command):
         (("send", "me", "text"), "GAECHANNEL_ADMIN_TOKEN"),
         (("listen",), "TOKEN"),
         (("listen", ""), "TOKEN"),
-        (("listen", "-"), "TOKEN"),
         (("listen", "token", "--count", "0"), "--count"),
         (("serve", "--port", "65536"), "--port"),
         (("serve", "--port", "http"), "--port"),

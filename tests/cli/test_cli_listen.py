@@ -156,3 +156,32 @@ def test_verbose_says_what_is_asked_but_not_the_token(run, server, token):
     assert (status, out) == (0, "hi\n")
     assert "/dch/bind?" in err
     assert token not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_session_so_that_the_next_listener_gets_what_follows(
+    start, run, server, token, number
+):
+    process = start("listen", token)
+    server.send_message("me", "first")
+    assert process.stdout.readline() == "first\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (128 + number, "")
+    server.send_message("me", "second")
+    assert run("listen", token, "--count", "1") == (0, "second\n", "")
+
+
+@pytest.mark.parametrize(
+    ("token", "words"), [("abc\n", "line end"), ("abc\ndef", "line end"), ("abc\udcff", "surrogates")]
+)
+def test_a_token_that_cannot_be_one_is_one_line_and_status_1(run, server, token, words):
+    status, out, err = run("listen", token)
+    assert (status, out) == (1, "")
+    assert err.startswith("gaechannel: token ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_no_token_on_standard_input_is_one_line_and_status_1(run, server):
+    assert run("listen", "-") == (1, "", "gaechannel: there is no token on standard input\n")

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from gaechannel import BrowserChannel, WebChannel
+
 
 @pytest.fixture
 def serve(start, environ):
@@ -147,3 +149,13 @@ def test_the_administrative_token_follows_no_redirect_and_uses_no_proxy(run, env
         redirecting.shutdown()
     assert (status, requests) == (1, ["/admin/create"])
     assert "302" in err
+
+
+@pytest.mark.parametrize(("kind", "path"), [(BrowserChannel, "channel"), (WebChannel, "webchannel")])
+def test_serve_answers_what_comes_over_the_two_way_channels(serve, kind, path):
+    _, text = serve()
+    url = re.search(rf"http://\S+/{path}$", text, re.MULTILINE)[0]
+    with kind(url) as channel:
+        send = channel.send if kind is WebChannel else channel.send_json
+        send({"hello": "server"})
+        assert next(iter(channel)) == {"you said": {"hello": "server"}}
