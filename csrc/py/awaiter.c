@@ -16,6 +16,8 @@ typedef enum awaited {
 
 typedef struct awaiter {
     PyObject_HEAD channel_object *channel;
+    // The iterator that it answers for, which knows what has begun and ended; NULL: it is that itself.
+    struct awaiter *origin;
     awaited awaited;
     session_goal goal;
     bool begun;
@@ -28,6 +30,10 @@ typedef struct awaiter {
 // once. The clock is looked at only once for so many messages.
 #define TURN_MS 10
 #define TURN_MESSAGES 64
+
+static awaiter *origin_of(awaiter *self) {
+    return self->origin != NULL ? self->origin : self;
+}
 
 static awaiter *new_awaiter(channel_object *channel, awaited what, session_goal goal) {
     PyTypeObject *type = channel->state->awaiter_type;
@@ -59,11 +65,11 @@ static int begin(awaiter *self) {
         return -1;
     // What the session asks for was not to be had the last time: the exception was raised.
     bool asks = channel->raised == NULL && !channel->awaits_token && channel_look_now(channel).asks;
-    if (self->begun && !asks && channel->loop == loop)
+    if (origin_of(self)->begun && !asks && channel->loop == loop)
         return 0;
-    if (!self->begun)
+    if (!origin_of(self)->begun)
         set_goal(self);
-    self->begun = true;
+    origin_of(self)->begun = true;
     return channel_step(channel);
 }
 
@@ -76,7 +82,7 @@ static PySendResult wait_for_more(awaiter *self, PyObject **result) {
 }
 
 static PySendResult end_iteration(awaiter *self) {
-    self->ended = true;
+    origin_of(self)->ended = true;
     PyErr_SetNone(PyExc_StopAsyncIteration);
     return PYGEN_ERROR;
 }
@@ -95,7 +101,7 @@ static bool is_reached(const awaiter *self, const channel_look *look) {
 // The session is over, or about to be.
 static PySendResult end_or_raise(awaiter *self) {
     if (channel_raise_end(self->channel) < 0) {
-        self->ended = true;
+        origin_of(self)->ended = true;
         return PYGEN_ERROR;
     }
     if (self->awaited <= AWAIT_BATCH)
@@ -122,7 +128,7 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
         return end_iteration(self);
     if (iterates && look.reached) {
         // Somebody else wanted less.
-        self->begun = false;
+        origin_of(self)->begun = false;
         return PYGEN_NEXT;
     }
     if (!is_reached(self, &look))
@@ -171,10 +177,10 @@ static PyObject *take_batch(channel_object *channel) {
 static PySendResult answer(awaiter *self, PyObject **result) {
     channel_object *channel = self->channel;
     *result = NULL;
-    if (self->ended)
+    if (origin_of(self)->ended)
         return end_iteration(self);
     for (;;) {
-        if (self->awaited <= AWAIT_BATCH && self->begun && !channel->closing) {
+        if (self->awaited <= AWAIT_BATCH && origin_of(self)->begun && !channel->closing) {
             if (channel_check(channel) < 0)
                 return PYGEN_ERROR;
             bool pending = channel->raised != NULL;
@@ -217,8 +223,8 @@ static PyObject *awaiter_anext(PyObject *op) {
     // As asyncio.gather() does, which would take one object twice for the same question.
     awaiter *other = new_awaiter(self->channel, self->awaited, self->goal);
     if (other != NULL) {
-        other->begun = self->begun;
-        other->ended = self->ended;
+        other->origin = origin_of(self);
+        Py_INCREF((PyObject *)other->origin);
     }
     return (PyObject *)other;
 }
@@ -258,6 +264,7 @@ PyObject *awaiter_new(channel_object *channel, int kind) {
 static int awaiter_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(((awaiter *)op)->channel);
+    Py_VISIT((PyObject *)((awaiter *)op)->origin);
     return 0;
 }
 
@@ -265,6 +272,7 @@ static void awaiter_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     Py_CLEAR(((awaiter *)op)->channel);
+    Py_XDECREF((PyObject *)((awaiter *)op)->origin);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);
 }

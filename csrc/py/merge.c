@@ -28,6 +28,7 @@ struct merge_object {
     // Some channel may ask for what it has not been given: it has just begun, or an exception was raised in
     // place of the answer.
     bool asks_again;
+    Py_ssize_t asked_last;
 };
 
 /* ---- The line ---- */
@@ -106,6 +107,8 @@ static PyObject *take(merge_object *self) {
         } else if (!more && channel_raise_pending(channel) < 0) {
             name_channel(channel);
             self->asks_again = more = true;
+            if (channel->merge == self)
+                merge_push(self, channel); // it may have ended, too
         } else if (!more && channel->merge == self && (channel->closing || channel_look_now(channel).ended)) {
             more = drop(self, channel) < 0;
         }
@@ -148,14 +151,16 @@ static int join(merge_object *self, channel_object *channel) {
     return 0;
 }
 
-// What the session wants now; where another thread drives, it will.
-static void step(channel_object *channel) {
+// What the session wants now; where another thread drives, it will (false).
+static bool step(channel_object *channel) {
     driver *shared = channel_lock(channel);
-    if (shared->driving)
-        driver_poke_lock_held(shared, channel->net);
-    else
+    bool steps = !shared->driving;
+    if (steps)
         net_channel_step(channel->net);
+    else
+        driver_poke_lock_held(shared, channel->net);
     driver_unlock(shared);
+    return steps;
 }
 
 static int begin_channel(merge_object *self, channel_object *channel) {
@@ -194,7 +199,8 @@ static int begin(merge_object *self) {
 static int serve(merge_object *self, channel_object *channel) {
     int served;
     while ((served = channel_serve(channel)) > 0)
-        step(channel);
+        if (!step(channel))
+            return 0; // until then it would ask the same again
     if (served < 0) {
         name_channel(channel);
         self->asks_again = true;
@@ -202,13 +208,17 @@ static int serve(merge_object *self, channel_object *channel) {
     return served;
 }
 
-// Answer those who ask; whoever comes again after an exception wants it tried again.
+// Answer those who ask; whoever comes again after an exception wants it tried again, beginning with the
+// channel behind the one that failed.
 static int ask_again(merge_object *self) {
     int result = 0;
-    bool asks_again = self->asks_again;
     self->asks_again = false;
-    for (Py_ssize_t i = 0; asks_again && result == 0 && i < PyList_Size(self->channels); i++) {
-        channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
+    for (Py_ssize_t left = PyList_Size(self->channels); left > 0 && result == 0; left--) {
+        Py_ssize_t count = PyList_Size(self->channels);
+        if (count == 0)
+            return 0;
+        self->asked_last = (self->asked_last + 1) % count;
+        channel_object *channel = (channel_object *)PyList_GetItem(self->channels, self->asked_last);
         Py_INCREF((PyObject *)channel);
         if (!channel->closing && channel->raised == NULL && !channel->awaits_token &&
             channel_look_now(channel).asks)
@@ -242,7 +252,8 @@ static int serve_dirty(merge_object *self) {
 }
 
 static PyObject *next_in_turn(merge_object *self) {
-    if (begin(self) < 0 || ask_again(self) < 0)
+    bool looked = false;
+    if (begin(self) < 0)
         return NULL;
     for (;;) {
         // Taking lets the network go on, where a queue was full: others may have got something, too, and must
@@ -252,9 +263,14 @@ static PyObject *next_in_turn(merge_object *self) {
         PyObject *pair = take(self);
         if (pair != NULL || PyErr_Occurred() != NULL || PyList_Size(self->channels) == 0)
             return pair;
+        // A channel that cannot be given what it asks for must not keep what the others have got.
+        if (self->asks_again && looked && ask_again(self) < 0)
+            return NULL;
+        int slice_ms = self->asks_again ? 0 : SLICE_MS;
+        looked = true;
         Py_BEGIN_ALLOW_THREADS;
         pthread_mutex_lock(&self->driver->lock);
-        driver_turn_lock_held(self->driver, SLICE_MS);
+        driver_turn_lock_held(self->driver, slice_ms);
         pthread_mutex_unlock(&self->driver->lock);
         Py_END_ALLOW_THREADS;
         if (PyErr_CheckSignals() < 0)
@@ -304,7 +320,7 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
     merge_object *self = (merge_object *)op;
     (void)value;
     *result = NULL;
-    if (check(self) < 0 || begin(self) < 0 || ask_again(self) < 0)
+    if (check(self) < 0 || begin(self) < 0 || (self->asks_again && ask_again(self) < 0))
         return PYGEN_ERROR;
     *result = take(self);
     if (*result != NULL)

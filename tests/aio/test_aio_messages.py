@@ -71,6 +71,21 @@ def test_who_asks_again_before_the_answer_gets_another_message(run, server, name
     run(main())
 
 
+def test_a_wait_that_was_cancelled_before_it_began_changes_nothing(run, server):
+    async def main():
+        async with aio.Client("no token", base_url=server.base_url) as client:
+            iterator = client.messages()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(iterator.__anext__(), 0)
+            with pytest.raises(InvalidToken):
+                await anext(iterator)
+            for _ in range(3):
+                with pytest.raises(StopAsyncIteration):
+                    await anext(iterator)
+
+    run(main())
+
+
 def test_a_batch_is_all_that_is_there(run, server, name, client_of, until):
     async def main():
         async with client_of(name) as client:

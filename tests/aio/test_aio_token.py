@@ -302,3 +302,31 @@ def test_a_merged_channel_whose_token_was_not_to_be_had_is_asked_again(run, talk
 
     run(main())
     assert len(asked) == 3
+
+
+def test_a_merged_channel_that_is_closed_before_its_exception_was_raised_leaves(run, talk):
+    async def main():
+        refused = asyncio.Event()
+
+        async def token():
+            await refused.wait()
+            raise LookupError("no token now")
+
+        failing, other = aio.Client(token, base_url=talk.base_url), aio.Client("t", base_url=talk.base_url)
+        async with failing, other:
+            merged = aio.merge([failing, other])
+            assert await anext(merged) == (other, "a")
+            refused.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        blamed = []
+        while True:
+            try:
+                assert (await anext(merged))[0] is other
+            except LookupError as error:
+                blamed.append(error.channel)
+            except StopAsyncIteration:
+                break
+        assert blamed == [failing]
+
+    run(main())

@@ -162,7 +162,8 @@ def test_verbose_says_what_is_asked_but_not_the_token(run, server, token):
 def test_a_signal_ends_the_session_so_that_the_next_listener_gets_what_follows(
     start, run, server, token, number
 ):
-    process = start("listen", token)
+    # Where these tests run under nohup, it would be ignored.
+    process = start("listen", token, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     server.send_message("me", "first")
     assert process.stdout.readline() == "first\n"
     process.send_signal(number)

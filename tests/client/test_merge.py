@@ -241,3 +241,24 @@ def test_overridden_urls_are_asked_for(server):
     with Custom(server.create_channel("me"), base_url=server.base_url) as client:
         assert next(merge([client])) == (client, "hello")
         assert Custom.asked
+
+
+def test_a_callable_that_never_has_a_token_keeps_nothing_from_the_others(server):
+    server.create_channel("other")
+    for number in range(3):
+        server.send_message("other", str(number))
+    failing = [Client(Tokens(server, "x", failures=1 << 30), base_url=server.base_url) for _ in range(2)]
+    other = Client(Tokens(server, "other"), base_url=server.base_url)
+    merged = merge([failing[0], other, failing[1]])
+    got, blamed = [], set()
+    deadline = time.monotonic() + 20
+    while len(got) < 3 and time.monotonic() < deadline:
+        try:
+            got.append(next(merged))
+        except LookupError as error:
+            blamed.add(error.channel)
+    assert got == [(other, str(number)) for number in range(3)]
+    assert blamed == set(failing)
+    for client in (*failing, other):
+        client.close()
+    assert list(merged) == []
