@@ -503,7 +503,8 @@ def test_clients_leak_neither_descriptors_nor_memory():
         use(200)
         until(lambda: len(server.sockets) == 0)
         assert descriptors() <= before[0]
-        assert resident() - before[1] < 4 * 2**20 * SLOW
+        # AddressSanitizer keeps what is freed; and looks for leaks by itself.
+        assert SLOW > 1 or resident() - before[1] < 4 * 2**20
 
 
 def test_a_client_that_is_interrupted_in_the_middle_of_everything_is_collected():
