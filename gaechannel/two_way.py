@@ -71,7 +71,7 @@ def browser_channel_arguments(
     """What ``_core.Channel`` takes for a two-way channel."""
     arguments = core_arguments(**options)
     for name, given in (("params", params), ("open_form", open_form)):
-        check_type(name, {} if given is None else given, Mapping, "a mapping of strings")
+        check_type(name, given, Mapping | None, "a mapping of strings")
     # Tokens and names of somebody's, most of them: a server that quotes them must not bring them into a log.
     arguments["secrets"] += map(str, [*(params or {}).values(), *(open_form or {}).values()])
     return {

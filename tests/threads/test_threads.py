@@ -105,18 +105,19 @@ def swap_loggers(channel):
 # ---- One channel ----
 
 
+def take_all(client, iterate, got):
+    """Take numbers with others, until all have come."""
+    for text in iterate():
+        got.append(int(text))
+        if len(got) == COUNT:
+            client.close()
+
+
 def test_threads_in_next_get_every_message_once(client_of, crew):
     client, send = client_of()
     got = []
-
-    def take():
-        for text in client.messages():
-            got.append(int(text))
-            if len(got) == COUNT:
-                client.close()
-
     for _ in range(3):
-        crew.add(take)
+        crew.add(take_all, client, client.messages, got)
     crew.add(send_all, send)
     for _ in range(2):
         crew.add(look, client, again=True)
@@ -129,15 +130,8 @@ def test_threads_on_one_iterator_get_every_message_once(client_of, crew):
     client, send = client_of()
     messages = client.messages()
     got = []
-
-    def take():
-        for text in messages:
-            got.append(int(text))
-            if len(got) == COUNT:
-                client.close()
-
     for _ in range(3):
-        crew.add(take)
+        crew.add(take_all, client, lambda: messages, got)
     crew.add(send_all, send)
     crew.run()
     assert sorted(got) == list(range(COUNT))
