@@ -2,6 +2,7 @@
 
     python bench/instructions.py           compare with bench/instructions.json; fail where one has grown 5 %
     python bench/instructions.py --write   take what is counted now as what will be compared with
+    python bench/instructions.py --narrow  count what runs on a processor without AVX2 (with --write, too)
 
 Counted by valgrind for a small C program (common/decode_driver.c), so that the interpreter has no part in it.
 They depend on the compiler, so each has counts of its own; for one not in the file, only what must hold
@@ -31,7 +32,7 @@ TOLERANCE = 0.05
 MOST_A_BYTE = {"ASCII": 2.5, "ASCII with escapes": 14.0, "non-ASCII": 20.0, "\\u escapes": 18.0}
 
 
-def compiler() -> str:
+def compiler(narrow: bool) -> str:
     """What the counts depend on: the compiler, its major version, the processor and the flags."""
     command = shlex.split(os.environ.get("CC") or "cc")
     words = subprocess.check_output([*command, "--version"], text=True).splitlines()[0]
@@ -39,17 +40,19 @@ def compiler() -> str:
     name = "clang" if "clang" in words else "gcc"
     # What the code chooses by, at run time.
     cpu = pathlib.Path("/proc/cpuinfo")
-    wide = ", AVX2" if cpu.exists() and "avx2" in cpu.read_text().split() else ""
+    has_avx2 = cpu.exists() and "avx2" in cpu.read_text().split()
+    wide = ", AVX2" if has_avx2 and not narrow else ""
     return f"{name} {version}, {platform.machine()}{wide}, {' '.join(FLAGS)}"
 
 
-def build(folder: pathlib.Path) -> pathlib.Path:
+def build(folder: pathlib.Path, narrow: bool) -> pathlib.Path:
     """The program, with the extension module's flags."""
     command = shlex.split(os.environ.get("CC") or "cc")
     csrc = building.ROOT / "csrc"
     sources = [HERE / "common" / "decode_driver.c", *sorted(csrc.glob("wire/*.c"))]
     program = folder / "decode_driver"
-    subprocess.run([*command, *FLAGS, f"-I{csrc}", *sources, "-o", program], check=True)
+    defines = ["-DWIRE_NO_WIDE"] if narrow else []
+    subprocess.run([*command, *FLAGS, *defines, f"-I{csrc}", *sources, "-o", program], check=True)
     return program
 
 
@@ -98,15 +101,16 @@ def main() -> int:
     """Count, and compare or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write bench/instructions.json")
+    parser.add_argument("--narrow", action="store_true", help="what runs where there is no AVX2")
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         print("bench/instructions.py: valgrind is not installed", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        now = count(build(folder), folder)
+        now = count(build(folder, options.narrow), folder)
     known = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
-    key = compiler()
+    key = compiler(options.narrow)
     for case, instructions in now.items():
         before = known.get(key, {}).get(case)
         change = f"{instructions / before - 1:+7.1%}" if before else ""

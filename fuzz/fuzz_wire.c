@@ -100,16 +100,17 @@ static void compare_texts(const uint8_t *token, size_t length) {
     bool escaped = length > 0 && memchr(token, '\\', length) != NULL;
     uint8_t *fast = malloc(LITERAL_TEXT_ROOM(length)), *plain = malloc(LITERAL_TEXT_ROOM(length));
     MUST(fast != NULL && plain != NULL);
+    const uint8_t *fast_text = NULL, *plain_text = NULL;
     size_t fast_length = 0, plain_length = 0;
-    literal_form want = literal_text_plain(token, length, escaped, plain, &plain_length);
-    literal_form got = literal_text(token, length, escaped, fast, &fast_length);
+    literal_form want = literal_text_plain(token, length, escaped, plain, &plain_text, &plain_length);
+    literal_form got = literal_text(token, length, escaped, fast, &fast_text, &fast_length);
     MUST((got == LITERAL_OTHER) == (want == LITERAL_OTHER));
     // A character past ASCII may be dropped with its backslash.
     if (want == LITERAL_ASCII && (!escaped || literal_is_ascii(token, length)))
         MUST(got == LITERAL_ASCII);
     if (want != LITERAL_OTHER) {
-        text_to_utf16(want, plain, &plain_length);
-        text_to_utf16(got, fast, &fast_length);
+        text_to_utf16(want, plain_text, plain, &plain_length);
+        text_to_utf16(got, fast_text, fast, &fast_length);
         MUST(fast_length == plain_length && memcmp(fast, plain, plain_length) == 0);
     }
     free(fast);

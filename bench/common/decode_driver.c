@@ -35,9 +35,10 @@ static size_t decode(const uint8_t *body, size_t length, uint8_t *room) {
         arrays_init(&reader, chunk.payload, chunk.length);
         while (arrays_next(&reader, &array) == ARRAYS_ARRAY) {
             const wire_string *text = &array.text;
+            const uint8_t *made;
             size_t text_length = text->length;
             if (text->escaped || !chunk.is_ascii)
-                literal_text(text->bytes, text->length, text->escaped, room, &text_length);
+                literal_text(text->bytes, text->length, text->escaped, room, &made, &text_length);
             total += text_length;
         }
     }

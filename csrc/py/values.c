@@ -14,6 +14,13 @@ PyObject *str_from_utf8(const uint8_t *text, size_t length) {
     return PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)length, "surrogatepass");
 }
 
+PyObject *str_from_ascii(const uint8_t *text, size_t length) {
+    // Latin-1 is what CPython reads soonest where it is short; and UTF-8 where it is long.
+    if (length <= 512)
+        return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
+    return str_from_utf8(text, length);
+}
+
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define HOST_BYTE_ORDER 1
 #else
@@ -31,7 +38,7 @@ PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
     case LITERAL_UTF32:
         return PyUnicode_FromWideChar((const void *)text, (Py_ssize_t)(length / sizeof(wchar_t)));
     default:
-        return str_from_utf8(text, length);
+        return str_from_ascii(text, length);
     }
 }
 
@@ -51,14 +58,15 @@ static PyObject *str_with_lone_surrogates(const uint8_t *token, size_t length, b
 PyObject *str_from_token(const uint8_t *token, size_t length, bool escaped) {
     _Alignas(uint64_t) uint8_t small[LITERAL_TEXT_ROOM(1024)];
     if (!escaped && literal_is_ascii(token, length))
-        return str_from_utf8(token, length);
+        return str_from_ascii(token, length);
     uint8_t *room = length <= 1024 ? small : malloc(LITERAL_TEXT_ROOM(length));
     if (room == NULL)
         return PyErr_NoMemory();
-    size_t text_length;
-    literal_form form = literal_text(token, length, escaped, room, &text_length);
+    const uint8_t *made;
+    size_t made_length;
+    literal_form form = literal_text(token, length, escaped, room, &made, &made_length);
     PyObject *text = form == LITERAL_OTHER ? str_with_lone_surrogates(token, length, escaped)
-                                           : str_from_form(form, room, text_length);
+                                           : str_from_form(form, made, made_length);
     if (room != small)
         free(room);
     return text;

@@ -3,11 +3,7 @@
 
 #include <string.h> // memcmp, memset
 
-void arrays_init(arrays_reader *reader, const uint8_t *payload, size_t length) {
-    literal_init(&reader->literal, payload, length);
-    reader->begun = false;
-    reader->fast = true;
-}
+#include "literal_scan.h"
 
 void arrays_init_plain(arrays_reader *reader, const uint8_t *payload, size_t length) {
     arrays_init(reader, payload, length);
@@ -124,6 +120,20 @@ static inline const uint8_t *take_id(const uint8_t *at, const uint8_t *end, int6
     return at == first || (*first == '0' && at - first > 1) ? NULL : at;
 }
 
+/* Fast path for the end where it is the outer `]`, with or without an LF before and after it. */
+static bool take_end(literal_reader *literal) {
+    const uint8_t *at = skip_line_feed(literal->cursor, literal->end);
+    if (literal->expect != LITERAL_EXPECT_ARRAY_COMMA || at == literal->end || *at != ']')
+        return false;
+    at = skip_line_feed(at + 1, literal->end);
+    if (at != literal->end)
+        return false;
+    literal->cursor = at;
+    literal->depth = 0;
+    literal->expect = LITERAL_EXPECT_NOTHING;
+    return true;
+}
+
 /* Fast path for a talk message in exactly the talk servers' spelling, `[ID,["c",["CLID",["ae","TEXT"]]]]`,
  * CLID without escapes, with or without an LF before the last `]`, and before the comma or `[` in front of
  * it. False when it is spelled otherwise, or is something else, or is not well-formed: then nothing has
@@ -144,7 +154,7 @@ static bool take_talk_message(arrays_reader *reader, wire_array *out) {
         return false;
     out->data = at - sizeof("[\"c\",[\"") + 1;
     out->clid = (wire_string){.bytes = at};
-    at = literal_scan_string(at, end, '"');
+    at = literal_scan(at, end, '"');
     out->clid.length = (size_t)(at - out->clid.bytes);
     if (!TAKE(at, end, "\",[\"ae\",\""))
         return false;
@@ -165,6 +175,8 @@ static bool take_talk_message(arrays_reader *reader, wire_array *out) {
     out->is_talk_message = true;
     literal->cursor = at;
     literal->expect = LITERAL_EXPECT_ARRAY_COMMA;
+    // Most chunks hold one message: then the next call has nothing to do.
+    take_end(literal);
     return true;
 }
 
@@ -190,21 +202,7 @@ static inline void take_begin(arrays_reader *reader) {
     reader->begun = true;
 }
 
-/* Fast path for the end where it is the outer `]`, with or without an LF before and after it. */
-static inline bool take_end(literal_reader *literal) {
-    const uint8_t *at = skip_line_feed(literal->cursor, literal->end);
-    if (literal->expect != LITERAL_EXPECT_ARRAY_COMMA || at == literal->end || *at != ']')
-        return false;
-    at = skip_line_feed(at + 1, literal->end);
-    if (at != literal->end)
-        return false;
-    literal->cursor = at;
-    literal->depth = 0;
-    literal->expect = LITERAL_EXPECT_NOTHING;
-    return true;
-}
-
-arrays_status arrays_next(arrays_reader *reader, wire_array *out) {
+arrays_status arrays_read_on(arrays_reader *reader, wire_array *out) {
     literal_reader *literal = &reader->literal;
     if (literal->expect == LITERAL_EXPECT_FAILED)
         return ARRAYS_ERROR;

@@ -45,13 +45,24 @@ typedef enum arrays_status {
 
 /* Begin reading a chunk's payload (valid UTF-8; must stay until reading is done). `length` in bytes; a
  * payload of none, or of white space, is an error as any other that is no literal. */
-void arrays_init(arrays_reader *reader, const uint8_t *payload, size_t length);
+static inline void arrays_init(arrays_reader *reader, const uint8_t *payload, size_t length) {
+    literal_init(&reader->literal, payload, length);
+    reader->begun = false;
+    reader->fast = true;
+}
 
 /* The same without the fast path for talk messages: what arrays_init() must agree with on every input. */
 void arrays_init_plain(arrays_reader *reader, const uint8_t *payload, size_t length);
 
+/* What arrays_next() does where the end is not yet known to have come. */
+arrays_status arrays_read_on(arrays_reader *reader, wire_array *out);
+
 /* The next array. After ARRAYS_END or ARRAYS_ERROR, the same again. */
-arrays_status arrays_next(arrays_reader *reader, wire_array *out);
+static inline arrays_status arrays_next(arrays_reader *reader, wire_array *out) {
+    if (reader->literal.expect == LITERAL_EXPECT_NOTHING && reader->fast)
+        return ARRAYS_END;
+    return arrays_read_on(reader, out);
+}
 
 /* After ARRAYS_ERROR: what is wrong (a static string), and at which byte of the payload. */
 const char *arrays_error(const arrays_reader *reader, size_t *position);

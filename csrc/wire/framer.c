@@ -12,10 +12,15 @@
 // memory for as long as the channel lives. In bytes.
 #define HELD_KEPT ((size_t)64 * 1024)
 
+// A limit to the limit: with a digit more, it still fits.
+#define MAX_CHUNK (SIZE_MAX / 10 - 1)
+
 void framer_init(framer *self, size_t max_chunk) {
     memset(self, 0, sizeof *self);
     self->state = FRAMER_IN_LENGTH;
     self->max_chunk = max_chunk ? max_chunk : FRAMER_DEFAULT_MAX_CHUNK;
+    if (self->max_chunk > MAX_CHUNK)
+        self->max_chunk = MAX_CHUNK;
     self->verdict = FRAMER_NEED_MORE;
 }
 
@@ -82,9 +87,8 @@ static void use_input(framer *self, size_t length) {
 static inline const uint8_t *read_digits(framer *self, const uint8_t *at, const uint8_t *end) {
     size_t units = self->units;
     for (; at < end && *at >= '0' && *at <= '9'; at++) {
-        bool fits = units < SIZE_MAX / 10;
-        units = units * 10 + (size_t)(*at - '0');
-        if (!fits || units > self->max_chunk) {
+        units = units * 10 + ((size_t)*at - '0');
+        if (units > self->max_chunk) {
             fail(self, FRAMER_CORRUPT, "a chunk is longer than the limit");
             return NULL;
         }

@@ -1,21 +1,7 @@
 /* The literal reader: the grammar and its tokens. The ends of strings are literal_string.c's business. */
 #include "literal.h"
 
-#include <string.h> // memcmp, memset
-
-void literal_init(literal_reader *reader, const uint8_t *text, size_t length) {
-    reader->text = text;
-    reader->end = length > 0 ? text + length : text;
-    reader->cursor = text;
-    reader->begin = text;
-    reader->token = text;
-    reader->token_length = 0;
-    reader->token_escaped = false;
-    reader->depth = 0;
-    memset(reader->is_object, 0, sizeof reader->is_object);
-    reader->expect = LITERAL_EXPECT_VALUE;
-    reader->error = NULL;
-}
+#include <string.h> // memcmp
 
 static literal_token fail(literal_reader *reader, const uint8_t *at, const char *error) {
     reader->cursor = at;

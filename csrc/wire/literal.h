@@ -72,7 +72,16 @@ typedef struct literal_reader {
 
 /* Begin reading. `text` must be valid UTF-8 (what the framer returns is), except that surrogates as three
  * bytes pass; it need not be terminated, and must stay until reading is done. `length` in bytes. */
-void literal_init(literal_reader *reader, const uint8_t *text, size_t length);
+static inline void literal_init(literal_reader *reader, const uint8_t *text, size_t length) {
+    *reader = (literal_reader){
+        .text = text,
+        .end = length > 0 ? text + length : text,
+        .cursor = text,
+        .begin = text,
+        .token = text,
+        .expect = LITERAL_EXPECT_VALUE,
+    };
+}
 
 /* The next token. */
 literal_token literal_next(literal_reader *reader);

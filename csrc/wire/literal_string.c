@@ -1,8 +1,10 @@
 /* Finding the end of a literal's string, and checking its escapes on the way. */
 #include "literal.h"
 
+#include "blocks.h"
+#include "literal_blocks.h"
 #include "literal_escape.h"
-#include "literal_huge.h"
+#include "literal_scan.h"
 
 #define HEX LITERAL_HEX
 
@@ -27,27 +29,22 @@ static inline uint64_t mark_string(const uint8_t *at, vector quotes, vector back
 }
 #endif
 
-#ifdef VECTOR_WIDE
+#ifdef BLOCKS_WIDE
 /* As literal_scan_string for all but the last bytes: where it ends, less than 64 are left, or a turn found
  * something in the 64 bytes from there on. */
 WITH_WIDE static const uint8_t *scan_wide(const uint8_t *at, const uint8_t *end, uint8_t quote) {
-    wide quotes = wide_of(quote);
-    wide backslashes = wide_of('\\');
-    for (; end - at >= 64; at += 64) {
-        wide low = wide_load(at);
-        wide high = wide_load(at + 32);
-        low = wide_or(wide_equal(low, quotes), wide_equal(low, backslashes));
-        high = wide_or(wide_equal(high, quotes), wide_equal(high, backslashes));
-        if (wide_mask(wide_or(low, high)) != 0)
+    while (end - at >= BLOCK_BYTES) {
+        wide_block now = wide_load(at);
+        if (wide_any(wide_or(wide_is(now, quote), wide_is(now, '\\'))))
             break;
+        at += BLOCK_BYTES;
     }
     return at;
 }
 #endif
 
-const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_t quote) {
 #ifdef VECTOR_BYTES
-    const uint8_t *start = at;
+const uint8_t *literal_scan_on(const uint8_t *start, const uint8_t *at, const uint8_t *end, uint8_t quote) {
     vector quotes = vector_of(quote);
     vector backslashes = vector_of('\\');
     while (end - at >= 32) {
@@ -60,9 +57,9 @@ const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_
             return marks != 0 ? at + vector_first(marks) : at + 16 + vector_first(vector_marks(high));
         }
         at += 32;
-#ifdef VECTOR_WIDE
+#ifdef BLOCKS_WIDE
         // Not at once: most strings are short.
-        if (at - start == 96 && wide_can())
+        if (at - start == 128 && wide_can())
             at = scan_wide(at, end, quote);
 #endif
     }
@@ -77,8 +74,12 @@ const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_
         uint64_t marks = mark_string(end - 16, quotes, backslashes);
         return marks != 0 ? end - 16 + vector_first(marks) : end;
     }
-#endif
     return literal_scan_string_plain(at, end, quote);
+}
+#endif
+
+const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_t quote) {
+    return literal_scan(at, end, quote);
 }
 
 /* The length in bytes of the escape whose backslash is at `at`: 2, 4 or 6, or 0 if it is malformed or passes
@@ -116,58 +117,13 @@ const uint8_t *literal_string_end_plain(const literal_reader *reader, const uint
     }
 }
 
-#ifdef VECTOR_BYTES
-
-/* Fast path for strings with escapes, in texts of at least a block: up to 64 bytes a turn. `at` is not inside
- * an escape. NULL if the string does not end or an escape is malformed, without saying which or where. */
-static const uint8_t *string_end_by_blocks(const uint8_t *at, const uint8_t *end, uint8_t quote) {
-    while (at < end) {
-        literal_block block = block_load(at, end);
-        uint64_t starts = escape_starts(block_equal(&block, '\\'));
-        uint64_t kinds = starts << 1;
-        uint64_t closing = block_equal(&block, quote) & ~kinds;
-        uint64_t first = closing & (0 - closing);
-        unsigned used = block.length;
-        uint64_t u = kinds & block_equal(&block, 'u');
-        uint64_t x = kinds & block_equal(&block, 'x');
-        // An escape that reaches past the block is left to the next one; none reaches past the text.
-        uint64_t late =
-            ((u | x) >> 1 | (starts & (uint64_t)1 << (used - 1))) >> (used - (used < 5 ? used : 5));
-        if (late != 0 && closing == 0 && at + used < end)
-            used = used - 5 + first_bit(late);
-        // What stands behind the string is no escape of its own.
-        uint64_t within = closing != 0 ? first - 1 : ~(uint64_t)0 >> (BLOCK_BYTES - used);
-        u &= within;
-        x &= within;
-        uint64_t digits = u << 1 | u << 2 | u << 3 | u << 4 | x << 1 | x << 2;
-        if (digits != 0 && (digits & ~block_hex(&block)) != 0)
-            return NULL;
-        if (closing != 0)
-            return at + first_bit(closing);
-        at += used;
-    }
-    return NULL;
-}
-
-#endif
-
 const uint8_t *literal_string_end(const literal_reader *reader, const uint8_t *at, uint8_t quote,
                                   bool *escaped, const uint8_t **bad) {
-#ifdef VECTOR_BYTES
-    at = literal_scan_string(at, reader->end, quote);
+    at = literal_scan(at, reader->end, quote);
     if (at < reader->end && *at == quote)
         return at;
-    const uint8_t *closing = NULL;
-#ifdef VECTOR_HUGE
-    if (huge_can())
-        closing = literal_string_end_huge(at, reader->end, quote);
-    else
-#endif
-        if (reader->end - reader->text >= BLOCK_BYTES)
-        closing = string_end_by_blocks(at, reader->end, quote);
+    const literal_by_blocks *blocks = literal_blocks();
+    const uint8_t *closing = blocks != NULL ? blocks->string_end(at, reader->end, quote) : NULL;
     *escaped = *escaped || at < reader->end;
-    if (closing != NULL)
-        return closing;
-#endif
-    return literal_string_end_plain(reader, at, quote, escaped, bad);
+    return closing != NULL ? closing : literal_string_end_plain(reader, at, quote, escaped, bad);
 }

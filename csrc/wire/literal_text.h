@@ -21,16 +21,17 @@ typedef enum literal_form {
 /* Undo a string's escapes and tell what it is made of.
  *
  * `token` is a string token, as literal_next() returned it: valid UTF-8 (but surrogates as three bytes are
- * found here), with well-formed escapes if it is `escaped`; `length` in bytes. `out` has room for
- * LITERAL_TEXT_ROOM(length) bytes, aligned as for wchar_t, and is not the token itself. `*out_length` becomes
- * the result's length in bytes, whatever its form; it is undefined for LITERAL_OTHER. */
-literal_form literal_text(const uint8_t *token, size_t length, bool escaped, uint8_t *out,
-                          size_t *out_length);
+ * found here), with well-formed escapes if it is `escaped`; `length` in bytes. `room` has
+ * LITERAL_TEXT_ROOM(length) bytes, aligned as for wchar_t, and is not the token itself. `*text` becomes a
+ * place in it, aligned for the form, and `*text_length` the text's length in bytes, whatever its form; both
+ * are undefined for LITERAL_OTHER. */
+literal_form literal_text(const uint8_t *token, size_t length, bool escaped, uint8_t *room,
+                          const uint8_t **text, size_t *text_length);
 
 /* The same by way of literal_unescape_plain(), a character at a time: what it must agree with on every input.
  */
-literal_form literal_text_plain(const uint8_t *token, size_t length, bool escaped, uint8_t *out,
-                                size_t *out_length);
+literal_form literal_text_plain(const uint8_t *token, size_t length, bool escaped, uint8_t *room,
+                                const uint8_t **text, size_t *text_length);
 
 /* Whether all bytes are below 0x80. */
 bool literal_is_ascii(const uint8_t *bytes, size_t length);

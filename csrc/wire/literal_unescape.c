@@ -4,6 +4,7 @@
 #include <string.h> // memcmp, strlen
 
 #include "literal_escape.h"
+#include "vector.h"
 
 const uint8_t literal_simple_escape[256] = {
     ['"'] = '"',  ['\''] = '\'', ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
@@ -123,6 +124,17 @@ static inline void copy_run(uint8_t *out, const uint8_t *at, size_t length, size
     }
 }
 
+// As many bytes as a word has bits.
+#define BLOCK_BYTES 64
+
+/* Which of the 64 bytes at `at` are backslashes. */
+static inline uint64_t find_backslashes(const uint8_t *at) {
+    vector same = vector_of('\\');
+    return vector_bits_of_four(vector_equal(vector_load(at), same), vector_equal(vector_load(at + 16), same),
+                               vector_equal(vector_load(at + 32), same),
+                               vector_equal(vector_load(at + 48), same));
+}
+
 /* Fast path for strings of at least a block: finds the escapes of 64 bytes at once, so that one need not be
  * undone before the next is known. What is true of every turn is in local variables: `u` is for the rare
  * escapes. */
@@ -130,10 +142,13 @@ static void undo_by_blocks(undoing *u, bool apart) {
     const uint8_t *at = u->at, *end = u->end;
     uint8_t *out = u->out;
     while (at < end) {
-        literal_block block = block_load(at, end);
+        // The last bytes of a text are asked about together with those before them.
+        unsigned before = end - at < BLOCK_BYTES ? (unsigned)(BLOCK_BYTES - (end - at)) : 0;
+        uint64_t backslashes = find_backslashes(at - before) >> before;
+        size_t length = BLOCK_BYTES - before;
         const uint8_t *start = at;
-        for (uint64_t starts = escape_starts(block_equal(&block, '\\')); starts != 0; starts &= starts - 1) {
-            const uint8_t *escape = start + first_bit(starts);
+        for (uint64_t starts = escape_starts(backslashes); starts != 0; starts &= starts - 1) {
+            const uint8_t *escape = start + __builtin_ctzll(starts);
             if (escape < at)
                 continue;                       // the second half of a surrogate pair
             size_t run = (size_t)(escape - at); // bytes
@@ -158,8 +173,8 @@ static void undo_by_blocks(undoing *u, bool apart) {
             at = u->at;
             out = u->out;
         }
-        if (at < start + block.length) {
-            size_t run = (size_t)(start + block.length - at);
+        if (at < start + length) {
+            size_t run = (size_t)(start + length - at);
             copy_run(out, at, run, (size_t)(end - at), apart);
             out += run;
             at += run;

@@ -2,7 +2,8 @@
 #include "utf8.h"
 
 #include <stdbool.h>
-#include "vector.h"
+
+#include "blocks.h"
 
 /* The character that begins at `at`, of which `left` bytes (at least 1) are there and `units` units (at least
  * 1) wanted. `*size` is its length in bytes, whether or not all of it is there. */
@@ -67,12 +68,11 @@ static inline bool ascii32(const uint8_t *at) {
 #endif
 }
 
-#ifdef VECTOR_WIDE
-/* The first of the turns of 64 bytes up to `stop` that is not all ASCII, or where less than a turn is left.
- */
+#ifdef BLOCKS_WIDE
+/* The first of the blocks up to `stop` that is not all ASCII, or where less than a block is left. */
 WITH_WIDE static const uint8_t *skip_ascii_wide(const uint8_t *at, const uint8_t *stop) {
-    while (stop - at >= 64 && wide_mask(wide_or(wide_load(at), wide_load(at + 32))) == 0)
-        at += 64;
+    while (stop - at >= BLOCK_BYTES && wide_is_ascii(wide_load(at)))
+        at += BLOCK_BYTES;
     return at;
 }
 #endif
@@ -84,7 +84,7 @@ static inline void skip_ascii(utf8_walk *walk) {
     size_t count = left < walk->units ? left : walk->units;
     const uint8_t *at = walk->at;
     const uint8_t *stop = at + count;
-#ifdef VECTOR_WIDE
+#ifdef BLOCKS_WIDE
     if (count >= 256 && wide_can())
         at = skip_ascii_wide(at, stop);
 #endif
@@ -105,7 +105,7 @@ static inline void skip_ascii(utf8_walk *walk) {
 
 /* The units of the characters that begin in the 16 bytes at `at`, or SIZE_MAX when something is wrong in
  * these bytes. The three bytes before them are looked at too, for what was begun there. */
-static inline size_t measure_block(const uint8_t *at, vector now) {
+static inline size_t measure_vector(const uint8_t *at, vector now) {
     vector back1 = vector_load(at - 1), back2 = vector_load(at - 2), back3 = vector_load(at - 3);
     vector lead4 = vector_at_least(now, vector_of(0xF0));
 
@@ -150,12 +150,12 @@ static inline void step_back(utf8_walk *walk, const uint8_t *at) {
 
 /* Fast path for all other text: 16 bytes a turn, as long as all of them are wanted and nothing is wrong. True
  * when it met a stretch of ASCII, where skip_ascii is faster; else less than a turn is left, or an error. */
-static bool skip_blocks(utf8_walk *walk) {
+static bool skip_vectors(utf8_walk *walk) {
     unsigned ascii_blocks = 0;
     const uint8_t *at = walk->at;
     while (walk->end - at >= 16 && ascii_blocks < 4) {
         vector now = vector_load(at);
-        size_t units = measure_block(at, now);
+        size_t units = measure_vector(at, now);
         if (units == SIZE_MAX || units > walk->units)
             break;
         walk->units -= units;
@@ -165,8 +165,6 @@ static bool skip_blocks(utf8_walk *walk) {
     step_back(walk, at);
     return ascii_blocks == 4;
 }
-
-#ifdef VECTOR_WIDE
 
 // What may be wrong with two bytes, one behind the other; each table below says of which the four bits it is
 // asked about allow, and what all three allow is wrong.
@@ -240,93 +238,54 @@ static const uint8_t second_upper[16] = {
     TOO_SHORT,
 };
 
-/* As measure_block, of 32 bytes. The tables are the idea of Keiser and Lemire, "Validating UTF-8 in less than
- * one instruction per byte". */
-WITH_WIDE static inline size_t measure_wide(const uint8_t *at, wide now) {
-    wide back1 = wide_load(at - 1), back2 = wide_load(at - 2), back3 = wide_load(at - 3);
-    wide pair = wide_and(wide_and(wide_look_up(first_upper, wide_upper(back1)),
-                                  wide_look_up(first_lower, wide_and(back1, wide_of(0x0F)))),
-                         wide_look_up(second_upper, wide_upper(now)));
-    // 0x80 where a lead byte two or three before asks for a continuation behind another.
-    wide due = wide_or(wide_excess(back2, wide_of(0xE0 - 0x80)), wide_excess(back3, wide_of(0xF0 - 0x80)));
-    wide wrong = wide_xor(wide_and(due, wide_of(0x80)), pair);
-    if (wide_mask(wide_equal(wrong, wide_of(0))) != UINT32_MAX)
-        return SIZE_MAX;
-    wide continuation = wide_equal(wide_and(now, wide_of(0xC0)), wide_of(0x80));
-    uint32_t lead4 = wide_mask(wide_at_least(now, wide_of(0xF0)));
-    return (size_t)(VECTOR_WIDE - __builtin_popcount(wide_mask(continuation)) + __builtin_popcount(lead4));
-}
+#define P(name) BLOCKS_JOIN(vector, name)
+#define P_BYTES 16
+#define P_TARGET WITH_SHUFFLE
+#include "utf8_by_blocks.h"
+#undef P
+#undef P_BYTES
+#undef P_TARGET
 
-/* As skip_blocks, 32 bytes a turn. */
-WITH_WIDE static bool skip_wide(utf8_walk *walk) {
-    unsigned ascii_blocks = 0;
-    const uint8_t *at = walk->at;
-    while (walk->end - at >= VECTOR_WIDE && ascii_blocks < 2) {
-        wide now = wide_load(at);
-        size_t units = measure_wide(at, now);
-        if (units == SIZE_MAX || units > walk->units)
-            break;
-        walk->units -= units;
-        at += VECTOR_WIDE;
-        ascii_blocks = wide_mask(now) == 0 ? ascii_blocks + 1 : 0;
-    }
-    step_back(walk, at);
-    return ascii_blocks == 2;
-}
-
+#ifdef BLOCKS_WIDE
+#define P(name) BLOCKS_JOIN(broad, name)
+#define P_BYTES 32
+#define P_TARGET WITH_WIDE
+#include "utf8_by_blocks.h"
+#undef P
+#undef P_BYTES
+#undef P_TARGET
 #endif
 
-#ifdef VECTOR_HUGE
-
-/* As measure_wide, of 64 bytes. */
-WITH_HUGE static inline size_t measure_huge(const uint8_t *at, huge now) {
-    huge back1 = huge_load(at - 1, UINT64_MAX), back2 = huge_load(at - 2, UINT64_MAX),
-         back3 = huge_load(at - 3, UINT64_MAX);
-    huge pair = huge_and(huge_and(huge_look_up(first_upper, huge_upper(back1)),
-                                  huge_look_up(first_lower, huge_and(back1, huge_of(0x0F)))),
-                         huge_look_up(second_upper, huge_upper(now)));
-    huge due = huge_or(huge_excess(back2, huge_of(0xE0 - 0x80)), huge_excess(back3, huge_of(0xF0 - 0x80)));
-    if (~huge_equal(huge_xor(huge_and(due, huge_of(0x80)), pair), 0) != 0)
-        return SIZE_MAX;
-    uint64_t continuation = huge_equal(huge_and(now, huge_of(0xC0)), 0x80);
-    uint64_t lead4 = huge_at_least(now, 0xF0);
-    return (size_t)(VECTOR_HUGE - __builtin_popcountll(continuation) + __builtin_popcountll(lead4));
-}
-
-/* As skip_blocks, 64 bytes a turn. */
-WITH_HUGE static bool skip_huge(utf8_walk *walk) {
-    unsigned ascii_blocks = 0;
-    const uint8_t *at = walk->at;
-    while (walk->end - at >= VECTOR_HUGE && ascii_blocks < 2) {
-        huge now = huge_load(at, UINT64_MAX);
-        size_t units = measure_huge(at, now);
-        if (units == SIZE_MAX || units > walk->units)
-            break;
-        walk->units -= units;
-        at += VECTOR_HUGE;
-        ascii_blocks = huge_high(now) == 0 ? ascii_blocks + 1 : 0;
-    }
-    step_back(walk, at);
-    return ascii_blocks == 2;
-}
-
+#ifdef BLOCKS_HUGE
+#define P(name) BLOCKS_JOIN(huge, name)
+#define P_BYTES 64
+#define P_TARGET WITH_HUGE
+#include "utf8_by_blocks.h"
+#undef P
+#undef P_BYTES
+#undef P_TARGET
 #endif
 
-/* By whichever way is there. The narrower one has the last word, since it gets nearer to the end. */
+/* By the largest blocks that the processor has. */
+static inline bool skip_blocks(utf8_walk *walk) {
+#ifdef BLOCKS_HUGE
+    if (huge_can())
+        return huge_skip(walk);
+#endif
+#ifdef BLOCKS_WIDE
+    if (wide_can())
+        return broad_skip(walk);
+#endif
+    return vector_can_shuffle() && vector_skip(walk);
+}
+
+/* By blocks where there are some; vectors have the last word, since they get nearer to the end. */
 static inline bool skip_other(utf8_walk *walk) {
-#ifdef VECTOR_HUGE
-    if (walk->end - walk->at >= 2 * VECTOR_HUGE && huge_can() && skip_huge(walk))
-        return true;
-#endif
-#ifdef VECTOR_WIDE
-    if (walk->end - walk->at >= 2 * VECTOR_WIDE && wide_can() && skip_wide(walk))
-        return true;
-#endif
-    return skip_blocks(walk);
+    return (walk->end - walk->at >= 2 * BLOCK_BYTES && skip_blocks(walk)) || skip_vectors(walk);
 }
 
-/* Whether three bytes stand before `walk->at`, as measure_block wants; characters are walked over until it is
- * so. False when that met the end or an error. */
+/* Whether three bytes stand before `walk->at`, as measure_vector wants; characters are walked over until it
+ * is so. False when that met the end or an error. */
 static bool step_in(utf8_walk *walk) {
     while (walk->at - walk->start < 3) {
         size_t size;

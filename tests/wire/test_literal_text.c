@@ -1,4 +1,5 @@
-/* literal_text.c: the text of a string as ASCII or UTF-16, in its fast way and its plain one. */
+/* literal_text.c and literal_blocks.c: the text of a string in its forms, in its fast ways and its plain one.
+ */
 #include "check.h"
 
 #include "literal.h"
@@ -24,10 +25,11 @@ enum { PLAIN_PIECES = 17, LONE_PIECES = 4, PIECES = sizeof pieces / sizeof *piec
 static literal_form check_ways(const uint8_t *bytes, size_t length, bool escaped) {
     uint8_t *token = check_copy(bytes, length);
     uint8_t *fast = malloc(LITERAL_TEXT_ROOM(length)), *plain = malloc(LITERAL_TEXT_ROOM(length));
+    const uint8_t *fast_text = NULL, *plain_text = NULL;
     size_t fast_length = 0, plain_length = 0;
     CHECK(fast != NULL && plain != NULL);
-    literal_form want = literal_text_plain(token, length, escaped, plain, &plain_length);
-    literal_form got = literal_text(token, length, escaped, fast, &fast_length);
+    literal_form want = literal_text_plain(token, length, escaped, plain, &plain_text, &plain_length);
+    literal_form got = literal_text(token, length, escaped, fast, &fast_text, &fast_length);
     CHECK((got == LITERAL_OTHER) == (want == LITERAL_OTHER));
     // A character past ASCII may be dropped with its backslash.
     if (want == LITERAL_ASCII && (!escaped || literal_is_ascii(token, length)))
@@ -36,8 +38,8 @@ static literal_form check_ways(const uint8_t *bytes, size_t length, bool escaped
         CHECK(want == LITERAL_ASCII);
     if (want != LITERAL_OTHER) {
         CHECK(plain_length <= 2 * length && fast_length <= 4 * length);
-        text_to_utf16(want, plain, &plain_length);
-        text_to_utf16(got, fast, &fast_length);
+        text_to_utf16(want, plain_text, plain, &plain_length);
+        text_to_utf16(got, fast_text, fast, &fast_length);
         CHECK(fast_length == plain_length && memcmp(fast, plain, plain_length) == 0);
     }
     free(token);
@@ -124,8 +126,10 @@ static void every_character_is_its_units(void) {
                 text[at + i] = (uint8_t)(0x80 | (code >> 6 * (size - 1 - i) & 0x3F));
             text[at] = (uint8_t)((size == 2 ? 0xC0 : size == 3 ? 0xE0 : 0xF0) | code >> 6 * (size - 1));
         }
-        literal_form form = literal_text(text, sizeof text, false, (uint8_t *)units, &length);
-        text_to_utf16(form, (uint8_t *)units, &length);
+        const uint8_t *made = NULL;
+        literal_form form = literal_text(text, sizeof text, false, (uint8_t *)units, &made, &length);
+        if (form != LITERAL_OTHER)
+            text_to_utf16(form, made, (uint8_t *)units, &length);
         if (code >= 0xD800 && code < 0xE000) {
             CHECK(form == LITERAL_OTHER);
             continue;

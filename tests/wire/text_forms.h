@@ -6,9 +6,10 @@
 
 #include "literal_text.h"
 
-/* Make UTF-16 of another form, in place; there is room for it. */
-static inline void text_to_utf16(literal_form form, uint8_t *bytes, size_t *length) {
+/* Make UTF-16 of another form, at `bytes`, where there is room for it. */
+static inline void text_to_utf16(literal_form form, const uint8_t *text, uint8_t *bytes, size_t *length) {
     size_t to = 0;
+    memmove(bytes, text, *length);
     if (form == LITERAL_ASCII || form == LITERAL_LATIN1) {
         for (size_t i = *length; i-- > 0;) {
             uint16_t unit = bytes[i];
