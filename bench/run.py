@@ -13,13 +13,20 @@ import tempfile
 from common import report
 
 HERE = pathlib.Path(__file__).parent
-BENCHMARKS = ["decode", "stream", "latency", "side_effects", "channels"]
+# And what makes each of them short.
+SHORT = {
+    "decode": ["--turns"],
+    "stream": ["--short"],
+    "latency": ["--short"],
+    "side_effects": ["--short"],
+    "channels": ["--short"],
+}
 
 
 def run(name: str, short: bool, folder: pathlib.Path) -> list[report.Row]:
     """A benchmark's rows; none, and a word about it, if it fails."""
     rows = folder / f"{name}.json"
-    command = [sys.executable, str(HERE / f"{name}.py"), "--rows", str(rows), *(["--short"] if short else [])]
+    command = [sys.executable, str(HERE / f"{name}.py"), "--rows", str(rows), *(SHORT[name] if short else [])]
     print(f"{name} …", flush=True)
     # pyperf's and the benchmarks' own words are of interest only where they are run alone, or fail.
     done = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -32,10 +39,10 @@ def run(name: str, short: bool, folder: pathlib.Path) -> list[report.Row]:
 def main() -> None:
     """Run those that are named, or all there are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=", ".join(SHORT))
     parser.add_argument("--long", action="store_true", help="as long as each runs alone")
     options = parser.parse_args()
-    names = options.names or [name for name in BENCHMARKS if (HERE / f"{name}.py").exists()]
+    names = options.names or [name for name in SHORT if (HERE / f"{name}.py").exists()]
     with tempfile.TemporaryDirectory() as folder:
         rows = [row for name in names for row in run(name, not options.long, pathlib.Path(folder))]
     print(f"\n{platform.python_implementation()} {platform.python_version()}, {platform.machine()}\n")

@@ -500,7 +500,7 @@ PyObject *channel_take(channel_object *self) {
     // lies.
     if (found.kind != RECORD_ASCII && found.kind != RECORD_TEXT)
         return take_copy_unlock(self, &found);
-    message = found.kind == RECORD_ASCII ? str_from_utf8(found.bytes, found.length)
+    message = found.kind == RECORD_ASCII ? str_from_ascii(found.bytes, found.length)
                                          : str_from_token(found.bytes, found.length, false);
     if (message != NULL)
         session_pop(self->session);

@@ -86,7 +86,10 @@ PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t le
 /* UTF-8 to str; lone surrogates as three bytes pass. */
 PyObject *str_from_utf8(const uint8_t *text, size_t length);
 
-/* What literal_text() made, or ASCII that is known to be so, to str. */
+/* What is known to be ASCII to str. */
+PyObject *str_from_ascii(const uint8_t *text, size_t length);
+
+/* What literal_text() made to str. */
 PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length);
 
 /* A string token's content to str. */
