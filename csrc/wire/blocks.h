@@ -80,6 +80,11 @@ VECTOR_INLINE uint64_t vector_bits(vector_mask mask) {
     return vector_bits_of_four(mask, vector_of(0), vector_of(0), vector_of(0));
 }
 
+/* What is in both masks. */
+VECTOR_INLINE vector_mask vector_both(vector_mask a, vector_mask b) {
+    return vector_and(a, b);
+}
+
 VECTOR_INLINE bool vector_any(vector_mask mask) {
     return vector_marks(mask) != 0;
 }
@@ -264,6 +269,10 @@ WIDE_INLINE uint64_t broad_bits(broad_mask mask) {
     return (uint32_t)_mm256_movemask_epi8(mask);
 }
 
+WIDE_INLINE broad_mask broad_both(broad_mask a, broad_mask b) {
+    return _mm256_and_si256(a, b);
+}
+
 WIDE_INLINE bool broad_any(broad_mask mask) {
     return _mm256_movemask_epi8(mask) != 0;
 }
@@ -437,6 +446,10 @@ HUGE_INLINE uint64_t huge_bits(huge_mask mask) {
     return mask;
 }
 
+HUGE_INLINE huge_mask huge_both(huge_mask a, huge_mask b) {
+    return a & b;
+}
+
 HUGE_INLINE bool huge_any(huge_mask mask) {
     return mask != 0;
 }
@@ -479,16 +492,28 @@ HUGE_INLINE uint8_t *huge_put_bytes(uint8_t *out, huge_block v, uint64_t kept) {
     return out + __builtin_popcountll(kept);
 }
 
-HUGE_INLINE uint8_t *huge_put_half(uint8_t *out, __m256i low, __m256i high, uint32_t kept) {
-    huge_block words = huge_or(_mm512_cvtepu8_epi16(low), _mm512_slli_epi16(_mm512_cvtepu8_epi16(high), 8));
-    _mm512_storeu_si512(out, _mm512_maskz_compress_epi16(kept, words));
-    return out + 2 * __builtin_popcount(kept);
+/* The words of the first 32 low and high bytes. */
+HUGE_INLINE huge_block huge_words(huge_block low, huge_block high) {
+    return huge_or(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(low)),
+                   _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(high)), 8));
+}
+
+HUGE_INLINE uint8_t *huge_put_half(uint8_t *out, huge_block low, huge_block high, uint32_t kept) {
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi16(kept, huge_words(low, high)));
+    return out + 2 * blocks_count(kept);
 }
 
 HUGE_INLINE uint8_t *huge_put_words(uint8_t *out, huge_block low, huge_block high, uint64_t kept) {
-    out = huge_put_half(out, _mm512_castsi512_si256(low), _mm512_castsi512_si256(high), (uint32_t)kept);
-    return huge_put_half(out, _mm512_extracti64x4_epi64(low, 1), _mm512_extracti64x4_epi64(high, 1),
-                         (uint32_t)(kept >> 32));
+    size_t count = (size_t)(unsigned)__builtin_popcountll(kept);
+    if (count > 32) {
+        out = huge_put_half(out, low, high, (uint32_t)kept);
+        return huge_put_half(out, _mm512_alignr_epi64(low, low, 4), _mm512_alignr_epi64(high, high, 4),
+                             (uint32_t)(kept >> 32));
+    }
+    low = _mm512_maskz_compress_epi8(kept, low);
+    high = _mm512_maskz_compress_epi8(kept, high);
+    _mm512_storeu_si512(out, huge_words(low, high));
+    return out + 2 * count;
 }
 
 HUGE_INLINE void huge_put_units(uint8_t *out, huge_block v) {

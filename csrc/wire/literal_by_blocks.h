@@ -31,7 +31,7 @@ B_TARGET INLINE escapes B(find_escapes)(block64 now, uint64_t backslashes, const
 B_TARGET INLINE uint64_t B(hex_digits)(block64 now) {
     block64 digit = B(subtract)(now, B(constant)('0'));
     block64 letter = B(subtract)(B(or)(now, B(constant)(0x20)), B(constant)('a'));
-    return ~(B(bits)(B(from)(digit, 10)) & B(bits)(B(from)(letter, 6)));
+    return ~B(bits)(B(both)(B(from)(digit, 10), B(from)(letter, 6)));
 }
 
 B_TARGET static const uint8_t *B(string_end)(const uint8_t *at, const uint8_t *end, uint8_t quote) {
