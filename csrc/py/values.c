@@ -59,7 +59,11 @@ PyObject *str_from_token(const uint8_t *token, size_t length, bool escaped) {
     _Alignas(uint64_t) uint8_t small[LITERAL_TEXT_ROOM(1024)];
     if (!escaped && literal_is_ascii(token, length))
         return str_from_ascii(token, length);
-    uint8_t *room = length <= 1024 ? small : malloc(LITERAL_TEXT_ROOM(length));
+    uint8_t *room = NULL;
+    if (length <= 1024)
+        room = small;
+    else if (length <= LITERAL_TEXT_LONGEST)
+        room = malloc(LITERAL_TEXT_ROOM(length));
     if (room == NULL)
         return PyErr_NoMemory();
     const uint8_t *made;

@@ -118,7 +118,8 @@ VECTOR_INLINE uint8_t *vector_put_bytes(uint8_t *out, vector v, uint64_t kept) {
     return out + blocks_count(high);
 }
 
-/* The same of the words whose low and high bytes are given: twice as many bytes. */
+/* The same of the words whose low and high bytes are given. What is behind their end, up to a block's 64
+ * bytes, may be written, too. */
 VECTOR_INLINE uint8_t *vector_put_words(uint8_t *out, vector low, vector high, uint64_t kept) {
     unsigned first = kept & 0xFF, last = kept >> 8 & 0xFF;
     vector_store(out, vector_shuffle(vector_zip_first(low, high), vector_load(blocks_word_places[first])));
@@ -189,7 +190,7 @@ static inline bool wide_can(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
 }
 
-// Half of it.
+// A broad block is half of a wide one, as a twin is half of a quad.
 typedef __m256i broad_block;
 typedef __m256i broad_mask;
 

@@ -3,7 +3,10 @@
  * HALF(name)    what `name` of a half is called
  * WHOLE(name)   the same of the block made of them
  * HALF_BYTES    how many bytes a half has
- * WHOLE_TARGET  what must stand before functions that use them */
+ * WHOLE_TARGET  what must stand before functions that use them
+ * WHOLE_HAS_BITS  defined where WHOLE(bits) is written apart
+ *
+ * All of them stay defined. */
 
 typedef struct WHOLE(block) {
     HALF(block) low, high;

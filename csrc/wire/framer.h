@@ -63,7 +63,8 @@ typedef struct framer {
     framer_status verdict;
 } framer;
 
-/* Make an empty framer. `max_chunk` in UTF-16 units; 0 means FRAMER_DEFAULT_MAX_CHUNK. Allocates nothing. */
+/* Make an empty framer. `max_chunk` in UTF-16 units; 0 means FRAMER_DEFAULT_MAX_CHUNK; a tenth of SIZE_MAX is
+ * the most it can be, and more is taken for that. Allocates nothing. */
 void framer_init(framer *framer, size_t max_chunk);
 
 /* Free what the framer holds. A framer may be cleared twice, and initialized again after. */

@@ -59,7 +59,7 @@ static const uint8_t simple_signs[16] = {[0x0] = '"', [0x5] = '\'', [0x9] = '\\'
 typedef struct found_bits {
     uint64_t kept; // the bytes that stand for a unit; the others are dropped
     escapes escapes;
-    uint64_t simple;       // behind backslashes: what is no quote or backslash, nor comes before digits
+    uint64_t simple;       // behind backslashes: all but " and \ themselves, and letters before digits
     uint64_t u_last, last; // the last digits of those with four; of all
     uint64_t other;        // what is no ASCII
     uint64_t begins_four;  // the first of four bytes

@@ -75,7 +75,8 @@ typedef struct texting {
     bool lone;
 } texting;
 
-/* What is at once known of a whole block. */
+/* What is at once known of a whole block. Where it has an odd escape, what stands behind that is asked about
+ * again: `t->pairs` may count too many, and what is lone is so anyhow. */
 B_TARGET INLINE found_bits B(find_bits)(texting *t, block64 now, size_t left, bool escaped) {
     const found_bits *before = &t->bits_before;
     found_bits bits = {.kept = low_bits(left), .other = B(bits)(B(high)(now))};
@@ -217,7 +218,7 @@ B_TARGET INLINE bool B(put_part)(texting *t, const found_bits *bits, lanes now, 
 
 /* Go on behind an odd escape, which becomes the byte `*byte`, or nothing. Returns how many bytes. */
 B_TARGET INLINE size_t B(undo_odd)(texting *t, const uint8_t *escape, uint8_t *byte) {
-    uint8_t piece[4];
+    uint8_t piece[4] = {0};
     size_t used;
     bool lone = false; // and so it stays: it is no \u
     size_t length = literal_undo_one(escape, t->end, &used, piece, &lone);
@@ -238,6 +239,8 @@ B_TARGET INLINE literal_form B(put_text)(texting t, bool narrow, bool escaped, u
         block64 block = B(load_some)(t.at, left);
         const found_bits bits = B(find_bits)(&t, block, left, escaped);
         if (!narrow && !bits.has_escapes && !bits.has_characters && left >= BLOCK_BYTES) {
+            // What stands before the next block is now another, but no less ASCII: nothing in it hangs on
+            // that.
             B(put_units)(t.out, block);
             t.out += 2 * BLOCK_BYTES;
             t.at += BLOCK_BYTES;

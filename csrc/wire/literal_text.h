@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h> // size_t
-#include <stdint.h> // uint8_t
+#include <stdint.h> // uint8_t, SIZE_MAX
 
 // All in the machine's own byte order. Which one a text comes in hangs on the processor, too.
 typedef enum literal_form {
@@ -17,6 +17,8 @@ typedef enum literal_form {
 
 // The bytes that literal_text() may write for a string of `length` bytes; more than the result has.
 #define LITERAL_TEXT_ROOM(length) (4 * (length) + 256)
+// For longer strings that would be more than a size_t holds.
+#define LITERAL_TEXT_LONGEST ((SIZE_MAX - 256) / 4)
 
 /* Undo a string's escapes and tell what it is made of.
  *

@@ -207,9 +207,11 @@ static inline size_t vector_sum(vector v) {
     return vaddlvq_u8(v);
 }
 
-/* NEON has no movemask: a shift that narrows leaves four bits for each byte, of which one is kept. */
+/* NEON has no movemask: a shift that narrows leaves four bits for each byte, of which one is kept. They are
+ * the upper four of one byte and the lower four of the next, so all bits must first be as the top one is. */
 static inline uint64_t vector_marks(vector v) {
-    uint8x8_t nibbles = vshrn_n_u16(vreinterpretq_u16_u8(v), 4);
+    uint8x16_t tops = vcltzq_s8(vreinterpretq_s8_u8(v));
+    uint8x8_t nibbles = vshrn_n_u16(vreinterpretq_u16_u8(tops), 4);
     return vget_lane_u64(vreinterpret_u64_u8(nibbles), 0) & 0x8888888888888888u;
 }
 

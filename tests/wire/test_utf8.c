@@ -3,7 +3,7 @@
 #include "utf8.h"
 
 // More units than any text here has.
-#define ALL ((size_t)1 << 40)
+#define ALL (SIZE_MAX / 2)
 
 static utf8_status advance(const char *bytes, size_t length, size_t *units, size_t *advanced) {
     uint8_t *copy = check_copy(bytes, length);
@@ -225,6 +225,32 @@ static void fast_agrees_with_plain_on_spoilt_text(void) {
     }
 }
 
+static void one_byte_past_ascii_is_seen_at_every_place(void) {
+    // Of the letters, one has few bits and one has many: a question about the top bit must not see others.
+    static const uint8_t letters[] = {'a', 'x', 0x7F};
+    uint8_t text[260];
+    for (size_t kind = 0; kind < sizeof letters; kind++)
+        for (size_t length = 1; length <= sizeof text; length += length < 140 ? 1 : 24) {
+            memset(text, letters[kind], sizeof text);
+            compare(text, length, ALL);
+            for (size_t at = 0; at < length; at++) {
+                static const uint8_t others[] = {0x80, 0xC3, 0xF0, 0xFF};
+                for (size_t i = 0; i < sizeof others; i++) {
+                    text[at] = others[i];
+                    compare(text, length, ALL);
+                }
+                // And a character that ends there.
+                if (at > 0)
+                    text[at - 1] = 0xC3;
+                text[at] = 0xA9;
+                compare(text, length, ALL);
+                text[at] = letters[kind];
+                if (at > 0)
+                    text[at - 1] = letters[kind];
+            }
+        }
+}
+
 static const check_case cases[] = {
     CASE(units_are_those_of_utf16),
     CASE(nothing_is_wanted_of_nothing),
@@ -233,6 +259,7 @@ static const check_case cases[] = {
     CASE(every_character_is_valid_and_its_beginnings_are_cut),
     CASE(every_two_bytes_are_judged_as_by_arithmetic),
     CASE(random_three_and_four_bytes_are_judged_as_by_arithmetic),
+    CASE(one_byte_past_ascii_is_seen_at_every_place),
     CASE(fast_agrees_with_plain_on_every_two_bytes),
     CASE(fast_agrees_with_plain_on_random_three_and_four_bytes_at_every_place),
     CASE(fast_agrees_with_plain_on_text_of_every_length_and_alignment),

@@ -2,8 +2,9 @@
 
 Every program is built four times: as it is; with WIRE_NO_HUGE, for the code that runs where there is no
 AVX-512; with WIRE_NO_WIDE, where there is no AVX2 either; and with WIRE_NO_VECTOR, where there is neither
-SSE2 nor NEON. With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and
-UndefinedBehaviorSanitizer watch; with GAECHANNEL_WERROR=1, the compiler's warnings are errors.
+SSE2 nor NEON. And a fifth time for aarch64, to run NEON, where a compiler for that and an emulator are there.
+With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and UndefinedBehaviorSanitizer watch (all but
+the last); with GAECHANNEL_WERROR=1, the compiler's warnings are errors.
 """
 
 import json
@@ -34,6 +35,14 @@ if os.environ.get("GAECHANNEL_WERROR") == "1":
 if os.environ.get("GAECHANNEL_SANITIZE") == "1":
     FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
+# On a processor that has NEON, the variant "vector" runs it.
+NEON_COMPILER, NEON_EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
+NO_NEON = None
+if os.environ.get("GAECHANNEL_SANITIZE") == "1":
+    NO_NEON = "the sanitizers do not run in the emulator"
+elif shutil.which(NEON_COMPILER) is None or shutil.which(NEON_EMULATOR) is None:
+    NO_NEON = f"needs {NEON_COMPILER} and {NEON_EMULATOR} (Debian: gcc-aarch64-linux-gnu, qemu-user)"
+
 pytestmark = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="no C compiler")
 
 
@@ -48,14 +57,16 @@ C_CASES = [(source.stem, name) for source in sorted(HERE.glob("test_*.c")) for n
 class Builder:
     """Builds programs against one variant of wire, each when it is first asked for."""
 
-    def __init__(self, folder, flags):
+    def __init__(self, folder, flags, compiler, emulator=()):
         self.folder = folder
         self.flags = FLAGS + flags
+        self.compiler = compiler
+        self.emulator = emulator
         self.programs = {}
         self.library = folder / "wire.a"
 
     def compile(self, *arguments):
-        subprocess.run([*COMPILER, *self.flags, *map(str, arguments)], check=True, cwd=self.folder)
+        subprocess.run([*self.compiler, *self.flags, *map(str, arguments)], check=True, cwd=self.folder)
 
     def program(self, name):
         if not self.library.exists():
@@ -67,32 +78,37 @@ class Builder:
             self.programs[name] = path
         return self.programs[name]
 
+    def run(self, program, *arguments, **options):
+        command = [*self.emulator, program, *arguments]
+        result = subprocess.run(command, capture_output=True, **options)
+        assert result.returncode == 0, result.stderr.decode(errors="replace")
+        return result.stdout
 
-@pytest.fixture(scope="session", params=VARIANTS)
+
+@pytest.fixture(scope="session", params=[*VARIANTS, "neon"])
 def builder(request, tmp_path_factory):
-    return Builder(tmp_path_factory.mktemp(f"wire_{request.param}"), VARIANTS[request.param])
-
-
-def run(program, *arguments, **options):
-    result = subprocess.run([program, *arguments], capture_output=True, **options)
-    assert result.returncode == 0, result.stderr.decode(errors="replace")
-    return result.stdout
+    folder = tmp_path_factory.mktemp(f"wire_{request.param}")
+    if request.param != "neon":
+        return Builder(folder, VARIANTS[request.param], COMPILER)
+    if NO_NEON is not None:
+        pytest.skip(NO_NEON)
+    return Builder(folder, ["-static"], [NEON_COMPILER], [NEON_EMULATOR])
 
 
 @pytest.mark.parametrize(("program", "name"), C_CASES, ids=[f"{program}-{name}" for program, name in C_CASES])
 def test_in_c(builder, program, name):
-    run(builder.program(program), name)
+    builder.run(builder.program(program), name)
 
 
 @pytest.mark.parametrize("program", sorted({program for program, _ in C_CASES}))
 def test_no_case_in_c_is_left_out(builder, program):
-    names = run(builder.program(program), "--list").decode().split()
+    names = builder.run(builder.program(program), "--list").decode().split()
     assert names == [name for owner, name in C_CASES if owner == program]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_case_holds_however_the_body_is_cut(builder, case):
-    output = run(builder.program("wire_dump"), *CUTS, input=case["body"].encode("latin-1"))
+    output = builder.run(builder.program("wire_dump"), *CUTS, input=case["body"].encode("latin-1"))
     want = {key: case[key] for key in ("chunks", "arrays", "error")}
     results = [json.loads(line) for line in output.splitlines()]
     assert len(results) == len(CUTS)
@@ -108,7 +124,7 @@ def test_what_the_fuzzer_began_with_holds(builder):
     target = builder.folder / "fuzz_wire"
     builder.compile("-DFUZZ_STANDALONE", fuzz / "fuzz_wire.c", builder.library, "-o", target)
     corpus = sorted(fuzz.glob("corpus/*"))
-    assert run(target, *corpus).decode() == f"{len(corpus)} inputs, all hold\n"
+    assert builder.run(target, *corpus).decode() == f"{len(corpus)} inputs, all hold\n"
 
 
 def talk_messages(arrays):
