@@ -9,6 +9,7 @@ and a value is a ratio of the best of thirty: that spreads less, since what the 
 all of them. The ways:
 
 gaechannel      TalkDecoder.feed(body)
+Decoder         gaechannel's other one, which makes all objects of all arrays, and the text picked out
 orjson, json    loads() of chunks that are already cut, and the text picked out: no framing
 framing loop    the loop that projects write in Python, with json.loads
 floor           bytes.decode() of the text's own bytes, already cut out and without escapes
@@ -25,7 +26,7 @@ import pyperf
 
 from common import bodies, report
 from common.framing import FramingLoop
-from gaechannel import TalkDecoder
+from gaechannel import Decoder, TalkDecoder
 
 BODY_BYTES = 1_000_000
 PASSES = 5
@@ -71,6 +72,7 @@ def ways(kind: str, size: int, piece: int | None, body_bytes: int) -> dict[str, 
     texts = [text.encode() for text in bodies.texts(kind, size, count)]
     return {
         "gaechannel": gaechannel_way(body, None),
+        "Decoder": lambda: [data[1][1][1] for _, data in Decoder().feed(body)],
         "orjson": lambda: [orjson.loads(chunk)[0][1][1][1][1] for chunk in cut],
         "json": lambda: [json.loads(chunk)[0][1][1][1][1] for chunk in cut],
         "framing loop": framing_way(body, None),
@@ -78,7 +80,7 @@ def ways(kind: str, size: int, piece: int | None, body_bytes: int) -> dict[str, 
     }
 
 
-WAY_NAMES = ("gaechannel", "orjson", "json", "framing loop", "floor")
+WAY_NAMES = ("gaechannel", "Decoder", "orjson", "json", "framing loop", "floor")
 
 
 @functools.cache
@@ -153,7 +155,7 @@ def ratios(slower: pyperf.Benchmark, faster: pyperf.Benchmark) -> list[float]:
 
 
 def goal_of(kind: str, size: str, peer: str) -> float | None:
-    """DESIGN.md's table."""
+    """What docs/performance.rst has."""
     if peer == "floor":
         return 0.7 if (kind, size) == ("ASCII", "100 B") else None
     if peer != "orjson":

@@ -1,4 +1,4 @@
-"""Runs all benchmarks, short, and prints one table: DESIGN's rows first, what is only to be seen after them.
+"""Runs all benchmarks, short, and prints two tables: the rows that have a goal, and what is only to be seen.
 
 python bench/run.py [--long] [NAME…]
 """

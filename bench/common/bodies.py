@@ -56,7 +56,7 @@ _TEXTS = {
     "non-ASCII": (_repeated(_WIDE), False),
     "\\u escapes": (lambda size, shift: _cycle(_WIDE, size // 3, shift), True),
 }
-# Not in DESIGN.md's table, but what users write: each is another way through the decoders.
+# Without a goal, but what users write: each is another way through the decoders.
 _MORE_TEXTS = {
     "Cyrillic": (_repeated("Паром отходит в семь, возьмите синюю папку и два карандаша. "), False),
     "CJK": (_repeated("次のフェリーは七時に出ます、青いファイルと鉛筆を二本持ってきてください。"), False),

@@ -21,7 +21,7 @@ class Row:
     low: float
     high: float
     unit: str
-    # What DESIGN.md's table asks for: "3 ×" at least, or at most; None: no goal, only to be seen.
+    # What docs/performance.rst has as the goal: "3 ×" at least, or at most; None: no goal, only to be seen.
     goal: float | None = None
     at_most: bool = False
 
@@ -30,7 +30,8 @@ class Row:
         """Whether the goal is reached; None where there is none."""
         if self.goal is None:
             return None
-        return self.value <= self.goal if self.at_most else self.value >= self.goal
+        shown = float(_short(self.value))  # not another verdict than the number that is printed
+        return shown <= self.goal if self.at_most else shown >= self.goal
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
@@ -67,7 +68,7 @@ def table(rows: Sequence[Row]) -> str:
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """A parser of what every benchmark takes."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--short", action="store_true", help="fewer and shorter runs, as in `make bench`")
+    parser.add_argument("--short", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--rows", type=pathlib.Path, help="write the rows to this file, as JSON")
     return parser
 

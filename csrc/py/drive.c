@@ -482,7 +482,8 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found) {
         channel_nudge(self);
     if (copy == NULL)
         return PyErr_NoMemory();
-    PyObject *value = is_text ? str_from_utf8(copy, length) : value_from_literal(self->state, copy, length);
+    PyObject *value =
+        is_text ? str_with_surrogates(copy, length) : value_from_literal(self->state, copy, length);
     if (copy != small)
         free(copy);
     return self->unwraps ? unwrap(self, value) : value;

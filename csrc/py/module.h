@@ -83,7 +83,10 @@ void raise_corrupted(module_state *state, const char *words);
  * bytes. */
 PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t length);
 
-/* UTF-8 to str; lone surrogates as three bytes pass. */
+/* UTF-8 in which lone surrogates stand as three bytes to str. */
+PyObject *str_with_surrogates(const uint8_t *text, size_t length);
+
+/* The same for where there are hardly ever any. */
 PyObject *str_from_utf8(const uint8_t *text, size_t length);
 
 /* What is known to be ASCII to str. */

@@ -42,15 +42,39 @@ PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
     }
 }
 
-// For the strings that UTF-16 cannot hold.
-static PyObject *str_with_lone_surrogates(const uint8_t *token, size_t length, bool escaped) {
-    bool lone;
-    if (!escaped)
-        return str_from_utf8(token, length);
-    uint8_t *plain = malloc(length);
-    if (plain == NULL)
+// `room` is for `4 * length` bytes, aligned as for wchar_t.
+static PyObject *str_by_codes(const uint8_t *text, size_t length, uint8_t *room) {
+    return str_from_form(LITERAL_UTF32, room, literal_codes(text, length, room));
+}
+
+// Where it cannot be done by codes; CPython's own way is to ask an error handler about each surrogate.
+#define NO_CODES(length) (sizeof(wchar_t) != 4 || (length) > SIZE_MAX / 4)
+
+PyObject *str_with_surrogates(const uint8_t *text, size_t length) {
+    _Alignas(wchar_t) uint8_t small[1024];
+    if (NO_CODES(length))
+        return str_from_utf8(text, length);
+    uint8_t *room = 4 * length <= sizeof small ? small : malloc(4 * length);
+    if (room == NULL)
         return PyErr_NoMemory();
-    PyObject *text = str_from_utf8(plain, literal_unescape(token, length, plain, &lone));
+    PyObject *made = str_by_codes(text, length, room);
+    if (room != small)
+        free(room);
+    return made;
+}
+
+// For the strings that UTF-16 cannot hold. `room` is literal_text()'s.
+static PyObject *str_with_lone_surrogates(const uint8_t *token, size_t length, bool escaped, uint8_t *room) {
+    bool lone;
+    uint8_t *plain = NULL;
+    if (escaped) {
+        plain = malloc(length);
+        if (plain == NULL)
+            return PyErr_NoMemory();
+        length = literal_unescape(token, length, plain, &lone);
+        token = plain;
+    }
+    PyObject *text = NO_CODES(length) ? str_from_utf8(token, length) : str_by_codes(token, length, room);
     free(plain);
     return text;
 }
@@ -69,7 +93,7 @@ PyObject *str_from_token(const uint8_t *token, size_t length, bool escaped) {
     const uint8_t *made;
     size_t made_length;
     literal_form form = literal_text(token, length, escaped, room, &made, &made_length);
-    PyObject *text = form == LITERAL_OTHER ? str_with_lone_surrogates(token, length, escaped)
+    PyObject *text = form == LITERAL_OTHER ? str_with_lone_surrogates(token, length, escaped, room)
                                            : str_from_form(form, made, made_length);
     if (room != small)
         free(room);

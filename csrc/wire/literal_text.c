@@ -1,4 +1,4 @@
-/* A string's text as ASCII or as UTF-16. */
+/* A string's text, a character at a time; and which way is taken. */
 #include "literal_text.h"
 
 #include <string.h> // memcpy
@@ -68,6 +68,39 @@ literal_form literal_text_plain(const uint8_t *token, size_t length, bool escape
     *text = room;
     *text_length = (size_t)(to - room);
     return LITERAL_UTF16;
+}
+
+#ifdef VECTOR_BYTES
+/* Sixteen bytes of ASCII as UTF-32: with zeros behind each, twice. */
+static inline void put_ascii_codes(uint8_t *out, vector bytes) {
+    vector none = vector_of(0);
+    vector first = vector_zip_first(bytes, none), last = vector_zip_last(bytes, none);
+    vector_store(out, vector_zip_first(first, none));
+    vector_store(out + 16, vector_zip_last(first, none));
+    vector_store(out + 32, vector_zip_first(last, none));
+    vector_store(out + 48, vector_zip_last(last, none));
+}
+#endif
+
+size_t literal_codes(const uint8_t *text, size_t length, uint8_t *out) {
+    const uint8_t *at = text, *end = length > 0 ? text + length : text;
+    uint8_t *to = out;
+    while (at < end) {
+#ifdef VECTOR_BYTES
+        if (end - at >= VECTOR_BYTES && vector_marks(vector_load(at)) == 0) {
+            put_ascii_codes(to, vector_load(at));
+            to += 4 * VECTOR_BYTES;
+            at += VECTOR_BYTES;
+            continue;
+        }
+#endif
+        size_t size = 1;
+        uint32_t code = *at < 0x80 ? *at : read_code(at, &size);
+        memcpy(to, &code, sizeof code);
+        to += sizeof code;
+        at += size;
+    }
+    return (size_t)(to - out);
 }
 
 bool literal_is_ascii(const uint8_t *bytes, size_t length) {

@@ -12,7 +12,7 @@ typedef enum literal_form {
     LITERAL_LATIN1, // a byte for each character
     LITERAL_UTF16,  // surrogates only in pairs
     LITERAL_UTF32,  // as wchar_t, where that has 32 bits; no surrogates
-    LITERAL_OTHER,  // holds a lone surrogate (UTF-16 might join two of them): literal_unescape() knows it
+    LITERAL_OTHER,  // holds a lone surrogate (UTF-16 might join two of them): literal_codes() reads it
 } literal_form;
 
 // The bytes that literal_text() may write for a string of `length` bytes; more than the result has.
@@ -34,6 +34,11 @@ literal_form literal_text(const uint8_t *token, size_t length, bool escaped, uin
  */
 literal_form literal_text_plain(const uint8_t *token, size_t length, bool escaped, uint8_t *room,
                                 const uint8_t **text, size_t *text_length);
+
+/* UTF-32 of UTF-8 in which surrogates may stand as three bytes, which is what literal_unescape() makes of a
+ * string that is LITERAL_OTHER; they stay as they are. `out` has room for `4 * length` bytes. Returns the
+ * result's length in bytes. */
+size_t literal_codes(const uint8_t *text, size_t length, uint8_t *out);
 
 /* Whether all bytes are below 0x80. */
 bool literal_is_ascii(const uint8_t *bytes, size_t length);

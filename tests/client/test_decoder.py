@@ -52,6 +52,35 @@ def test_every_case_holds_however_it_is_cut(case, cut):
         assert repr(got) == repr(want)  # 1 is not 1.0, nor True
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_lone_surrogates_stay_where_they_are_in_long_texts(seed):
+    chance = random.Random(seed)
+    some = [
+        "\ud83d",
+        "\ude00",
+        "a",
+        "0123456789abcdef" * 3,
+        "é",
+        "한",
+        "\ud7ff",
+        "\ue000",
+        "🚢",
+        "\x00",
+        '"',
+        "\n",
+    ]
+    text = "".join(chance.choices(some, k=chance.randrange(1, 400)))
+    # ASCII and surrogates as escapes, where they must be; all else as it is.
+    literal = "".join(c if c >= "\x80" and not is_surrogate(c) else json.dumps(c)[1:-1] for c in text)
+    body = frame(f'[[1,["c",["AA",["ae","{literal}"]]]]]')
+    # Two halves that meet are a pair.
+    assert TalkDecoder().feed(body) == [text.replace("\ud83d\ude00", "😀")]
+
+
+def is_surrogate(character):
+    return 0xD800 <= ord(character) < 0xE000
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 @pytest.mark.parametrize("cut", ["whole", "bytes", 1])
 def test_every_case_holds_for_messages(case, cut):

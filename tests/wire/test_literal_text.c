@@ -42,6 +42,11 @@ static literal_form check_ways(const uint8_t *bytes, size_t length, bool escaped
         text_to_utf16(got, fast_text, fast, &fast_length);
         CHECK(fast_length == plain_length && memcmp(fast, plain, plain_length) == 0);
     }
+    // The way for those that have no other form.
+    bool lone;
+    const uint8_t *undone = escaped ? plain : token;
+    size_t undone_length = escaped ? literal_unescape(token, length, plain, &lone) : length;
+    CHECK(codes_are(fast, literal_codes(undone, undone_length, fast), undone, undone_length));
     free(token);
     free(fast);
     free(plain);
