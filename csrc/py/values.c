@@ -44,15 +44,15 @@ PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
 
 // `room` is for `4 * length` bytes, aligned as for wchar_t.
 static PyObject *str_by_codes(const uint8_t *text, size_t length, uint8_t *room) {
+    // CPython's own way is to ask an error handler about each surrogate.
+    if (sizeof(wchar_t) != 4)
+        return str_from_utf8(text, length);
     return str_from_form(LITERAL_UTF32, room, literal_codes(text, length, room));
 }
 
-// Where it cannot be done by codes; CPython's own way is to ask an error handler about each surrogate.
-#define NO_CODES(length) (sizeof(wchar_t) != 4 || (length) > SIZE_MAX / 4)
-
 PyObject *str_with_surrogates(const uint8_t *text, size_t length) {
     _Alignas(wchar_t) uint8_t small[1024];
-    if (NO_CODES(length))
+    if (length > SIZE_MAX / 4)
         return str_from_utf8(text, length);
     uint8_t *room = 4 * length <= sizeof small ? small : malloc(4 * length);
     if (room == NULL)
@@ -74,7 +74,7 @@ static PyObject *str_with_lone_surrogates(const uint8_t *token, size_t length, b
         length = literal_unescape(token, length, plain, &lone);
         token = plain;
     }
-    PyObject *text = NO_CODES(length) ? str_from_utf8(token, length) : str_by_codes(token, length, room);
+    PyObject *text = str_by_codes(token, length, room);
     free(plain);
     return text;
 }

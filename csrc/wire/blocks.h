@@ -230,10 +230,6 @@ WIDE_INLINE broad_block broad_excess(broad_block a, broad_block b) {
     return _mm256_subs_epu8(a, b);
 }
 
-WIDE_INLINE broad_block broad_larger(broad_block a, broad_block b) {
-    return _mm256_max_epu8(a, b);
-}
-
 WIDE_INLINE broad_block broad_shift_left(broad_block v, int bits) {
     return _mm256_slli_epi16(v, bits);
 }
@@ -402,10 +398,6 @@ HUGE_INLINE huge_block huge_subtract(huge_block a, huge_block b) {
 
 HUGE_INLINE huge_block huge_excess(huge_block a, huge_block b) {
     return _mm512_subs_epu8(a, b);
-}
-
-HUGE_INLINE huge_block huge_larger(huge_block a, huge_block b) {
-    return _mm512_max_epu8(a, b);
 }
 
 HUGE_INLINE huge_block huge_shift_left(huge_block v, uint8_t bits) {

@@ -85,11 +85,6 @@ static inline size_t units_place(size_t length) {
     return (2 * length + 64 + 15) / 16 * 16;
 }
 
-static inline uint8_t *put_unit(uint8_t *out, uint16_t unit) {
-    memcpy(out, &unit, sizeof unit);
-    return out + sizeof unit;
-}
-
 static inline unsigned get_unit(const uint8_t *at) {
     uint16_t unit;
     memcpy(&unit, at, sizeof unit);

@@ -12,15 +12,6 @@
 // For each byte: a hexadecimal digit's value and LITERAL_HEX, or 0.
 extern const uint8_t literal_hex[256];
 
-// For the byte behind a backslash: the one byte that the two stand for. 0: anything else, literal_undo_one()
-// knows.
-extern const uint8_t literal_simple_escape[256];
-
-static inline unsigned read_hex4(const uint8_t *at) {
-    return (literal_hex[at[0]] & 15u) << 12 | (literal_hex[at[1]] & 15u) << 8 |
-           (literal_hex[at[2]] & 15u) << 4 | (literal_hex[at[3]] & 15u);
-}
-
 /* Undo the escape whose backslash is at `escape`, in a text that ends at `end`. `used`: its length, both
  * halves of a surrogate pair counted. Returns how many bytes of UTF-8 it gives: none where it only drops
  * something (and then what it did not use goes on). Sets `*lone_surrogate` where it is one, and leaves it

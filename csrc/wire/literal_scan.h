@@ -8,17 +8,26 @@
 /* As literal_scan_string(), where it is known that nothing is found in [start, at). */
 const uint8_t *literal_scan_on(const uint8_t *start, const uint8_t *at, const uint8_t *end, uint8_t quote);
 
+#ifdef VECTOR_BYTES
+/* The first of them in the 32 bytes at `at`; NULL where there is none. */
+static inline const uint8_t *literal_scan_turn(const uint8_t *at, vector quotes, vector backslashes) {
+    vector low = vector_load(at);
+    vector high = vector_load(at + 16);
+    low = vector_or(vector_equal(low, quotes), vector_equal(low, backslashes));
+    high = vector_or(vector_equal(high, quotes), vector_equal(high, backslashes));
+    if (vector_marks(vector_or(low, high)) == 0)
+        return NULL;
+    uint64_t marks = vector_marks(low);
+    return marks != 0 ? at + vector_first(marks) : at + 16 + vector_first(vector_marks(high));
+}
+#endif
+
 static inline const uint8_t *literal_scan(const uint8_t *at, const uint8_t *end, uint8_t quote) {
 #ifdef VECTOR_BYTES
     if (end - at < 32)
         return literal_scan_on(at, at, end, quote);
-    vector quotes = vector_of(quote), backslashes = vector_of('\\');
-    vector low = vector_load(at), high = vector_load(at + 16);
-    uint64_t marks = vector_marks(vector_or(vector_equal(low, quotes), vector_equal(low, backslashes)));
-    if (marks != 0)
-        return at + vector_first(marks);
-    marks = vector_marks(vector_or(vector_equal(high, quotes), vector_equal(high, backslashes)));
-    return marks != 0 ? at + 16 + vector_first(marks) : literal_scan_on(at, at + 32, end, quote);
+    const uint8_t *found = literal_scan_turn(at, vector_of(quote), vector_of('\\'));
+    return found != NULL ? found : literal_scan_on(at, at + 32, end, quote);
 #else
     return literal_scan_string_plain(at, end, quote);
 #endif

@@ -48,14 +48,9 @@ const uint8_t *literal_scan_on(const uint8_t *start, const uint8_t *at, const ui
     vector quotes = vector_of(quote);
     vector backslashes = vector_of('\\');
     while (end - at >= 32) {
-        vector low = vector_load(at);
-        vector high = vector_load(at + 16);
-        low = vector_or(vector_equal(low, quotes), vector_equal(low, backslashes));
-        high = vector_or(vector_equal(high, quotes), vector_equal(high, backslashes));
-        if (vector_marks(vector_or(low, high)) != 0) {
-            uint64_t marks = vector_marks(low);
-            return marks != 0 ? at + vector_first(marks) : at + 16 + vector_first(vector_marks(high));
-        }
+        const uint8_t *found = literal_scan_turn(at, quotes, backslashes);
+        if (found != NULL)
+            return found;
         at += 32;
 #ifdef BLOCKS_WIDE
         // Not at once: most strings are short.

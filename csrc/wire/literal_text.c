@@ -7,12 +7,6 @@
 #include "literal_blocks.h"
 #include "vector.h"
 
-static inline uint8_t *put_unit(uint8_t *out, unsigned unit) {
-    uint16_t word = (uint16_t)unit;
-    memcpy(out, &word, sizeof word);
-    return out + sizeof word;
-}
-
 /* A character as UTF-16. */
 static inline uint8_t *put_code(uint8_t *out, unsigned code) {
     if (code < 0x10000)

@@ -6,10 +6,16 @@
 #include "literal_escape.h"
 #include "vector.h"
 
-const uint8_t literal_simple_escape[256] = {
+// For the byte behind a backslash: the one byte that the two stand for. 0: anything else.
+static const uint8_t simple_escape[256] = {
     ['"'] = '"',  ['\''] = '\'', ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r',  ['t'] = '\t', ['v'] = '\v',
 };
+
+static inline unsigned read_hex4(const uint8_t *at) {
+    return (literal_hex[at[0]] & 15u) << 12 | (literal_hex[at[1]] & 15u) << 8 |
+           (literal_hex[at[2]] & 15u) << 4 | (literal_hex[at[3]] & 15u);
+}
 
 /* A character past ASCII as UTF-8; surrogates too, as three bytes. Returns its length in bytes. */
 static inline size_t put_character(uint8_t *out, unsigned code) {
@@ -70,8 +76,8 @@ static void undo_wide(undoing *u) {
 /* Undo the escape at `u->at`. */
 static inline void undo_escape(undoing *u) {
     uint8_t kind = u->at[1];
-    if (literal_simple_escape[kind] != 0) {
-        *u->out++ = literal_simple_escape[kind];
+    if (simple_escape[kind] != 0) {
+        *u->out++ = simple_escape[kind];
         u->at += 2;
     } else if (kind == 'u') {
         undo_unicode(u);
@@ -155,7 +161,7 @@ static void undo_by_blocks(undoing *u, bool apart) {
             copy_run(out, at, run, (size_t)(end - at), apart);
             out += run;
             at = escape + 2;
-            uint8_t simple = literal_simple_escape[escape[1]];
+            uint8_t simple = simple_escape[escape[1]];
             if (simple != 0) {
                 *out++ = simple;
                 continue;

@@ -47,10 +47,6 @@ static inline vector vector_xor(vector a, vector b) {
     return _mm_xor_si128(a, b);
 }
 
-static inline vector vector_larger(vector a, vector b) {
-    return _mm_max_epu8(a, b);
-}
-
 /* 0xFF where the bytes are equal, else 0; so with all comparisons. */
 static inline vector vector_equal(vector a, vector b) {
     return _mm_cmpeq_epi8(a, b);
@@ -189,10 +185,6 @@ static inline vector vector_at_least(vector a, vector b) {
 
 static inline vector vector_excess(vector a, vector b) {
     return vqsubq_u8(a, b);
-}
-
-static inline vector vector_larger(vector a, vector b) {
-    return vmaxq_u8(a, b);
 }
 
 static inline vector vector_add(vector a, vector b) {
