@@ -1,12 +1,12 @@
 # `make help` lists what there is. The longer shell stands in .ci/.
 
 # What the C part is built from: a change to it means building again.
-BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch])
+BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: demo test bench lint format sanitize fuzz coverage docs clean help
+.PHONY: demo test bench lint floors format sanitize fuzz coverage docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -19,6 +19,9 @@ bench: .venv/.bench ## measure against other ways to do the same
 
 lint: .venv/.lint .venv/.test ## ruff, mypy, clang-format, clang-tidy, cppcheck
 	@.ci/lint
+
+floors: .venv/.built ## draw who uses whom, and fail on circles
+	@.ci/floors
 
 format: .venv/.lint ## bring the sources into shape
 	@.ci/format

@@ -127,8 +127,8 @@ def extension():
         define_macros += [("Py_LIMITED_API", "0x030B0000")]
     return Extension(
         "gaechannel._core",
-        sources=sorted(glob("csrc/*/*.c")),
-        depends=[*sorted(glob("csrc/*/*.h")), "setup.py", "pyproject.toml"],
+        sources=sorted(glob("csrc/**/*.c", recursive=True)),
+        depends=[*sorted(glob("csrc/**/*.h", recursive=True)), "setup.py", "pyproject.toml"],
         include_dirs=["csrc"],
         define_macros=define_macros,
         extra_compile_args=compile_args,
