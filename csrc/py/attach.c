@@ -1,5 +1,6 @@
 /* A channel that is driven by an event loop: joining it, being notified, waking those who wait. */
-#include "merge.h"
+#include "py/loop.h"
+#include "py/merge.h"
 
 /* ---- Joining ---- */
 

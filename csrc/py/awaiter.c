@@ -4,7 +4,7 @@
  * message is there, `async for` takes it with no trip through the event loop and no other object. Only who
  * asks again before the answer gets another one. Nothing is taken before the moment it is handed over, so
  * that a cancelled await loses nothing. */
-#include "loop.h"
+#include "py/awaiter.h"
 
 typedef enum awaited {
     AWAIT_MESSAGE, // the next message; the end of iteration when there is none
@@ -304,6 +304,5 @@ static PyType_Spec awaiter_spec = {"gaechannel._core.Awaiter", sizeof(awaiter), 
                                    awaiter_slots};
 
 int awaiter_add_type(PyObject *module, module_state *state) {
-    state->awaiter_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &awaiter_spec, NULL);
-    return state->awaiter_type != NULL ? PyModule_AddType(module, state->awaiter_type) : -1;
+    return module_add_type(module, &state->awaiter_type, &awaiter_spec);
 }

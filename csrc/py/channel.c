@@ -1,12 +1,12 @@
 /* The type Channel: a session, its connections, and the lock around them. The Python classes derive from it.
  */
-#include "channel_type.h"
-#include "loop.h"
+#include "py/channel_type.h"
 
 #include <stdint.h> // uintptr_t
 #include <time.h>   // clock_gettime()
 #include <unistd.h> // getpid()
 
+#include "py/loop.h"
 #include "session/dialect.h"
 
 // How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
@@ -358,6 +358,5 @@ static PyType_Spec channel_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, channel_slots};
 
 int channel_add_type(PyObject *module, module_state *state) {
-    state->channel_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &channel_spec, NULL);
-    return state->channel_type != NULL ? PyModule_AddType(module, state->channel_type) : -1;
+    return module_add_type(module, &state->channel_type, &channel_spec);
 }

@@ -4,8 +4,8 @@
 
 #include <stdatomic.h>
 
-#include "driver.h"
-#include "module.h"
+#include "py/driver.h"
+#include "py/state.h"
 
 // How long to wait at most before looking for signals, in ms: half of what Ctrl-C and close() may take.
 #define SLICE_MS 50
@@ -170,12 +170,5 @@ PyObject *channel_throw(channel_object *self, PyObject *waiters, PyObject *args)
 
 /* Raise StopIteration with this value (whose reference is taken). Returns NULL. */
 PyObject *channel_stop_iteration(PyObject *value);
-
-/* 0, 1: messages, of all back channels, or of one; 2: batches; 3, 4, 5: initialized, open, connected; 6: all
- * maps are with the server; 7: the session has ended. */
-PyObject *awaiter_new(channel_object *channel, int kind);
-
-/* A new iterator over the channel's messages. */
-PyObject *messages_new(channel_object *channel, session_goal goal);
 
 #endif

@@ -1,8 +1,9 @@
 /* The attributes of the type Channel: the session's fields and numbers. */
-#include "channel_type.h"
-#include "loop.h"
+#include "py/channel_type.h"
 
 #include <stdint.h> // intptr_t
+
+#include "py/loop.h"
 
 #define FIELD(field) ((void *)(intptr_t)(field))
 

@@ -1,8 +1,10 @@
 /* The methods of the type Channel. */
-#include "channel_type.h"
-#include "loop.h"
+#include "py/channel_type.h"
 
 #include <time.h> // clock_gettime()
+
+#include "py/awaiter.h"
+#include "py/messages.h"
 
 int channel_check_sync(const channel_object *self) {
     if (!self->is_async)

@@ -2,7 +2,7 @@
 #ifndef GAECHANNEL_PY_CHANNEL_TYPE_H
 #define GAECHANNEL_PY_CHANNEL_TYPE_H
 
-#include "channel.h"
+#include "py/channel.h"
 
 extern PyMethodDef channel_methods[];
 extern PyGetSetDef channel_getset[];
@@ -16,5 +16,7 @@ int channel_check_sync(const channel_object *self);
 
 /* Tell the event loop, which watches the channel's sockets, that they are gone. */
 void channel_leave_loop(channel_object *self);
+
+int channel_add_type(PyObject *module, module_state *state);
 
 #endif

@@ -1,10 +1,12 @@
 /* The types Decoder and TalkDecoder: response bodies to arrays, or to messages, without a network. */
-#include "module.h"
+#include "py/decoder.h"
 
 #include <pythread.h> // PyThread_type_lock
 #include <stdlib.h>
 #include <string.h>
 
+#include "py/errors.h"
+#include "py/values.h"
 #include "wire/arrays.h"
 #include "wire/framer.h"
 
@@ -288,11 +290,7 @@ static PyType_Spec talk_decoder_spec = {"gaechannel.TalkDecoder", sizeof(decoder
                                         talk_decoder_slots};
 
 int decoder_add_types(PyObject *module, module_state *state) {
-    state->decoder_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &decoder_spec, NULL);
-    if (state->decoder_type == NULL || PyModule_AddType(module, state->decoder_type) < 0)
+    if (module_add_type(module, &state->decoder_type, &decoder_spec) < 0)
         return -1;
-    state->talk_decoder_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &talk_decoder_spec, NULL);
-    if (state->talk_decoder_type == NULL)
-        return -1;
-    return PyModule_AddType(module, state->talk_decoder_type);
+    return module_add_type(module, &state->talk_decoder_type, &talk_decoder_spec);
 }

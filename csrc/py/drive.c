@@ -1,9 +1,12 @@
 /* Driving a channel: the loop around the network, and what only the interpreter can do for a session. */
-#include "channel.h"
+#include "py/channel.h"
 
 #include <sched.h>  // sched_yield()
 #include <stdlib.h> // malloc()
 #include <string.h> // memcpy()
+
+#include "py/errors.h"
+#include "py/values.h"
 
 int channel_check(channel_object *self) {
     if (self->driver == NULL) {

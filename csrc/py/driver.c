@@ -1,5 +1,5 @@
 /* Taking turns at a loop. */
-#include "driver.h"
+#include "py/driver.h"
 
 #include <stdlib.h> // calloc()
 #include <time.h>   // clock_gettime()

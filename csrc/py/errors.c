@@ -1,5 +1,5 @@
 /* From a session's errors to the exceptions of gaechannel.errors. */
-#include "module.h"
+#include "py/errors.h"
 
 #include <stddef.h> // offsetof()
 #include <string.h>
@@ -21,36 +21,20 @@ static const named_class classes[] = {
     {"ChannelClosed", offsetof(module_state, closed)},
     {"WebChannelError", offsetof(module_state, web_channel_error)},
 };
-#define CLASS_COUNT (sizeof classes / sizeof *classes)
-
-static PyObject **class_at(module_state *state, size_t index) {
-    return (PyObject **)((char *)state + classes[index].offset);
-}
 
 int errors_import(module_state *state) {
     PyObject *module = PyImport_ImportModule("gaechannel.errors");
     if (module == NULL)
         return -1;
-    for (size_t i = 0; i < CLASS_COUNT; i++) {
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         PyObject *found = PyObject_GetAttrString(module, classes[i].name);
         if (found == NULL) {
             Py_DECREF(module);
             return -1;
         }
-        *class_at(state, i) = found;
+        *(PyObject **)((char *)state + classes[i].offset) = found;
     }
     Py_DECREF(module);
-    return 0;
-}
-
-void errors_clear(module_state *state) {
-    for (size_t i = 0; i < CLASS_COUNT; i++)
-        Py_CLEAR(*class_at(state, i));
-}
-
-int errors_traverse(module_state *state, visitproc visit, void *arg) {
-    for (size_t i = 0; i < CLASS_COUNT; i++)
-        Py_VISIT(*class_at(state, i));
     return 0;
 }
 

@@ -3,7 +3,7 @@
  *
  * While libcurl works, the GIL is released: what it wants watched is noted down, and the event loop is told
  * after. */
-#include "loop.h"
+#include "py/loop.h"
 
 #include <stdlib.h> // realloc()
 #include <string.h> // memset()
@@ -484,6 +484,5 @@ static PyType_Spec loop_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, loop_slots};
 
 int loop_add_type(PyObject *module, module_state *state) {
-    state->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &loop_spec, NULL);
-    return state->loop_type != NULL ? PyModule_AddType(module, state->loop_type) : -1;
+    return module_add_type(module, &state->loop_type, &loop_spec);
 }

@@ -2,7 +2,7 @@
 #ifndef GAECHANNEL_PY_LOOP_H
 #define GAECHANNEL_PY_LOOP_H
 
-#include "channel.h"
+#include "py/channel.h"
 
 /* Tell the event loop what has changed, and the channels' owners what has come. -1 with an exception set. */
 int loop_settle(loop_object *self);
@@ -28,5 +28,7 @@ void loop_let_go(loop_object *self, PyObject *future);
 
 /* When the last channel has left: let go of connections, sockets and timers. */
 void loop_shut_if_empty(loop_object *self);
+
+int loop_add_type(PyObject *module, module_state *state);
 
 #endif

@@ -2,9 +2,11 @@
  *
  * Channels that may have something stand in a line; the first gives one message and goes to its end, so that
  * a busy channel does not keep the others waiting. */
-#include "merge.h"
+#include "py/merge.h"
 
 #include <pythread.h> // PyThread_type_lock
+
+#include "py/loop.h"
 
 struct merge_object {
     PyObject_HEAD module_state *state;
@@ -497,9 +499,7 @@ static PyType_Spec async_merge_spec = {"gaechannel._core.AsyncMerge", sizeof(mer
                                        async_merge_slots};
 
 int merge_add_types(PyObject *module, module_state *state) {
-    state->merge_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &merge_spec, NULL);
-    if (state->merge_type == NULL || PyModule_AddType(module, state->merge_type) < 0)
+    if (module_add_type(module, &state->merge_type, &merge_spec) < 0)
         return -1;
-    state->async_merge_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &async_merge_spec, NULL);
-    return state->async_merge_type != NULL ? PyModule_AddType(module, state->async_merge_type) : -1;
+    return module_add_type(module, &state->async_merge_type, &async_merge_spec);
 }

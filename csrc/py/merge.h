@@ -2,9 +2,11 @@
 #ifndef GAECHANNEL_PY_MERGE_H
 #define GAECHANNEL_PY_MERGE_H
 
-#include "loop.h"
+#include "py/channel.h"
 
 /* The channel may have something: put it in line, and wake whoever waits. */
 void merge_push(merge_object *self, channel_object *channel);
+
+int merge_add_types(PyObject *module, module_state *state);
 
 #endif

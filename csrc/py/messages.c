@@ -1,5 +1,5 @@
 /* The iterator over a channel's messages. */
-#include "channel.h"
+#include "py/messages.h"
 
 typedef struct messages {
     PyObject_HEAD channel_object *channel;
@@ -116,6 +116,5 @@ static PyType_Spec messages_spec = {"gaechannel._core.Messages", sizeof(messages
                                     messages_slots};
 
 int messages_add_type(PyObject *module, module_state *state) {
-    state->messages_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &messages_spec, NULL);
-    return state->messages_type != NULL ? PyModule_AddType(module, state->messages_type) : -1;
+    return module_add_type(module, &state->messages_type, &messages_spec);
 }

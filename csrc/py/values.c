@@ -1,11 +1,10 @@
 /* From literals to Python objects. */
-#include "module.h"
+#include "py/values.h"
 
 #include <stdlib.h> // malloc()
 #include <string.h> // memcpy()
 
 #include "wire/literal.h"
-#include "wire/literal_text.h"
 
 /* ---- Strings ---- */
 

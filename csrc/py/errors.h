@@ -1,0 +1,29 @@
+/* From a session's errors to the exceptions of gaechannel.errors. */
+#ifndef GAECHANNEL_PY_ERRORS_H
+#define GAECHANNEL_PY_ERRORS_H
+
+#include "py/state.h"
+#include "session/session.h"
+
+/* Find the classes of gaechannel.errors. -1 with an exception set. */
+int errors_import(module_state *state);
+
+/* What a session_error says: copied while the session must not change, raised after. */
+typedef struct error_words {
+    session_error_kind kind;
+    int code;
+    int status;
+    strbuf message;
+    strbuf reason;
+    strbuf body;
+} error_words;
+
+/* False when memory ran out. */
+bool error_words_copy(error_words *words, const session_error *error);
+/* Raise the exception, and let go of the words. */
+void error_words_raise(module_state *state, error_words *words);
+
+/* TalkMessageCorrupted, with what is wrong. */
+void raise_corrupted(module_state *state, const char *words);
+
+#endif

@@ -1,0 +1,49 @@
+/* The extension module's state: what its types and functions share. */
+#ifndef GAECHANNEL_PY_STATE_H
+#define GAECHANNEL_PY_STATE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdatomic.h>
+
+typedef struct module_state {
+    // The classes of gaechannel.errors.
+    PyObject *channel_error;
+    PyObject *parse_error;
+    PyObject *corrupted;
+    PyObject *transport_error;
+    PyObject *timeout;
+    PyObject *http_status_error;
+    PyObject *invalid_token;
+    PyObject *token_expired;
+    PyObject *closed;
+    PyObject *web_channel_error;
+    // asyncio.get_running_loop(), once it was needed.
+    _Atomic(PyObject *) get_running_loop;
+    // The types defined here.
+    PyTypeObject *channel_type;
+    PyTypeObject *messages_type;
+    PyTypeObject *loop_type;
+    PyTypeObject *awaiter_type;
+    PyTypeObject *merge_type;
+    PyTypeObject *async_merge_type;
+    PyTypeObject *decoder_type;
+    PyTypeObject *talk_decoder_type;
+    // How often this process was forked off another, as far as this module has seen: a channel made before
+    // the last time belongs to the parent.
+    unsigned long forks;
+} module_state;
+
+/* The module, but for its functions and slots, which PyInit__core() adds. */
+extern struct PyModuleDef module_def;
+
+module_state *module_state_of(PyObject *module);
+/* The state behind one of this module's types, or a subclass of one. NULL with an exception set. */
+module_state *module_state_of_type(PyTypeObject *type);
+
+/* Make one of the module's types, keep it in the state, at `place`, and show it in the module. -1 with an
+ * exception set. */
+int module_add_type(PyObject *module, PyTypeObject **place, PyType_Spec *spec);
+
+#endif
