@@ -7,12 +7,15 @@
 #include <unistd.h> // getpid()
 
 #include "py/loop.h"
-#include "session/dialect.h"
+#include "py/options.h"
 
 // How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
 // module did not know: whoever closes should hardly notice.
 #define CLOSE_MS 1000
 #define COURTESY_MS 50
+
+// How many bytes of buffers an idle channel keeps.
+#define KEEP_BYTES (128 * 1024)
 
 /* ---- Begin ---- */
 
@@ -22,117 +25,6 @@ static uint64_t make_seed(const void *self) {
     uint64_t seed = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
     return (seed ^ ((uint64_t)(uintptr_t)self << 16) ^ (uint64_t)(unsigned)getpid()) *
            UINT64_C(0x9E3779B97F4A7C15);
-}
-
-// What __init__() was given beyond session_config and net_options.
-typedef struct init_arguments {
-    const char *dialect;
-    const char *token;
-    const char *params;
-    const char *open_form;
-    const char *init_headers;
-    PyObject *token_source;
-    PyObject *logger;
-    PyObject *secrets;
-    double timeout;
-    double connect_timeout;
-    double max_backoff;
-    Py_ssize_t max_chunk;
-    Py_ssize_t queue_limit;
-    bool unwraps;
-    bool is_async;
-} init_arguments;
-
-static int parse_init(PyObject *args, PyObject *kwargs, init_arguments *given, session_config *config,
-                      net_options *options) {
-    static char *names[] = {"dialect",
-                            "url",
-                            "logger",
-                            "url_is_retired",
-                            "token",
-                            "token_source",
-                            "params",
-                            "open_form",
-                            "init_headers",
-                            "secrets",
-                            "timeout",
-                            "connect_timeout",
-                            "max_backoff",
-                            "max_reconnects",
-                            "auto_reconnect",
-                            "max_chunk_size",
-                            "queue_limit",
-                            "headers",
-                            "user_agent",
-                            "proxy",
-                            "verify",
-                            "ca_file",
-                            "ca_path",
-                            "cert",
-                            "key",
-                            "http2",
-                            "buffer_size",
-                            "buffered",
-                            "fast_handshake",
-                            "unwraps",
-                            "is_async",
-                            NULL};
-    int is_async = 0, unwraps = 0, retired = 0, reconnects = 1, verify = 1, http2 = 1, buffered = 0, fast = 0;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "|$ssOpzOzzzOdddipnnzzzpzzzzplpppp:Channel", names, &given->dialect, &config->url,
-            &given->logger, &retired, &given->token, &given->token_source, &given->params, &given->open_form,
-            &given->init_headers, &given->secrets, &given->timeout, &given->connect_timeout,
-            &given->max_backoff, &config->max_reconnects, &reconnects, &given->max_chunk, &given->queue_limit,
-            &options->headers, &options->user_agent, &options->proxy, &verify, &options->ca_file,
-            &options->ca_path, &options->cert, &options->key, &http2, &options->buffer_size, &buffered, &fast,
-            &unwraps, &is_async))
-        return -1;
-    if (given->dialect == NULL || config->url == NULL || given->logger == NULL) {
-        PyErr_SetString(PyExc_TypeError, "dialect, url and logger must be given");
-        return -1;
-    }
-    given->unwraps = unwraps != 0;
-    given->is_async = is_async != 0;
-    config->url_is_retired = retired != 0;
-    config->auto_reconnect = reconnects != 0;
-    config->buffered = buffered != 0;
-    config->fast_handshake = fast != 0;
-    options->verify = verify != 0;
-    options->http2 = http2 != 0;
-    config->dialect = dialect_find(given->dialect);
-    if (config->dialect != NULL)
-        return 0;
-    PyErr_Format(PyExc_ValueError, "there is no dialect %s", given->dialect);
-    return -1;
-}
-
-// Rounded up: a wait of less than a millisecond is still a wait.
-static int64_t milliseconds(double seconds) {
-    int64_t whole = (int64_t)(seconds * 1000);
-    return (double)whole < seconds * 1000 ? whole + 1 : whole;
-}
-
-static int convert_init(const init_arguments *given, session_config *config, net_options *options) {
-    const double most = 1e9; // seconds: some thirty years
-    if (!(given->timeout > 0 && given->timeout < most && given->connect_timeout > 0 &&
-          given->connect_timeout < most && given->max_backoff > 0 && given->max_backoff < most)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "timeout, connect_timeout and max_backoff must be positive seconds");
-        return -1;
-    }
-    if (given->max_chunk <= 0 || given->queue_limit <= 0) {
-        PyErr_SetString(PyExc_ValueError, "max_chunk_size and queue_limit must be positive");
-        return -1;
-    }
-    // Ten thousand of these are to be small while nothing comes.
-    if (given->is_async)
-        config->keep_bytes = 0;
-    config->timeout_ms = milliseconds(given->timeout);
-    config->max_backoff_ms = milliseconds(given->max_backoff);
-    options->connect_timeout_ms = milliseconds(given->connect_timeout);
-    config->max_chunk = (size_t)given->max_chunk;
-    config->queue_limit = (size_t)given->queue_limit;
-    return 0;
 }
 
 static int add_secrets(session *session_, PyObject *secrets) {
@@ -151,8 +43,8 @@ static int add_secrets(session *session_, PyObject *secrets) {
 }
 
 // A session with what `given` says; NULL with an exception set.
-static session *make_session(const init_arguments *given, const session_config *config) {
-    session *made = session_new(config);
+static session *make_session(const channel_options *given) {
+    session *made = session_new(&given->session);
     if (made == NULL || !session_set(made, FIELD_TOKEN, given->token) ||
         !session_set(made, FIELD_PARAMS, given->params) ||
         !session_set(made, FIELD_OPEN_FORM, given->open_form) ||
@@ -161,7 +53,7 @@ static session *make_session(const init_arguments *given, const session_config *
         PyErr_NoMemory();
         return NULL;
     }
-    session_set_asks_token(made, given->token_source != NULL && given->token_source != Py_None);
+    session_set_asks_token(made, given->token_source != NULL);
     if (add_secrets(made, given->secrets) == 0)
         return made;
     session_free(made);
@@ -170,23 +62,20 @@ static session *make_session(const init_arguments *given, const session_config *
 
 static int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     channel_object *self = (channel_object *)op;
-    init_arguments given = {.timeout = 30, .connect_timeout = 10, .max_backoff = 32};
-    given.max_chunk = 16 * 1024 * 1024;
-    given.queue_limit = 1024 * 1024;
-    session_config config = {.max_reconnects = -1, .keep_bytes = 128 * 1024, .seed = make_seed(self)};
-    net_options options = {.buffer_size = 64 * 1024};
+    channel_options given = {.session.seed = make_seed(self)};
     if (self->driver != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "__init__() was called twice");
         return -1;
     }
-    if (parse_init(args, kwargs, &given, &config, &options) < 0 ||
-        convert_init(&given, &config, &options) < 0 ||
+    if (channel_options_read(&given, args, kwargs) < 0 ||
         (self->state = module_state_of_type(Py_TYPE(op))) == NULL)
         return -1;
-    session *made = make_session(&given, &config);
+    // Ten thousand of asyncio's are to be small while nothing comes.
+    given.session.keep_bytes = given.is_async ? 0 : KEEP_BYTES;
+    session *made = make_session(&given);
     if (made == NULL)
         return -1;
-    net_channel *net = net_channel_new(made, &options, self);
+    net_channel *net = net_channel_new(made, &given.net, self);
     driver *shared = net != NULL ? driver_new(!given.is_async) : NULL;
     PyObject *waiters = given.is_async ? PyList_New(0) : NULL;
     if (shared == NULL || (given.is_async && waiters == NULL) || !net_channel_join(net, shared->loop)) {
@@ -206,10 +95,8 @@ static int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     self->forks = self->state->forks;
     Py_INCREF(given.logger);
     self->logger = given.logger;
-    if (given.token_source != NULL && given.token_source != Py_None) {
-        Py_INCREF(given.token_source);
-        self->token_source = given.token_source;
-    }
+    Py_XINCREF(given.token_source);
+    self->token_source = given.token_source;
     self->driver = shared; // last: from now on the channel may be used
     return 0;
 }
