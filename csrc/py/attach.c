@@ -1,5 +1,5 @@
 /* A channel that is driven by an event loop: joining it, being notified, waking those who wait. */
-#include "py/loop.h"
+#include "py/loops/event_loop.h"
 #include "py/merge.h"
 
 /* ---- Joining ---- */

@@ -6,7 +6,7 @@
 #include <time.h>   // clock_gettime()
 #include <unistd.h> // getpid()
 
-#include "py/loop.h"
+#include "py/loops/event_loop.h"
 #include "py/options.h"
 
 // How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old

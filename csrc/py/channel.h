@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "py/driver.h"
+#include "py/loops/shared_loop.h"
 #include "py/state.h"
 
 // How long to wait at most before looking for signals, in ms: half of what Ctrl-C and close() may take.

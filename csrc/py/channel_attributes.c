@@ -3,7 +3,7 @@
 
 #include <stdint.h> // intptr_t
 
-#include "py/loop.h"
+#include "py/loops/event_loop.h"
 
 #define FIELD(field) ((void *)(intptr_t)(field))
 

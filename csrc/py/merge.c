@@ -6,7 +6,7 @@
 
 #include <pythread.h> // PyThread_type_lock
 
-#include "py/loop.h"
+#include "py/loops/event_loop.h"
 
 struct merge_object {
     PyObject_HEAD module_state *state;

@@ -5,7 +5,7 @@
 #include "py/channel_type.h"
 #include "py/decoder.h"
 #include "py/errors.h"
-#include "py/loop.h"
+#include "py/loops/event_loop.h"
 #include "py/merge.h"
 #include "py/messages.h"
 #include "py/values.h"

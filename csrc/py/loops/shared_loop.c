@@ -1,5 +1,5 @@
 /* Taking turns at a loop. */
-#include "py/driver.h"
+#include "py/loops/shared_loop.h"
 
 #include <stdlib.h> // calloc()
 #include <time.h>   // clock_gettime()

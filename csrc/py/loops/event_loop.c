@@ -3,7 +3,7 @@
  *
  * While libcurl works, the GIL is released: what it wants watched is noted down, and the event loop is told
  * after. */
-#include "py/loop.h"
+#include "py/loops/event_loop.h"
 
 #include <stdlib.h> // realloc()
 #include <string.h> // memset()

@@ -1,6 +1,6 @@
 /* What channels need of the event loop's Loop object. */
-#ifndef GAECHANNEL_PY_LOOP_H
-#define GAECHANNEL_PY_LOOP_H
+#ifndef GAECHANNEL_PY_LOOPS_EVENT_LOOP_H
+#define GAECHANNEL_PY_LOOPS_EVENT_LOOP_H
 
 #include "py/channel.h"
 

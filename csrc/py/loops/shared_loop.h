@@ -2,8 +2,8 @@
  *
  * The lock guards the loop and every session in it. It is never waited for while the GIL is held, and never
  * held while waiting for the network, so that whoever has both cannot be in anybody's way. */
-#ifndef GAECHANNEL_PY_DRIVER_H
-#define GAECHANNEL_PY_DRIVER_H
+#ifndef GAECHANNEL_PY_LOOPS_SHARED_LOOP_H
+#define GAECHANNEL_PY_LOOPS_SHARED_LOOP_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
