@@ -6,6 +6,8 @@
  * that a cancelled await loses nothing. */
 #include "py/awaiter.h"
 
+#include "py/loops/waiters.h"
+
 typedef enum awaited {
     AWAIT_MESSAGE, // the next message; the end of iteration when there is none
     AWAIT_BATCH,   // all messages that are there
@@ -77,7 +79,7 @@ static PySendResult wait_for_more(awaiter *self, PyObject **result) {
     if (self->awaited > AWAIT_BATCH)
         self->channel->goal_awaited = true;
     self->channel->taken = 0;
-    *result = channel_new_waiter(self->channel, self->channel->waiters);
+    *result = waiters_add(self->channel->loop, self->channel->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
@@ -237,14 +239,14 @@ static PyObject *awaiter_self(PyObject *op) {
 static PyObject *awaiter_throw(PyObject *op, PyObject *args) {
     channel_object *channel = ((awaiter *)op)->channel;
     ((awaiter *)op)->is_out = false;
-    return channel_throw(channel, channel->waiters, args);
+    return waiters_throw(channel->loop, channel->waiters, args);
 }
 
 // For those who do not know am_send: the result as the value of a StopIteration.
 static PyObject *awaiter_next(PyObject *op) {
     PyObject *result;
     PySendResult sent = awaiter_send(op, Py_None, &result);
-    return sent == PYGEN_RETURN ? channel_stop_iteration(result) : result;
+    return sent == PYGEN_RETURN ? stop_iteration(result) : result;
 }
 
 PyObject *awaiter_new(channel_object *channel, int kind) {

@@ -4,13 +4,12 @@
 
 #include <stdatomic.h>
 
-#include "py/loops/shared_loop.h"
+#include "py/loops/event_loop.h"
 #include "py/state.h"
 
 // How long to wait at most before looking for signals, in ms: half of what Ctrl-C and close() may take.
 #define SLICE_MS 50
 
-typedef struct loop_object loop_object;
 typedef struct merge_object merge_object;
 
 typedef struct channel_object {
@@ -149,8 +148,9 @@ int channel_attach(channel_object *self);
 /* Do what the session wants done now, and tell the event loop. -1 with an exception set. */
 int channel_step(channel_object *self);
 
-/* Something came: serve the session, wake those who wait. Keeps any exception for them. */
-void channel_notify(channel_object *self);
+/* Something came: serve the session, wake those who wait. Keeps any exception for them. `self` is the
+ * channel. */
+void channel_notify(PyObject *self);
 
 /* Wake those who wait. */
 void channel_wake(channel_object *self);
@@ -158,17 +158,5 @@ void channel_wake(channel_object *self);
 /* Keep the exception that is set, or raise the one that was kept (-1; 0 when there is none). */
 void channel_keep_exception(channel_object *self);
 int channel_raise_pending(channel_object *self);
-
-/* Give each of those futures its result, and forget them all. */
-void channel_wake_all(PyObject **waiters, channel_object *self);
-
-/* A new future of the channel's event loop, added to the list; for a task to wait for. */
-PyObject *channel_new_waiter(channel_object *self, PyObject *waiters);
-
-/* An awaitable's throw(): forget the futures that were cancelled, and raise what it says. Returns NULL. */
-PyObject *channel_throw(channel_object *self, PyObject *waiters, PyObject *args);
-
-/* Raise StopIteration with this value (whose reference is taken). Returns NULL. */
-PyObject *channel_stop_iteration(PyObject *value);
 
 #endif

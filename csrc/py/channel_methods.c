@@ -245,7 +245,7 @@ static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
     net_channel_close(self->net);
     channel_unlock(self);
     self->closed = true;
-    channel_notify(self);
+    channel_notify(op);
     if (self->loop != NULL)
         channel_leave_loop(self);
     Py_RETURN_NONE;

@@ -6,7 +6,7 @@
 
 #include <pythread.h> // PyThread_type_lock
 
-#include "py/loops/event_loop.h"
+#include "py/loops/waiters.h"
 
 struct merge_object {
     PyObject_HEAD module_state *state;
@@ -41,7 +41,7 @@ void merge_push(merge_object *self, channel_object *channel) {
         self->line[(self->line_first + self->line_count++) % self->line_capacity] = channel;
     }
     if (self->waiters != NULL)
-        channel_wake_all(&self->waiters, channel);
+        waiters_wake(channel->loop, &self->waiters);
 }
 
 static channel_object *pop(merge_object *self) {
@@ -336,22 +336,21 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
     channel_object *any = (channel_object *)PyList_GetItem(self->channels, 0);
     if (channel_check(any) < 0 || channel_attach(any) < 0)
         return PYGEN_ERROR;
-    *result = channel_new_waiter(any, self->waiters);
+    *result = waiters_add(any->loop, self->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
 static PyObject *async_merge_next(PyObject *op) {
     PyObject *result;
     PySendResult sent = merge_send(op, Py_None, &result);
-    return sent == PYGEN_RETURN ? channel_stop_iteration(result) : result;
+    return sent == PYGEN_RETURN ? stop_iteration(result) : result;
 }
 
 static PyObject *async_merge_throw(PyObject *op, PyObject *args) {
     merge_object *self = (merge_object *)op;
-    if (PyList_Size(self->channels) != 0)
-        return channel_throw((channel_object *)PyList_GetItem(self->channels, 0), self->waiters, args);
-    PyErr_SetNone(PyExc_StopAsyncIteration);
-    return NULL;
+    bool any = PyList_Size(self->channels) != 0;
+    loop_object *loop = any ? ((channel_object *)PyList_GetItem(self->channels, 0))->loop : NULL;
+    return waiters_throw(loop, self->waiters, args);
 }
 
 /* ---- Begin and end ---- */

@@ -1,15 +1,21 @@
-/* What channels need of the event loop's Loop object. */
+/* The type Loop: what all channels of an event loop share. */
 #ifndef GAECHANNEL_PY_LOOPS_EVENT_LOOP_H
 #define GAECHANNEL_PY_LOOPS_EVENT_LOOP_H
 
-#include "py/channel.h"
+#include "py/loops/shared_loop.h"
+#include "py/state.h"
+
+typedef struct loop_object loop_object;
+
+/* Something has come for this owner of a channel. Leaves no exception set. */
+typedef void loop_on_news(PyObject *owner);
 
 /* Tell the event loop what has changed, and the channels' owners what has come. -1 with an exception set. */
 int loop_settle(loop_object *self);
 
-/* The driver, with a net loop in it, for a channel to join; loop_joined() must follow. NULL with an exception
- * set. */
-driver *loop_driver(loop_object *self);
+/* The driver, with a net loop in it, for a channel to join, whose owner is to be told of news in this way;
+ * loop_joined() must follow. NULL with an exception set. */
+driver *loop_driver(loop_object *self, loop_on_news *on_news);
 void loop_joined(loop_object *self);
 
 /* The event loop; NULL when the garbage collector has taken it. Borrowed. */

@@ -1,0 +1,85 @@
+/* Futures of asyncio, by which tasks wait for a channel's news. */
+#include "py/loops/waiters.h"
+
+static int is_done(PyObject *future) {
+    PyObject *done = PyObject_CallMethod(future, "done", NULL);
+    int result = done != NULL ? PyObject_IsTrue(done) : -1;
+    Py_XDECREF(done);
+    return result;
+}
+
+static void wake(PyObject *future) {
+    PyObject *set = NULL;
+    int done = is_done(future);
+    if (done == 0)
+        set = PyObject_CallMethod(future, "set_result", "O", Py_None);
+    if (done < 0 || (done == 0 && set == NULL))
+        PyErr_Clear(); // its event loop is closed: nobody waits there any more
+    Py_XDECREF(set);
+}
+
+// Those who wait look themselves whether what came is what they wait for.
+void waiters_wake(loop_object *loop, PyObject **waiters) {
+    if (PyList_Size(*waiters) == 0)
+        return;
+    PyObject *woken = *waiters;
+    PyObject *none = PyList_New(0);
+    if (none == NULL) {
+        PyErr_Clear(); // then with the next notification
+        return;
+    }
+    *waiters = none;
+    for (Py_ssize_t i = 0; i < PyList_Size(woken); i++) {
+        wake(PyList_GetItem(woken, i));
+        loop_let_go(loop, PyList_GetItem(woken, i));
+    }
+    Py_DECREF(woken);
+}
+
+// Forget those who were cancelled. -1 with an exception set.
+static int prune(loop_object *loop, PyObject *waiters) {
+    for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
+        PyObject *future = PyList_GetItem(waiters, i);
+        int done = is_done(future);
+        if (done > 0 && loop != NULL)
+            loop_let_go(loop, future);
+        if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+PyObject *waiters_add(loop_object *loop, PyObject *waiters) {
+    // Whoever awaits without a coroutine does not tell that he has gone.
+    Py_ssize_t count = PyList_Size(waiters);
+    if (count >= 16 && (count & (count - 1)) == 0 && prune(loop, waiters) < 0)
+        return NULL;
+    PyObject *future = PyObject_CallMethod(loop_event_loop(loop), "create_future", NULL);
+    // The mark by which asyncio knows that the future was awaited and not yielded.
+    if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
+        PyList_Append(waiters, future) < 0 || loop_hold(loop, future) < 0)
+        Py_CLEAR(future);
+    return future;
+}
+
+PyObject *waiters_throw(loop_object *loop, PyObject *waiters, PyObject *args) {
+    PyObject *type, *value = NULL, *traceback = NULL;
+    if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &traceback))
+        return NULL;
+    if (prune(loop, waiters) < 0)
+        return NULL;
+    if (PyType_Check(type))
+        PyErr_SetObject(type, value == Py_None ? NULL : value);
+    else
+        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
+    return NULL;
+}
+
+PyObject *stop_iteration(PyObject *value) {
+    PyObject *stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, value, NULL);
+    Py_DECREF(value);
+    if (stop != NULL)
+        PyErr_SetObject(PyExc_StopIteration, stop);
+    Py_XDECREF(stop);
+    return NULL;
+}
