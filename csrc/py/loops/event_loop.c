@@ -18,6 +18,8 @@ struct loop_object {
     bool settling;
     // A channel is about to join: until then, the garbage collector may find that there is none.
     bool joining;
+    // Meanwhile, a channel has left.
+    bool may_be_empty;
     // The thread that the event loop runs in: only there may it be told anything.
     atomic_ulong thread;
     // Channels that went in another thread, to be freed in this one. Guarded by the driver's lock.
@@ -29,28 +31,20 @@ struct loop_object {
 
 /* ---- Telling the event loop ---- */
 
-// Hand each channel that has something for its owner to its owner.
-static void notify_channels(loop_object *self) {
-    for (;;) {
-        driver_lock(self->driver);
-        net_channel *dirty = net_loop_take_dirty(self->driver->loop);
-        PyObject *owner = dirty != NULL ? net_channel_owner(dirty) : NULL;
-        Py_XINCREF(owner);
-        driver_unlock(self->driver);
-        if (dirty == NULL)
-            return;
-        if (owner != NULL) // otherwise the channel is going
-            self->on_news(owner);
-        Py_XDECREF(owner);
-    }
-}
-
-// When the net loop wants to be called.
-static int64_t timer_ms(loop_object *self) {
+// The owner of a channel that has something for it, a new reference; or NULL, and when the net loop wants to
+// be called.
+static PyObject *take_news(loop_object *self, int64_t *timer_ms) {
+    PyObject *owner = NULL;
+    net_channel *dirty;
     driver_lock(self->driver);
-    int64_t at_ms = net_loop_timer_ms(self->driver->loop);
+    // One without an owner is going.
+    while ((dirty = net_loop_take_dirty(self->driver->loop)) != NULL &&
+           (owner = net_channel_owner(dirty)) == NULL)
+        ;
+    Py_XINCREF(owner);
+    *timer_ms = net_loop_timer_ms(self->driver->loop);
     driver_unlock(self->driver);
-    return at_ms;
+    return owner;
 }
 
 int loop_settle(loop_object *self) {
@@ -58,15 +52,21 @@ int loop_settle(loop_object *self) {
     if (self->settling || self->driver->loop == NULL)
         return 0;
     self->settling = true;
+    int64_t timer_ms;
     int result = 0;
     do {
-        notify_channels(self);
+        PyObject *owner;
+        while ((owner = take_news(self, &timer_ms)) != NULL) {
+            self->on_news(owner);
+            Py_DECREF(owner);
+        }
         result = watch_tell(&self->watch);
     } while (result == 0 && watch_has_to_tell(&self->watch));
     if (result == 0)
-        result = watch_set_timer(&self->watch, timer_ms(self));
+        result = watch_set_timer(&self->watch, timer_ms);
     self->settling = false;
-    loop_shut_if_empty(self); // the last channel may have gone meanwhile
+    if (self->may_be_empty)
+        loop_shut_if_empty(self);
     return result;
 }
 
@@ -160,8 +160,10 @@ void loop_let_go(loop_object *self, PyObject *future) {
 }
 
 void loop_shut_if_empty(loop_object *self) {
-    if (self->settling || self->joining)
-        return; // it ends when that does, or with the object
+    // Then the loop ends when that does, or with the object.
+    self->may_be_empty = self->settling || self->joining;
+    if (self->may_be_empty)
+        return;
     driver_lock(self->driver);
     bool empty = self->driver->loop != NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL;
     driver_unlock(self->driver);
@@ -195,7 +197,9 @@ static PyObject *loop_reap(PyObject *op, PyObject *unused) {
     loop_object *self = (loop_object *)op;
     (void)unused;
     free_dead(self);
-    if (loop_settle(self) < 0)
+    int told = loop_settle(self);
+    loop_shut_if_empty(self);
+    if (told < 0)
         return NULL;
     Py_RETURN_NONE;
 }
