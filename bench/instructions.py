@@ -49,7 +49,7 @@ def build(folder: pathlib.Path, narrow: bool) -> pathlib.Path:
     """The program, with the extension module's flags."""
     command = shlex.split(os.environ.get("CC") or "cc")
     csrc = building.ROOT / "csrc"
-    sources = [HERE / "common" / "decode_driver.c", *sorted(csrc.glob("wire/*.c"))]
+    sources = [HERE / "common" / "decode_driver.c", *sorted(csrc.glob("wire/**/*.c"))]
     program = folder / "decode_driver"
     defines = ["-DWIRE_NO_WIDE"] if narrow else []
     subprocess.run([*command, *FLAGS, *defines, f"-I{csrc}", *sources, "-o", program], check=True)

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arrays.h"
-#include "framer.h"
-#include "literal_text.h"
+#include "wire/arrays.h"
+#include "wire/framer.h"
+#include "wire/literal_text.h"
 #include "text_forms.h"
-#include "utf8.h"
+#include "wire/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -28,7 +28,8 @@ runs=0
 for without in NOTHING WIRE_NO_HUGE WIRE_NO_WIDE; do
     program=$build/fuzz_wire-$without log=$build/log-$without
     "$clang" -std=c11 -g -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -fno-sanitize-recover=all \
-        -fsanitize=fuzzer,address,undefined "-D$without" -Icsrc/wire -Itests/wire fuzz/fuzz_wire.c csrc/wire/*.c \
+        -fsanitize=fuzzer,address,undefined "-D$without" -Icsrc -Itests/wire fuzz/fuzz_wire.c \
+        csrc/wire/*.c csrc/wire/*/*.c \
         -o "$program"
     if ! "$program" -max_total_time=$(((seconds + 2) / 3)) -max_len=2048 -timeout=10 -dict=fuzz/literal.dict \
         -artifact_prefix="$build/" -print_final_stats=1 "$@" "$build/corpus" fuzz/corpus >"$log" 2>&1; then

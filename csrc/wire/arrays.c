@@ -1,9 +1,9 @@
 /* A chunk's payload to its arrays. */
-#include "arrays.h"
+#include "wire/arrays.h"
 
 #include <string.h> // memcmp, memset
 
-#include "literal_scan.h"
+#include "wire/literal_scan.h"
 
 void arrays_init_plain(arrays_reader *reader, const uint8_t *payload, size_t length) {
     arrays_init(reader, payload, length);

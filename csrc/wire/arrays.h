@@ -6,7 +6,7 @@
 #include <stddef.h> // size_t
 #include <stdint.h> // uint8_t, int64_t
 
-#include "literal.h"
+#include "wire/literal.h"
 
 typedef struct wire_string {
     // What stands between the quotes, still escaped; points into the payload.

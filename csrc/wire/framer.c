@@ -1,10 +1,10 @@
 /* Bytes to chunks. */
-#include "framer.h"
+#include "wire/framer.h"
 
 #include <stdlib.h> // realloc, free
 #include <string.h> // memcpy
 
-#include "utf8.h"
+#include "wire/utf8.h"
 
 // The first allocation for a payload that comes in parts, in bytes.
 #define HELD_FIRST ((size_t)256)

@@ -1,5 +1,5 @@
 /* The literal reader: the grammar and its tokens. The ends of strings are literal_string.c's business. */
-#include "literal.h"
+#include "wire/literal.h"
 
 #include <string.h> // memcmp
 

@@ -1,8 +1,8 @@
 /* Strings by blocks of 64 bytes: what the kinds of blocks share, and each of them. */
-#include "literal_blocks.h"
+#include "wire/literal_blocks.h"
 
-#include "blocks.h"
-#include "literal_escape.h"
+#include "wire/simd/blocks.h"
+#include "wire/literal_escape.h"
 
 // UTF-32 is made as wchar_t.
 #if defined(BLOCKS_QUAD) && __SIZEOF_WCHAR_T__ == 4
@@ -191,7 +191,7 @@ WITH_HUGE static bool huge_join(const uint8_t *at, const uint8_t *end, uint8_t *
 #define P(name) BLOCKS_JOIN(vector, name)
 #define P_BYTES 16
 #define B_TARGET WITH_SHUFFLE
-#include "literal_by_blocks.h"
+#include "wire/literal_by_blocks.h"
 #undef B
 #undef B_TARGET
 #undef P
@@ -202,7 +202,7 @@ WITH_HUGE static bool huge_join(const uint8_t *at, const uint8_t *end, uint8_t *
 #define P(name) BLOCKS_JOIN(broad, name)
 #define P_BYTES 32
 #define B_TARGET WITH_WIDE
-#include "literal_by_blocks.h"
+#include "wire/literal_by_blocks.h"
 #undef B
 #undef B_TARGET
 #undef P
@@ -214,7 +214,7 @@ WITH_HUGE static bool huge_join(const uint8_t *at, const uint8_t *end, uint8_t *
 #define P(name) BLOCKS_JOIN(huge, name)
 #define P_BYTES 64
 #define B_TARGET WITH_HUGE
-#include "literal_by_blocks.h"
+#include "wire/literal_by_blocks.h"
 #undef B
 #undef B_TARGET
 #undef P

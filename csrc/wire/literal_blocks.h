@@ -3,7 +3,7 @@
 #ifndef GAECHANNEL_WIRE_LITERAL_BLOCKS_H
 #define GAECHANNEL_WIRE_LITERAL_BLOCKS_H
 
-#include "literal_text.h"
+#include "wire/literal_text.h"
 
 typedef struct literal_by_blocks {
     /* The end of a string, its closing quote. `at` is in the string, and not inside an escape. NULL if the

@@ -2,8 +2,8 @@
 #ifndef GAECHANNEL_WIRE_LITERAL_SCAN_H
 #define GAECHANNEL_WIRE_LITERAL_SCAN_H
 
-#include "literal.h"
-#include "vector.h"
+#include "wire/literal.h"
+#include "wire/simd/vector.h"
 
 /* As literal_scan_string(), where it is known that nothing is found in [start, at). */
 const uint8_t *literal_scan_on(const uint8_t *start, const uint8_t *at, const uint8_t *end, uint8_t quote);

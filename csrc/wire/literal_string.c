@@ -1,10 +1,10 @@
 /* Finding the end of a literal's string, and checking its escapes on the way. */
-#include "literal.h"
+#include "wire/literal.h"
 
-#include "blocks.h"
-#include "literal_blocks.h"
-#include "literal_escape.h"
-#include "literal_scan.h"
+#include "wire/simd/blocks.h"
+#include "wire/literal_blocks.h"
+#include "wire/literal_escape.h"
+#include "wire/literal_scan.h"
 
 #define HEX LITERAL_HEX
 

@@ -1,11 +1,11 @@
 /* A string's text, a character at a time; and which way is taken. */
-#include "literal_text.h"
+#include "wire/literal_text.h"
 
 #include <string.h> // memcpy
 
-#include "literal.h"
-#include "literal_blocks.h"
-#include "vector.h"
+#include "wire/literal.h"
+#include "wire/literal_blocks.h"
+#include "wire/simd/vector.h"
 
 /* A character as UTF-16. */
 static inline uint8_t *put_code(uint8_t *out, unsigned code) {

@@ -1,10 +1,10 @@
 /* Undoing the escapes of a literal's string. */
-#include "literal.h"
+#include "wire/literal.h"
 
 #include <string.h> // memcmp, strlen
 
-#include "literal_escape.h"
-#include "vector.h"
+#include "wire/literal_escape.h"
+#include "wire/simd/vector.h"
 
 // For the byte behind a backslash: the one byte that the two stand for. 0: anything else.
 static const uint8_t simple_escape[256] = {

@@ -1,9 +1,9 @@
 /* UTF-8 measured in UTF-16 units, and checked on the way. */
-#include "utf8.h"
+#include "wire/utf8.h"
 
 #include <stdbool.h>
 
-#include "blocks.h"
+#include "wire/simd/blocks.h"
 
 /* The character that begins at `at`, of which `left` bytes (at least 1) are there and `units` units (at least
  * 1) wanted. `*size` is its length in bytes, whether or not all of it is there. */
@@ -241,7 +241,7 @@ static const uint8_t second_upper[16] = {
 #define P(name) BLOCKS_JOIN(vector, name)
 #define P_BYTES 16
 #define P_TARGET WITH_SHUFFLE
-#include "utf8_by_blocks.h"
+#include "wire/utf8_by_blocks.h"
 #undef P
 #undef P_BYTES
 #undef P_TARGET
@@ -250,7 +250,7 @@ static const uint8_t second_upper[16] = {
 #define P(name) BLOCKS_JOIN(broad, name)
 #define P_BYTES 32
 #define P_TARGET WITH_WIDE
-#include "utf8_by_blocks.h"
+#include "wire/utf8_by_blocks.h"
 #undef P
 #undef P_BYTES
 #undef P_TARGET
@@ -260,7 +260,7 @@ static const uint8_t second_upper[16] = {
 #define P(name) BLOCKS_JOIN(huge, name)
 #define P_BYTES 64
 #define P_TARGET WITH_HUGE
-#include "utf8_by_blocks.h"
+#include "wire/utf8_by_blocks.h"
 #undef P
 #undef P_BYTES
 #undef P_TARGET

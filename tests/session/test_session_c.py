@@ -14,7 +14,7 @@ import pytest
 
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "csrc"
-SOURCES = [*sorted((CSRC / "session").glob("*.c")), *sorted((CSRC / "wire").glob("*.c"))]
+SOURCES = [*sorted((CSRC / "session").glob("*.c")), *sorted((CSRC / "wire").rglob("*.c"))]
 
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
 FLAGS = ["-std=c11", "-D_GNU_SOURCE=1", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow"]

@@ -1,6 +1,6 @@
 /* arrays.h: a payload to its arrays, by the fast path and without it. */
 #include "check.h"
-#include "arrays.h"
+#include "wire/arrays.h"
 
 static void put_string(check_text_buffer *out, const wire_string *string) {
     CHECK(string->escaped == (string->length > 0 && memchr(string->bytes, '\\', string->length) != NULL));

@@ -1,6 +1,6 @@
 /* framer.h: a body to its chunks, however it is cut. */
 #include "check.h"
-#include "framer.h"
+#include "wire/framer.h"
 
 static bool all_ascii(const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++)

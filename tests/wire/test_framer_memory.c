@@ -9,7 +9,7 @@ static void *scarce_realloc(void *old, size_t size) {
 }
 
 #define realloc scarce_realloc
-#include "framer.c"
+#include "wire/framer.c"
 #undef realloc
 
 /* Feed the first `cut` bytes of a chunk, then the rest, with room for one allocation less than it takes. */

@@ -1,6 +1,6 @@
 /* literal.h: tokens, escapes and what is no literal. */
 #include "check.h"
-#include "literal.h"
+#include "wire/literal.h"
 
 /* Write one token: a string as `"…` with its escapes undone, a number as it is, words and brackets as
  * letters. */

@@ -2,8 +2,8 @@
  */
 #include "check.h"
 
-#include "literal.h"
-#include "literal_text.h"
+#include "wire/literal.h"
+#include "wire/literal_text.h"
 #include "text_forms.h"
 
 static const char *const pieces[] = {

@@ -1,6 +1,6 @@
 /* utf8.h: walking over UTF-8 by UTF-16 units. */
 #include "check.h"
-#include "utf8.h"
+#include "wire/utf8.h"
 
 // More units than any text here has.
 #define ALL (SIZE_MAX / 2)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-WIRE = HERE.parents[1] / "csrc" / "wire"
+CSRC = HERE.parents[1] / "csrc"
 CASES = json.loads((HERE / "cases.json").read_text())
 VARIANTS = {
     "vector": [],
@@ -29,7 +29,7 @@ VARIANTS = {
 CUTS = ["whole", "1", *(f"seed{seed}" for seed in range(60))]
 
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
-FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", f"-I{WIRE}", f"-I{HERE}"]
+FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", f"-I{CSRC}", f"-I{HERE}"]
 if os.environ.get("GAECHANNEL_WERROR") == "1":
     FLAGS += ["-Werror"]
 if os.environ.get("GAECHANNEL_SANITIZE") == "1":
@@ -70,7 +70,7 @@ class Builder:
 
     def program(self, name):
         if not self.library.exists():
-            self.compile("-c", *sorted(WIRE.glob("*.c")))
+            self.compile("-c", *sorted((CSRC / "wire").rglob("*.c")))
             subprocess.run(["ar", "rcs", self.library, *self.folder.glob("*.o")], check=True)
         if name not in self.programs:
             path = self.folder / name

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h> // memcpy
 
-#include "literal_text.h"
+#include "wire/literal_text.h"
 
 /* Make UTF-16 of another form, at `bytes`, where there is room for it. */
 static inline void text_to_utf16(literal_form form, const uint8_t *text, uint8_t *bytes, size_t *length) {

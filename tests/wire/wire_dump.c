@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arrays.h"
-#include "framer.h"
+#include "wire/arrays.h"
+#include "wire/framer.h"
 
 // Text that grows.
 typedef struct text {

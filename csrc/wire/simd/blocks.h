@@ -14,7 +14,7 @@
 #ifndef GAECHANNEL_WIRE_BLOCKS_H
 #define GAECHANNEL_WIRE_BLOCKS_H
 
-#include "vector.h"
+#include "wire/simd/vector.h"
 
 #ifdef VECTOR_BYTES
 
@@ -143,7 +143,7 @@ VECTOR_INLINE void vector_put_units(uint8_t *out, vector v) {
 #define WHOLE(name) BLOCKS_JOIN(twin, name)
 #define HALF_BYTES 16
 #define WHOLE_TARGET WITH_SHUFFLE
-#include "blocks_double.h"
+#include "wire/simd/double.h"
 #undef HALF
 #undef WHOLE
 #undef HALF_BYTES
@@ -152,7 +152,7 @@ VECTOR_INLINE void vector_put_units(uint8_t *out, vector v) {
 #define WHOLE(name) BLOCKS_JOIN(quad, name)
 #define HALF_BYTES 32
 #define WHOLE_HAS_BITS
-#include "blocks_double.h"
+#include "wire/simd/double.h"
 #undef HALF
 #undef WHOLE
 #undef HALF_BYTES
@@ -326,7 +326,7 @@ WIDE_INLINE void broad_put_units(uint8_t *out, broad_block v) {
 #define WHOLE(name) BLOCKS_JOIN(wide, name)
 #define HALF_BYTES 32
 #define WHOLE_TARGET WITH_WIDE
-#include "blocks_double.h"
+#include "wire/simd/double.h"
 #undef HALF
 #undef WHOLE
 #undef HALF_BYTES

@@ -1,5 +1,5 @@
 /* The tables of blocks.h. */
-#include "blocks.h"
+#include "wire/simd/blocks.h"
 
 #ifdef VECTOR_BYTES
 
