@@ -1,5 +1,5 @@
 /* Blocks that are two halves side by side, and what is asked of them as a whole; all else is done to one part
- * at a time. Part of blocks.h, which includes it once for each kind:
+ * at a time. Part of quad.h and avx2.h, which include it once for each kind:
  *
  * HALF(name)    what `name` of a half is called
  * WHOLE(name)   the same of the block made of them

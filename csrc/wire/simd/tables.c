@@ -1,5 +1,7 @@
-/* The tables of blocks.h. */
-#include "wire/simd/blocks.h"
+/* The tables that blocks look up; none where there are no blocks. */
+#include "wire/simd/tables.h"
+
+#include "wire/simd/vector.h" // VECTOR_BYTES
 
 #ifdef VECTOR_BYTES
 
