@@ -251,12 +251,10 @@ static void compare_functions(const uint8_t *bytes, size_t length) {
         }
         MUST(literal_scan_string(at, end, '"') == literal_scan_string_plain(at, end, '"'));
         MUST(literal_scan_string(at, end, '\'') == literal_scan_string_plain(at, end, '\''));
-        literal_reader reader;
         bool fast_escaped = false, plain_escaped = false;
         const uint8_t *fast_bad = NULL, *plain_bad = NULL;
-        literal_init(&reader, bytes, length);
-        const uint8_t *fast = literal_string_end(&reader, at, '"', &fast_escaped, &fast_bad);
-        MUST(literal_string_end_plain(&reader, at, '"', &plain_escaped, &plain_bad) == fast);
+        const uint8_t *fast = literal_string_end(at, end, '"', &fast_escaped, &fast_bad);
+        MUST(literal_string_end_plain(at, end, '"', &plain_escaped, &plain_bad) == fast);
         MUST(fast_escaped == plain_escaped && (fast != NULL || fast_bad == plain_bad));
     }
 }

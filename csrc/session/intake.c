@@ -37,12 +37,7 @@ typedef enum array_role {
 } array_role;
 
 static bool token_equals(const literal_reader *reader, const char *text) {
-    uint8_t plain[16];
-    bool lone;
-    if (reader->token_length > sizeof plain)
-        return false;
-    size_t length = literal_unescape(reader->token, reader->token_length, plain, &lone);
-    return length == strlen(text) && memcmp(plain, text, length) == 0;
+    return literal_is(reader->token, reader->token_length, reader->token_escaped, text);
 }
 
 // `[{"gsid": "…"}]`, as Hangouts says it.
@@ -91,16 +86,6 @@ static bool set_from_token(session *self, session_field field, const literal_rea
     return done;
 }
 
-int64_t literal_small_integer(const literal_reader *reader) {
-    int64_t value = 0;
-    for (size_t i = 0; i < reader->token_length; i++) {
-        if (reader->token[i] < '0' || reader->token[i] > '9' || value > INT64_MAX / 10 - 1)
-            return -1;
-        value = value * 10 + (reader->token[i] - '0');
-    }
-    return value;
-}
-
 // ["c", SID, hostPrefix, version, minor version, keep-alive in ms]
 static bool apply_open(session *self, const wire_array *array) {
     literal_reader reader;
@@ -114,7 +99,7 @@ static bool apply_open(session *self, const wire_array *array) {
     literal_token token;
     for (int index = 2; (token = literal_next(&reader)) > LITERAL_ARRAY_END; index++) {
         if (index == 5 && token == LITERAL_INTEGER)
-            keepalive_ms = literal_small_integer(&reader);
+            keepalive_ms = literal_small_integer(reader.token, reader.token_length);
         literal_skip(&reader, token);
     }
     bool sane = keepalive_ms > 0 && keepalive_ms < MAX_KEEPALIVE_MS;

@@ -164,9 +164,6 @@ bool session_write_request(session *self, exchange *ex);
 /* Take the arrays of a chunk; nothing of it counts if it is corrupt. False then, with ex->corruption set. */
 bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length, int64_t now_ms);
 
-/* An integer token's value; -1 when it is negative or does not fit. */
-int64_t literal_small_integer(const literal_reader *reader);
-
 /* ---- outcome.c ---- */
 
 void session_lose(session *self, int64_t now_ms);

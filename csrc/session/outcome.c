@@ -258,7 +258,7 @@ static bool take_maps_reply(session *self, exchange *ex, const uint8_t *payload,
     literal_init(&reader, payload, length);
     literal_token token = literal_next(&reader);
     for (int i = 0; token > LITERAL_END && (token = literal_next(&reader)) == LITERAL_INTEGER && i < 3; i++)
-        numbers[i] = literal_small_integer(&reader);
+        numbers[i] = literal_small_integer(reader.token, reader.token_length);
     exchange *back = &self->exchanges[SLOT_BACK];
     if (!back->active)
         return true;

@@ -25,23 +25,19 @@ static arrays_status fail_token(arrays_reader *reader, literal_token token, cons
 
 /* The last token, an integer, as an id. False when it is negative or larger than an id may be. */
 static bool read_id(const literal_reader *literal, int64_t *id) {
-    const uint8_t *at = literal->token;
-    const uint8_t *end = at + literal->token_length;
-    bool negative = *at == '-';
-    *id = 0;
-    for (at += negative; at < end; at++) {
-        int digit = *at - '0';
-        if (*id > (INT64_MAX - digit) / 10)
-            return false;
-        *id = *id * 10 + digit;
-    }
-    return !negative || *id == 0;
+    bool negative = literal->token[0] == '-';
+    *id = literal_small_integer(literal->token + negative, literal->token_length - negative);
+    return negative ? *id == 0 : *id >= 0;
 }
 
 static void take_string(const literal_reader *literal, wire_string *out) {
     out->bytes = literal->token;
     out->length = literal->token_length;
     out->escaped = literal->token_escaped;
+}
+
+static bool token_is(const literal_reader *literal, const char *word) {
+    return literal_is(literal->token, literal->token_length, literal->token_escaped, word);
 }
 
 /* Read on behind data's first token as long as it is `["c", [CLID, ["ae", TEXT]]]`; whether it was, to its
@@ -57,7 +53,7 @@ static bool read_talk_message(literal_reader *literal, literal_token *token, wir
     for (size_t i = 0;; i++) {
         if (*token != shape[i])
             return false;
-        if ((i == AT_C && !literal_is(literal, "c")) || (i == AT_AE && !literal_is(literal, "ae")))
+        if ((i == AT_C && !token_is(literal, "c")) || (i == AT_AE && !token_is(literal, "ae")))
             return false;
         if (i == AT_CLID)
             take_string(literal, &out->clid);
@@ -159,7 +155,7 @@ static bool take_talk_message(arrays_reader *reader, wire_array *out) {
     if (!TAKE(at, end, "\",[\"ae\",\""))
         return false;
     out->text = (wire_string){.bytes = at};
-    at = literal_string_end(literal, at, '"', &out->text.escaped, &bad);
+    at = literal_string_end(at, end, '"', &out->text.escaped, &bad);
     // The text may be long, and will now be read again: once is enough.
     reader->fast = false;
     if (at == NULL)

@@ -64,7 +64,7 @@ static bool read_string(literal_reader *reader) {
     reader->token = reader->begin + 1;
     reader->token_escaped = false;
     const uint8_t *close =
-        literal_string_end(reader, reader->token, *reader->begin, &reader->token_escaped, &bad);
+        literal_string_end(reader->token, reader->end, *reader->begin, &reader->token_escaped, &bad);
     if (close == NULL) {
         if (bad == reader->end)
             fail(reader, reader->begin, "a string that does not end");
@@ -251,4 +251,15 @@ literal_token literal_skip(literal_reader *reader, literal_token token) {
             return LITERAL_ERROR;
     }
     return token;
+}
+
+int64_t literal_small_integer(const uint8_t *token, size_t length) {
+    int64_t value = 0;
+    for (size_t i = 0; i < length; i++) {
+        int digit = token[i] - '0';
+        if (digit < 0 || digit > 9 || value > (INT64_MAX - digit) / 10)
+            return -1;
+        value = value * 10 + digit;
+    }
+    return value;
 }

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h> // size_t
-#include <stdint.h> // uint8_t
+#include <stdint.h> // uint8_t, int64_t
 
 // Arrays and objects within each other; deeper is an error.
 #define LITERAL_MAX_DEPTH 128
@@ -90,6 +90,9 @@ literal_token literal_next(literal_reader *reader);
  * to its matching end; for all else there is nothing left to read. Returns `token`, or LITERAL_ERROR. */
 literal_token literal_skip(literal_reader *reader, literal_token token);
 
+/* The value of an integer token, whose text is `length` bytes; -1 when it is negative or does not fit. */
+int64_t literal_small_integer(const uint8_t *token, size_t length);
+
 /* Undo a string's escapes.
  *
  * escaped, length  a string token's content, as the reader returned it (so its escapes are well-formed)
@@ -103,17 +106,18 @@ size_t literal_unescape(const uint8_t *escaped, size_t length, uint8_t *out, boo
 /* The same without its fast path: what it must agree with on every input. */
 size_t literal_unescape_plain(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate);
 
-/* Whether the last string, its escapes undone, is `word` (ASCII). */
-bool literal_is(const literal_reader *reader, const char *word);
+/* Whether a string token's content, its escapes undone, is `word` (ASCII). */
+bool literal_is(const uint8_t *token, size_t length, bool escaped, const char *word);
 
-/* The quote that ends a string of the reader's text, or NULL when it does not end or holds a malformed
- * escape:
- * `*bad` is then the text's end, or that escape's backslash. `at` is behind the opening quote; `*escaped` is
- * set when there is a backslash. The second is the same without its fast path for many escapes. */
-const uint8_t *literal_string_end(const literal_reader *reader, const uint8_t *at, uint8_t quote,
-                                  bool *escaped, const uint8_t **bad);
-const uint8_t *literal_string_end_plain(const literal_reader *reader, const uint8_t *at, uint8_t quote,
-                                        bool *escaped, const uint8_t **bad);
+/* The quote that ends a string in a text that ends at `end`, or NULL when it does not end or holds a
+ * malformed escape: `*bad` is then the text's end, or that escape's backslash. `at` is behind the opening
+ * quote;
+ * `*escaped` is set when there is a backslash. The second is the same without its fast path for many escapes.
+ */
+const uint8_t *literal_string_end(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
+                                  const uint8_t **bad);
+const uint8_t *literal_string_end_plain(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
+                                        const uint8_t **bad);
 
 /* The first quote mark equal to `quote`, or backslash, in bytes [at, end); `end` when there is none. The
  * second is the same one byte at a time: what the first must agree with on every input. */

@@ -94,9 +94,8 @@ static inline size_t measure_escape(const uint8_t *at, const uint8_t *end) {
     return 2;
 }
 
-const uint8_t *literal_string_end_plain(const literal_reader *reader, const uint8_t *at, uint8_t quote,
-                                        bool *escaped, const uint8_t **bad) {
-    const uint8_t *end = reader->end;
+const uint8_t *literal_string_end_plain(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
+                                        const uint8_t **bad) {
     for (;;) {
         at = literal_scan_string_plain(at, end, quote);
         *bad = at;
@@ -112,13 +111,13 @@ const uint8_t *literal_string_end_plain(const literal_reader *reader, const uint
     }
 }
 
-const uint8_t *literal_string_end(const literal_reader *reader, const uint8_t *at, uint8_t quote,
-                                  bool *escaped, const uint8_t **bad) {
-    at = literal_scan(at, reader->end, quote);
-    if (at < reader->end && *at == quote)
+const uint8_t *literal_string_end(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
+                                  const uint8_t **bad) {
+    at = literal_scan(at, end, quote);
+    if (at < end && *at == quote)
         return at;
     const literal_by_blocks *blocks = literal_blocks();
-    const uint8_t *closing = blocks != NULL ? blocks->string_end(at, reader->end, quote) : NULL;
-    *escaped = *escaped || at < reader->end;
-    return closing != NULL ? closing : literal_string_end_plain(reader, at, quote, escaped, bad);
+    const uint8_t *closing = blocks != NULL ? blocks->string_end(at, end, quote) : NULL;
+    *escaped = *escaped || at < end;
+    return closing != NULL ? closing : literal_string_end_plain(at, end, quote, escaped, bad);
 }

@@ -6,40 +6,10 @@
 #include "wire/literal_escape.h"
 #include "wire/simd/vector.h"
 
-// For the byte behind a backslash: the one byte that the two stand for. 0: anything else.
-static const uint8_t simple_escape[256] = {
+const uint8_t literal_simple[256] = {
     ['"'] = '"',  ['\''] = '\'', ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r',  ['t'] = '\t', ['v'] = '\v',
 };
-
-static inline unsigned read_hex4(const uint8_t *at) {
-    return (literal_hex[at[0]] & 15u) << 12 | (literal_hex[at[1]] & 15u) << 8 |
-           (literal_hex[at[2]] & 15u) << 4 | (literal_hex[at[3]] & 15u);
-}
-
-/* A character past ASCII as UTF-8; surrogates too, as three bytes. Returns its length in bytes. */
-static inline size_t put_character(uint8_t *out, unsigned code) {
-    if (code < 0x80) {
-        out[0] = (uint8_t)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (uint8_t)(0xC0 | code >> 6);
-        out[1] = (uint8_t)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        out[0] = (uint8_t)(0xE0 | code >> 12);
-        out[1] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
-        out[2] = (uint8_t)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    out[0] = (uint8_t)(0xF0 | code >> 18);
-    out[1] = (uint8_t)(0x80 | (code >> 12 & 0x3F));
-    out[2] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
-    out[3] = (uint8_t)(0x80 | (code & 0x3F));
-    return 4;
-}
 
 // Where undoing is.
 typedef struct undoing {
@@ -51,12 +21,12 @@ typedef struct undoing {
 
 /* `\uHHHH`, or two of them that make a surrogate pair. */
 static void undo_unicode(undoing *u) {
-    unsigned code = read_hex4(u->at + 2);
+    unsigned code = literal_hex4(u->at + 2);
     u->at += 6;
     if (code >= 0xD800 && code <= 0xDFFF) {
         unsigned second = 0;
         if (code < 0xDC00 && u->end - u->at >= 6 && u->at[0] == '\\' && u->at[1] == 'u')
-            second = read_hex4(u->at + 2);
+            second = literal_hex4(u->at + 2);
         if (second >= 0xDC00 && second <= 0xDFFF) {
             code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
             u->at += 6;
@@ -64,7 +34,7 @@ static void undo_unicode(undoing *u) {
             u->lone_surrogate = true;
         }
     }
-    u->out += put_character(u->out, code);
+    u->out += literal_put_character(u->out, code);
 }
 
 /* A backslash before U+2028 or U+2029 drops both; before any other character past ASCII, only itself. */
@@ -76,13 +46,14 @@ static void undo_wide(undoing *u) {
 /* Undo the escape at `u->at`. */
 static inline void undo_escape(undoing *u) {
     uint8_t kind = u->at[1];
-    if (simple_escape[kind] != 0) {
-        *u->out++ = simple_escape[kind];
+    if (literal_simple[kind] != 0) {
+        *u->out++ = literal_simple[kind];
         u->at += 2;
     } else if (kind == 'u') {
         undo_unicode(u);
     } else if (kind == 'x') {
-        u->out += put_character(u->out, (literal_hex[u->at[2]] & 15u) << 4 | (literal_hex[u->at[3]] & 15u));
+        u->out +=
+            literal_put_character(u->out, (literal_hex[u->at[2]] & 15u) << 4 | (literal_hex[u->at[3]] & 15u));
         u->at += 4;
     } else if (kind == '\n' || kind == '\r') {
         bool both = kind == '\r' && u->end - u->at >= 3 && u->at[2] == '\n';
@@ -105,15 +76,19 @@ size_t literal_undo_one(const uint8_t *escape, const uint8_t *end, size_t *used,
 }
 
 size_t literal_unescape_plain(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate) {
-    undoing u = {.at = escaped, .end = length > 0 ? escaped + length : escaped, .out = out};
-    while (u.at < u.end) {
-        if (*u.at == '\\')
-            undo_escape(&u);
-        else
-            *u.out++ = *u.at++;
+    const uint8_t *at = escaped, *end = length > 0 ? escaped + length : escaped;
+    uint8_t *to = out;
+    *lone_surrogate = false;
+    while (at < end) {
+        if (*at != '\\') {
+            *to++ = *at++;
+            continue;
+        }
+        size_t used;
+        to += literal_undo_one(at, end, &used, to, lone_surrogate);
+        at += used;
     }
-    *lone_surrogate = u.lone_surrogate;
-    return length > 0 ? (size_t)(u.out - out) : 0;
+    return length > 0 ? (size_t)(to - out) : 0;
 }
 
 #ifdef VECTOR_BYTES
@@ -142,11 +117,9 @@ static inline uint64_t find_backslashes(const uint8_t *at) {
 }
 
 /* Fast path for strings of at least a block: finds the escapes of 64 bytes at once, so that one need not be
- * undone before the next is known. What is true of every turn is in local variables: `u` is for the rare
- * escapes. */
-static void undo_by_blocks(undoing *u, bool apart) {
-    const uint8_t *at = u->at, *end = u->end;
-    uint8_t *out = u->out;
+ * undone before the next is known. Returns the result's end. */
+static uint8_t *undo_by_blocks(const uint8_t *at, const uint8_t *end, uint8_t *out, bool apart,
+                               bool *lone_surrogate) {
     while (at < end) {
         // The last bytes of a text are asked about together with those before them.
         unsigned before = end - at < BLOCK_BYTES ? (unsigned)(BLOCK_BYTES - (end - at)) : 0;
@@ -161,23 +134,22 @@ static void undo_by_blocks(undoing *u, bool apart) {
             copy_run(out, at, run, (size_t)(end - at), apart);
             out += run;
             at = escape + 2;
-            uint8_t simple = simple_escape[escape[1]];
+            uint8_t simple = literal_simple[escape[1]];
             if (simple != 0) {
                 *out++ = simple;
                 continue;
             }
             if (escape[1] == 'u') {
-                unsigned code = read_hex4(escape + 2);
+                unsigned code = literal_hex4(escape + 2);
                 if (code < 0xD800 || code > 0xDFFF) {
-                    out += put_character(out, code);
+                    out += literal_put_character(out, code);
                     at = escape + 6;
                     continue;
                 }
             }
-            *u = (undoing){escape, end, out, u->lone_surrogate};
-            undo_escape(u);
-            at = u->at;
-            out = u->out;
+            size_t used;
+            out += literal_undo_one(escape, end, &used, out, lone_surrogate);
+            at = escape + used;
         }
         if (at < start + length) {
             size_t run = (size_t)(start + length - at);
@@ -186,7 +158,7 @@ static void undo_by_blocks(undoing *u, bool apart) {
             at += run;
         }
     }
-    u->out = out;
+    return out;
 }
 
 #endif
@@ -194,34 +166,29 @@ static void undo_by_blocks(undoing *u, bool apart) {
 size_t literal_unescape(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate) {
 #ifdef VECTOR_BYTES
     if (length >= BLOCK_BYTES) {
-        undoing u = {.at = escaped, .end = escaped + length, .out = out};
-        undo_by_blocks(&u, out != escaped);
-        *lone_surrogate = u.lone_surrogate;
-        return (size_t)(u.out - out);
+        *lone_surrogate = false;
+        return (size_t)(undo_by_blocks(escaped, escaped + length, out, out != escaped, lone_surrogate) - out);
     }
 #endif
     return literal_unescape_plain(escaped, length, out, lone_surrogate);
 }
 
-bool literal_is(const literal_reader *reader, const char *word) {
+bool literal_is(const uint8_t *token, size_t length, bool escaped, const char *word) {
     size_t wanted = strlen(word); // bytes
-    const uint8_t *at = reader->token;
-    if (!reader->token_escaped)
-        return reader->token_length == wanted && memcmp(at, word, wanted) == 0;
+    if (!escaped)
+        return length == wanted && memcmp(token, word, wanted) == 0;
     // An escape or a byte at a time: a string may be long that is short when its escapes are undone.
-    undoing u = {.at = at, .end = at + reader->token_length};
-    while (u.at < u.end) {
-        uint8_t piece[4];
-        u.out = piece;
-        if (*u.at == '\\')
-            undo_escape(&u);
-        else
-            *u.out++ = *u.at++;
-        size_t length = (size_t)(u.out - piece);
-        if (length > wanted || memcmp(piece, word, length) != 0)
+    const uint8_t *at = token, *end = token + length;
+    while (at < end) {
+        uint8_t piece[4] = {*at};
+        size_t used = 1, made = 1;
+        if (*at == '\\')
+            made = literal_undo_one(at, end, &used, piece, &(bool){false});
+        if (made > wanted || memcmp(piece, word, made) != 0)
             return false;
-        word += length;
-        wanted -= length;
+        at += used;
+        word += made;
+        wanted -= made;
     }
     return wanted == 0;
 }

@@ -273,7 +273,7 @@ static bool is(const char *text, const char *word) {
     literal_reader reader;
     literal_init(&reader, (const uint8_t *)text, strlen(text));
     CHECK(literal_next(&reader) == LITERAL_STRING);
-    return literal_is(&reader, word);
+    return literal_is(reader.token, reader.token_length, reader.token_escaped, word);
 }
 
 static void a_string_is_compared_with_its_escapes_undone(void) {
@@ -340,12 +340,11 @@ static void random_inside(uint64_t *seed, uint8_t *out, size_t length, size_t wi
 }
 
 static void compare_string_end(const uint8_t *text, size_t length, size_t from) {
-    literal_reader reader;
-    literal_init(&reader, text, length);
     const uint8_t *fast_bad = NULL, *plain_bad = NULL;
     bool fast_escaped = false, plain_escaped = false;
-    const uint8_t *fast = literal_string_end(&reader, text + from, '"', &fast_escaped, &fast_bad);
-    const uint8_t *plain = literal_string_end_plain(&reader, text + from, '"', &plain_escaped, &plain_bad);
+    const uint8_t *fast = literal_string_end(text + from, text + length, '"', &fast_escaped, &fast_bad);
+    const uint8_t *plain =
+        literal_string_end_plain(text + from, text + length, '"', &plain_escaped, &plain_bad);
     CHECK(fast == plain);
     CHECK(fast_escaped == plain_escaped);
     if (fast == NULL)
@@ -395,12 +394,10 @@ static void unescaping_fast_agrees_with_plain_in_place_too(void) {
             for (size_t k = 0; k + 6 <= length; k += 6 + check_random_below(&seed, 3))
                 memcpy(text + k, check_random_below(&seed, 2) ? "\\ud83d" : "\\ude00", 6);
         // What a reader would take for the string: up to where it ends or goes wrong.
-        literal_reader reader;
         bool escaped = false, lone[3];
         const uint8_t *bad;
         text[length] = '"';
-        literal_init(&reader, text, length + 1);
-        const uint8_t *end = literal_string_end_plain(&reader, text, '"', &escaped, &bad);
+        const uint8_t *end = literal_string_end_plain(text, text + length + 1, '"', &escaped, &bad);
         length = (size_t)((end != NULL ? end : bad) - text);
         if (end == NULL && length > 0 && text[length - 1] == '\\')
             continue;
