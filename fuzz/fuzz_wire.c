@@ -16,8 +16,11 @@
 
 #include "wire/arrays.h"
 #include "wire/framer.h"
-#include "wire/literal_text.h"
 #include "text_forms.h"
+#include "wire/literal_scan.h"
+#include "wire/literal_string.h"
+#include "wire/literal_text.h"
+#include "wire/literal_unescape.h"
 #include "wire/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,6 +9,7 @@
 #include "py/values.h"
 #include "wire/arrays.h"
 #include "wire/framer.h"
+#include "wire/literal_unescape.h"
 
 typedef struct decoder {
     PyObject_HEAD module_state *state;

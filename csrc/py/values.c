@@ -5,6 +5,7 @@
 #include <string.h> // memcpy()
 
 #include "wire/literal.h"
+#include "wire/literal_unescape.h"
 
 /* ---- Strings ---- */
 

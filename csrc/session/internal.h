@@ -6,6 +6,7 @@
 #include "session.h"
 #include "wire/framer.h"
 #include "wire/literal.h"
+#include "wire/literal_unescape.h"
 
 /* ---- Maps that wait (maps.c) ---- */
 

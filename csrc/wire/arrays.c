@@ -4,6 +4,8 @@
 #include <string.h> // memcmp, memset
 
 #include "wire/literal_scan.h"
+#include "wire/literal_string.h"
+#include "wire/literal_unescape.h"
 
 void arrays_init_plain(arrays_reader *reader, const uint8_t *payload, size_t length) {
     arrays_init(reader, payload, length);

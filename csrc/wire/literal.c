@@ -3,6 +3,8 @@
 
 #include <string.h> // memcmp
 
+#include "wire/literal_string.h"
+
 static literal_token fail(literal_reader *reader, const uint8_t *at, const char *error) {
     reader->cursor = at;
     reader->error = error;

@@ -93,35 +93,4 @@ literal_token literal_skip(literal_reader *reader, literal_token token);
 /* The value of an integer token, whose text is `length` bytes; -1 when it is negative or does not fit. */
 int64_t literal_small_integer(const uint8_t *token, size_t length);
 
-/* Undo a string's escapes.
- *
- * escaped, length  a string token's content, as the reader returned it (so its escapes are well-formed)
- * out              room for `length` bytes (the result is never longer); may be `escaped` itself
- * lone_surrogate   out: whether an escape gave a surrogate without its pair, now three bytes of the result
- *                  (surrogates that stood in the text as three bytes stay so, and are not looked for)
- *
- * Returns the result's length in bytes: UTF-8, but for lone surrogates. */
-size_t literal_unescape(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate);
-
-/* The same without its fast path: what it must agree with on every input. */
-size_t literal_unescape_plain(const uint8_t *escaped, size_t length, uint8_t *out, bool *lone_surrogate);
-
-/* Whether a string token's content, its escapes undone, is `word` (ASCII). */
-bool literal_is(const uint8_t *token, size_t length, bool escaped, const char *word);
-
-/* The quote that ends a string in a text that ends at `end`, or NULL when it does not end or holds a
- * malformed escape: `*bad` is then the text's end, or that escape's backslash. `at` is behind the opening
- * quote;
- * `*escaped` is set when there is a backslash. The second is the same without its fast path for many escapes.
- */
-const uint8_t *literal_string_end(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
-                                  const uint8_t **bad);
-const uint8_t *literal_string_end_plain(const uint8_t *at, const uint8_t *end, uint8_t quote, bool *escaped,
-                                        const uint8_t **bad);
-
-/* The first quote mark equal to `quote`, or backslash, in bytes [at, end); `end` when there is none. The
- * second is the same one byte at a time: what the first must agree with on every input. */
-const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_t quote);
-const uint8_t *literal_scan_string_plain(const uint8_t *at, const uint8_t *end, uint8_t quote);
-
 #endif

@@ -3,7 +3,11 @@
 #ifndef GAECHANNEL_WIRE_LITERAL_BLOCKS_H
 #define GAECHANNEL_WIRE_LITERAL_BLOCKS_H
 
-#include "wire/literal_text.h"
+#include <stdbool.h>
+#include <stddef.h> // size_t
+#include <stdint.h> // uint8_t
+
+#include "wire/literal_form.h"
 
 typedef struct literal_by_blocks {
     /* The end of a string, its closing quote. `at` is in the string, and not inside an escape. NULL if the

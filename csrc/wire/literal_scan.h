@@ -1,9 +1,16 @@
-/* The beginning of literal_scan_string(), for those who call it where most strings are short. */
+/* Where a string may end, or an escape begin. */
 #ifndef GAECHANNEL_WIRE_LITERAL_SCAN_H
 #define GAECHANNEL_WIRE_LITERAL_SCAN_H
 
-#include "wire/literal.h"
+#include <stddef.h> // NULL
+#include <stdint.h> // uint8_t
+
 #include "wire/simd/vector.h"
+
+/* The first quote mark equal to `quote`, or backslash, in bytes [at, end); `end` when there is none. The
+ * second is the same one byte at a time: what the first must agree with on every input. */
+const uint8_t *literal_scan_string(const uint8_t *at, const uint8_t *end, uint8_t quote);
+const uint8_t *literal_scan_string_plain(const uint8_t *at, const uint8_t *end, uint8_t quote);
 
 /* As literal_scan_string(), where it is known that nothing is found in [start, at). */
 const uint8_t *literal_scan_on(const uint8_t *start, const uint8_t *at, const uint8_t *end, uint8_t quote);
@@ -22,6 +29,7 @@ static inline const uint8_t *literal_scan_turn(const uint8_t *at, vector quotes,
 }
 #endif
 
+/* literal_scan_string() with its beginning inline, for those who call it where most strings are short. */
 static inline const uint8_t *literal_scan(const uint8_t *at, const uint8_t *end, uint8_t quote) {
 #ifdef VECTOR_BYTES
     if (end - at < 32)

@@ -3,8 +3,8 @@
 
 #include <string.h> // memcpy
 
-#include "wire/literal.h"
 #include "wire/literal_blocks.h"
+#include "wire/literal_unescape.h"
 #include "wire/simd/vector.h"
 
 /* A character as UTF-16. */

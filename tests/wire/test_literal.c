@@ -1,6 +1,9 @@
 /* literal.h: tokens, escapes and what is no literal. */
 #include "check.h"
 #include "wire/literal.h"
+#include "wire/literal_scan.h"
+#include "wire/literal_string.h"
+#include "wire/literal_unescape.h"
 
 /* Write one token: a string as `"…` with its escapes undone, a number as it is, words and brackets as
  * letters. */

@@ -3,7 +3,9 @@
 #include "check.h"
 
 #include "wire/literal.h"
+#include "wire/literal_string.h"
 #include "wire/literal_text.h"
+#include "wire/literal_unescape.h"
 #include "text_forms.h"
 
 static const char *const pieces[] = {

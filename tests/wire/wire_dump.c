@@ -11,6 +11,7 @@
 
 #include "wire/arrays.h"
 #include "wire/framer.h"
+#include "wire/literal_unescape.h"
 
 // Text that grows.
 typedef struct text {
