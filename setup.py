@@ -1,7 +1,8 @@
 """Builds gaechannel._core, the C part; everything that is not about C stands in pyproject.toml.
 
-Environment variables, each off unless set to 1:
+Environment variables; the first has its default in brackets, the others are off unless set to 1:
 
+GAECHANNEL_LIBCURL   the folder that a static libcurl is installed in, to be linked in (the system's libcurl)
 GAECHANNEL_WERROR    more warnings, and all of them errors
 GAECHANNEL_SANITIZE  AddressSanitizer and UndefinedBehaviorSanitizer
 GAECHANNEL_COVERAGE  gcov's counters
@@ -10,6 +11,7 @@ GAECHANNEL_COVERAGE  gcov's counters
 import os
 import shlex
 import subprocess
+import sys
 import sysconfig
 import tempfile
 from glob import glob
@@ -36,6 +38,9 @@ INSTALL_PYTHON = (
 # Free-threaded builds have no stable ABI yet.
 LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
+# A static libcurl's functions are no business of whatever else the process has loaded.
+EXPORTED = "PyInit__core"
+
 WARNINGS = ["-Wall", "-Wextra"]
 STRICT_WARNINGS = [*WARNINGS, "-Wconversion", "-Wshadow", "-Werror"]
 
@@ -58,8 +63,22 @@ def ask(*command):
     return shlex.split(output)
 
 
+def static_libcurl_flags(prefix):
+    """What the compiler and what the linker must be told to find the one in a folder: two lists."""
+    config = os.path.join(prefix, "bin", "curl-config")
+    cflags, libs = ask(config, "--cflags"), ask(config, "--static-libs")
+    if cflags is None or libs is None:
+        fail(
+            f"GAECHANNEL_LIBCURL={prefix}, but {config} does not tell of a static libcurl",
+            "build one there, or unset the variable to use the system's libcurl",
+        )
+    return cflags, [f"-L{os.path.join(prefix, 'lib')}", *libs]
+
+
 def libcurl_flags():
     """What the compiler and what the linker must be told to find libcurl: two lists."""
+    if prefix := os.environ.get("GAECHANNEL_LIBCURL"):
+        return static_libcurl_flags(os.path.abspath(prefix))
     pkg_config = shlex.split(os.environ.get("PKG_CONFIG") or "pkg-config")
     questions = [
         ([*pkg_config, "--cflags", "libcurl"], [*pkg_config, "--libs", "libcurl"]),
@@ -92,8 +111,20 @@ class BuildExt(build_ext):
         )
         ext.extra_compile_args += cflags
         ext.extra_link_args += libs
+        if os.environ.get("GAECHANNEL_LIBCURL"):
+            ext.extra_link_args += self.hide_all_but_ours()
         ext.define_macros += [("GAECHANNEL_VERSION", f'"{self.distribution.get_version()}"')]
         super().build_extension(ext)
+
+    def hide_all_but_ours(self):
+        """The linker's words for a library that exports one function, without what nothing uses."""
+        if sys.platform == "darwin":
+            return [f"-Wl,-exported_symbol,_{EXPORTED}", "-Wl,-dead_strip"]
+        os.makedirs(self.build_temp, exist_ok=True)
+        script = os.path.join(self.build_temp, "exports")
+        with open(script, "w") as file:
+            file.write(f"{{ global: {EXPORTED}; local: *; }};\n")
+        return [f"-Wl,--version-script={script}", "-Wl,--gc-sections"]
 
     def require(self, source, flags, problem, remedy):
         """Fail with `problem` unless the compiler accepts the C text `source`."""

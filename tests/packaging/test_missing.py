@@ -77,6 +77,18 @@ def test_old_libcurl(build_message, bin_directory, tmp_path):
     assert all(package in message for package in LIBCURL_PACKAGES)
 
 
+def test_no_libcurl_where_one_is_said_to_be(build_message, tmp_path):
+    message = build_message(GAECHANNEL_LIBCURL=str(tmp_path / "nowhere"))
+    assert f"GAECHANNEL_LIBCURL={tmp_path}/nowhere" in message
+    assert "to use the system's libcurl" in message
+
+
+def test_shared_libcurl_where_a_static_one_is_said_to_be(build_message, tmp_path):
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    write_program(tmp_path / "bin" / "curl-config", '[ "$1" = --cflags ]\n')
+    assert "does not tell of a static libcurl" in build_message(GAECHANNEL_LIBCURL=str(tmp_path))
+
+
 def test_no_c_compiler(build_message):
     message = build_message(CC="/nonexistent/cc")
     assert "no C compiler" in message

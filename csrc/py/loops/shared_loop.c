@@ -7,19 +7,54 @@
 // A shorter time is nothing against any time-out.
 #define CATCH_UP_MS 50
 
+/* ---- Waiting for at most a time, by a clock that nobody sets ---- */
+
+#ifdef __APPLE__ // whose condition variables know no other clock than the time of day, but spans
+
+static void init_turn(pthread_cond_t *turn) {
+    pthread_cond_init(turn, NULL);
+}
+
+static void wait_for_turn(driver *self, int64_t max_ms) {
+    struct timespec span = {.tv_sec = (time_t)(max_ms / 1000), .tv_nsec = (long)(max_ms % 1000) * 1000000};
+    pthread_cond_timedwait_relative_np(&self->turn, &self->lock, &span);
+}
+
+#else
+
+static void init_turn(pthread_cond_t *turn) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(turn, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void wait_for_turn(driver *self, int64_t max_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(max_ms / 1000);
+    until.tv_nsec += (long)(max_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&self->turn, &self->lock, &until);
+}
+
+#endif
+
+/* ---- The driver ---- */
+
 driver *driver_new(bool with_loop) {
     driver *self = calloc(1, sizeof *self);
-    pthread_condattr_t attributes;
     if (self == NULL || (with_loop && (self->loop = net_loop_new()) == NULL)) {
         free(self);
         PyErr_NoMemory();
         return NULL;
     }
     pthread_mutex_init(&self->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->turn, &attributes);
-    pthread_condattr_destroy(&attributes);
+    init_turn(&self->turn);
     self->users = 1;
     return self;
 }
@@ -61,18 +96,6 @@ void driver_unlock(driver *self) {
 
 // How often to wake a driver that is waited for, in case that it began to wait just after the last time.
 #define WAKEUP_MS 10
-
-static void wait_for_turn(driver *self, int64_t max_ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(max_ms / 1000);
-    until.tv_nsec += (long)(max_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&self->turn, &self->lock, &until);
-}
 
 void driver_turn_lock_held(driver *self, int64_t max_ms) {
     if (self->driving || self->loop == NULL) {
