@@ -119,6 +119,39 @@ void channel_notify(PyObject *op) {
         channel_wake(self);
 }
 
+// The event loop reads what the server has; here only the transfer is let go on.
+static void progress_in_event_loop(channel_object *self) {
+    channel_lock(self);
+    net_channel_resume(self->net);
+    channel_unlock(self);
+    if (channel_step(self) < 0)
+        channel_keep_exception(self);
+}
+
+static void progress_in_thread(channel_object *self) {
+    Py_BEGIN_ALLOW_THREADS;
+    driver *shared = channel_lock_detached(self);
+    if (shared->driving) {
+        driver_poke_lock_held(shared, self->net);
+    } else if (!self->closing) {
+        net_channel_resume(self->net);
+        net_channel_step(self->net);
+        net_loop_perform(shared->loop);
+    }
+    driver_unlock(shared);
+    Py_END_ALLOW_THREADS;
+}
+
+void channel_progress(channel_object *self) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (self->is_async)
+        progress_in_event_loop(self);
+    else
+        progress_in_thread(self);
+    PyErr_Restore(type, value, traceback);
+}
+
 int channel_step(channel_object *self) {
     if (self->loop == NULL)
         return 0;

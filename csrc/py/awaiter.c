@@ -151,7 +151,10 @@ static bool is_time_to_give_way(channel_object *channel) {
 }
 
 static PyObject *take_message(channel_object *channel) {
-    PyObject *message = channel_take(channel);
+    bool may_resume;
+    PyObject *message = channel_take(channel, &may_resume);
+    if (may_resume)
+        channel_progress(channel);
     return message != NULL && channel->debug ? channel_log_message(channel, message) : message;
 }
 

@@ -102,17 +102,15 @@ void channel_raise_goal(channel_object *self, session_goal goal);
  * with the GIL and without the lock. */
 drive_result channel_drive(channel_object *self, const drive_until *until);
 
-/* The next message. NULL with no exception: none is there yet. */
-PyObject *channel_take(channel_object *self);
+/* The next message. NULL with no exception: none is there yet. `may_resume`: so much has been taken that the
+ * back channel can go on, for which channel_progress() is to be called. */
+PyObject *channel_take(channel_object *self, bool *may_resume);
 
 /* Hand a record to the logger. -1 with an exception set. */
 int channel_log(channel_object *self, int level, PyObject *text);
 
 /* The message, after a debug record; NULL with an exception set when the logger raised one. */
 PyObject *channel_log_message(channel_object *channel, PyObject *message);
-
-/* Do what can be done for the channel without waiting: start a request, read what has come. */
-void channel_nudge(channel_object *self);
 
 /* Raises ChannelClosed after close(). */
 int channel_check_open(channel_object *self);
@@ -139,6 +137,10 @@ int channel_give_token(channel_object *self, PyObject *token);
 /* Write the log, and answer what the session asks the interpreter. 1: it was answered, and the channel is to
  * be stepped; 0: it asked nothing that can be answered now; -1 with an exception set. */
 int channel_serve(channel_object *self);
+
+/* Do what can be done for the channel without waiting: start a request, read what has come. An exception that
+ * is set stays set. */
+void channel_progress(channel_object *self);
 
 /* ---- asyncio ---- */
 

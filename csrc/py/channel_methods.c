@@ -107,7 +107,7 @@ static PyObject *channel_send(PyObject *op, PyObject *pairs) {
     if (id < 0)
         return PyErr_NoMemory();
     if (open)
-        channel_nudge(self);
+        channel_progress(self);
     return PyLong_FromLongLong(id);
 }
 

@@ -421,33 +421,6 @@ channel_look channel_look_now(channel_object *self) {
 
 /* ---- Taking ---- */
 
-// The event loop reads what the server has; here only the transfer is let go on.
-static void channel_resume_async(channel_object *self) {
-    channel_lock(self);
-    net_channel_resume(self->net);
-    channel_unlock(self);
-    if (channel_step(self) < 0)
-        channel_keep_exception(self);
-}
-
-void channel_nudge(channel_object *self) {
-    if (self->is_async) {
-        channel_resume_async(self);
-        return;
-    }
-    Py_BEGIN_ALLOW_THREADS;
-    driver *shared = channel_lock_detached(self);
-    if (shared->driving) {
-        driver_poke_lock_held(shared, self->net);
-    } else if (!self->closing) {
-        net_channel_resume(self->net);
-        net_channel_step(self->net);
-        net_loop_perform(shared->loop);
-    }
-    driver_unlock(shared);
-    Py_END_ALLOW_THREADS;
-}
-
 // webchannel: the one object in data's list; an error object is raised.
 static PyObject *unwrap(channel_object *self, PyObject *data) {
     if (data == NULL || !PyList_Check(data) || PyList_Size(data) != 1)
@@ -470,7 +443,7 @@ static PyObject *unwrap(channel_object *self, PyObject *data) {
 
 // Out of the queue before Python objects are made of it, since making them may run anything, this channel's
 // own close() included.
-static PyObject *take_copy_unlock(channel_object *self, const record *found) {
+static PyObject *take_copy_unlock(channel_object *self, const record *found, bool *may_resume) {
     uint8_t small[1024];
     size_t length = found->length;
     bool is_text = found->kind != RECORD_LITERAL;
@@ -479,10 +452,8 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found) {
         memcpy(copy, found->bytes, length);
         session_pop(self->session);
     }
-    bool resumes = session_can_resume(self->session);
+    *may_resume = session_can_resume(self->session);
     channel_unlock(self);
-    if (resumes)
-        channel_nudge(self);
     if (copy == NULL)
         return PyErr_NoMemory();
     PyObject *value =
@@ -492,9 +463,10 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found) {
     return self->unwraps ? unwrap(self, value) : value;
 }
 
-PyObject *channel_take(channel_object *self) {
+PyObject *channel_take(channel_object *self, bool *may_resume) {
     record found;
     PyObject *message;
+    *may_resume = false;
     channel_lock(self);
     if (!queue_peek(session_queue(self->session), &found)) {
         channel_unlock(self);
@@ -503,14 +475,12 @@ PyObject *channel_take(channel_object *self) {
     // To make a str of sound UTF-8 runs nothing else, and so can be done with the lock, from where the text
     // lies.
     if (found.kind != RECORD_ASCII && found.kind != RECORD_TEXT)
-        return take_copy_unlock(self, &found);
+        return take_copy_unlock(self, &found, may_resume);
     message = found.kind == RECORD_ASCII ? str_from_ascii(found.bytes, found.length)
                                          : str_from_token(found.bytes, found.length, false);
     if (message != NULL)
         session_pop(self->session);
-    bool resumes = session_can_resume(self->session);
+    *may_resume = session_can_resume(self->session);
     channel_unlock(self);
-    if (resumes)
-        channel_nudge(self);
     return message;
 }

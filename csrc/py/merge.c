@@ -88,7 +88,10 @@ static int drop(merge_object *self, channel_object *channel) {
 
 // A message of the channel with the channel; NULL without an exception when it has none.
 static PyObject *take_from(channel_object *channel) {
-    PyObject *message = channel->closing ? NULL : channel_take(channel);
+    bool may_resume = false;
+    PyObject *message = channel->closing ? NULL : channel_take(channel, &may_resume);
+    if (may_resume)
+        channel_progress(channel);
     if (message == NULL)
         return NULL;
     PyObject *pair = PyTuple_Pack(2, (PyObject *)channel, message);

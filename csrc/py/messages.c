@@ -37,7 +37,10 @@ static PyObject *messages_next(PyObject *op) {
     }
     drive_until until = {.record = true, .deadline_ms = SESSION_NEVER};
     while (!channel->closing) {
-        PyObject *message = channel_take(channel);
+        bool may_resume;
+        PyObject *message = channel_take(channel, &may_resume);
+        if (may_resume)
+            channel_progress(channel);
         if (message != NULL)
             return channel->debug ? channel_log_message(channel, message) : message;
         if (PyErr_Occurred() != NULL)
