@@ -1,7 +1,7 @@
 /* A channel that is driven by an event loop: joining it, being notified, waking those who wait. */
 #include "py/channel.h"
 #include "py/loops/waiters.h"
-#include "py/merge.h"
+#include "py/ready_line.h"
 
 /* ---- Joining ---- */
 
@@ -99,8 +99,8 @@ int channel_raise_pending(channel_object *self) {
 void channel_wake(channel_object *self) {
     self->goal_awaited = false;
     waiters_wake(self->loop, &self->waiters);
-    if (self->merge != NULL)
-        merge_push(self->merge, self);
+    if (self->line != NULL)
+        ready_line_push(self->line, self);
 }
 
 void channel_notify(PyObject *op) {

@@ -8,6 +8,7 @@
 
 #include "py/loops/event_loop.h"
 #include "py/options.h"
+#include "py/ready_line.h"
 
 // How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
 // module did not know: whoever closes should hardly notice.
@@ -109,7 +110,7 @@ static void shut(channel_object *self) {
     net_channel_close(self->net);
     // Others may share it (merge), or another thread may have been faster.
     bool alone =
-        self->merge == NULL && shared->loop != NULL && net_loop_channel_after(shared->loop, NULL) == NULL;
+        self->line == NULL && shared->loop != NULL && net_loop_channel_after(shared->loop, NULL) == NULL;
     if (alone)
         driver_shut_lock_held(shared);
     self->closed = true;
@@ -124,8 +125,11 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
     if (channel_check_sync(self) < 0)
         return NULL;
     self->closing = true;
-    driver_poke_lock_held(channel_lock(self), self->net);
-    channel_unlock(self);
+    driver *shared = channel_lock(self);
+    driver_poke_lock_held(shared, self->net);
+    if (self->line != NULL)
+        self->line->has_closed = true;
+    driver_unlock(shared);
     int64_t patience_ms = session_is_half_duplex(self->session) ? COURTESY_MS : CLOSE_MS;
     drive_until until = {.deadline_ms = net_now_ms() + patience_ms};
     // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.

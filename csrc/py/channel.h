@@ -10,7 +10,7 @@
 // How long to wait at most before looking for signals, in ms: half of what Ctrl-C and close() may take.
 #define SLICE_MS 50
 
-typedef struct merge_object merge_object;
+typedef struct ready_line ready_line;
 
 typedef struct channel_object {
     PyObject_HEAD module_state *state;
@@ -48,9 +48,9 @@ typedef struct channel_object {
     // Messages taken by `await` since the event loop last had a turn, and when that was.
     unsigned taken;
     int64_t turn_ms;
-    // The iterator that merges this channel with others, without a reference; whether the channel stands in
-    // its line.
-    _Atomic(merge_object *) merge;
+    // The line of the iterator that merges this channel with others, without a reference; whether the channel
+    // stands in it now.
+    _Atomic(ready_line *) line;
     bool in_line;
 } channel_object;
 

@@ -1,22 +1,16 @@
-/* The types Merge and AsyncMerge: one iterator over many channels, for one thread at a time.
- *
- * Channels that may have something stand in a line; the first gives one message and goes to its end, so that
- * a busy channel does not keep the others waiting. */
+/* The types Merge and AsyncMerge: one iterator over many channels, for one thread at a time. */
 #include "py/merge.h"
 
 #include <pythread.h> // PyThread_type_lock
 
 #include "py/loops/waiters.h"
+#include "py/ready_line.h"
 
-struct merge_object {
+typedef struct merge_object {
     PyObject_HEAD module_state *state;
-    // Those that have not ended. A channel points back here, without a reference.
+    // Those that have not ended. Each points back to the line, without a reference.
     PyObject *channels;
-    // The line: a ring with room for every channel.
-    channel_object **line;
-    size_t line_first;
-    size_t line_count;
-    size_t line_capacity;
+    ready_line line;
     // The loop that all channels share; NULL for asyncio, where it is the event loop's.
     driver *driver;
     // Held by the thread that is in next(), and which that is.
@@ -24,40 +18,19 @@ struct merge_object {
     atomic_ulong whose;
     // module_state.forks when it was made.
     unsigned long forks;
-    // asyncio: the futures of those who wait.
-    PyObject *waiters;
+    // Messages taken.
+    size_t taken;
     bool begun;
     // Some channel may ask for what it has not been given: it has just begun, or an exception was raised in
     // place of the answer.
     bool asks_again;
     Py_ssize_t asked_last;
-};
+} merge_object;
 
-/* ---- The line ---- */
-
-void merge_push(merge_object *self, channel_object *channel) {
-    if (!channel->in_line) {
-        channel->in_line = true;
-        self->line[(self->line_first + self->line_count++) % self->line_capacity] = channel;
-    }
-    if (self->waiters != NULL)
-        waiters_wake(channel->loop, &self->waiters);
-}
-
-static channel_object *pop(merge_object *self) {
-    channel_object *channel = self->line[self->line_first];
-    self->line_first = (self->line_first + 1) % self->line_capacity;
-    self->line_count--;
-    channel->in_line = false;
-    return channel;
-}
+// For so many messages at most nobody looks whether other channels have got something.
+#define NEWS_MESSAGES 64
 
 /* ---- Taking ---- */
-
-static void release_channel(channel_object *channel) {
-    channel->merge = NULL;
-    channel->in_line = false;
-}
 
 // The exception that is set is this channel's.
 static void name_channel(channel_object *channel) {
@@ -77,7 +50,7 @@ static int drop(merge_object *self, channel_object *channel) {
         name_channel(channel);
         PyErr_Fetch(&type, &value, &traceback);
     }
-    release_channel(channel);
+    ready_line_leave(channel);
     Py_ssize_t index = PySequence_Index(self->channels, (PyObject *)channel);
     if (index < 0 || PySequence_DelItem(self->channels, index) < 0)
         PyErr_Clear();
@@ -101,20 +74,21 @@ static PyObject *take_from(channel_object *channel) {
 
 // The next message of whichever is first in line; NULL without an exception when nobody has any.
 static PyObject *take(merge_object *self) {
-    while (self->line_count != 0) {
-        channel_object *channel = pop(self);
+    channel_object *channel;
+    while ((channel = ready_line_pop(&self->line)) != NULL) {
         Py_INCREF((PyObject *)channel);
         PyObject *pair = take_from(channel);
         bool more = pair != NULL || PyErr_Occurred() != NULL;
         // Making the message may have run anything, another thread's drop() of this channel included.
-        if (more && channel->merge == self) {
-            merge_push(self, channel);
+        if (more && channel->line == &self->line) {
+            ready_line_push(&self->line, channel);
         } else if (!more && channel_raise_pending(channel) < 0) {
             name_channel(channel);
             self->asks_again = more = true;
-            if (channel->merge == self)
-                merge_push(self, channel); // it may have ended, too
-        } else if (!more && channel->merge == self && (channel->closing || channel_look_now(channel).ended)) {
+            if (channel->line == &self->line)
+                ready_line_push(&self->line, channel); // it may have ended, too
+        } else if (!more && channel->line == &self->line &&
+                   (channel->closing || channel_look_now(channel).ended)) {
             more = drop(self, channel) < 0;
         }
         Py_DECREF((PyObject *)channel);
@@ -174,7 +148,7 @@ static int begin_channel(merge_object *self, channel_object *channel) {
     if (channel->is_async ? channel_attach(channel) < 0 : join(self, channel) < 0)
         return -1;
     channel_set_goal(channel, GOAL_STREAM);
-    merge_push(self, channel); // there may be something from before
+    ready_line_push(&self->line, channel); // there may be something from before
     if (channel->is_async)
         return channel_step(channel);
     step(channel);
@@ -190,7 +164,7 @@ static int begin(merge_object *self) {
         channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
         // One that was closed meanwhile is not to be begun, but to be dropped.
         if (channel->closing)
-            merge_push(self, channel);
+            ready_line_push(&self->line, channel);
         else
             result = begin_channel(self, channel);
     }
@@ -248,11 +222,31 @@ static int serve_dirty(merge_object *self) {
         if (channel == NULL)
             continue; // it is going
         int served = serve(self, channel);
-        if (channel->merge == self)
-            merge_push(self, channel);
+        if (channel->line == &self->line)
+            ready_line_push(&self->line, channel);
         Py_DECREF((PyObject *)channel);
         if (served < 0)
             return -1;
+    }
+}
+
+// Wait for the network, with the GIL released.
+static int wait_for_news(merge_object *self, int64_t max_ms) {
+    Py_BEGIN_ALLOW_THREADS;
+    pthread_mutex_lock(&self->driver->lock);
+    driver_turn_lock_held(self->driver, max_ms);
+    pthread_mutex_unlock(&self->driver->lock);
+    Py_END_ALLOW_THREADS;
+    return PyErr_CheckSignals();
+}
+
+static void push_closed(merge_object *self) {
+    if (!self->line.has_closed || !atomic_exchange(&self->line.has_closed, false))
+        return;
+    for (Py_ssize_t i = 0; i < PyList_Size(self->channels); i++) {
+        channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
+        if (channel->closing)
+            ready_line_push(&self->line, channel);
     }
 }
 
@@ -261,31 +255,21 @@ static PyObject *next_in_turn(merge_object *self) {
     if (begin(self) < 0)
         return NULL;
     for (;;) {
+        push_closed(self);
         // Taking lets the network go on, where a queue was full: others may have got something, too, and must
-        // not wait until whoever is in line has nothing more.
-        if (serve_dirty(self) < 0)
+        // not wait until those in line have nothing more.
+        if ((self->line.count == 0 || self->taken % NEWS_MESSAGES == 0) && serve_dirty(self) < 0)
             return NULL;
         PyObject *pair = take(self);
+        self->taken += pair != NULL;
         if (pair != NULL || PyErr_Occurred() != NULL || PyList_Size(self->channels) == 0)
             return pair;
         // A channel that cannot be given what it asks for must not keep what the others have got.
         if (self->asks_again && looked && ask_again(self) < 0)
             return NULL;
-        int slice_ms = self->asks_again ? 0 : SLICE_MS;
         looked = true;
-        Py_BEGIN_ALLOW_THREADS;
-        pthread_mutex_lock(&self->driver->lock);
-        driver_turn_lock_held(self->driver, slice_ms);
-        pthread_mutex_unlock(&self->driver->lock);
-        Py_END_ALLOW_THREADS;
-        if (PyErr_CheckSignals() < 0)
+        if (wait_for_news(self, self->asks_again ? 0 : SLICE_MS) < 0)
             return NULL;
-        // One that was closed from outside ends without anything coming.
-        for (Py_ssize_t i = 0; i < PyList_Size(self->channels); i++) {
-            channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
-            if (channel->closing)
-                merge_push(self, channel);
-        }
     }
 }
 
@@ -339,7 +323,7 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
     channel_object *any = (channel_object *)PyList_GetItem(self->channels, 0);
     if (channel_check(any) < 0 || channel_attach(any) < 0)
         return PYGEN_ERROR;
-    *result = waiters_add(any->loop, self->waiters);
+    *result = waiters_add(any->loop, self->line.waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
@@ -353,7 +337,7 @@ static PyObject *async_merge_throw(PyObject *op, PyObject *args) {
     merge_object *self = (merge_object *)op;
     bool any = PyList_Size(self->channels) != 0;
     loop_object *loop = any ? ((channel_object *)PyList_GetItem(self->channels, 0))->loop : NULL;
-    return waiters_throw(loop, self->waiters, args);
+    return waiters_throw(loop, self->line.waiters, args);
 }
 
 /* ---- Begin and end ---- */
@@ -376,14 +360,13 @@ static int take_channel(merge_object *self, PyObject *item, bool is_async) {
                                                   : "gaechannel.aio's channels are merged by aio.merge()");
         return -1;
     }
-    merge_object *nobody = NULL;
-    if (!atomic_compare_exchange_strong(&channel->merge, &nobody, self)) {
+    if (!ready_line_enter(&self->line, channel)) {
         PyErr_SetString(PyExc_ValueError, "a channel is given twice, or is being merged already");
         return -1;
     }
     if (PyList_Append(self->channels, item) == 0)
         return 0;
-    channel->merge = NULL;
+    ready_line_leave(channel);
     return -1;
 }
 
@@ -406,13 +389,10 @@ static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->state = state;
         self->forks = state->forks;
         self->turn = PyThread_allocate_lock();
-        self->line_capacity = (size_t)count + 1;
-        self->line = PyMem_Calloc(self->line_capacity, sizeof *self->line);
         self->channels = PyList_New(0);
         self->driver = is_async ? NULL : driver_new(true);
-        self->waiters = is_async ? PyList_New(0) : NULL;
-        failed = self->line == NULL || self->channels == NULL || self->turn == NULL ||
-                 (is_async ? self->waiters == NULL : self->driver == NULL);
+        failed = ready_line_init(&self->line, (size_t)count, is_async) < 0 || self->channels == NULL ||
+                 self->turn == NULL || (!is_async && self->driver == NULL);
     }
     for (Py_ssize_t i = 0; i < count && !failed; i++)
         failed = take_channel(self, PyList_GetItem(channels, i), is_async) < 0;
@@ -428,7 +408,7 @@ static int merge_traverse(PyObject *op, visitproc visit, void *arg) {
     merge_object *self = (merge_object *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->channels);
-    Py_VISIT(self->waiters);
+    Py_VISIT(self->line.waiters);
     return 0;
 }
 
@@ -436,10 +416,10 @@ static int merge_clear(PyObject *op) {
     merge_object *self = (merge_object *)op;
     for (Py_ssize_t i = 0; self->channels != NULL && i < PyList_Size(self->channels); i++) {
         channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
-        if (channel->merge == self)
-            release_channel(channel);
+        if (channel->line == &self->line)
+            ready_line_leave(channel);
     }
-    self->line_count = 0;
+    self->line.count = 0;
     Py_CLEAR(self->channels);
     return 0;
 }
@@ -449,8 +429,7 @@ static void merge_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     merge_clear(op);
-    Py_CLEAR(self->waiters);
-    PyMem_Free(self->line);
+    ready_line_free(&self->line);
     if (self->turn != NULL)
         PyThread_free_lock(self->turn);
     driver_release(self->driver);
