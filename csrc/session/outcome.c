@@ -226,10 +226,16 @@ void session_opened(session *self, exchange *ex) {
         session_fail(self, ERROR_MEMORY, "out of memory");
 }
 
+// The reply to `connect`: a client id, or the word of a server that knows none. App Engine's SDK answers "1".
 static void dev_opened(session *self, exchange *ex) {
     const char *id = strbuf_str(&ex->reply);
     size_t begin = strspn(id, " \t\r\n");
-    ex->reply.data[begin + strcspn(id + begin, " \t\r\n")] = '\0';
+    size_t length = strcspn(id + begin, " \t\r\n");
+    if (length == 0) {
+        session_set(self, FIELD_SID, "1");
+        return;
+    }
+    ex->reply.data[begin + length] = '\0';
     session_set(self, FIELD_SID, id + begin);
 }
 
@@ -237,8 +243,7 @@ static void open_done(session *self, exchange *ex, int64_t now_ms) {
     self->aid = -1;
     strbuf_clear(&self->fields[FIELD_SID]);
     if (self->dialect->polls) {
-        if (ex->reply.length != 0)
-            dev_opened(self, ex);
+        dev_opened(self, ex);
     } else if (!take_reply_chunks(self, ex, session_take_payload, now_ms)) {
         corrupt(self, ex, now_ms);
         return;
