@@ -75,13 +75,15 @@ def make_app(
             one.end_back_channels()
 
     app.on_shutdown.append(end_back_channels)
-    app.on_response_prepare.append(_name_no_software)
+    app.on_response_prepare.append(_say_no_more)
     return app
 
 
-async def _name_no_software(_request: web.Request, response: web.StreamResponse) -> None:
-    # aiohttp's own header. Clients keep what a back channel's head says for as long as it lasts.
+async def _say_no_more(_request: web.Request, response: web.StreamResponse) -> None:
+    # aiohttp's own headers. Clients keep what a back channel's head says for as long as it lasts.
     response.headers.pop("Server", None)
+    if isinstance(response, web.Response) and not response.content_length:
+        response.headers.pop("Content-Type", None)
 
 
 def _add_dialect(app: web.Application, base: str, service: SessionService, test_delay: float) -> None:

@@ -1,11 +1,16 @@
-"""The development server's dialect, as App Engine's SDK had it: ``/_ah/channel/dev``."""
+"""The development server's dialect, as App Engine's SDK had it: ``/_ah/channel/dev``.
+
+Statuses, reason phrases, bodies and content types are those of its ``devappserver2/channel.py``; what still
+differs is listed in ``docs/dialects.rst``.
+"""
 
 from __future__ import annotations
 
+import contextlib
+
 from aiohttp import web
 
-from .bind import text_reply
-from .errors import bad_request
+from .errors import Refusal, invalid_token
 from .service import ChannelService
 
 
@@ -20,22 +25,37 @@ class Dev:
         self._service = service
 
     async def get(self, request: web.Request) -> web.StreamResponse:
-        """``connect`` answers a client id; ``poll`` one message or nothing; ``disconnect`` nothing."""
-        params = request.query
-        command = params.get("command")
-        if command is None or "channel" not in params:
-            raise bad_request("command or channel is missing")
-        client_id = self._service.read_token(params["channel"]).client_id
+        """``connect`` answers ``1``; ``poll`` one message or nothing; all else is refused without a word."""
+        command, token = request.query.get("command"), request.query.get("channel")
+        if command is None or token is None:
+            return _reply(status=400)
         pollers = self._service.pollers
-        if command == "connect":
-            return text_reply(pollers.connect(client_id))
-        if command not in {"poll", "disconnect"}:
-            raise bad_request("command is unknown")
-        number = params.get("client")
-        if not number:
-            raise bad_request("client is missing")
         if command == "disconnect":
-            pollers.disconnect(client_id, number)
-            return text_reply("")
+            # The SDK's page says it when it goes, and the SDK does not know it.
+            with contextlib.suppress(Refusal):
+                pollers.disconnect(self._client_id(token))
+        if command not in {"connect", "poll"}:
+            return _reply(status=400)
+        try:
+            client_id = self._client_id(token)
+        except Refusal as refusal:
+            return _reply(status=refusal.status, reason=refusal.text)
+        if command == "connect":
+            pollers.connect(client_id)
+            return _reply("1", "text/plain")
         # A lone surrogate has no UTF-8, and this dialect no escapes.
-        return text_reply(pollers.poll(client_id, number).encode("utf-8", "replace"))
+        return _reply(pollers.poll(client_id), "application/json")
+
+    def _client_id(self, token: str) -> str:
+        if not token:
+            raise invalid_token()
+        return self._service.read_token(token).client_id
+
+
+def _reply(
+    text: str = "", content_type: str = "", *, status: int = 200, reason: str | None = None
+) -> web.Response:
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    if text:
+        headers["Content-Type"] = content_type
+    return web.Response(body=text.encode("utf-8", "replace"), status=status, reason=reason, headers=headers)

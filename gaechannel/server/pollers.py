@@ -1,22 +1,22 @@
-"""Clients of the development server's dialect: each has a queue, and polls it message by message.
+"""Clients of the development server's dialect: a client id has one queue, and polls take it message by message.
 
-That dialect has no ids and no acknowledgements: a message is gone once a poll has been answered with it.
+That dialect has no ids and no acknowledgements: a message is gone once a poll has been answered with it. Nor
+has it sessions: all who poll with a client id's tokens share its queue, as in App Engine's SDK.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from typing import TYPE_CHECKING
 
-from .errors import bad_request, too_many_sessions
+from .errors import too_many_sessions
 
 if TYPE_CHECKING:
     from .service import ChannelService
 
 
 class Poller:
-    """One polling client: hears its client id's messages."""
+    """A client id that is polled: it hears the messages."""
 
     __slots__ = ("client_id", "last_seen", "queue", "size")
 
@@ -35,10 +35,10 @@ class Poller:
 
 
 class Pollers:
-    """The polling clients of a channel service.
+    """The client ids of a channel service that are polled.
 
     Args:
-        service: whose messages they hear, and whose limits hold: one that has not polled for
+        service: whose messages they hear, and whose limits hold: one that has not been polled for
             ``session_timeout`` seconds, or has more than ``max_unacknowledged`` characters waiting, is
             disconnected.
     """
@@ -50,70 +50,57 @@ class Pollers:
     def __len__(self) -> int:
         return len(self._pollers)
 
-    def connect(self, client_id: str) -> str:
-        """A new polling client for a client id.
-
-        Returns:
-            The id with which it polls.
+    def connect(self, client_id: str) -> None:
+        """Have a client id's messages queued from now on; where they are, it is heard of again.
 
         Raises:
             Refusal: 503 where there are ``max_sessions`` already.
         """
-        if len(self._pollers) >= self._service.limits.max_sessions:
-            raise too_many_sessions()
-        poller = Poller(client_id, self._service.monotonic())
-        number = secrets.token_hex(8)
         with self._service.lock:
-            self._pollers[number] = poller
+            poller = self._pollers.get(client_id)
+            if poller is not None:
+                poller.last_seen = self._service.monotonic()
+                return
+            if len(self._pollers) >= self._service.limits.max_sessions:
+                raise too_many_sessions()
+            poller = self._pollers[client_id] = Poller(client_id, self._service.monotonic())
         self._service.add_listener(client_id, poller)
-        return number
 
-    def poll(self, client_id: str, number: str) -> str:
-        """The next message of a polling client, or "" if there is none.
+    def poll(self, client_id: str) -> str:
+        """The next message of a client id, or "" if there is none; connects it where it is not.
 
         Raises:
-            Refusal: 400 where there is no such client, or no more.
+            Refusal: as ``connect``.
         """
-        poller = self._find(client_id, number)
-        if poller is None:
-            raise bad_request("Unknown client")
-        poller.last_seen = self._service.monotonic()
+        self.connect(client_id)
         with self._service.lock:
-            if not poller.queue:
+            poller = self._pollers.get(client_id)
+            if poller is None or not poller.queue:
                 return ""
             message = poller.queue.popleft()
             poller.size -= len(message)
             return message
 
-    def disconnect(self, client_id: str, number: str) -> None:
-        """Forget a polling client; one that is not there is forgotten already."""
-        poller = self._find(client_id, number)
+    def disconnect(self, client_id: str) -> None:
+        """Forget a client id and its queue; one that is not there is forgotten already."""
+        with self._service.lock:
+            poller = self._pollers.pop(client_id, None)
         if poller is not None:
-            self._remove(number, poller)
+            self._service.remove_listener(client_id, poller)
 
     def sweep(self) -> None:
-        """Forget who has stopped polling, or does not keep up."""
+        """Forget who is not polled any more, or does not keep up."""
         now, limits = self._service.monotonic(), self._service.limits
         with self._service.lock:
             gone = [
-                (number, poller)
-                for number, poller in self._pollers.items()
+                client_id
+                for client_id, poller in self._pollers.items()
                 if now - poller.last_seen > limits.session_timeout or poller.size > limits.max_unacknowledged
             ]
-        for number, poller in gone:
-            self._remove(number, poller)
+        for client_id in gone:
+            self.disconnect(client_id)
 
     def forget(self) -> None:
         """Forget all of them."""
-        for number, poller in list(self._pollers.items()):
-            self._remove(number, poller)
-
-    def _find(self, client_id: str, number: str) -> Poller | None:
-        poller = self._pollers.get(number)
-        return poller if poller is not None and poller.client_id == client_id else None
-
-    def _remove(self, number: str, poller: Poller) -> None:
-        with self._service.lock:
-            if self._pollers.pop(number, None) is None:
-                return
-        self._service.remove_listener(poller.client_id, poller)
+        for client_id in list(self._pollers):
+            self.disconnect(client_id)

@@ -1,4 +1,4 @@
-"""The development server's dialect: gaechannel.server.dev and .pollers."""
+"""The development server's dialect: gaechannel.server.dev and .pollers, which answer as App Engine's SDK."""
 
 import pytest
 from wire_by_hand import Peer, Talk, texts
@@ -7,23 +7,22 @@ from gaechannel.server import DEV_PATH, LocalServer
 
 
 class Dev(Peer):
+    """A client that polls; a test says where it sends what the SDK's own page does not."""
+
     def __init__(self, server, token):
         super().__init__(server, DEV_PATH)
         self.token = token
-        self.client = None
 
     def ask(self, command, **query):
         reply = self.get("", command=command, channel=self.token, **query)
         return reply.status, reply.text
 
     def connect(self):
-        status, self.client = self.ask("connect")
-        assert status == 200
-        assert self.client
+        assert self.ask("connect") == (200, "1")
         return self
 
     def poll(self):
-        return self.ask("poll", client=self.client)
+        return self.ask("poll")
 
 
 @pytest.fixture
@@ -31,11 +30,53 @@ def dev(shared, name):
     return Dev(shared, shared.create_channel(name)).connect()
 
 
-def test_a_poll_is_answered_with_one_message_or_nothing(shared, dev, name):
-    assert dev.poll() == (200, "")
-    for text in ("one", "😀é", "", "a\ud800b"):
+def answer(reply):
+    return (
+        reply.status,
+        reply.reason,
+        reply.headers["Content-Type"],
+        reply.headers["Content-Length"],
+        reply.text,
+    )
+
+
+def test_connect_answers_1_as_plain_text_however_often_it_is_said(dev):
+    for _ in range(2):
+        reply = dev.get("", command="connect", channel=dev.token)
+        assert answer(reply) == (200, "OK", "text/plain", "1", "1")
+        assert reply.headers["Cache-Control"] == "no-cache"
+
+
+def test_a_poll_is_answered_with_one_message_as_it_is_or_with_nothing(shared, dev, name):
+    poll = {"command": "poll", "channel": dev.token}
+    assert answer(dev.get("", **poll)) == (200, "OK", None, "0", "")
+    shared.send_message(name, "one\n")
+    shared.send_message(name, "two")
+    assert answer(dev.get("", **poll)) == (200, "OK", "application/json", "4", "one\n")
+    assert answer(dev.get("", **poll)) == (200, "OK", "application/json", "3", "two")
+    assert answer(dev.get("", **poll)) == (200, "OK", None, "0", "")
+
+
+def test_texts_come_in_utf_8_and_an_empty_one_is_none(shared, dev, name):
+    for text in ("😀é", "", "a\ud800b"):
         shared.send_message(name, text)
-    assert [dev.poll()[1] for _ in range(4)] == ["one", "😀é", "a?b", ""]
+    assert [dev.poll()[1] for _ in range(3)] == ["😀é", "a?b", ""]
+
+
+def test_a_poll_connects_and_client_means_nothing(shared, name):
+    dev = Dev(shared, shared.create_channel(name))
+    assert dev.poll() == (200, "")
+    assert shared.service.is_connected(name)
+    for number, query in enumerate(({}, {"client": ""}, {"client": "1"}, {"client": "whatever"})):
+        shared.send_message(name, str(number))
+        assert dev.ask("poll", **query) == (200, str(number))
+
+
+def test_all_who_poll_a_client_id_share_its_queue(shared, dev, name):
+    other = Dev(shared, shared.create_channel(name)).connect()
+    for text in ("one", "two"):
+        shared.send_message(name, text)
+    assert (dev.poll()[1], other.poll()[1], dev.poll()[1]) == ("one", "two", "")
 
 
 def test_messages_held_before_connect_come_and_both_dialects_hear(shared, name):
@@ -48,61 +89,67 @@ def test_messages_held_before_connect_come_and_both_dialects_hear(shared, name):
     assert texts(talk.back(CI=1).rest()) == ["both"]
 
 
-def test_disconnect_ends_it(shared, dev, name):
+def test_disconnect_is_refused_and_obeyed(shared, dev, name):
     assert shared.service.is_connected(name)
-    assert dev.ask("disconnect", client=dev.client) == (200, "")
+    for _ in range(2):
+        assert answer(dev.get("", command="disconnect", channel=dev.token)) == (
+            400,
+            "Bad Request",
+            None,
+            "0",
+            "",
+        )
     assert not shared.service.is_connected(name)
-    assert dev.poll() == (400, "Unknown client")
-    assert dev.ask("disconnect", client=dev.client) == (200, "")
-
-
-def test_another_token_does_not_poll_this_client(shared, dev, name):
-    other = Dev(shared, shared.create_channel(name + " other"))
-    assert other.ask("poll", client=dev.client) == (400, "Unknown client")
+    assert dev.ask("disconnect", client="x") == (400, "")
+    assert dev.poll() == (200, "")
+    assert shared.service.is_connected(name)
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    "query",
     [
-        ({"channel": "x"}, "command or channel is missing"),
-        ({"command": "connect"}, "command or channel is missing"),
-        ({"command": "connect", "channel": ""}, "token is missing"),
+        {},
+        {"channel": "x"},
+        {"command": "connect"},
+        {"command": "poll"},
+        {"command": "nonsense"},
+        {"command": "nonsense", "channel": "x"},
+        {"command": "", "channel": "x"},
     ],
 )
-def test_a_missing_parameter_is_refused(shared, query, words):
-    reply = Peer(shared, DEV_PATH).get("", **query)
-    assert (reply.status, reply.text) == (400, words)
+def test_a_missing_parameter_or_an_unknown_command_is_a_400_without_a_word(shared, query):
+    assert answer(Peer(shared, DEV_PATH).get("", **query)) == (400, "Bad Request", None, "0", "")
 
 
-def test_an_unknown_command_or_a_missing_client_is_refused(dev):
-    assert dev.ask("nonsense") == (400, "command is unknown")
-    for command in ("poll", "disconnect"):
-        assert dev.ask(command) == (400, "client is missing")
-
-
-def test_forged_and_expired_tokens_are_refused(clock):
+@pytest.mark.parametrize("command", ["connect", "poll"])
+def test_bad_tokens_are_refused_in_the_reason_alone(clock, command):
     with LocalServer(clock=clock) as server:
         dev = Dev(server, server.create_channel("me", 1)).connect()
         clock.now += 60
-        for command in ("connect", "poll", "disconnect"):
-            reply = dev.get("", command=command, channel=dev.token, client=dev.client)
-            assert (reply.status, reply.reason, reply.text) == (401, "Token+timed+out.", "Token+timed+out.")
-        reply = dev.get("", command="connect", channel="forged")
-        assert (reply.status, reply.reason) == (401, "Invalid+token.")
+        reply = dev.get("", command=command, channel=dev.token)
+        assert answer(reply) == (401, "Token+timed+out.", None, "0", "")
+        for token in ("forged", ""):
+            reply = dev.get("", command=command, channel=token)
+            assert answer(reply) == (401, "Invalid+token.", None, "0", "")
 
 
-def test_a_client_that_stops_polling_is_disconnected(clock):
+def test_it_is_asked_by_get_alone(dev):
+    for method in ("POST", "HEAD"):
+        assert dev.request(method, "", {"command": "connect", "channel": dev.token}).status == 405
+
+
+def test_a_client_that_is_not_polled_any_more_is_disconnected(clock):
     gone = []
     with LocalServer(clock=clock, monotonic=clock, on_disconnected=gone.append) as server:
         dev = Dev(server, server.create_channel("me")).connect()
         clock.now += 60
         server.service.sweep()
-        assert dev.poll()[0] == 200
+        assert dev.poll() == (200, "")
         clock.now += 60.1
         server.service.sweep()
         server.service.sweep()
         assert gone == ["me"]
-        assert dev.poll() == (400, "Unknown client")
+        assert len(server.service.pollers) == 0
 
 
 def test_a_client_that_does_not_keep_up_is_disconnected():
@@ -117,7 +164,10 @@ def test_a_client_that_does_not_keep_up_is_disconnected():
 def test_there_are_no_more_clients_than_sessions_allowed():
     with LocalServer(max_sessions=1) as server:
         dev = Dev(server, server.create_channel("me")).connect()
-        assert dev.ask("connect") == (503, "Too many sessions")
+        other = Dev(server, server.create_channel("other"))
+        for command in ("connect", "poll"):
+            assert other.ask(command) == (503, "Too many sessions")
+        assert dev.poll() == (200, "")
         assert len(server.service.pollers) == 1
         server.service.forget()
         assert len(server.service.pollers) == 0
