@@ -9,10 +9,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
 from .backchannel import HttpBackChannel
+from .dialect import NOOP
 from .errors import Refusal, bad_request
 from .framing import frame, frame_json
 from .maps import Body, decode_body, decode_form, decode_headers, integer
-from .session import NOOP, Session
+from .session import Session
 from .sessions import Opening, SessionService
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -99,12 +100,11 @@ class Bind:
         params = request.query
         check_version(params)
         body = await read_body(request, self._service.limits.max_body)
-        kind = params.get("TYPE", "xmlhttp")
-        if kind == "terminate":
+        if _kind(params) == "terminate":
             return self._terminate(params)
-        if kind != "xmlhttp":
-            raise bad_request("TYPE is unknown")
-        integer(params.get("RID"), "RID")
+        if params.get("RID") == "rpc":  # casttube asks for its back channel so
+            return await self.get(request)
+        rid = integer(params.get("RID"), "RID")
         decoded = decode_body(body, request.content_type, self._service.dialect)
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
             return self._terminate(params)
@@ -112,18 +112,16 @@ class Bind:
             session, payload = self._open(params, decoded)
             return text_reply(frame(payload), headers=_session_header(session))
         session = self._service.find(params)
-        aid = integer(params.get("AID", "-1"), "AID", least=-1)
-        return text_reply(frame_json(self._service.forward(session, aid, decoded.ofs, decoded.maps)))
+        trial = integer(params.get("t", "1"), "t")
+        status = self._service.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, trial)
+        return text_reply(frame_json(status))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The back channel, terminate, or webchannel's fast handshake."""
         params = request.query
         check_version(params)
-        kind = params.get("TYPE", "xmlhttp")
-        if kind == "terminate":
+        if _kind(params) == "terminate":
             return self._terminate(params)
-        if kind != "xmlhttp":
-            raise bad_request("TYPE is unknown")
         ci = params.get("CI", "0")
         if ci not in {"0", "1"}:
             raise bad_request("CI is neither 0 nor 1")
@@ -139,14 +137,13 @@ class Bind:
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")
         session = self._service.find(params)
-        aid = integer(params.get("AID"), "AID", least=-1)
-        return await self._back_channel(request, session, aid, ci == "1", {})
+        return await self._back_channel(request, session, _aid(params), ci == "1", {})
 
     def _open(self, params: Mapping[str, str], body: Body, *, alone: bool = False) -> tuple[Session, bytes]:
         headers = {}
         if self._service.dialect.web_handshake:
             headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))
-        return self._service.open(Opening(params, body.maps, body.ofs, body.form, headers), alone=alone)
+        return self._service.open(Opening(params, body.maps, body.ofs or 0, body.form, headers), alone=alone)
 
     def _terminate(self, params: Mapping[str, str]) -> web.Response:
         self._service.end(self._service.find(params), "terminated")
@@ -182,6 +179,23 @@ class Bind:
             with service.lock:
                 session.detach(back)
         return response
+
+
+def _kind(params: Mapping[str, str]) -> str:
+    """What ``TYPE`` says; some clients say ``init`` when they open a session, and ``bind`` afterwards.
+
+    Raises:
+        Refusal: 400 where it is unknown.
+    """
+    kind = params.get("TYPE", "xmlhttp")
+    if kind not in {"xmlhttp", "init", "bind", "terminate"}:
+        raise bad_request("TYPE is unknown")
+    return kind
+
+
+def _aid(params: Mapping[str, str]) -> int:
+    """The highest array id that a client has received; -1 where it does not say it: nothing is acknowledged."""
+    return integer(params.get("AID") or "-1", "AID", least=-1)
 
 
 def quote_header(payload: bytes) -> str:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from .framing import encode_json
 
+#: A keep-alive's data.
+NOOP = b'["noop"]'
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -31,6 +34,12 @@ class Dialect:
     json_bodies: bool = False
     #: Whether the opening may carry HTTP headers, ask for X-HTTP-Session-Id, and be a GET with ``$req``.
     web_handshake: bool = False
+    #: Whether a back channel's chunks hold one array each.
+    chunk_an_array: bool = False
+    #: Whether arrays are written in ASCII, all else as ``\\u`` escapes: a chunk's length is then in bytes, too.
+    ascii_only: bool = False
+    #: Data of the array that follows array 0 in the opening reply; None where nothing does.
+    filler: bytes | None = None
     #: The key under which a map holds one JSON message.
     json_key: str = "JSON"
 
@@ -41,15 +50,22 @@ def _talk_greeting(sid: str, _host_prefix: str | None, _keepalive_ms: int) -> by
 
 
 def _greeting(sid: str, host_prefix: str | None, keepalive_ms: int) -> bytes:
-    return encode_json(["c", sid, host_prefix, 8, 14, keepalive_ms])
-
-
-def _web_greeting(sid: str, host_prefix: str | None, keepalive_ms: int) -> bytes:
+    # Remotes of the Lounge cut the SID out with an expression that wants a string behind it.
     return encode_json(["c", sid, host_prefix or "", 8, 14, keepalive_ms])
 
 
 #: The App Engine Channel API.
-TALK = Dialect("talk", _talk_greeting, bind_path="/dch/bind", test_path="/dch/test")
+TALK = Dialect(
+    "talk",
+    _talk_greeting,
+    bind_path="/dch/bind",
+    test_path="/dch/test",
+    # As the old service wrote: its clients read one array of a chunk, and take a chunk's length for bytes.
+    chunk_an_array=True,
+    ascii_only=True,
+    # Clients of 2011 say AID=1 from the start: that array must not be one that they need.
+    filler=NOOP,
+)
 
 #: Closure's goog.net.BrowserChannel, as node-browserchannel serves it.
 BROWSERCHANNEL = Dialect("browserchannel", _greeting, json_bodies=True)
@@ -57,7 +73,7 @@ BROWSERCHANNEL = Dialect("browserchannel", _greeting, json_bodies=True)
 #: Closure's goog.labs.net.webChannel: one URL, raw JSON messages, data in a list of one.
 WEBCHANNEL = Dialect(
     "webchannel",
-    _web_greeting,
+    _greeting,
     bind_path="",
     test_path=None,
     wrap=(b"[", b"]"),

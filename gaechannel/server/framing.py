@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from json.encoder import encode_basestring
+from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
@@ -15,6 +16,7 @@ _ALL_BUT_FOUR_BYTE_LEADS = bytes(range(0xF0))
 _ESCAPED = re.compile("[\ud800-\udfff\u2028\u2029]")
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ascii_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
 def utf16_units(data: bytes) -> int:
@@ -34,24 +36,40 @@ def frame(payload: bytes) -> bytes:
     return b"%d\n%b" % (utf16_units(payload), payload)
 
 
+def payload_of(arrays: Iterable[bytes]) -> bytes:
+    """The payload of a chunk that holds these arrays."""
+    return b"[" + b",".join(arrays) + b"]\n"
+
+
+def frame_each(arrays: Iterable[bytes]) -> bytes:
+    """A run of chunks, each of one array in ASCII."""
+    return b"".join([b"%d\n[%b]\n" % (len(array) + 3, array) for array in arrays])
+
+
 def _to_utf8(text: str) -> bytes:
     if text.isascii():
         return text.encode("ascii")
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
 
 
-def encode_json(value: Any) -> bytes:
+def encode_json(value: Any, *, ascii_only: bool = False) -> bytes:
     """Compact JSON in UTF-8, not escaped where it need not be.
+
+    Args:
+        value: anything that has JSON.
+        ascii_only: whether all that is not ASCII is escaped.
 
     Raises:
         TypeError, ValueError: the value has no JSON (``NaN`` and the infinities have none).
     """
+    if ascii_only:
+        return _ascii_encoder.encode(value).encode("ascii")
     return _to_utf8(_encoder.encode(value))
 
 
 def encode_string(text: str) -> bytes:
-    """A string as a JSON literal with its quotes: ``encode_json`` for what is known to be one."""
-    return _to_utf8(encode_basestring(text))
+    """A string as a JSON literal with its quotes, in ASCII: ``encode_json`` for what is known to be one."""
+    return encode_basestring_ascii(text).encode("ascii")
 
 
 def frame_json(value: Any) -> bytes:

@@ -20,9 +20,9 @@ _MAP_FIELD = re.compile(r"req([0-9]{1,6})_(.*)", re.DOTALL)
 class Body:
     """What a request's body holds."""
 
-    #: The maps, and the id of the first.
+    #: The maps, and the id of the first; None where the body does not say it.
     maps: list[dict[str, str]]
-    ofs: int
+    ofs: int | None
     #: The fields that are no part of a map.
     form: dict[str, str]
 
@@ -43,6 +43,9 @@ def integer(text: str | None, name: str, *, least: int = 0) -> int:
 def decode_form(text: str) -> Body:
     """The maps of a form: ``count=2&ofs=5&req0_x=3&req1_abc=def``.
 
+    Remotes of the Lounge leave ``ofs`` out, and casttube numbers its maps over many requests
+    (``count=1&req1_…``): where a number is not below ``count``, the maps are those that are there.
+
     Raises:
         Refusal: 400 where the form is malformed.
     """
@@ -58,13 +61,12 @@ def decode_form(text: str) -> Body:
             form[name] = value
         else:
             fields.setdefault(int(found[1]), {})[found[2]] = value
-    count = integer(form.pop("count", "0" if not fields else None), "count")
+    count = integer(form.pop("count", str(len(fields))), "count")
     if count > MAX_MAPS:
         raise bad_request(f"count is more than {MAX_MAPS}")
-    if fields and max(fields) >= count:
-        raise bad_request("a map's number is not below count")
-    ofs = integer(form.pop("ofs", None if count else "0"), "ofs")
-    return Body([fields.get(number, {}) for number in range(count)], ofs, form)
+    ofs = integer(form.pop("ofs"), "ofs") if "ofs" in form else None
+    numbers = range(count) if max(fields, default=-1) < count else sorted(fields)
+    return Body([fields.get(number, {}) for number in numbers], ofs, form)
 
 
 def decode_json(text: str, key: str) -> Body:

@@ -267,6 +267,15 @@ class ChannelService(SessionService):
             **more,
         )
 
+    def look_up(self, params: Mapping[str, str]) -> Session | None:
+        session = super().look_up(params)
+        if session is None and params.get("SID") == "ae":
+            # The module of 2011 takes the word that stands before a message's text for its SID from then on.
+            channel = self._channels.get(self.read_token(params.get("token")).client_id)
+            talking = [] if channel is None else [x for x in channel.listeners if isinstance(x, TalkSession)]
+            return next((x for x in reversed(talking) if x.clid == params.get("clid")), None)
+        return session
+
     def sweep(self) -> None:
         super().sweep()
         self.pollers.sweep()

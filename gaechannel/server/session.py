@@ -17,19 +17,17 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import SessionEnded, unknown_sid
-from .framing import encode_json, frame
+from .framing import encode_json, frame, frame_each, payload_of
 
 if TYPE_CHECKING:
     from .sessions import SessionService
 
 logger = logging.getLogger("gaechannel.server")
 
-#: A keep-alive's data.
-NOOP = b'["noop"]'
-
-#: Most bytes and most arrays of one chunk. A client must hold a chunk whole before it can read it.
+#: Most bytes of one chunk. A client must hold a chunk whole before it can read it.
 CHUNK_BYTES = 256 << 10
-CHUNK_ARRAYS = 8192
+#: Most arrays that one write carries.
+WRITE_ARRAYS = 8192
 
 
 class BackChannel(Protocol):
@@ -81,6 +79,7 @@ class Session:
         "_arrays",
         "_back",
         "_base",
+        "_last_rid",
         "_next_map",
         "_outstanding",
         "_position",
@@ -130,11 +129,14 @@ class Session:
         limits = service.limits
         greeting = service.dialect.greeting(sid, limits.host_prefix, round(limits.keepalive * 1000))
         self._arrays: list[bytes] = [b"[0,%b]" % greeting]
+        if service.dialect.filler is not None:
+            self._arrays.append(b"[1,%b]" % service.dialect.filler)
         self._base = 0
         self._position = 0
         self._sent = -1
-        self._outstanding = len(self._arrays[0])
+        self._outstanding = sum(map(len, self._arrays))
         self._next_map = 0
+        self._last_rid = -1
         self._stopped: str | None = None
         self._back: BackChannel | None = None
 
@@ -156,7 +158,7 @@ class Session:
             SessionEnded: the session has ended or was stopped.
             TypeError, ValueError: the data has no JSON.
         """
-        encoded = encode_json(data)
+        encoded = encode_json(data, ascii_only=self._service.dialect.ascii_only)
         with self._service.lock:
             array_id = self.push(encoded)
         if array_id is None:
@@ -274,7 +276,7 @@ class Session:
         self._position = max(0, self._position - count)
 
     def take(self, back: BackChannel) -> tuple[bytes, bool]:
-        """The next chunk for a back channel, b"" if there is none, and whether the back channel then ends."""
+        """The next chunks for a back channel, b"" if there is none, and whether the back channel then ends."""
         with self._service.lock:
             back.woken = False
             if self._back is not back:
@@ -282,7 +284,7 @@ class Session:
             if self.idle:
                 return b"", back.ending or self._stopped is not None or self.ended
             limit = self._service.limits.bytes_per_backchannel
-            chunk = self._chunk(min(CHUNK_BYTES, limit))
+            chunk = self._chunks(min(CHUNK_BYTES, limit))
             back.taken += len(chunk)
             back.last_taken = self._service.monotonic()
             if self.ended:  # nobody will ask again: this back channel is given all of it
@@ -291,19 +293,34 @@ class Session:
 
     def take_reply(self, *, alone: bool = False) -> bytes:
         """The opening reply's payload, unframed: array 0, and unless ``alone`` what is queued. Lock held."""
-        return self._payload(1 if alone else CHUNK_BYTES)
+        return payload_of(self._next_arrays(1 if alone else CHUNK_BYTES))
 
     def status(self) -> list[int]:
         """The reply to a request with maps: back channel present, last array id sent, bytes outstanding."""
         unsent = sum(map(len, self._arrays[self._position :]))
         return [int(self._back is not None), max(self._sent, 0), self._outstanding - unsent]
 
-    def new_maps(self, first: int, maps: list[dict[str, str]]) -> list[dict[str, str]]:
+    def new_maps(
+        self, first: int | None, maps: list[dict[str, str]], rid: int = 0, trial: int = 1
+    ) -> list[dict[str, str]]:
         """Those of the maps that have not been seen yet, as their ids say. Lock held.
 
         A request that was sent again repeats maps. Ids that were left out are let through, as servers in use
         do: pyytlounge counts from 1.
+
+        Args:
+            first: the id of the first, ``ofs``; None where the request names none, as those of many remotes of
+                the Lounge do: then ``rid`` and ``trial`` say whether they were seen.
+            maps: the maps.
+            rid: the request's id.
+            trial: the how many-th attempt of that request it is, ``t``.
         """
+        again = rid == self._last_rid and trial > 1
+        self._last_rid = rid
+        if first is None:
+            if again:
+                return []
+            first = self._next_map
         fresh = maps[max(0, self._next_map - first) :]
         self._next_map = max(self._next_map, first + len(maps))
         return fresh
@@ -364,18 +381,21 @@ class Session:
             back.wake()
         return array_id
 
-    def _chunk(self, limit: int) -> bytes:
-        return frame(self._payload(limit))
+    def _chunks(self, limit: int) -> bytes:
+        arrays = self._next_arrays(limit)
+        if self._service.dialect.chunk_an_array:
+            return frame_each(arrays)
+        return frame(payload_of(arrays))
 
-    def _payload(self, limit: int) -> bytes:
-        """As many arrays as fit the limit, one at least, as an array literal and a line feed."""
+    def _next_arrays(self, limit: int) -> list[bytes]:
+        """As many arrays as fit the limit, one at least."""
         position = self._position
-        arrays = self._arrays[position : position + CHUNK_ARRAYS]
+        arrays = self._arrays[position : position + WRITE_ARRAYS]
         fitting = bisect_left(list(accumulate(map(len, arrays))), limit) + 1
         del arrays[fitting:]
         self._position = position + len(arrays)
         self._sent = max(self._sent, self._base + self._position - 1)
-        return b"[" + b",".join(arrays) + b"]\n"
+        return arrays
 
     def finished_reason(self) -> str | None:
         """Why the session is over, once its client has been given the ``["stop"]``; else None. Lock held."""

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Unpack
 
-from .dialect import Dialect
+from .dialect import NOOP, Dialect
 from .errors import too_many_sessions, unknown_sid
 from .limits import LimitOptions, Limits
-from .session import NOOP, Session
+from .session import Session
 
 logger = logging.getLogger("gaechannel.server")
 
@@ -82,6 +82,10 @@ class SessionService:
     def opened(self, session: Session) -> None:
         """Called once a session is there, before its first maps."""
 
+    def look_up(self, params: Mapping[str, str]) -> Session | None:
+        """The session whose SID a request's query holds."""
+        return self._sessions.get(params.get("SID", ""))
+
     # What the HTTP handlers ask.
 
     def open(self, opening: Opening, *, alone: bool = False) -> tuple[Session, bytes]:
@@ -125,16 +129,22 @@ class SessionService:
             Refusal: 400 ``Unknown SID``, also for another client's, or without ``X-HTTP-Session-Id``'s value.
         """
         self.check(params)
-        session = self._sessions.get(params.get("SID", ""))
-        if session is None:
-            raise unknown_sid()
-        if not session.belongs(params):
+        session = self.look_up(params)
+        if session is None or not session.belongs(params):
             raise unknown_sid()
         session.last_seen = self.monotonic()
         return session
 
-    def forward(self, session: Session, aid: int, ofs: int, maps: list[dict[str, str]]) -> list[int]:
-        """Take a request's maps and its AID.
+    def forward(
+        self,
+        session: Session,
+        aid: int,
+        ofs: int | None,
+        maps: list[dict[str, str]],
+        rid: int = 0,
+        trial: int = 1,
+    ) -> list[int]:
+        """Take a request's maps and its AID; ``ofs``, ``rid`` and ``trial`` as in :meth:`Session.new_maps`.
 
         Returns:
             The reply: back channel present, last array id sent, bytes outstanding.
@@ -146,7 +156,7 @@ class SessionService:
             raise unknown_sid()
         with self.lock:
             session.acknowledge(aid)
-        self._receive(session, ofs, maps)
+        self._receive(session, ofs, maps, rid, trial)
         with self.lock:
             return session.status()
 
@@ -215,10 +225,12 @@ class SessionService:
         for session in self.sessions:
             self.end(session, "forgotten")
 
-    def _receive(self, session: Session, ofs: int, maps: list[dict[str, str]]) -> None:
+    def _receive(
+        self, session: Session, ofs: int | None, maps: list[dict[str, str]], rid: int = 0, trial: int = 1
+    ) -> None:
         if maps:
             with self.lock:
-                maps = session.new_maps(ofs, maps)
+                maps = session.new_maps(ofs, maps, rid, trial)
             session.deliver(maps)
 
     def _close(self, session: Session, reason: str) -> None:

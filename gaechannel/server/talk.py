@@ -16,7 +16,7 @@ from .service import ChannelService
 _UNSAFE = re.compile("[<>&'\u2028\u2029]")
 
 _PAGE = """<!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>channel</title></head><body><script>
+<html><head><meta charset="utf-8"><title>channel</title></head><body><script type="text/javascript">
   var a = new chat.WcsDataClient({url},
           "",
           {clid},

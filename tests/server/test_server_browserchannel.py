@@ -42,7 +42,7 @@ def peer(server):
 def test_the_opening_reply_holds_version_and_keep_alive(peer):
     again = Peer(peer.server, "/channel")
     (array,) = again.open().arrays
-    assert array == [0, ["c", again.sid, None, 8, 14, 25000]]
+    assert array == [0, ["c", again.sid, "", 8, 14, 25000]]
     assert again.sid != peer.sid
 
 

@@ -25,8 +25,10 @@ def test_a_length_is_what_javascript_counts(text):
 @given(st.text(st.characters(exclude_categories=[])))
 def test_any_string_comes_back_lone_surrogates_included(text):
     joined = json.loads(json.dumps(text))
-    assert json.loads(framing.encode_string(text)) == joined
-    assert framing.encode_json(text) == framing.encode_string(text)
+    assert json.loads(framing.encode_json(text)) == joined
+    for ascii_literal in (framing.encode_string(text), framing.encode_json(text, ascii_only=True)):
+        assert ascii_literal.isascii()
+        assert json.loads(ascii_literal) == joined
 
 
 def test_text_is_not_escaped_where_it_need_not_be():
@@ -34,13 +36,18 @@ def test_text_is_not_escaped_where_it_need_not_be():
 
 
 def test_lone_surrogates_and_line_separators_are_escaped():
-    assert framing.encode_string("\ud800é\u2028\u2029") == '"\\ud800é\\u2028\\u2029"'.encode()
+    assert framing.encode_json("\ud800é\u2028\u2029") == '"\\ud800é\\u2028\\u2029"'.encode()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_json_has_not_is_refused(value):
     with pytest.raises(ValueError, match="JSON"):
         framing.encode_json([value])
+
+
+def test_a_run_of_chunks_of_one_array_each():
+    arrays = [b"[1,0]", b'[2,"ab"]']
+    assert framing.frame_each(arrays) == b"".join(framing.frame(framing.payload_of([one])) for one in arrays)
 
 
 def test_a_chunk_is_its_length_a_line_feed_and_the_payload():

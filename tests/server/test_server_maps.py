@@ -31,14 +31,26 @@ def test_a_form_may_hold_no_map(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "maps", "ofs"),
+    [
+        ("req0_x=1", [{"x": "1"}], None),
+        ("count=1&req0_x=1", [{"x": "1"}], None),
+        ("count=1&ofs=3&req7_x=1", [{"x": "1"}], 3),
+        ("count=1&req3_x=1&req2_x=0", [{"x": "0"}, {"x": "1"}], None),
+        ("count=2&ofs=0&req1_x=1", [{}, {"x": "1"}], 0),
+    ],
+)
+def test_a_form_without_ofs_or_count_or_with_other_numbers_holds_the_maps_that_are_there(text, maps, ofs):
+    body = decode_form(text)
+    assert (body.maps, body.ofs) == (maps, ofs)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("req0_x=1", "count is missing"),
-        ("count=1&req0_x=1", "ofs is missing"),
         ("count=x", "count is not a number"),
         ("count=-1", "count is not a number"),
         ("count=1&ofs=-1&req0_x=1", "ofs is not a number"),
-        ("count=1&ofs=0&req1_x=1", "not below count"),
         (f"count={MAX_MAPS + 1}&ofs=0", "count is more than"),
         ("count=99999999999999999999&ofs=0", "count is not a number"),
         ("a=%FF", "URL-encoded UTF-8"),

@@ -6,7 +6,7 @@ import pytest
 from wire_by_hand import chunks
 
 from gaechannel.server import WEBCHANNEL, BrowserChannelService, Refusal, SessionEnded
-from gaechannel.server.session import CHUNK_ARRAYS, CHUNK_BYTES
+from gaechannel.server.session import CHUNK_BYTES, WRITE_ARRAYS
 from gaechannel.server.sessions import Opening
 
 
@@ -63,7 +63,7 @@ def test_what_is_not_acknowledged_is_given_to_the_next_back_channel_again(clock)
 def test_array_0_goes_again_until_it_is_acknowledged(clock):
     _, session = make(clock)
     ((identity, data),), _ = taken(session, attach(session, -1))
-    assert (identity, data) == (0, ["c", session.sid, None, 8, 14, 25000])
+    assert (identity, data) == (0, ["c", session.sid, "", 8, 14, 25000])
 
 
 def test_an_aid_past_what_was_sent_loses_nothing(clock):
@@ -119,10 +119,10 @@ def test_ci_1_ends_the_back_channel_after_one_chunk(clock):
 
 def test_many_arrays_go_in_chunks_of_bounded_size(clock):
     _, session = make(clock)
-    for _ in range(CHUNK_ARRAYS + 1):
+    for _ in range(WRITE_ARRAYS + 1):
         session.send(1)
     back = attach(session)
-    assert len(taken(session, back)[0]) == CHUNK_ARRAYS
+    assert len(taken(session, back)[0]) == WRITE_ARRAYS
     assert len(taken(session, back)[0]) == 1
     for _ in range(10):
         session.send("x" * (CHUNK_BYTES // 4))
@@ -202,7 +202,7 @@ def test_a_back_channel_is_ended_in_order_when_its_time_is_over(clock):
 
 def test_a_back_channel_ends_at_its_time_under_load_too(clock):
     _, session = make(clock)
-    for _ in range(2 * CHUNK_ARRAYS):
+    for _ in range(2 * WRITE_ARRAYS):
         session.send(1)
     back = attach(session)
     assert not taken(session, back)[1]

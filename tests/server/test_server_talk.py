@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from wire_by_hand import CONNECT, Talk, texts, units, until
+from wire_by_hand import CONNECT, Talk, chunks, texts, units, until
 
 from gaechannel.server import LocalServer
 from gaechannel.server import talk as talk_module
@@ -127,7 +127,7 @@ def test_an_opening_without_a_good_clid_is_refused(shared, name, clid):
 def test_the_opening_reply_is_a_chunk_with_a_hole(shared, name):
     talk = Talk(shared, shared.create_channel(name))
     reply = talk.open()
-    payload = f'[[0,["c","{talk.sid}",,8]]]\n'
+    payload = f'[[0,["c","{talk.sid}",,8]],[1,["noop"]]]\n'
     assert reply.text == f"{len(payload)}\n{payload}"
     assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert "no-cache" in reply.headers["Cache-Control"]
@@ -137,9 +137,9 @@ def test_a_message_comes_with_the_clid_over_an_open_back_channel(shared, talk, n
     stream = talk.back()
     assert stream.headers["Transfer-Encoding"] == "chunked"
     shared.send_message(name, "hello")
-    assert stream.next() == [1, ["c", ["CLID", ["ae", "hello"]]]]
+    assert stream.next() == [2, ["c", ["CLID", ["ae", "hello"]]]]
     shared.send_message(talk.params["token"], "again")
-    assert stream.next() == [2, ["c", ["CLID", ["ae", "again"]]]]
+    assert stream.next() == [3, ["c", ["CLID", ["ae", "again"]]]]
     stream.cut()
 
 
@@ -213,11 +213,54 @@ def test_messages_are_not_lost_over_back_channels_that_end_all_the_time(name):
         assert talk.back(aid).rest() == []
 
 
+def test_a_client_that_says_aid_1_from_the_start_loses_nothing(shared, name):
+    """As those of 2011: array 1 is a filler, and what is sent while its back channel is cut comes again."""
+    talk = Talk(shared, shared.create_channel(name))
+    talk.open()
+    assert talk.send(CONNECT, aid=1).status == 200
+    shared.send_message(name, "first")
+    stream = talk.back(aid=1)
+    assert texts([stream.next()]) == ["first"]
+    stream.cut()
+    shared.send_message(name, "second")
+    stream = talk.back(aid=1)
+    assert texts([stream.next(), stream.next()]) == ["first", "second"]
+    stream.cut()
+
+
+def test_each_chunk_holds_one_array_in_ascii(shared, talk, name):
+    for text in ("é", "😀", "\u2028"):
+        shared.send_message(name, text)
+    reply = talk.request("GET", "/dch/bind", {**talk.params, "RID": "rpc", "CI": 1, "AID": 1})
+    assert reply.body.isascii()
+    assert [len(chunk) for chunk in chunks(reply.text)] == [1, 1, 1]
+    assert texts(reply.arrays) == ["é", "😀", "\u2028"]
+
+
+def test_clid_and_gsessionid_stand_on_the_4th_and_5th_line_of_the_script(shared, name):
+    """Where clients in Go look, which cut the page at its last `javascript`."""
+    page = Talk(shared, "").get("/d", token=shared.create_channel(name)).text
+    lines = page[page.rindex("javascript") :].split("\n")
+    literals = page_literals(page)
+    assert [line.strip('", ') for line in lines[3:5]] == literals[2:4]
+
+
+def test_the_word_before_a_text_is_taken_for_the_newest_session(shared, talk, name):
+    """The module of 2011 keeps it for its SID: the sessions of one page go on, others stay out of reach."""
+    shared.send_message(name, "first")
+    talk.params["SID"] = "ae"
+    assert texts(talk.back(CI=1).rest()) == ["first"]
+    shared.send_message(name, "second")
+    assert texts(talk.back(aid=2, CI=1).rest()) == ["second"]
+    assert talk.refused(clid="another")[:2] == (400, "Unknown SID")
+    assert talk.refused(token=shared.create_channel(name + " other"))[:2] == (400, "Unknown SID")
+
+
 def test_keep_alives_come(name):
     with LocalServer(keepalive=0.02) as server:
         talk = Talk(server, server.create_channel(name)).connect()
         stream = talk.back()
-        assert [stream.next() for _ in range(3)] == [[number, ["noop"]] for number in (1, 2, 3)]
+        assert [stream.next() for _ in range(3)] == [[number, ["noop"]] for number in (2, 3, 4)]
         stream.cut()
 
 

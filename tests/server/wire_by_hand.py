@@ -195,6 +195,9 @@ class Talk(Peer):
         assert self.send(CONNECT).status == 200
         return self
 
+    def back(self, aid=1, **query):  # the opening reply has held arrays 0 and 1
+        return super().back(aid, **query)
+
 
 def texts(arrays):
     """The messages in arrays of the talk dialect."""
