@@ -1,13 +1,13 @@
 /* gaechannel._core: the module, and the functions that belong to no type. */
 #include <curl/curl.h> // curl_global_init()
 
-#include "py/awaiter.h"
-#include "py/channel_type.h"
+#include "py/channel_type/type.h"
 #include "py/decoder.h"
 #include "py/errors.h"
+#include "py/iterators/awaiter.h"
+#include "py/iterators/merge.h"
+#include "py/iterators/messages.h"
 #include "py/loops/event_loop.h"
-#include "py/merge.h"
-#include "py/messages.h"
 #include "py/values.h"
 
 // Slots that CPython 3.12 and 3.13 have added; the stable ABI of 3.11 has no names for them.

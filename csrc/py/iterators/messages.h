@@ -1,8 +1,8 @@
 /* The iterator over a channel's messages. */
-#ifndef GAECHANNEL_PY_MESSAGES_H
-#define GAECHANNEL_PY_MESSAGES_H
+#ifndef GAECHANNEL_PY_ITERATORS_MESSAGES_H
+#define GAECHANNEL_PY_ITERATORS_MESSAGES_H
 
-#include "py/channel.h"
+#include "py/channel/object.h"
 
 /* A new iterator over the channel's messages. */
 PyObject *messages_new(channel_object *channel, session_goal goal);

@@ -1,10 +1,17 @@
 /* The types Merge and AsyncMerge: one iterator over many channels, for one thread at a time. */
-#include "py/merge.h"
+#include "py/iterators/merge.h"
 
 #include <pythread.h> // PyThread_type_lock
 
+#include "py/channel/answer.h"
+#include "py/channel/in_event_loop.h"
+#include "py/channel/in_thread.h"
+#include "py/channel/lock.h"
+#include "py/channel/ready_line.h"
+#include "py/channel/report.h"
+#include "py/channel/take.h"
+#include "py/channel/want.h"
 #include "py/loops/waiters.h"
-#include "py/ready_line.h"
 
 typedef struct merge_object {
     PyObject_HEAD module_state *state;

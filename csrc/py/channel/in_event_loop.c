@@ -1,7 +1,12 @@
-/* A channel that is driven by an event loop: joining it, being notified, waking those who wait. */
-#include "py/channel.h"
+/* Joining the event loop that runs, being told of news, waking those who wait, leaving. */
+#include "py/channel/in_event_loop.h"
+
+#include "py/channel/answer.h"
+#include "py/channel/in_thread.h"
+#include "py/channel/lock.h"
+#include "py/channel/ready_line.h"
+#include "py/channel/want.h"
 #include "py/loops/waiters.h"
-#include "py/ready_line.h"
 
 /* ---- Joining ---- */
 
@@ -128,27 +133,13 @@ static void progress_in_event_loop(channel_object *self) {
         channel_keep_exception(self);
 }
 
-static void progress_in_thread(channel_object *self) {
-    Py_BEGIN_ALLOW_THREADS;
-    driver *shared = channel_lock_detached(self);
-    if (shared->driving) {
-        driver_poke_lock_held(shared, self->net);
-    } else if (!self->closing) {
-        net_channel_resume(self->net);
-        net_channel_step(self->net);
-        net_loop_perform(shared->loop);
-    }
-    driver_unlock(shared);
-    Py_END_ALLOW_THREADS;
-}
-
 void channel_progress(channel_object *self) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     if (self->is_async)
         progress_in_event_loop(self);
     else
-        progress_in_thread(self);
+        channel_progress_in_thread(self);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -162,4 +153,14 @@ int channel_step(channel_object *self) {
     channel_unlock(self);
     channel_notify((PyObject *)self);
     return loop_settle(self->loop);
+}
+
+// The sockets of an event loop's channel are watched by it: it must hear that they are gone.
+void channel_leave_loop(channel_object *self) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (loop_settle(self->loop) < 0)
+        PyErr_Clear(); // the event loop may be closed
+    loop_shut_if_empty(self->loop);
+    PyErr_Restore(type, value, traceback);
 }

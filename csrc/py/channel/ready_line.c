@@ -1,7 +1,8 @@
 /* A ring of merged channels: the first gives one message and goes to the end, so that a busy channel does not
  * keep the others waiting. */
-#include "py/ready_line.h"
+#include "py/channel/ready_line.h"
 
+#include "py/channel/lock.h"
 #include "py/loops/waiters.h"
 
 int ready_line_init(ready_line *self, size_t channels, bool is_async) {

@@ -1,18 +1,16 @@
 /* The methods of the type Channel. */
-#include "py/channel_type.h"
+#include "py/channel_type/methods.h"
 
 #include <time.h> // clock_gettime()
 
-#include "py/awaiter.h"
-#include "py/messages.h"
-
-int channel_check_sync(const channel_object *self) {
-    if (!self->is_async)
-        return 0;
-    PyErr_SetString(PyExc_TypeError,
-                    "this channel is asyncio's: await its methods, and iterate with async for");
-    return -1;
-}
+#include "py/channel/answer.h"
+#include "py/channel/in_event_loop.h"
+#include "py/channel/in_thread.h"
+#include "py/channel/lock.h"
+#include "py/channel/want.h"
+#include "py/channel_type/close.h"
+#include "py/iterators/awaiter.h"
+#include "py/iterators/messages.h"
 
 /* ---- Iterating and connecting ---- */
 

@@ -4,8 +4,13 @@
  * message is there, `async for` takes it with no trip through the event loop and no other object. Only who
  * asks again before the answer gets another one. Nothing is taken before the moment it is handed over, so
  * that a cancelled await loses nothing. */
-#include "py/awaiter.h"
+#include "py/iterators/awaiter.h"
 
+#include "py/channel/in_event_loop.h"
+#include "py/channel/lock.h"
+#include "py/channel/report.h"
+#include "py/channel/take.h"
+#include "py/channel/want.h"
 #include "py/loops/waiters.h"
 
 typedef enum awaited {

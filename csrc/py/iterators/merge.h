@@ -1,6 +1,6 @@
 /* The types Merge and AsyncMerge: one iterator over many channels. */
-#ifndef GAECHANNEL_PY_MERGE_H
-#define GAECHANNEL_PY_MERGE_H
+#ifndef GAECHANNEL_PY_ITERATORS_MERGE_H
+#define GAECHANNEL_PY_ITERATORS_MERGE_H
 
 #include "py/state.h"
 

@@ -1,5 +1,12 @@
 /* The iterator over a channel's messages. */
-#include "py/messages.h"
+#include "py/iterators/messages.h"
+
+#include "py/channel/in_event_loop.h"
+#include "py/channel/in_thread.h"
+#include "py/channel/lock.h"
+#include "py/channel/report.h"
+#include "py/channel/take.h"
+#include "py/channel/want.h"
 
 typedef struct messages {
     PyObject_HEAD channel_object *channel;
@@ -9,14 +16,6 @@ typedef struct messages {
     atomic_ulong goals;
     atomic_bool ended;
 } messages;
-
-PyObject *channel_log_message(channel_object *channel, PyObject *message) {
-    PyObject *text = PyUnicode_FromFormat("channel msg: %R", message);
-    if (text == NULL || channel_log(channel, LOG_DEBUG, text) < 0)
-        Py_CLEAR(message);
-    Py_XDECREF(text);
-    return message;
-}
 
 static PyObject *finish(messages *self) {
     self->ended = true;

@@ -1,6 +1,6 @@
 /* What Channel's __init__() is given: its keyword arguments, in one table. */
-#ifndef GAECHANNEL_PY_OPTIONS_H
-#define GAECHANNEL_PY_OPTIONS_H
+#ifndef GAECHANNEL_PY_CHANNEL_TYPE_OPTIONS_H
+#define GAECHANNEL_PY_CHANNEL_TYPE_OPTIONS_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -1,9 +1,10 @@
 /* The attributes of the type Channel: the session's fields and numbers. */
-#include "py/channel_type.h"
+#include "py/channel_type/attributes.h"
 
 #include <stdint.h> // intptr_t
 
-#include "py/loops/event_loop.h"
+#include "py/channel/lock.h"
+#include "py/channel/report.h"
 
 #define FIELD(field) ((void *)(intptr_t)(field))
 

@@ -1,8 +1,8 @@
 /* The line of merged channels that may have something, and those who wait for it. */
-#ifndef GAECHANNEL_PY_READY_LINE_H
-#define GAECHANNEL_PY_READY_LINE_H
+#ifndef GAECHANNEL_PY_CHANNEL_READY_LINE_H
+#define GAECHANNEL_PY_CHANNEL_READY_LINE_H
 
-#include "py/channel.h"
+#include "py/channel/object.h"
 
 struct ready_line {
     // A ring with room for every channel.

@@ -2,7 +2,7 @@
  *
  * To add one: a field where it is used (session_config, net_options, or channel_options), and a line of the
  * table. */
-#include "py/options.h"
+#include "py/channel_type/options.h"
 
 #include <limits.h> // INT_MAX
 #include <stddef.h> // offsetof()

@@ -1,0 +1,112 @@
+/* Asking a caller's callables what the session asks. */
+#include "py/channel/answer.h"
+
+#include "py/channel/lock.h"
+#include "py/channel/report.h"
+
+// 1: it will come later.
+static int give_token(channel_object *self) {
+    PyObject *token = self->is_async
+                          ? PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source)
+                          : PyObject_CallNoArgs(self->token_source);
+    if (token == NULL)
+        return -1;
+    if (self->is_async && token == Py_None) {
+        Py_DECREF(token);
+        self->awaits_token = true;
+        return 1;
+    }
+    int result = channel_give_token(self, token);
+    Py_DECREF(token);
+    return result;
+}
+
+int channel_give_token(channel_object *self, PyObject *token) {
+    const char *text = NULL;
+    if (PyUnicode_Check(token))
+        text = PyUnicode_AsUTF8AndSize(token, NULL);
+    else
+        PyErr_Format(PyExc_TypeError, "the token's callable must return a str, not %R",
+                     (PyObject *)Py_TYPE(token));
+    if (text != NULL && *text == '\0') {
+        PyErr_SetString(PyExc_ValueError, "the token's callable returned an empty token");
+        text = NULL;
+    }
+    if (text != NULL) {
+        channel_lock(self);
+        bool set = session_set(self->session, FIELD_TOKEN, text);
+        channel_unlock(self);
+        if (!set) {
+            PyErr_NoMemory();
+            text = NULL;
+        }
+    }
+    return text != NULL ? 0 : -1;
+}
+
+// A subclass has replaced _get_init_url() or _get_bind_url(): call it as the old module did.
+static PyObject *ask_url(channel_object *self, request_kind kind, int64_t rid, int64_t aid) {
+    PyObject *op = (PyObject *)self;
+    if (kind == REQUEST_INIT)
+        return PyObject_CallMethod(op, "_get_init_url", NULL);
+    PyObject *keywords = NULL;
+    if (kind == REQUEST_OPEN)
+        keywords = Py_BuildValue("{sLsi}", "RID", (long long)rid, "CVER", 1);
+    else if (kind == REQUEST_MAPS)
+        keywords = Py_BuildValue("{sLsLsi}", "RID", (long long)rid, "AID", (long long)aid, "CVER", 1);
+    else
+        keywords =
+            Py_BuildValue("{sisLssss}", "CI", 0, "AID", (long long)aid, "TYPE", "xmlhttp", "RID", "rpc");
+    PyObject *method = PyObject_GetAttrString(op, "_get_bind_url");
+    PyObject *arguments = PyTuple_New(0);
+    PyObject *url = NULL;
+    if (keywords != NULL && method != NULL && arguments != NULL)
+        url = PyObject_Call(method, arguments, keywords);
+    Py_XDECREF(arguments);
+    Py_XDECREF(method);
+    Py_XDECREF(keywords);
+    return url;
+}
+
+static int give_url(channel_object *self, exchange_slot slot) {
+    request_kind kind;
+    int64_t rid;
+    int64_t aid;
+    channel_lock(self);
+    session_asked_url(self->session, slot, &kind, &rid, &aid);
+    channel_unlock(self);
+    PyObject *url = ask_url(self, kind, rid, aid);
+    if (url == NULL)
+        return -1;
+    const char *text = NULL;
+    if (PyUnicode_Check(url))
+        text = PyUnicode_AsUTF8AndSize(url, NULL);
+    else
+        PyErr_Format(PyExc_TypeError, "a URL must be a str, not %R", (PyObject *)Py_TYPE(url));
+    if (text != NULL && *text == '\0') {
+        PyErr_SetString(PyExc_ValueError, "a URL must not be empty");
+        text = NULL;
+    }
+    if (text != NULL) {
+        channel_lock(self);
+        session_give_url(self->session, slot, text);
+        channel_unlock(self);
+    }
+    Py_DECREF(url);
+    return text != NULL ? 0 : -1;
+}
+
+int channel_answer(channel_object *self, const session_action *state) {
+    if (state->kind == ACTION_ASK_TOKEN)
+        return self->awaits_token ? 0 : give_token(self) == 0 ? 1 : PyErr_Occurred() != NULL ? -1 : 0;
+    if (state->kind == ACTION_ASK_URL)
+        return give_url(self, state->slot) < 0 ? -1 : 1;
+    return 0;
+}
+
+int channel_serve(channel_object *self) {
+    channel_lock(self);
+    session_action state = net_channel_state(self->net);
+    channel_unlock(self);
+    return channel_write_log(self) < 0 ? -1 : channel_answer(self, &state);
+}

@@ -1,0 +1,31 @@
+/* A channel that is driven by an event loop; and going on, for both kinds. */
+#ifndef GAECHANNEL_PY_CHANNEL_IN_EVENT_LOOP_H
+#define GAECHANNEL_PY_CHANNEL_IN_EVENT_LOOP_H
+
+#include "py/channel/object.h"
+
+/* Make sure that the channel is driven by the event loop that runs. -1 with an exception set. */
+int channel_attach(channel_object *self);
+
+/* Do what the session wants done now, and tell the event loop. -1 with an exception set. */
+int channel_step(channel_object *self);
+
+/* Something came: serve the session, wake those who wait. Keeps any exception for them. `self` is the
+ * channel. */
+void channel_notify(PyObject *self);
+
+/* Wake those who wait. */
+void channel_wake(channel_object *self);
+
+/* Keep the exception that is set, or raise the one that was kept (-1; 0 when there is none). */
+void channel_keep_exception(channel_object *self);
+int channel_raise_pending(channel_object *self);
+
+/* Tell the event loop, which watches the channel's sockets, that they are gone. */
+void channel_leave_loop(channel_object *self);
+
+/* Do what can be done for the channel without waiting: start a request, read what has come. An exception that
+ * is set stays set. */
+void channel_progress(channel_object *self);
+
+#endif

@@ -1,0 +1,63 @@
+/* The struct behind every channel. */
+#ifndef GAECHANNEL_PY_CHANNEL_OBJECT_H
+#define GAECHANNEL_PY_CHANNEL_OBJECT_H
+
+#include <stdatomic.h>
+
+#include "py/loops/event_loop.h"
+#include "py/state.h"
+
+// How long to wait at most before looking for signals, in ms: half of what Ctrl-C and close() may take.
+#define SLICE_MS 50
+
+typedef struct ready_line ready_line;
+
+typedef struct channel_object {
+    PyObject_HEAD module_state *state;
+    // NULL before __init__(). Changed only with its lock held; channel_lock() is how to come by it.
+    _Atomic(driver *) driver;
+    // The threads that are about to lock it.
+    atomic_int visitors;
+    net_channel *net;
+    session *session; // net's
+    // close() was called. Set without the lock, from any thread.
+    atomic_bool closing;
+    // close() has done its work.
+    atomic_bool closed;
+    // Debug records for every message.
+    atomic_bool debug;
+    // How often a goal was set.
+    atomic_ulong goals;
+    // module_state.forks when it was made.
+    unsigned long forks;
+    // webchannel: an array's data is a list with one object, which is the message.
+    bool unwraps;
+    // Asks for a token; or NULL.
+    PyObject *token_source;
+    // Guarded by the lock.
+    PyObject *logger;
+    // asyncio. Whether the channel is driven by an event loop; then, once it has begun, by which; the futures
+    // of those who wait; an exception that the next of them is to raise; whether a token is being awaited.
+    bool is_async;
+    loop_object *loop;
+    PyObject *waiters;
+    PyObject *raised;
+    bool awaits_token;
+    // Whether somebody waits for something else than messages.
+    bool goal_awaited;
+    // Messages taken by `await` since the event loop last had a turn, and when that was.
+    unsigned taken;
+    int64_t turn_ms;
+    // The line of the iterator that merges this channel with others, without a reference; whether the channel
+    // stands in it now.
+    _Atomic(ready_line *) line;
+    bool in_line;
+} channel_object;
+
+/* Raises if the channel cannot be used: not initialized, closed, or another process's. */
+int channel_check(channel_object *self);
+
+/* Raises ChannelClosed after close(). */
+int channel_check_open(channel_object *self);
+
+#endif

@@ -1,0 +1,25 @@
+/* What a session reports: records for the logger, and why it ended. */
+#ifndef GAECHANNEL_PY_CHANNEL_REPORT_H
+#define GAECHANNEL_PY_CHANNEL_REPORT_H
+
+#include "py/channel/object.h"
+
+/* The logger, a new reference. */
+PyObject *channel_logger(channel_object *self);
+
+/* Hand a record to the logger. -1 with an exception set. */
+int channel_log(channel_object *self, int level, PyObject *text);
+
+/* The message, after a debug record; NULL with an exception set when the logger raised one. */
+PyObject *channel_log_message(channel_object *channel, PyObject *message);
+
+/* Hand the session's log records to the logger. -1 with an exception set. */
+int channel_write_log(channel_object *self);
+
+/* Ask the logger which records it wants. -1 with an exception set: it gets all. */
+int channel_ask_log_level(channel_object *self);
+
+/* Raise what the session ended with. 0 when it ended in order, or was closed. */
+int channel_raise_end(channel_object *self);
+
+#endif

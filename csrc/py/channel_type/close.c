@@ -1,0 +1,126 @@
+/* A channel's end: close(), and what the garbage collector does. */
+#include "py/channel_type/close.h"
+
+#include "py/channel/in_event_loop.h"
+#include "py/channel/in_thread.h"
+#include "py/channel/lock.h"
+#include "py/channel/ready_line.h"
+
+// How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
+// module did not know: whoever closes should hardly notice.
+#define CLOSE_MS 1000
+#define COURTESY_MS 50
+
+// Give the connections back.
+static void shut(channel_object *self) {
+    driver *shared = channel_lock_idle(self);
+    net_channel_close(self->net);
+    // Others may share it (merge), or another thread may have been faster.
+    bool alone =
+        self->line == NULL && shared->loop != NULL && net_loop_channel_after(shared->loop, NULL) == NULL;
+    if (alone)
+        driver_shut_lock_held(shared);
+    self->closed = true;
+    driver_unlock(shared);
+}
+
+PyObject *channel_close(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (self->driver == NULL || self->forks != self->state->forks || self->closed)
+        Py_RETURN_NONE;
+    if (channel_check_sync(self) < 0)
+        return NULL;
+    self->closing = true;
+    driver *shared = channel_lock(self);
+    driver_poke_lock_held(shared, self->net);
+    if (self->line != NULL)
+        self->line->has_closed = true;
+    driver_unlock(shared);
+    int64_t patience_ms = session_is_half_duplex(self->session) ? COURTESY_MS : CLOSE_MS;
+    drive_until until = {.deadline_ms = net_now_ms() + patience_ms};
+    // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.
+    drive_result result = channel_drive(self, &until);
+    shut(self);
+    if (result == DRIVE_ERROR)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+int channel_traverse(PyObject *op, visitproc visit, void *arg) {
+    channel_object *self = (channel_object *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->token_source);
+    Py_VISIT(self->logger);
+    Py_VISIT(self->loop);
+    Py_VISIT(self->waiters);
+    Py_VISIT(self->raised);
+    return 0;
+}
+
+int channel_clear(PyObject *op) {
+    channel_object *self = (channel_object *)op;
+    Py_CLEAR(self->token_source);
+    Py_CLEAR(self->raised);
+    if (self->waiters != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
+        PyErr_Clear();
+    return 0;
+}
+
+static void warn_unclosed(channel_object *self) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyErr_WarnFormat(PyExc_ResourceWarning, 1, "unclosed channel %R", (PyObject *)self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+    PyErr_Restore(type, value, traceback);
+}
+
+// Called for instances of classes made in Python, which all channels are.
+void channel_finalize(PyObject *op) {
+    channel_object *self = (channel_object *)op;
+    bool ours = self->driver != NULL && self->forks == self->state->forks;
+    if (!ours)
+        return;
+    // Whoever drives the loop now must not come by a reference to what is about to go.
+    channel_lock(self);
+    net_channel_disown(self->net);
+    channel_unlock(self);
+    if (self->loop != NULL && !self->closed)
+        warn_unclosed(self);
+}
+
+static void free_net(channel_object *self) {
+    // The garbage collector runs in whichever thread it likes.
+    net_channel_disown(self->net);
+    if (self->loop != NULL && !loop_is_here(self->loop)) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        bool buried = loop_bury(self->loop, self->net);
+        PyErr_Restore(type, value, traceback);
+        if (buried)
+            return;
+    }
+    channel_lock_idle(self);
+    net_channel_free(self->net);
+    channel_unlock(self);
+    if (self->loop != NULL)
+        channel_leave_loop(self);
+}
+
+void channel_dealloc(PyObject *op) {
+    channel_object *self = (channel_object *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    channel_clear(op);
+    if (self->driver != NULL && self->forks != self->state->forks) {
+        net_channel_abandon(self->net);
+    } else if (self->driver != NULL) {
+        free_net(self);
+        driver_release(self->driver);
+    }
+    Py_CLEAR(self->logger);
+    Py_CLEAR(self->waiters);
+    Py_CLEAR(self->loop);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
+    Py_DECREF(type);
+}
