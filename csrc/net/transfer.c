@@ -116,7 +116,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 }
 
 // libcurl sends a request again by itself where a connection that was used before is closed without an
-// answer. The session must know: it counts how often a request was sent.
+// answer, or a stream of HTTP/2 was refused. The session must know: it counts how often a request was sent.
 static int on_send(void *context, char *remote, char *local, int remote_port, int local_port) {
     transfer *self = context;
     (void)remote, (void)local, (void)remote_port, (void)local_port;
@@ -497,6 +497,31 @@ static void follow(transfer *self) {
     free(url);
 }
 
+// Whether the server has not looked at the request: its stream was refused, or lies behind the last one that
+// a GOAWAY names, or the connection, which had been used before, was closed.
+static bool is_stale(const transfer *self, CURLcode code) {
+    long new_connections = 1;
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return true; // on_send()
+    if (!self->sent_unheard)
+        return false;
+    switch (code) {
+    case CURLE_HTTP2: // GOAWAY; a stream that is reset is CURLE_HTTP2_STREAM
+        return true;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        // Of five such ends in a handle's life libcurl (7.88) makes an error, and says so in words alone.
+        if (self->error != NULL && strncmp(self->error, "Connection died, tried", 22) == 0)
+            return true;
+        // fall through
+    case CURLE_GOT_NOTHING:
+        curl_easy_getinfo(self->easy, CURLINFO_NUM_CONNECTS, &new_connections);
+        return new_connections == 0;
+    default:
+        return false;
+    }
+}
+
 static const char *words_for(const transfer *self, CURLcode code) {
     if (code == CURLE_PARTIAL_FILE) // "Transferred a partial file" after the head, "transfer closed …" before
         return "the connection was closed before the end of the response";
@@ -508,9 +533,9 @@ void transfer_done(transfer *self, CURLcode code) {
     const char *words = words_for(self, code);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");
-    else if (code == CURLE_ABORTED_BY_CALLBACK)
+    else if (is_stale(self, code))
         report(self, TRANSPORT_STALE, CURLE_GOT_NOTHING,
-               "the server closed the connection without an answer");
+               "the server closed the connection, or refused the request, without an answer");
     else if (code == CURLE_OK && self->is_redirect)
         follow(self);
     else if (code == CURLE_OK && !self->head_done)

@@ -308,6 +308,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     exchange *ex = &self->exchanges[slot];
     ex->status = status;
     ex->retry_after_ms = retry_after_ms;
+    ex->stale = 0;
     if (status == 200)
         strbuf_free(&ex->reason); // as good as empty for days
     else

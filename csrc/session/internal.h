@@ -82,6 +82,8 @@ typedef struct exchange {
     int64_t not_before_ms; // of the next request
     // Failures in a row.
     int failures;
+    // How often in a row the request was sent and reached nobody.
+    int stale;
     // Back channels that ended at once, in order and empty, in a row.
     int fruitless;
 } exchange;

@@ -19,6 +19,12 @@
 #define BUSY_BYTES 37500
 // How long a back channel may be on its way to a server that says that it has none.
 #define LOST_BACK_CHANNEL_MS 3000
+// Times in a row that a request reached nobody before that is a failure: with ten streams a connection, and a
+// hundred requests at once, the last of them are refused nine times.
+#define MAX_STALE 30
+// From then on they wait a little, each as long as chance has it, so as not to come together again.
+#define STALE_AT_ONCE 3
+#define STALE_WAIT_MS 100
 
 static void fail(session *self, const exchange *ex, session_error_kind kind, const char *words) {
     session_fail_exchange(self, ex, kind, 0, words);
@@ -54,6 +60,17 @@ static void broken(session *self, exchange *ex, session_error_kind kind, int cod
                     kind == ERROR_TIMEOUT ? "Long poll timed out" : "Connection lost", words);
     if (!mendable || !retry(self, ex, now_ms))
         session_fail_exchange(self, ex, kind, code, words);
+}
+
+// The server has not looked at the request: to send it again, soon, is no failure. False when that happens
+// too often.
+static bool stale(session *self, exchange *ex, int64_t now_ms) {
+    if (ex->stale >= MAX_STALE)
+        return false;
+    ex->not_before_ms = 0;
+    if (ex->stale++ >= STALE_AT_ONCE)
+        ex->not_before_ms = now_ms + (int64_t)(session_random(self) % STALE_WAIT_MS);
+    return true;
 }
 
 static void corrupt(session *self, exchange *ex, int64_t now_ms) {
@@ -401,8 +418,8 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)
         session_fail_exchange(self, ex, ERROR_TRANSPORT, code, words);
-    else if (outcome == TRANSPORT_STALE && ex->failures == 0)
-        ex->failures++; // that says nothing against the server
+    else if (outcome == TRANSPORT_STALE && stale(self, ex, now_ms))
+        session_log(self, LOG_DEBUG, "sending the request again: %s", words);
     else if (outcome != TRANSPORT_OK)
         broken(self, ex, ERROR_TRANSPORT, code, words, now_ms);
     else

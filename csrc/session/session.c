@@ -98,7 +98,7 @@ bool session_set(session *self, session_field field, const char *text) {
 }
 
 void session_count_trial(session *self, exchange *ex, strbuf *out) {
-    strbuf_format(out, "&t=%d", self->trial > 0 ? self->trial : ex->failures + 1);
+    strbuf_format(out, "&t=%d", self->trial > 0 ? self->trial : ex->failures + ex->stale + 1);
 }
 
 // The wait after the n-th failure in a row, before jitter.

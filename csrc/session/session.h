@@ -168,7 +168,7 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
 typedef enum transport_outcome {
     TRANSPORT_OK,      // the response came to its end
     TRANSPORT_BROKEN,  // it did not; another try may help
-    TRANSPORT_STALE,   // the same, and at once: a connection kept from before was closed without an answer
+    TRANSPORT_STALE,   // the same, and at once: the server has not looked at the request
     TRANSPORT_TIMEOUT, // the same, for want of time
     TRANSPORT_FATAL,   // it did not, and no other try will help
     TRANSPORT_STOPPED, // given up because session_on_body() or ACTION_ABORT said so

@@ -186,7 +186,10 @@ class ScriptedServer:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))
-        request = Request(connection, method, target, headers, body)
+        self.answer(Request(connection, method, target, headers, body))
+        return True
+
+    def answer(self, request):
         kind = request.kind
         with self.changed:
             self.requests.append(request)
@@ -201,7 +204,6 @@ class ScriptedServer:
             with self.changed:
                 self.running[kind] -= 1
                 self.changed.notify_all()
-        return True
 
     def of(self, kind):
         with self.changed:

@@ -1,0 +1,144 @@
+"""The scripted server over TLS and HTTP/2, one stream a request."""
+
+import contextlib
+import socket
+import ssl
+import threading
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.settings
+import hyperframe.frame
+from scripted_server import Request, ScriptedServer
+
+
+class Connection:
+    """A connection of HTTP/2, and what may be done to it from any thread."""
+
+    def __init__(self, connection, streams):
+        self.socket = connection
+        self.lock = threading.Lock()
+        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+        self.http2 = h2.connection.H2Connection(config)
+        self.http2.local_settings = h2.settings.Settings(
+            client=False, initial_values={h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: streams}
+        )
+        self.gone = threading.Event()
+        self.do(self.http2.initiate_connection)
+
+    def do(self, method, *arguments, **keywords):
+        """Do something with the connection, and send what comes of it."""
+        with self.lock:
+            method(*arguments, **keywords)
+            self.socket.sendall(self.http2.data_to_send())
+
+    def take(self, data):
+        with self.lock:
+            events = self.http2.receive_data(data)
+            self.socket.sendall(self.http2.data_to_send())
+        return events
+
+
+class Stream(Request):
+    """A request, and the stream to answer it on."""
+
+    def __init__(self, connection, number, headers, body):
+        super().__init__(connection, headers[":method"], headers[":path"], headers, body)
+        self.number = number
+
+    def reply(self, body="", status="200 OK", **headers):
+        self.head(status, headers)
+        self.connection.do(self.connection.http2.send_data, self.number, body.encode(), end_stream=True)
+
+    def head(self, status, headers):
+        lines = [(":status", status.split()[0])]
+        lines += [(name.replace("_", "-").lower(), value) for name, value in headers.items()]
+        self.connection.do(self.connection.http2.send_headers, self.number, lines)
+
+    def begin(self, *arrays, **headers):
+        self.head("200", headers)
+        if arrays:
+            self.chunk(*arrays)
+
+    def write(self, text):
+        self.connection.do(self.connection.http2.send_data, self.number, text.encode())
+
+    def end(self):
+        self.connection.do(self.connection.http2.end_stream, self.number)
+
+    def cut(self):
+        with contextlib.suppress(OSError):
+            self.connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def hold(self):
+        self.connection.gone.wait()
+
+
+def refused(request):
+    """Take no notice of it, and say so."""
+    http2 = request.connection.http2
+    request.connection.do(http2.reset_stream, request.number, h2.errors.ErrorCodes.REFUSED_STREAM)
+
+
+def gone_away(request):
+    """Say that this stream and those behind it were not looked at; those before it go on."""
+    frame = hyperframe.frame.GoAwayFrame(0, last_stream_id=max(request.number - 2, 0))
+    request.connection.do(lambda: request.connection.socket.sendall(frame.serialize()))
+
+
+class Http2Server(ScriptedServer):
+    """Answers as the scripted server does.
+
+    Args:
+        context: TLS's, with a certificate.
+        streams: how many streams it says that it takes on a connection.
+
+    Attributes:
+        connections: those that it has seen.
+    """
+
+    def __init__(self, context, streams=100):
+        super().__init__()
+        context.set_alpn_protocols(["h2"])
+        self.context = context
+        self.streams = streams
+        self.connections = []
+        self.url = self.url.replace("http:", "https:")
+
+    def serve(self, connection, stream):
+        del stream
+        with (
+            contextlib.suppress(ssl.SSLError),
+            self.context.wrap_socket(connection, server_side=True) as secure,
+        ):
+            self.serve_connection(Connection(secure, self.streams))
+        return False
+
+    def serve_connection(self, connection):
+        self.connections.append(connection)
+        waiting = {}
+        try:
+            while data := connection.socket.recv(65536):
+                for event in connection.take(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        waiting[event.stream_id] = dict(event.headers), bytearray()
+                    elif isinstance(event, h2.events.DataReceived):
+                        waiting[event.stream_id][1].extend(event.data)
+                        connection.do(
+                            connection.http2.acknowledge_received_data,
+                            event.flow_controlled_length,
+                            event.stream_id,
+                        )
+                    elif isinstance(event, h2.events.StreamEnded):
+                        headers, body = waiting.pop(event.stream_id)
+                        request = Stream(connection, event.stream_id, headers, bytes(body))
+                        threading.Thread(target=self.answer_stream, args=(request,), daemon=True).start()
+        finally:
+            connection.gone.set()
+
+    def answer_stream(self, request):
+        # The client may have gone, or given the stream up.
+        with contextlib.suppress(OSError, h2.exceptions.H2Error):
+            self.answer(request)
