@@ -194,7 +194,7 @@ def _kind(params: Mapping[str, str]) -> str:
 
 
 def _aid(params: Mapping[str, str]) -> int:
-    """The highest array id that a client has received; -1 where it does not say it: nothing is acknowledged."""
+    """The highest array id that a client has received; -1, which acknowledges nothing, if it is not said."""
     return integer(params.get("AID") or "-1", "AID", least=-1)
 
 

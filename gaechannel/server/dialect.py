@@ -36,7 +36,7 @@ class Dialect:
     web_handshake: bool = False
     #: Whether a back channel's chunks hold one array each.
     chunk_an_array: bool = False
-    #: Whether arrays are written in ASCII, all else as ``\\u`` escapes: a chunk's length is then in bytes, too.
+    #: Whether arrays are in ASCII, all else as ``\\u`` escapes: a chunk's length is then in bytes, too.
     ascii_only: bool = False
     #: Data of the array that follows array 0 in the opening reply; None where nothing does.
     filler: bytes | None = None

@@ -1,4 +1,4 @@
-"""Clients of the development server's dialect: a client id has one queue, and polls take it message by message.
+"""Clients of the development server's dialect: a client id has one queue, and a poll takes one message.
 
 That dialect has no ids and no acknowledgements: a message is gone once a poll has been answered with it. Nor
 has it sessions: all who poll with a client id's tokens share its queue, as in App Engine's SDK.

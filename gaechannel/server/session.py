@@ -276,7 +276,7 @@ class Session:
         self._position = max(0, self._position - count)
 
     def take(self, back: BackChannel) -> tuple[bytes, bool]:
-        """The next chunks for a back channel, b"" if there is none, and whether the back channel then ends."""
+        """The next chunks for a back channel, b"" if there are none, and whether it ends then."""
         with self._service.lock:
             back.woken = False
             if self._back is not back:
@@ -309,8 +309,8 @@ class Session:
         do: pyytlounge counts from 1.
 
         Args:
-            first: the id of the first, ``ofs``; None where the request names none, as those of many remotes of
-                the Lounge do: then ``rid`` and ``trial`` say whether they were seen.
+            first: the id of the first, ``ofs``; None where the request names none, as remotes of the Lounge
+                do: then ``rid`` and ``trial`` say whether they were seen.
             maps: the maps.
             rid: the request's id.
             trial: the how many-th attempt of that request it is, ``t``.

@@ -1,4 +1,4 @@
-"""DevClient against servers that answer as App Engine's SDKs did, and as they did when they were in trouble."""
+"""DevClient against servers that answer as App Engine's SDKs did, in trouble too."""
 
 import http.server
 import itertools
@@ -15,7 +15,7 @@ TOKEN = "0123-channel-42-99-me"
 
 
 class Sdk:
-    """The development server of App Engine's SDK for Python: one queue, no client ids, errors without a body."""
+    """The SDK for Python's development server: one queue, no client ids, errors without a body."""
 
     def __init__(self):
         self.queue = []
