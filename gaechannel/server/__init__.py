@@ -12,10 +12,9 @@ try:
 except ImportError as _error:
     raise ImportError("the channel server needs aiohttp: install gaechannel[server]") from _error
 
-from .app import DEV_PATH, TALK_PATH, default_mounts, make_app
-from .browserchannel import BrowserChannelService
-from .dialect import BROWSERCHANNEL, TALK, WEBCHANNEL, Dialect
-from .errors import (
+from .core.browserchannel import BrowserChannelService
+from .core.dialect import BROWSERCHANNEL, TALK, WEBCHANNEL, Dialect
+from .core.errors import (
     Error,
     InvalidChannelClientIdError,
     InvalidChannelTokenDurationError,
@@ -23,10 +22,11 @@ from .errors import (
     Refusal,
     SessionEnded,
 )
-from .limits import Limits, raise_file_limit
+from .core.limits import Limits, raise_file_limit
+from .core.service import ChannelService
+from .core.session import Session
+from .http.app import DEV_PATH, TALK_PATH, default_mounts, make_app
 from .local import LocalServer, serve
-from .service import ChannelService
-from .session import Session
 
 #: Another name for :func:`serve`.
 run_server = serve

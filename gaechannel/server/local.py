@@ -17,11 +17,11 @@ from typing import Self, Unpack
 
 from aiohttp import web
 
-from .app import TALK_PATH, make_app
-from .browserchannel import BrowserChannelService
-from .dialect import WEBCHANNEL
-from .limits import LimitOptions
-from .service import ChannelService, ServiceOptions
+from .core.browserchannel import BrowserChannelService
+from .core.dialect import WEBCHANNEL
+from .core.limits import LimitOptions
+from .core.service import ChannelService, ServiceOptions
+from .http.app import TALK_PATH, make_app
 
 #: Seconds that requests under way get when the server stops, before they are cut.
 _SHUTDOWN_SECONDS = 0.25

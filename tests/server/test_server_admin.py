@@ -1,10 +1,10 @@
-"""gaechannel.server.admin: create and send over HTTP, for who may."""
+"""gaechannel.server.http.admin: create and send over HTTP, for who may."""
 
 import pytest
 from wire_by_hand import Peer, Talk, texts
 
 from gaechannel.server import ChannelService, LocalServer, make_app
-from gaechannel.server.admin import is_loopback
+from gaechannel.server.http.admin import is_loopback
 
 
 def ask(server, what, form, token=None, **headers):

@@ -1,4 +1,4 @@
-"""gaechannel.server.app: the web application in a runner that is not ours."""
+"""gaechannel.server.http.app: the web application in a runner that is not ours."""
 
 import asyncio
 

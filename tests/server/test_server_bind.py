@@ -1,4 +1,4 @@
-"""gaechannel.server.bind and .backchannel: what is refused, and how a back channel ends."""
+"""gaechannel.server.http.bind and .backchannel: what is refused, and how a back channel ends."""
 
 import socket
 import struct
@@ -7,7 +7,7 @@ import pytest
 from wire_by_hand import Peer, until
 
 from gaechannel.server import BrowserChannelService, LocalServer
-from gaechannel.server.bind import quote_header
+from gaechannel.server.http.bind import quote_header
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The development server's dialect: gaechannel.server.dev and .pollers, which answer as App Engine's SDK."""
+"""The development server's dialect (http.dev, core.pollers), which answers as App Engine's SDK did."""
 
 import pytest
 from wire_by_hand import Peer, Talk, texts

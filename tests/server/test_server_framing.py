@@ -1,4 +1,4 @@
-"""gaechannel.server.framing: arrays and chunks as bytes."""
+"""gaechannel.server.core.framing: arrays and chunks as bytes."""
 
 import json
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_by_hand import units
 
-from gaechannel.server import framing
+from gaechannel.server.core import framing
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""gaechannel.server.limits: what can be set, and the limit on open files."""
+"""gaechannel.server.core.limits: what can be set, and the limit on open files."""
 
 import errno
 import resource

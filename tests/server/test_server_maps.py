@@ -1,4 +1,4 @@
-"""gaechannel.server.maps: maps out of bodies."""
+"""gaechannel.server.core.maps: maps out of bodies."""
 
 import json
 from urllib.parse import urlencode
@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaechannel.server import BROWSERCHANNEL, TALK, Refusal
-from gaechannel.server.maps import MAX_MAPS, decode_body, decode_form, decode_headers, decode_json, integer
+from gaechannel.server.core.maps import (
+    MAX_MAPS,
+    decode_body,
+    decode_form,
+    decode_headers,
+    decode_json,
+    integer,
+)
 
 
 def test_a_form_holds_maps_their_first_id_and_other_fields():

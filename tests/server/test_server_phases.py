@@ -1,4 +1,4 @@
-"""gaechannel.server.phases: the two test phases."""
+"""gaechannel.server.http.phases: the two test phases."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""gaechannel.server.presence: the application learns who is there."""
+"""gaechannel.server.core.presence: the application learns who is there."""
 
 import asyncio
 import http.server
@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 import pytest
 from wire_by_hand import Talk, until
 
-from gaechannel.server import ChannelService, LocalServer, app
+from gaechannel.server import ChannelService, LocalServer
+from gaechannel.server.http import app
 
 
 class Ear:

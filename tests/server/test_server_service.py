@@ -1,4 +1,4 @@
-"""gaechannel.server.service: what google.appengine.api.channel was, and its limits."""
+"""gaechannel.server.core.service: what google.appengine.api.channel was, and its limits."""
 
 import threading
 
@@ -12,8 +12,8 @@ from gaechannel.server import (
     InvalidMessageError,
     Refusal,
 )
-from gaechannel.server.service import TalkSession
-from gaechannel.server.sessions import Opening
+from gaechannel.server.core.service import TalkSession
+from gaechannel.server.core.sessions import Opening
 
 CONNECT = {"m": '["connect-add-client"]'}
 

@@ -1,4 +1,4 @@
-"""gaechannel.server.session and .sessions: arrays until acknowledged, maps once, without any HTTP."""
+"""gaechannel.server.core.session and .sessions: arrays until acknowledged, maps once, without any HTTP."""
 
 import logging
 
@@ -6,8 +6,8 @@ import pytest
 from wire_by_hand import chunks
 
 from gaechannel.server import WEBCHANNEL, BrowserChannelService, Refusal, SessionEnded
-from gaechannel.server.session import CHUNK_BYTES, WRITE_ARRAYS
-from gaechannel.server.sessions import Opening
+from gaechannel.server.core.session import CHUNK_BYTES, WRITE_ARRAYS
+from gaechannel.server.core.sessions import Opening
 
 
 class Back:

@@ -1,4 +1,4 @@
-"""The talk dialect over HTTP: gaechannel.server.talk, and the bind requests as PROTOCOL.md has them."""
+"""The talk dialect over HTTP: http.talk_page, and the bind requests as PROTOCOL.md has them."""
 
 import html.parser
 import json
@@ -8,7 +8,7 @@ import pytest
 from wire_by_hand import CONNECT, Talk, chunks, texts, units, until
 
 from gaechannel.server import LocalServer
-from gaechannel.server import talk as talk_module
+from gaechannel.server.http import talk_page
 
 
 def page_literals(page):
@@ -62,7 +62,7 @@ def test_no_host_name_breaks_out_of_the_script(shared, name):
 
 def test_a_literal_is_safe_in_a_script():
     text = "</script><!--&'\"\\\u2028é\n"
-    escaped = talk_module.script_string(text)
+    escaped = talk_page.script_string(text)
     assert json.loads(escaped) == text
     assert escaped.isascii()
     assert not set("<>&'\n") & set(escaped)

@@ -1,4 +1,4 @@
-"""gaechannel.server.tokens: what create_channel hands out."""
+"""gaechannel.server.core.tokens: what create_channel hands out."""
 
 import re
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wire_by_hand import Clock
 
 from gaechannel.server import Refusal
-from gaechannel.server.tokens import TokenSigner
+from gaechannel.server.core.tokens import TokenSigner
 
 KEY = b"k" * 32
 

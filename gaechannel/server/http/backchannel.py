@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from .session import Session
-from .sessions import SessionService
+from gaechannel.server.core.session import Session
+from gaechannel.server.core.sessions import SessionService
 
 
 class HttpBackChannel:

@@ -6,10 +6,11 @@ import asyncio
 
 from aiohttp import web
 
+from gaechannel.server.core.errors import bad_request
+from gaechannel.server.core.framing import encode_json
+from gaechannel.server.core.sessions import SessionService
+
 from .bind import HEADERS, check_version, text_reply
-from .errors import bad_request
-from .framing import encode_json
-from .sessions import SessionService
 
 
 class TestPhases:

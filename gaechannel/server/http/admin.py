@@ -11,10 +11,11 @@ import ipaddress
 
 from aiohttp import web
 
+from gaechannel.server.core.errors import Error, Refusal, bad_request
+from gaechannel.server.core.maps import decode_form, integer
+from gaechannel.server.core.service import ChannelService
+
 from .bind import read_body, text_reply
-from .errors import Error, Refusal, bad_request
-from .maps import decode_form, integer
-from .service import ChannelService
 
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 

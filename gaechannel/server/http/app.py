@@ -9,15 +9,16 @@ from typing import Any
 
 from aiohttp import web
 
+from gaechannel.server.core.browserchannel import BrowserChannelService
+from gaechannel.server.core.dialect import WEBCHANNEL
+from gaechannel.server.core.service import ChannelService
+from gaechannel.server.core.sessions import SessionService
+
 from .admin import Admin
 from .bind import Bind, refusing
-from .browserchannel import BrowserChannelService
 from .dev import Dev
-from .dialect import WEBCHANNEL
 from .phases import TestPhases
-from .service import ChannelService
-from .sessions import SessionService
-from .talk import TokenPage
+from .talk_page import TokenPage
 
 #: Where the talk dialect and the development server's stand.
 TALK_PATH = "/talkgadget"

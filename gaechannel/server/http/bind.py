@@ -8,13 +8,14 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
+from gaechannel.server.core.dialect import NOOP
+from gaechannel.server.core.errors import Refusal, bad_request
+from gaechannel.server.core.framing import frame, frame_json
+from gaechannel.server.core.maps import Body, decode_body, decode_form, decode_headers, integer
+from gaechannel.server.core.session import Session
+from gaechannel.server.core.sessions import Opening, SessionService
+
 from .backchannel import HttpBackChannel
-from .dialect import NOOP
-from .errors import Refusal, bad_request
-from .framing import frame, frame_json
-from .maps import Body, decode_body, decode_form, decode_headers, integer
-from .session import Session
-from .sessions import Opening, SessionService
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

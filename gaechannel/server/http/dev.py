@@ -10,8 +10,8 @@ import contextlib
 
 from aiohttp import web
 
-from .errors import Refusal, invalid_token
-from .service import ChannelService
+from gaechannel.server.core.errors import Refusal, invalid_token
+from gaechannel.server.core.service import ChannelService
 
 
 class Dev:
