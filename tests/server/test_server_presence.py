@@ -26,17 +26,17 @@ def test_the_first_listener_connects_a_client_and_the_last_disconnects_it():
         on_disconnected=lambda name: said.append(("-", name)),
     )
     one, two = Ear(), Ear()
-    service.add_listener("me", one)
-    service.add_listener("me", two)
-    service.remove_listener("me", one)
+    service.channels.add_listener("me", one)
+    service.channels.add_listener("me", two)
+    service.channels.remove_listener("me", one)
     assert said == [("+", "me")]
-    service.remove_listener("me", two)
+    service.channels.remove_listener("me", two)
     assert said == [("+", "me"), ("-", "me")]
 
 
 def test_a_callback_that_fails_harms_nobody(caplog):
     service = ChannelService(on_connected=lambda name: 1 / 0)
-    service.add_listener("me", Ear())
+    service.channels.add_listener("me", Ear())
     assert "on_connected failed" in caplog.text
 
 
@@ -74,12 +74,12 @@ def test_coroutine_functions_are_awaited_in_order_on_the_servers_loop(caplog):
         said.append(("-" + name, threading.current_thread().name))
 
     service = ChannelService(on_connected=connected, on_disconnected=disconnected)
-    service.add_listener("early", Ear())
+    service.channels.add_listener("early", Ear())
     with LocalServer(service) as server:
         until(lambda: len(said) == 1)
         ear = Ear()
-        server.service.add_listener("bad", ear)
-        server.service.remove_listener("bad", ear)
+        server.service.channels.add_listener("bad", ear)
+        server.service.channels.remove_listener("bad", ear)
         until(lambda: len(said) == 3)
     assert [name for name, _ in said] == ["early", "bad", "-bad"]
     assert {thread for _, thread in said} == {"gaechannel-server"}

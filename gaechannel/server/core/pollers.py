@@ -7,12 +7,11 @@ has it sessions: all who poll with a client id's tokens share its queue, as in A
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from .channels import Channels
 from .errors import too_many_sessions
-
-if TYPE_CHECKING:
-    from .service import ChannelService
+from .limits import Limits
 
 
 class Poller:
@@ -35,16 +34,19 @@ class Poller:
 
 
 class Pollers:
-    """The client ids of a channel service that are polled.
+    """The client ids that are polled.
 
     Args:
-        service: whose messages they hear, and whose limits hold: one that has not been polled for
-            ``session_timeout`` seconds, or has more than ``max_unacknowledged`` characters waiting, is
-            disconnected.
+        channels: whose messages they hear.
+        limits: one that has not been polled for ``session_timeout`` seconds, or has more than
+            ``max_unacknowledged`` characters waiting, is disconnected; there are ``max_sessions`` at most.
+        monotonic: seconds on a clock that never goes back.
     """
 
-    def __init__(self, service: ChannelService) -> None:
-        self._service = service
+    def __init__(self, channels: Channels, limits: Limits, monotonic: Callable[[], float]) -> None:
+        self._channels = channels
+        self._limits = limits
+        self._monotonic = monotonic
         self._pollers: dict[str, Poller] = {}
 
     def __len__(self) -> int:
@@ -56,15 +58,15 @@ class Pollers:
         Raises:
             Refusal: 503 where there are ``max_sessions`` already.
         """
-        with self._service.lock:
+        with self._channels.lock:
             poller = self._pollers.get(client_id)
             if poller is not None:
-                poller.last_seen = self._service.monotonic()
+                poller.last_seen = self._monotonic()
                 return
-            if len(self._pollers) >= self._service.limits.max_sessions:
+            if len(self._pollers) >= self._limits.max_sessions:
                 raise too_many_sessions()
-            poller = self._pollers[client_id] = Poller(client_id, self._service.monotonic())
-        self._service.add_listener(client_id, poller)
+            poller = self._pollers[client_id] = Poller(client_id, self._monotonic())
+        self._channels.add_listener(client_id, poller)
 
     def poll(self, client_id: str) -> str:
         """The next message of a client id, or "" if there is none; connects it where it is not.
@@ -73,7 +75,7 @@ class Pollers:
             Refusal: as ``connect``.
         """
         self.connect(client_id)
-        with self._service.lock:
+        with self._channels.lock:
             poller = self._pollers.get(client_id)
             if poller is None or not poller.queue:
                 return ""
@@ -83,15 +85,15 @@ class Pollers:
 
     def disconnect(self, client_id: str) -> None:
         """Forget a client id and its queue; one that is not there is forgotten already."""
-        with self._service.lock:
+        with self._channels.lock:
             poller = self._pollers.pop(client_id, None)
         if poller is not None:
-            self._service.remove_listener(client_id, poller)
+            self._channels.remove_listener(client_id, poller)
 
     def sweep(self) -> None:
         """Forget who is not polled any more, or does not keep up."""
-        now, limits = self._service.monotonic(), self._service.limits
-        with self._service.lock:
+        now, limits = self._monotonic(), self._limits
+        with self._channels.lock:
             gone = [
                 client_id
                 for client_id, poller in self._pollers.items()

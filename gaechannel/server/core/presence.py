@@ -1,9 +1,8 @@
 """Telling the application who is there: callbacks, and App Engine's two POSTs.
 
-App Engine told the application by a POST to its ``/_ah/channel/connected/`` or ``/_ah/channel/disconnected/``
-with the form field ``from``. Plain callables are called at once; coroutine functions and POSTs wait in a
-queue for ``run``, which the web application starts, and are done one after the other, so that an application
-never hears of a client's end before its beginning.
+Plain callables are called at once; coroutine functions and POSTs wait in a queue for ``run``, which the web
+application starts, and are done one after the other, so that an application never hears of a client's end
+before its beginning.
 """
 
 from __future__ import annotations
@@ -15,18 +14,16 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeGuard
 
-import aiohttp
-
 logger = logging.getLogger("gaechannel.server")
 
 #: A callback: a plain callable, or a coroutine function.
 AsyncCallback = Callable[[str], Coroutine[Any, Any, object]]
 Callback = Callable[[str], object] | AsyncCallback
+#: Tells the application by POST; called with ``connected`` or ``disconnected`` and the client id.
+Post = Callable[[str, str], Coroutine[Any, Any, object]]
 
 #: Notices that wait for ``run``; the oldest are dropped when an application does not answer.
 _QUEUE_LIMIT = 100_000
-#: Seconds that the application may take to answer one POST.
-_POST_SECONDS = 10.0
 
 
 class Presence:
@@ -35,15 +32,15 @@ class Presence:
     Args:
         on_connected: called with the client id of a client whose first session is there.
         on_disconnected: called with the client id of a client whose last session has ended.
-        url: base URL of the application, such as ``http://localhost:8080``; None: no POSTs.
+        posts: whether the application is told by POST, too.
     """
 
     def __init__(
-        self, on_connected: Callback | None, on_disconnected: Callback | None, url: str | None
+        self, on_connected: Callback | None, on_disconnected: Callback | None, *, posts: bool
     ) -> None:
         self.on_connected = on_connected
         self.on_disconnected = on_disconnected
-        self._url = None if url is None else url.rstrip("/")
+        self._posts = posts
         self._queue: deque[tuple[str, AsyncCallback | None, str]] = deque(maxlen=_QUEUE_LIMIT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._filled: asyncio.Event | None = None
@@ -57,19 +54,25 @@ class Presence:
         """Report a client that has gone; from any thread."""
         self._report("disconnected", self.on_disconnected, client_id)
 
-    async def run(self) -> None:
-        """Work the queue off, until cancelled or told to finish."""
+    async def run(self, post: Post | None) -> None:
+        """Work the queue off, until cancelled or told to finish.
+
+        Args:
+            post: tells the application by POST; None: nobody does.
+        """
         self._ending = False
         self._loop, self._filled = asyncio.get_running_loop(), asyncio.Event()
-        timeout = aiohttp.ClientTimeout(total=_POST_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
-            while True:
-                self._filled.clear()
-                while self._queue:
-                    await self._tell(http, *self._queue.popleft())
-                if self._ending:
-                    return
-                await self._filled.wait()
+        while True:
+            self._filled.clear()
+            while self._queue:
+                what, callback, client_id = self._queue.popleft()
+                if callback is not None:
+                    await self._call(what, callback, client_id)
+                if post is not None:
+                    await post(what, client_id)
+            if self._ending:
+                return
+            await self._filled.wait()
 
     def finish(self) -> None:
         """Have ``run`` return once the queue is empty; on its event loop."""
@@ -87,28 +90,17 @@ class Presence:
                     callback(client_id)
                 except Exception:
                     logger.exception("on_%s failed for client %r", what, client_id)
-        if later is None and self._url is None:
+        if later is None and not self._posts:
             return
         self._queue.append((what, later, client_id))
         if self._loop is not None and self._filled is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._filled.set)
 
-    async def _tell(
-        self, http: aiohttp.ClientSession, what: str, callback: AsyncCallback | None, client_id: str
-    ) -> None:
-        if callback is not None:
-            try:
-                await callback(client_id)
-            except Exception:
-                logger.exception("on_%s failed for client %r", what, client_id)
-        if self._url is not None:
-            url = f"{self._url}/_ah/channel/{what}/"
-            try:
-                async with http.post(url, data={"from": client_id}) as reply:
-                    if reply.status >= 400:
-                        logger.warning("the application answered %d to POST %s", reply.status, url)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                logger.warning("the application cannot be told: POST %s: %s", url, error)
+    async def _call(self, what: str, callback: AsyncCallback, client_id: str) -> None:
+        try:
+            await callback(client_id)
+        except Exception:
+            logger.exception("on_%s failed for client %r", what, client_id)
 
 
 def _is_async(callback: Callback) -> TypeGuard[AsyncCallback]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, Unpack
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
 
+from .channels import Channel, Channels
 from .dialect import TALK
 from .errors import (
     InvalidChannelClientIdError,
@@ -21,12 +21,12 @@ from .errors import (
     Refusal,
     bad_request,
 )
-from .framing import encode_string
 from .limits import LimitOptions
 from .pollers import Pollers
 from .presence import Callback, Presence
 from .session import Session
 from .sessions import Opening, SessionService
+from .talk_session import TalkSession
 from .tokens import TOKEN_PREFIX, Token, TokenSigner
 
 logger = logging.getLogger("gaechannel.server")
@@ -36,8 +36,6 @@ MAX_CLIENT_ID_BYTES = 256
 MAX_MESSAGE_BYTES = 32_767
 DEFAULT_TOKEN_MINUTES = 120
 MAX_TOKEN_MINUTES = 24 * 60
-
-_CONNECT = '["connect-add-client"]'
 
 
 class ServiceOptions(LimitOptions, total=False):
@@ -50,60 +48,6 @@ class ServiceOptions(LimitOptions, total=False):
     on_disconnected: Callback | None
     presence_url: str | None
     hold: int
-
-
-class Listener(Protocol):
-    """Who gets a client id's messages: a session, or a client of the development server's dialect."""
-
-    def hear(self, message: str, literal: bytes) -> None:
-        """Take a message, given as it is and as a JSON string. The service's lock is held."""
-
-
-class TalkSession(Session):
-    """A session of the talk dialect: it hears messages once it has said ``connect-add-client``."""
-
-    __slots__ = ("_channels", "_prefix", "clid", "client_id", "connected")
-
-    def __init__(self, service: ChannelService, sid: str, clid: str, client_id: str, **more: Any) -> None:
-        super().__init__(service, sid, **more)
-        self._channels = service
-        #: The id that the page ``/d`` gave to this client; it comes back in every message.
-        self.clid = clid
-        #: The id that the application gave to ``create_channel``.
-        self.client_id = client_id
-        #: Whether ``connect-add-client`` has come.
-        self.connected = False
-        self._prefix = b'["c",[%b,["ae",' % encode_string(clid)
-
-    def hear(self, message: str, literal: bytes) -> None:
-        self.push(b"%b%b]]]" % (self._prefix, literal))
-
-    def belongs(self, params: Mapping[str, str]) -> bool:
-        return self._channels.read_token(params.get("token")).client_id == self.client_id
-
-    def deliver(self, maps: Iterable[dict[str, str]]) -> None:
-        maps = list(maps)
-        if not self.connected and not self.ended and any(one.get("m") == _CONNECT for one in maps):
-            self.connected = True
-            self._channels.add_listener(self.client_id, self)
-        super().deliver(maps)
-
-    def closed(self, reason: str) -> None:
-        if self.connected:
-            self._channels.remove_listener(self.client_id, self)
-        super().closed(reason)
-
-
-class _Channel:
-    """A client id, who listens under it, and what was sent while nobody did."""
-
-    __slots__ = ("expires", "held", "listeners")
-
-    def __init__(self, hold: int) -> None:
-        self.listeners: list[Listener] = []
-        self.held: deque[tuple[str, bytes]] = deque(maxlen=hold)
-        #: When its last token ends, in seconds since 1970.
-        self.expires = 0.0
 
 
 class ChannelService(SessionService):
@@ -145,13 +89,15 @@ class ChannelService(SessionService):
         super().__init__(TALK, monotonic=monotonic, **limits)
         if hold < 0:
             raise ValueError("hold must be 0 or more messages")
-        self.presence = Presence(on_connected, on_disconnected, presence_url)
-        self._clock = clock
-        self._hold = hold
-        self._tokens = TokenSigner(key, clock)
-        self._channels: dict[str, _Channel] = {}
+        #: Where the application is told of clients by POST; None: nowhere.
+        self.presence_url = presence_url
+        self.presence = Presence(on_connected, on_disconnected, posts=presence_url is not None)
+        #: Who listens, by client id.
+        self.channels = Channels(self.lock, clock, hold, self.presence)
         #: The clients of the development server's dialect.
-        self.pollers = Pollers(self)
+        self.pollers = Pollers(self.channels, self.limits, monotonic)
+        self._clock = clock
+        self._tokens = TokenSigner(key, clock)
 
     # google.appengine.api.channel
 
@@ -172,9 +118,7 @@ class ChannelService(SessionService):
             raise InvalidChannelTokenDurationError(
                 f"duration_minutes must be a whole number from 1 to {MAX_TOKEN_MINUTES}"
             )
-        with self.lock:
-            channel = self._channel(client_id)
-            channel.expires = max(channel.expires, self._clock() + minutes * 60)
+        self.channels.create(client_id, self._clock() + minutes * 60)
         return self._tokens.issue(client_id, minutes * 60)
 
     def send_message(self, client_id: str, message: str) -> None:
@@ -193,14 +137,8 @@ class ChannelService(SessionService):
         if len(message) * 4 > MAX_MESSAGE_BYTES and _utf8_bytes(message) > MAX_MESSAGE_BYTES:
             raise InvalidMessageError(f"a message may have {MAX_MESSAGE_BYTES} bytes of UTF-8 at most")
         channel = self._find_channel(client_id)
-        if channel is None:
-            return
-        literal = encode_string(message)
-        with self.lock:
-            if not channel.listeners:
-                channel.held.append((message, literal))
-            for listener in channel.listeners:
-                listener.hear(message, literal)
+        if channel is not None:
+            self.channels.send(channel, message)
 
     # Beyond it.
 
@@ -223,29 +161,7 @@ class ChannelService(SessionService):
         Raises:
             Refusal: 400 where it is missing, 401 where it is forged or has expired.
         """
-        if not token:
-            raise bad_request("token is missing")
         return self._tokens.read(token)
-
-    def add_listener(self, client_id: str, listener: Listener) -> None:
-        """Have a listener hear what is sent to a client id, what was held for it first."""
-        with self.lock:
-            channel = self._channel(client_id)
-            first = not channel.listeners
-            channel.listeners.append(listener)
-            while channel.held:
-                listener.hear(*channel.held.popleft())
-        if first:
-            self.presence.connected(client_id)
-
-    def remove_listener(self, client_id: str, listener: Listener) -> None:
-        """Undo ``add_listener``."""
-        with self.lock:
-            channel = self._channel(client_id)
-            channel.listeners.remove(listener)
-            last = not channel.listeners
-        if last:
-            self.presence.disconnected(client_id)
 
     # The talk dialect's part of SessionService.
 
@@ -259,8 +175,10 @@ class ChannelService(SessionService):
         return TalkSession(
             self,
             sid,
-            clid,
-            self.read_token(opening.params.get("token")).client_id,
+            clid=clid,
+            client_id=self.read_token(opening.params.get("token")).client_id,
+            channels=self.channels,
+            tokens=self._tokens,
             params=opening.params,
             form=opening.form,
             headers=opening.headers,
@@ -271,7 +189,7 @@ class ChannelService(SessionService):
         session = super().look_up(params)
         if session is None and params.get("SID") == "ae":
             # The module of 2011 takes the word that stands before a message's text for its SID from then on.
-            channel = self._channels.get(self.read_token(params.get("token")).client_id)
+            channel = self.channels.find(self.read_token(params.get("token")).client_id)
             talking = [] if channel is None else [x for x in channel.listeners if isinstance(x, TalkSession)]
             return next((x for x in reversed(talking) if x.clid == params.get("clid")), None)
         return session
@@ -279,29 +197,19 @@ class ChannelService(SessionService):
     def sweep(self) -> None:
         super().sweep()
         self.pollers.sweep()
-        now = self._clock()
-        with self.lock:
-            for client_id, channel in list(self._channels.items()):
-                if not channel.listeners and now >= channel.expires:
-                    del self._channels[client_id]
+        self.channels.sweep()
 
     def forget(self) -> None:
         super().forget()
         self.pollers.forget()
 
-    def _channel(self, client_id: str) -> _Channel:
-        channel = self._channels.get(client_id)
-        if channel is None:
-            channel = self._channels[client_id] = _Channel(self._hold)
-        return channel
-
-    def _find_channel(self, client_id: str) -> _Channel | None:
-        channel = self._channels.get(client_id) if type(client_id) is str else None
+    def _find_channel(self, client_id: str) -> Channel | None:
+        channel = self.channels.find(client_id) if type(client_id) is str else None
         if channel is not None:
             return channel
         if type(client_id) is str and client_id.startswith(TOKEN_PREFIX):
             try:
-                return self._channels.get(self._tokens.read(client_id, expired=True).client_id)
+                return self.channels.find(self._tokens.read(client_id, expired=True).client_id)
             except Refusal:
                 pass  # a client id may look like a token
         _check_client_id(client_id)

@@ -13,14 +13,14 @@ import json
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from .dialect import Dialect
 from .errors import SessionEnded, unknown_sid
 from .framing import encode_json, frame, frame_each, payload_of
-
-if TYPE_CHECKING:
-    from .sessions import SessionService
+from .limits import Limits
 
 logger = logging.getLogger("gaechannel.server")
 
@@ -56,6 +56,22 @@ class BackChannel(Protocol):
         """End now, if it is stuck in a write that its client does not read."""
 
 
+class SessionContext(Protocol):
+    """What a session must know of the service that has made it."""
+
+    dialect: Dialect
+    limits: Limits
+    #: Seconds on a clock that never goes back.
+    monotonic: Callable[[], float]
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Guards everything of the service and its sessions."""
+
+    def end(self, session: Session, reason: str) -> None:
+        """End the session now."""
+
+
 class Session:
     """A session of any dialect. Made by its service; ``send``, ``stop`` and ``close`` are for any thread.
 
@@ -79,12 +95,12 @@ class Session:
         "_arrays",
         "_back",
         "_base",
+        "_context",
         "_last_rid",
         "_next_map",
         "_outstanding",
         "_position",
         "_sent",
-        "_service",
         "_stopped",
         "data",
         "ended",
@@ -102,7 +118,7 @@ class Session:
 
     def __init__(
         self,
-        service: SessionService,
+        context: SessionContext,
         sid: str,
         *,
         params: Mapping[str, str],
@@ -124,13 +140,13 @@ class Session:
         #: Whether ``on_close`` has been called.
         self.ended = False
         #: When the client was last heard, on the service's ``monotonic`` clock.
-        self.last_seen = service.monotonic()
-        self._service = service
-        limits = service.limits
-        greeting = service.dialect.greeting(sid, limits.host_prefix, round(limits.keepalive * 1000))
+        self.last_seen = context.monotonic()
+        self._context = context
+        dialect, limits = context.dialect, context.limits
+        greeting = dialect.greeting(sid, limits.host_prefix, round(limits.keepalive * 1000))
         self._arrays: list[bytes] = [b"[0,%b]" % greeting]
-        if service.dialect.filler is not None:
-            self._arrays.append(b"[1,%b]" % service.dialect.filler)
+        if dialect.filler is not None:
+            self._arrays.append(b"[1,%b]" % dialect.filler)
         self._base = 0
         self._position = 0
         self._sent = -1
@@ -158,8 +174,8 @@ class Session:
             SessionEnded: the session has ended or was stopped.
             TypeError, ValueError: the data has no JSON.
         """
-        encoded = encode_json(data, ascii_only=self._service.dialect.ascii_only)
-        with self._service.lock:
+        encoded = encode_json(data, ascii_only=self._context.dialect.ascii_only)
+        with self._context.lock:
             array_id = self.push(encoded)
         if array_id is None:
             raise SessionEnded(f"session {self.sid} has ended")
@@ -179,11 +195,11 @@ class Session:
         ends, and what is asked next is answered ``Unknown SID``. A session that has been
         stopped is left to finish that.
         """
-        word = self._service.dialect.close_array
+        word = self._context.dialect.close_array
         if word is not None:
             self._finish(word, "closed")
         elif not self.stopped:
-            self._service.end(self, "closed")
+            self._context.end(self, "closed")
 
     @property
     def outstanding(self) -> int:
@@ -226,10 +242,10 @@ class Session:
         if self._stopped is not None or self.ended:
             return None
         if wrapped:
-            before, after = self._service.dialect.wrap
+            before, after = self._context.dialect.wrap
             if before:
                 data = before + data + after
-        if self._outstanding + len(data) > self._service.limits.max_unacknowledged:
+        if self._outstanding + len(data) > self._context.limits.max_unacknowledged:
             self._overflow()
             return None
         return self._append(data)
@@ -259,7 +275,7 @@ class Session:
         """The back channel has ended, for whatever reason. Lock held."""
         if self._back is back:
             self._back = None
-            self.last_seen = self._service.monotonic()
+            self.last_seen = self._context.monotonic()
 
     def acknowledge(self, aid: int) -> None:
         """Forget the arrays up to ``aid``. Lock held.
@@ -277,16 +293,16 @@ class Session:
 
     def take(self, back: BackChannel) -> tuple[bytes, bool]:
         """The next chunks for a back channel, b"" if there are none, and whether it ends then."""
-        with self._service.lock:
+        with self._context.lock:
             back.woken = False
             if self._back is not back:
                 return b"", True
             if self.idle:
                 return b"", back.ending or self._stopped is not None or self.ended
-            limit = self._service.limits.bytes_per_backchannel
+            limit = self._context.limits.bytes_per_backchannel
             chunk = self._chunks(min(CHUNK_BYTES, limit))
             back.taken += len(chunk)
-            back.last_taken = self._service.monotonic()
+            back.last_taken = self._context.monotonic()
             if self.ended:  # nobody will ask again: this back channel is given all of it
                 return chunk, self.idle
             return chunk, back.one_batch or back.ending or back.taken >= limit
@@ -349,14 +365,14 @@ class Session:
         if self.on_map is not None:
             self.on_map(one)
         if self.on_message is not None:
-            text = one.get(self._service.dialect.json_key)
+            text = one.get(self._context.dialect.json_key)
             if text is not None:
                 self.on_message(json.loads(text))
             elif "_S" in one:
                 self.on_message(one["_S"])
 
     def _finish(self, data: bytes, reason: str) -> None:
-        with self._service.lock:
+        with self._context.lock:
             if self._stopped is None and not self.ended:
                 self._stopped = reason
                 self._append(data)
@@ -383,7 +399,7 @@ class Session:
 
     def _chunks(self, limit: int) -> bytes:
         arrays = self._next_arrays(limit)
-        if self._service.dialect.chunk_an_array:
+        if self._context.dialect.chunk_an_array:
             return frame_each(arrays)
         return frame(payload_of(arrays))
 

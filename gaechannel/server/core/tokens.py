@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import invalid_token, token_timed_out
+from .errors import bad_request, invalid_token, token_timed_out
 
 #: Expiry in ms since 1970, and 8 random bytes so that no two tokens are equal; the client id follows.
 _HEAD = struct.Struct(">Q8s")
@@ -65,17 +65,19 @@ class TokenSigner:
         payload = _HEAD.pack(expires, secrets.token_bytes(8)) + client_id.encode("utf-8")
         return f"{TOKEN_PREFIX}{_to_text(payload)}.{_to_text(self._signature(payload))}"
 
-    def read(self, token: str, *, expired: bool = False) -> Token:
+    def read(self, token: str | None, *, expired: bool = False) -> Token:
         """What the token says, once its signature has been checked.
 
         Args:
-            token: as ``issue`` returned it.
+            token: as ``issue`` returned it; None where a request has none.
             expired: whether a token whose time is over is read all the same.
 
         Raises:
-            Refusal: 401 ``Invalid+token.`` where the signature is not ours, 401 ``Token+timed+out.`` where
-                the token has expired.
+            Refusal: 400 where there is no token, 401 ``Invalid+token.`` where the signature is not ours, 401
+                ``Token+timed+out.`` where the token has expired.
         """
+        if token is None:
+            raise bad_request("token is missing")
         payload = self._verified(token)
         if payload is None:
             raise invalid_token()

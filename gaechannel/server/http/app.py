@@ -15,9 +15,11 @@ from gaechannel.server.core.service import ChannelService
 from gaechannel.server.core.sessions import SessionService
 
 from .admin import Admin
-from .bind import Bind, refusing
+from .bind import Bind
 from .dev import Dev
 from .phases import TestPhases
+from .presence_posts import posting_to
+from .replies import refusing
 from .talk_page import TokenPage
 
 #: Where the talk dialect and the development server's stand.
@@ -115,7 +117,10 @@ def _sweeping(services: list[SessionService]) -> Callable[[web.Application], Asy
 
 def _presence(service: ChannelService) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_app: web.Application) -> AsyncIterator[None]:
-        async with _background(service.presence.run()) as task:
+        async with (
+            posting_to(service.presence_url) as post,
+            _background(service.presence.run(post)) as task,
+        ):
             yield
             service.presence.finish()
             await asyncio.wait([task], timeout=_PRESENCE_SECONDS)

@@ -10,7 +10,7 @@ import contextlib
 
 from aiohttp import web
 
-from gaechannel.server.core.errors import Refusal, invalid_token
+from gaechannel.server.core.errors import Refusal
 from gaechannel.server.core.service import ChannelService
 
 
@@ -33,11 +33,11 @@ class Dev:
         if command == "disconnect":
             # The SDK's page says it when it goes, and the SDK does not know it.
             with contextlib.suppress(Refusal):
-                pollers.disconnect(self._client_id(token))
+                pollers.disconnect(self._service.read_token(token).client_id)
         if command not in {"connect", "poll"}:
             return _reply(status=400)
         try:
-            client_id = self._client_id(token)
+            client_id = self._service.read_token(token).client_id
         except Refusal as refusal:
             return _reply(status=refusal.status, reason=refusal.text)
         if command == "connect":
@@ -45,11 +45,6 @@ class Dev:
             return _reply("1", "text/plain")
         # A lone surrogate has no UTF-8, and this dialect no escapes.
         return _reply(pollers.poll(client_id), "application/json")
-
-    def _client_id(self, token: str) -> str:
-        if not token:
-            raise invalid_token()
-        return self._service.read_token(token).client_id
 
 
 def _reply(

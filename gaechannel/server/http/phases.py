@@ -10,7 +10,7 @@ from gaechannel.server.core.errors import bad_request
 from gaechannel.server.core.framing import encode_json
 from gaechannel.server.core.sessions import SessionService
 
-from .bind import HEADERS, check_version, text_reply
+from .replies import HEADERS, check_version, text_reply
 
 
 class TestPhases:

@@ -11,7 +11,7 @@ from aiohttp import web
 from gaechannel.server.core.errors import bad_request
 from gaechannel.server.core.service import ChannelService
 
-from .bind import HEADERS
+from .replies import HEADERS
 
 #: What must not stand raw inside a script element, whatever a browser makes of it.
 _UNSAFE = re.compile("[<>&'\u2028\u2029]")

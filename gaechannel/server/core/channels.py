@@ -1,0 +1,107 @@
+"""Client ids: who listens under each, and what was sent while nobody did."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from .framing import encode_string
+from .presence import Presence
+
+
+class Listener(Protocol):
+    """Who gets a client id's messages: a session, or the queue of who polls."""
+
+    def hear(self, message: str, literal: bytes) -> None:
+        """Take a message, given as it is and as a JSON string. The lock of :class:`Channels` is held."""
+
+
+class Channel:
+    """A client id, who listens under it, and what was sent while nobody did."""
+
+    __slots__ = ("expires", "held", "listeners")
+
+    def __init__(self, hold: int) -> None:
+        self.listeners: list[Listener] = []
+        self.held: deque[tuple[str, bytes]] = deque(maxlen=hold)
+        #: When its last token ends, in seconds since 1970.
+        self.expires = 0.0
+
+
+class Channels:
+    """The channels of a service, by client id; for any thread.
+
+    Args:
+        lock: guards them, and all that hears their messages.
+        clock: seconds since 1970.
+        hold: how many messages to a channel without a listener are kept for the first that comes.
+        presence: is told of the first listener that comes, and of the last that goes.
+    """
+
+    def __init__(
+        self, lock: AbstractContextManager[Any], clock: Callable[[], float], hold: int, presence: Presence
+    ) -> None:
+        self.lock = lock
+        self._clock = clock
+        self._hold = hold
+        self._presence = presence
+        self._channels: dict[str, Channel] = {}
+
+    def __len__(self) -> int:
+        """How many channels there are."""
+        return len(self._channels)
+
+    def find(self, client_id: str) -> Channel | None:
+        """The channel of a client id, if there is one."""
+        return self._channels.get(client_id)
+
+    def create(self, client_id: str, expires: float) -> None:
+        """Have a channel for a client id, at least until then, in seconds since 1970."""
+        with self.lock:
+            channel = self._make(client_id)
+            channel.expires = max(channel.expires, expires)
+
+    def send(self, channel: Channel, message: str) -> None:
+        """Let all who listen hear a message; keep it where nobody does."""
+        literal = encode_string(message)
+        with self.lock:
+            if not channel.listeners:
+                channel.held.append((message, literal))
+            for listener in channel.listeners:
+                listener.hear(message, literal)
+
+    def add_listener(self, client_id: str, listener: Listener) -> None:
+        """Have a listener hear what is sent to a client id, what was held for it first."""
+        with self.lock:
+            channel = self._make(client_id)
+            first = not channel.listeners
+            channel.listeners.append(listener)
+            while channel.held:
+                listener.hear(*channel.held.popleft())
+        if first:
+            self._presence.connected(client_id)
+
+    def remove_listener(self, client_id: str, listener: Listener) -> None:
+        """Undo ``add_listener``."""
+        with self.lock:
+            channel = self._make(client_id)
+            channel.listeners.remove(listener)
+            last = not channel.listeners
+        if last:
+            self._presence.disconnected(client_id)
+
+    def sweep(self) -> None:
+        """Forget the channels whose tokens have all ended, and under which nobody listens."""
+        now = self._clock()
+        with self.lock:
+            for client_id, channel in list(self._channels.items()):
+                if not channel.listeners and now >= channel.expires:
+                    del self._channels[client_id]
+
+    def _make(self, client_id: str) -> Channel:
+        channel = self._channels.get(client_id)
+        if channel is None:
+            channel = self._channels[client_id] = Channel(self._hold)
+        return channel

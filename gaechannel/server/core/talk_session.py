@@ -1,0 +1,67 @@
+"""A session of the talk dialect: it hears its client id's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .channels import Channels
+from .framing import encode_string
+from .session import Session, SessionContext
+from .tokens import TokenSigner
+
+_CONNECT = '["connect-add-client"]'
+
+
+class TalkSession(Session):
+    """A session of the talk dialect: it hears messages once it has said ``connect-add-client``.
+
+    Args:
+        context: the service.
+        sid: the session's id.
+        clid: the id that the page ``/d`` gave to this client; it comes back in every message.
+        client_id: the id that the application gave to ``create_channel``.
+        channels: where it listens.
+        tokens: reads the token of each request.
+        **more: see :class:`Session`.
+    """
+
+    __slots__ = ("_channels", "_prefix", "_tokens", "clid", "client_id", "connected")
+
+    def __init__(
+        self,
+        context: SessionContext,
+        sid: str,
+        *,
+        clid: str,
+        client_id: str,
+        channels: Channels,
+        tokens: TokenSigner,
+        **more: Any,
+    ) -> None:
+        super().__init__(context, sid, **more)
+        self.clid = clid
+        self.client_id = client_id
+        #: Whether ``connect-add-client`` has come.
+        self.connected = False
+        self._channels = channels
+        self._tokens = tokens
+        self._prefix = b'["c",[%b,["ae",' % encode_string(clid)
+
+    def hear(self, message: str, literal: bytes) -> None:
+        self.push(b"%b%b]]]" % (self._prefix, literal))
+
+    def belongs(self, params: Mapping[str, str]) -> bool:
+        return self._tokens.read(params.get("token")).client_id == self.client_id
+
+    def deliver(self, maps: Iterable[dict[str, str]]) -> None:
+        maps = list(maps)
+        if not self.connected and not self.ended and any(one.get("m") == _CONNECT for one in maps):
+            self.connected = True
+            self._channels.add_listener(self.client_id, self)
+        super().deliver(maps)
+
+    def closed(self, reason: str) -> None:
+        if self.connected:
+            self._channels.remove_listener(self.client_id, self)
+        super().closed(reason)
