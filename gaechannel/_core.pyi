@@ -9,6 +9,7 @@ from typing_extensions import Buffer, disjoint_base
 
 __version__: str
 libcurl_version: str
+finds_authorities: bool
 
 def parse(text: str, /) -> Any: ...
 def _after_fork() -> None: ...

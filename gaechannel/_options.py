@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
+from gaechannel._authorities import found_authorities
 from gaechannel._version import __version__
 
 # A header's name: RFC 9110's token.
@@ -108,9 +109,7 @@ def _proxy_secrets(proxy: str | None) -> list[str]:
 def _authorities(verify: bool | str | os.PathLike[str]) -> dict[str, str | None]:
     """Where the CA certificates are: a file, a directory, or where libcurl looks by itself."""
     if verify is True:
-        # The curl program reads these; libcurl does not.
-        file = os.environ.get("SSL_CERT_FILE") or os.environ.get("CURL_CA_BUNDLE")
-        return {"ca_file": file or None, "ca_path": os.environ.get("SSL_CERT_DIR") or None}
+        return found_authorities()
     if verify is False:
         return {}
     path = os.fspath(verify)

@@ -4,6 +4,7 @@
 #include <strings.h> // strncasecmp()
 
 #include "internal.h"
+#include "net/authorities.h"
 
 #define MAX_REDIRECTS 5
 
@@ -522,9 +523,15 @@ static bool is_stale(const transfer *self, CURLcode code) {
     }
 }
 
+static bool knows_no_authorities(const net_channel *channel) {
+    return channel->ca_file == NULL && channel->ca_path == NULL && !net_finds_authorities();
+}
+
 static const char *words_for(const transfer *self, CURLcode code) {
     if (code == CURLE_PARTIAL_FILE) // "Transferred a partial file" after the head, "transfer closed …" before
         return "the connection was closed before the end of the response";
+    if (code == CURLE_PEER_FAILED_VERIFICATION && knows_no_authorities(self->channel))
+        return "no CA certificates were found: install ca-certificates or certifi, or name them by verify=…";
     return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
 }
 

@@ -1,6 +1,7 @@
 /* gaechannel._core: the module, and the functions that belong to no type. */
 #include <curl/curl.h> // curl_global_init()
 
+#include "net/authorities.h"
 #include "py/channel_type/type.h"
 #include "py/decoder.h"
 #include "py/errors.h"
@@ -65,6 +66,9 @@ static int exec_module(PyObject *module) {
         decoder_add_types(module, state) < 0 || watch_forks(module) < 0)
         return -1;
     if (PyModule_AddStringConstant(module, "__version__", GAECHANNEL_VERSION) < 0)
+        return -1;
+    PyObject *finds = net_finds_authorities() ? Py_True : Py_False;
+    if (PyModule_AddObjectRef(module, "finds_authorities", finds) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "libcurl_version", curl_version_info(CURLVERSION_NOW)->version);
 }
