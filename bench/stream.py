@@ -4,10 +4,14 @@
 
 The ways take turns, round by round, each on the same bytes; a ratio is of two times in the same round. --pin
 gives the server one processor and the reader another: good on a quiet machine, bad on a busy one.
+
+A process that has read much before keeps what it once had of the system. So this package's ways also run in
+processes of their own, which have read nothing yet: the rows "fresh".
 """
 
 import argparse
 import statistics
+import subprocess
 import sys
 
 from common import bodies, reading, report
@@ -30,6 +34,9 @@ SHARES = {
     "aiohttp + careful framing loop": 0.05,
     "http.client, bytewise": 0.02,
 }
+# Each in a process that has read nothing before.
+FRESH = ("gaechannel", "gaechannel.aio")
+FRESH_GOAL = 0.8
 GOALS = {("1 kB", "libcurl into nothing"): 0.9, ("100 B", "aiohttp + framing loop"): 50.0}
 # A part of a response in chunked transfer coding, as a server writes that gathers a little.
 CHUNKED = {"until closed": 0, "chunked": 16 * 1024}
@@ -48,6 +55,32 @@ def seconds_a_message(size: int, coding: int, options: argparse.Namespace) -> di
                 for name in (name for name in options.ways if SHARES.get(name, 1.0) == share):
                     found[name].append(WAYS[name](port, number) / number)
     return found
+
+
+def _in_fresh_process(name: str, port: int, number: int) -> float:
+    command = [sys.executable, __file__, "--read", name, str(port), str(number)]
+    return float(subprocess.check_output(command, text=True))
+
+
+def fresh(size: str, options: argparse.Namespace) -> list[report.Row]:
+    """asyncio against sync where each is a process's first reading."""
+    total, rounds = (48_000_000, 5) if options.short else (128_000_000, 11)
+    number = bodies.count_for(bodies.SIZES[size], total)
+    found: dict[str, list[float]] = {name: [] for name in FRESH}
+    with serving(
+        bodies.body("ASCII", bodies.SIZES[size], number), pin=cpus() if options.pin else None
+    ) as port:
+        for _ in range(rounds):
+            for name in FRESH:
+                found[name].append(_in_fresh_process(name, port, number) / number)
+    for name, times in found.items():
+        print(
+            f"{size:>6} fresh process {name:24} {statistics.median(times) * 1e9:10.0f} ns a message",
+            file=sys.stderr,
+        )
+    sync, asynchronous = (found[name] for name in FRESH)
+    ratios = [a / b for a, b in zip(sync, asynchronous, strict=True)]
+    return [report.row(f"stream {size}, asyncio, fresh", "gaechannel, fresh", ratios, goal=FRESH_GOAL)]
 
 
 def measure(size: str, coding: str, options: argparse.Namespace) -> list[report.Row]:
@@ -77,12 +110,20 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=list(bodies.SIZES), choices=bodies.SIZES)
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--pin", action="store_true", help="a processor for each side")
+    parser.add_argument("--read", nargs=3, metavar=("WAY", "PORT", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     report.clean_environment()
+    if options.read:
+        name, port, number = options.read
+        print(WAYS[name](int(port), int(number)))
+        return
     rows = []
     for coding in CHUNKED if options.all else ["until closed"]:
         for size in options.sizes:
             rows += measure(size, coding, options)
+    if set(FRESH) <= set(options.ways):
+        for size in options.sizes:
+            rows += fresh(size, options)
     report.finish(rows, options)
 
 

@@ -45,7 +45,6 @@ class Channel:
         cert: str | None = ...,
         key: str | None = ...,
         http2: bool = ...,
-        buffer_size: int = ...,
         buffered: bool = ...,
         fast_handshake: bool = ...,
         unwraps: bool = ...,

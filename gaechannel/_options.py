@@ -36,7 +36,8 @@ class ChannelOptions(TypedDict, total=False):
         cert: a file with the client's certificate and key, or a pair of files (None).
         http2: whether to speak HTTP/2 where TLS offers it (True).
         max_chunk_size: the largest chunk length believed, in UTF-16 code units (16 Mi).
-        queue_limit: how many bytes of received messages may wait before the back channel is paused (1 Mi).
+        queue_limit: how many bytes of received messages may wait before the back channel is paused
+            (1 Mi; in asyncio 512 Ki, so that one busy channel does not keep the others waiting).
     """
 
     timeout: float
@@ -158,7 +159,7 @@ def core_arguments(
     cert: str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
     http2: bool = True,
     max_chunk_size: int = 16 * 1024 * 1024,
-    queue_limit: int = 1024 * 1024,
+    queue_limit: int | None = None,
     **unknown: object,
 ) -> dict[str, Any]:
     """The options as ``_core.Channel`` takes them; their meaning is ChannelOptions'.
@@ -169,9 +170,11 @@ def core_arguments(
         FileNotFoundError: a file that is named does not exist.
     """
     _refuse_unknown(unknown)
+    # What it is when it is not given, _core knows.
+    given_limit = {} if queue_limit is None else {"queue_limit": queue_limit}
     _check_numbers(
         {"timeout": timeout, "connect_timeout": connect_timeout, "max_backoff": max_backoff},
-        {"max_chunk_size": max_chunk_size, "queue_limit": queue_limit},
+        {"max_chunk_size": max_chunk_size, **given_limit},
     )
     lines, secrets = _header_lines(headers)
     for name, text in (("user_agent", user_agent), ("proxy", proxy)):
@@ -197,5 +200,5 @@ def core_arguments(
         **_certificate(cert),
         "http2": http2,
         "max_chunk_size": max_chunk_size,
-        "queue_limit": queue_limit,
+        **given_limit,
     }

@@ -28,9 +28,7 @@ __all__ = ["BrowserChannel", "Client", "WebChannel", "merge"]
 # How long close() may take to tell the server, in seconds. In the talk dialect that is a courtesy.
 _CLOSE_TIMEOUT = 1.0
 _COURTESY_TIMEOUT = 0.05
-# What an asynchronous channel's receive buffer takes, in bytes: ten thousand of them are to be small. A
-# synchronous channel's is larger, for speed.
-_ASYNCHRONOUS: dict[str, Any] = {"is_async": True, "buffer_size": 1024}
+_ASYNCHRONOUS: dict[str, Any] = {"is_async": True}
 
 # The numbers of _core's _await().
 _MESSAGES, _ONE_POLL, _BATCHES, _INITIALIZED, _OPEN, _CONNECTED, _FLUSHED, _ENDED = range(8)

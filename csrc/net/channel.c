@@ -48,7 +48,6 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
         .connect_timeout_ms = options->connect_timeout_ms,
         .verify = options->verify,
         .http2 = options->http2,
-        .buffer_size = options->buffer_size,
         .timer_index = NOT_TIMED,
         .at_ms = SESSION_NEVER,
         .state = {.kind = ACTION_WAIT, .at_ms = SESSION_NEVER},

@@ -32,6 +32,8 @@ typedef struct transfer {
     bool running;
     // Whether `easy` was set up for HTTP/2.
     bool may_http2;
+    // The last response brought so much that a large receive buffer pays.
+    bool was_busy;
     // It knows what TLS needs.
     bool has_tls;
     // It has the channel's share, or the loop's.
@@ -101,7 +103,6 @@ struct net_channel {
     int64_t connect_timeout_ms;
     bool verify;
     bool http2;
-    long buffer_size;
     char *user_agent;
     char *proxy;
     char *ca_file;

@@ -91,7 +91,6 @@ typedef struct net_options {
     const char *cert;
     const char *key;
     bool http2;
-    long buffer_size; // bytes of each receive buffer
 } net_options;
 
 /* A channel owns its session. NULL when memory ran out; the session is then still the caller's. */

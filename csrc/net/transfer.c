@@ -5,12 +5,9 @@
 
 #include "internal.h"
 #include "net/authorities.h"
+#include "net/receive_buffer.h"
 
 #define MAX_REDIRECTS 5
-
-// The largest frame of HTTP/2 that libcurl lets servers send. Where its buffer is smaller, libcurl (7.88) may
-// leave the end of what a stream has brought until something else comes.
-#define HTTP2_BUFFER 16384L
 
 // CURLE_TOO_LARGE, which libcurl says since 8.6 where it said CURLE_OUT_OF_MEMORY: of a header, for one. It
 // may run with a newer libcurl than it was compiled with.
@@ -194,8 +191,6 @@ static bool set_up(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     self->may_http2 = channel->http2 && is_https(url);
-    bool small = self->may_http2 && channel->buffer_size < HTTP2_BUFFER;
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, small ? HTTP2_BUFFER : channel->buffer_size);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, self);
@@ -389,6 +384,7 @@ void transfer_start(transfer *self) {
         report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
         return;
     }
+    receive_buffer_choose(self->easy, self->channel->loop->channel_count, self->was_busy, self->may_http2);
     if (set_url(self, request.url) != CURLE_OK) {
         report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
         return;
@@ -537,6 +533,7 @@ static const char *words_for(const transfer *self, CURLcode code) {
 
 void transfer_done(transfer *self, CURLcode code) {
     transfer_stop(self);
+    self->was_busy = receive_buffer_was_busy(self->easy);
     const char *words = words_for(self, code);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");

@@ -239,6 +239,8 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
     self->stats.messages += messages;
     if (messages != 0)
         self->stats.last_message_ms = now_ms;
+    else
+        queue_rest(&self->queue); // a keep-alive: nobody is in a hurry
     ex->arrays += fresh;
     // Those of the opening reply show nothing: a server may open a session and know nothing of it after.
     if (fresh != 0 && ex->kind == REQUEST_BACK && !opening) {

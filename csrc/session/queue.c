@@ -79,6 +79,11 @@ void queue_pop(queue *self, size_t keep) {
         queue_free(self);
 }
 
+void queue_rest(queue *self) {
+    if (self->count == 0)
+        queue_free(self);
+}
+
 size_t queue_bytes(const queue *self) {
     return self->tail - self->head;
 }

@@ -42,8 +42,11 @@ void queue_commit(queue *self, int64_t id, record_kind kind, size_t length);
 /* The oldest record, left where it is. False when there is none. */
 bool queue_peek(const queue *self, record *out);
 
-/* Drop the oldest record. A buffer larger than `keep` bytes is given back when nothing is left in it. */
+/* Drop the oldest record. A buffer of more than `keep` bytes is given back when nothing is left in it. */
 void queue_pop(queue *self, size_t keep);
+
+/* Give the buffer back, if nothing is in it. */
+void queue_rest(queue *self);
 
 /* Bytes held by records that were not taken. */
 size_t queue_bytes(const queue *self);

@@ -7,6 +7,8 @@
 #define DEFAULT_TIMEOUT_MS 30000
 #define DEFAULT_MAX_BACKOFF_MS 32000
 #define FIRST_BACKOFF_MS 1000
+// A queue's buffer is kept, while it is empty, up to so many times the limit of what may wait in it.
+#define QUEUE_KEEPS 4
 #define DEFAULT_QUEUE_LIMIT ((size_t)1024 * 1024)
 
 /* ---- Begin and end ---- */
@@ -202,7 +204,9 @@ bool session_has_news(const session *self) {
 }
 
 void session_pop(session *self) {
-    queue_pop(&self->queue, self->config.keep_bytes);
+    // What a busy channel needs stays: growing it again would cost more than all else. A single message that
+    // was larger than all that usually waits does not keep its room.
+    queue_pop(&self->queue, QUEUE_KEEPS * self->config.queue_limit);
 }
 
 const session_stats *session_get_stats(const session *self) {

@@ -57,8 +57,6 @@ typedef struct session_config {
     size_t max_chunk;
     // How many bytes may wait to be taken before the back channel is paused.
     size_t queue_limit;
-    // How many bytes of buffers an idle session may keep.
-    size_t keep_bytes;
     // Any number, for jitter and `zx`.
     uint64_t seed;
     // Ask the server to end the back channel after each batch (CI=1), for proxies that buffer.

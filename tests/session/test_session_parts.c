@@ -46,6 +46,20 @@ static void records_come_out_as_they_went_in_whatever_is_taken_when(void) {
     queue_free(&self);
 }
 
+static void a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it(void) {
+    queue self = {0};
+    put(&self, 1, 100000);
+    queue_rest(&self);
+    expect_oldest(&self, 1, 100000);
+    queue_pop(&self, 1024 * 1024);
+    CHECK(self.capacity >= 100000);
+    queue_rest(&self);
+    CHECK(self.capacity == 0);
+    put(&self, 2, 10);
+    expect_oldest(&self, 2, 10);
+    queue_free(&self);
+}
+
 static void what_a_chunk_has_queued_can_be_taken_back(void) {
     queue self = {0};
     put(&self, 1, 10);
@@ -259,6 +273,7 @@ static void a_session_of_zeros_has_the_defaults(void) {
 
 static const check_case cases[] = {
     CASE(records_come_out_as_they_went_in_whatever_is_taken_when),
+    CASE(a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it),
     CASE(what_a_chunk_has_queued_can_be_taken_back),
     CASE(a_record_over_4_gib_is_refused),
     CASE(texts_grow_and_are_quoted_as_forms_are),

@@ -144,6 +144,21 @@ static void closing_tells_the_server(void) {
     }
 }
 
+static void a_keep_alive_gives_back_what_a_busy_channel_kept(void) {
+    session_config config = carrier_config(&dialect_talk);
+    carrier self;
+    carrier_talk(&self, &config);
+    const queue *held = session_queue(self.session);
+    CHECK(carrier_body(&self, SLOT_BACK, CHUNKS("[[1,[\"c\",[\"CLID\",[\"ae\",\"a\"]]]]]")) == INTAKE_OK);
+    CHECK(carrier_body(&self, SLOT_BACK, CHUNKS("[[2,[\"noop\"]]]")) == INTAKE_OK);
+    CHECK(held->count == 1); // the message still waits
+    session_pop(self.session);
+    CHECK(held->count == 0 && held->capacity != 0);
+    CHECK(carrier_body(&self, SLOT_BACK, CHUNKS("[[3,[\"noop\"]]]")) == INTAKE_OK);
+    CHECK(held->capacity == 0);
+    carrier_free(&self);
+}
+
 static void bytes_behind_an_end_are_not_wanted(void) {
     session_config config = carrier_config(&dialect_talk);
     carrier self;
@@ -309,6 +324,7 @@ static const check_case cases[] = {
     CASE(a_request_that_runs_is_waited_for_where_there_is_one_connection),
     CASE(a_request_that_was_broken_off_is_asked_again_at_once),
     CASE(closing_tells_the_server),
+    CASE(a_keep_alive_gives_back_what_a_busy_channel_kept),
     CASE(bytes_behind_an_end_are_not_wanted),
     CASE(the_fast_handshake_opens_with_its_back_channel),
     CASE(a_corrupt_fast_handshake_is_said),

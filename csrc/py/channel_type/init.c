@@ -7,8 +7,10 @@
 
 #include "py/channel_type/options.h"
 
-// How many bytes of buffers an idle channel keeps.
-#define KEEP_BYTES (128 * 1024)
+// How many bytes of messages may wait, unless the caller says so. In asyncio a channel's messages are taken
+// in one go, while all other channels of the loop wait.
+#define QUEUE_LIMIT (1024 * 1024)
+#define ASYNC_QUEUE_LIMIT (512 * 1024)
 
 static uint64_t make_seed(const void *self) {
     struct timespec now;
@@ -61,8 +63,8 @@ int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     if (channel_options_read(&given, args, kwargs) < 0 ||
         (self->state = module_state_of_type(Py_TYPE(op))) == NULL)
         return -1;
-    // Ten thousand of asyncio's are to be small while nothing comes.
-    given.session.keep_bytes = given.is_async ? 0 : KEEP_BYTES;
+    if (given.session.queue_limit == 0)
+        given.session.queue_limit = given.is_async ? ASYNC_QUEUE_LIMIT : QUEUE_LIMIT;
     session *made = make_session(&given);
     if (made == NULL)
         return -1;

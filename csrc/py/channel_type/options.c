@@ -16,7 +16,6 @@ typedef enum option_kind {
     FLAG,    // bool
     INTEGER, // int
     COUNT,   // size_t: at least 1
-    SIZE,    // long: at least 1
     SECONDS, // int64_t, in ms: more than 0
 } option_kind;
 
@@ -50,7 +49,7 @@ static const option table[] = {
     OPTION("max_reconnects", INTEGER, session.max_reconnects, -1),
     OPTION("auto_reconnect", FLAG, session.auto_reconnect, true),
     OPTION("max_chunk_size", COUNT, session.max_chunk, 16 * 1024 * 1024),
-    OPTION("queue_limit", COUNT, session.queue_limit, 1024 * 1024),
+    OPTION("queue_limit", COUNT, session.queue_limit, 0),
     OPTION("headers", TEXT, net.headers, 0),
     OPTION("user_agent", TEXT, net.user_agent, 0),
     OPTION("proxy", TEXT, net.proxy, 0),
@@ -60,7 +59,6 @@ static const option table[] = {
     OPTION("cert", TEXT, net.cert, 0),
     OPTION("key", TEXT, net.key, 0),
     OPTION("http2", FLAG, net.http2, true),
-    OPTION("buffer_size", SIZE, net.buffer_size, 64 * 1024),
     OPTION("buffered", FLAG, session.buffered, false),
     OPTION("fast_handshake", FLAG, session.fast_handshake, false),
     OPTION("unwraps", FLAG, unwraps, false),
@@ -80,9 +78,6 @@ static void write_number(const option *given, void *field, int64_t number) {
         break;
     case COUNT:
         *(size_t *)field = (size_t)number;
-        break;
-    case SIZE:
-        *(long *)field = (long)number;
         break;
     case SECONDS:
         *(int64_t *)field = number;
@@ -155,7 +150,6 @@ static int read_option(const option *given, void *field, PyObject *value) {
         break;
     case INTEGER:
     case COUNT:
-    case SIZE:
         result = read_integer(given, &number, value);
         break;
     }
