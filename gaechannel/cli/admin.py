@@ -1,0 +1,81 @@
+"""`gaechannel create` and `send`: what an application does, over a server's administrative interface."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from gaechannel.errors import HTTPStatusError, TransportError
+
+from .arguments import CommandError, add_command, add_server, count
+from .output import stdin
+
+if TYPE_CHECKING:
+    from .arguments import Commands
+
+
+def add_create(commands: Commands) -> None:
+    parser = add_command(commands, "create", _create, "print a token for a new channel")
+    parser.add_argument("client_id", metavar="CLIENT_ID", help="the application's name for who will listen")
+    parser.add_argument("--minutes", type=count, metavar="N", help="how long the token is valid (120)")
+    add_server(parser)
+
+
+def add_send(commands: Commands) -> None:
+    parser = add_command(commands, "send", _send, "send a message to a channel")
+    parser.add_argument(
+        "client_id", metavar="CLIENT_ID", help="what the channel was created with; or its token"
+    )
+    parser.add_argument("text", metavar="TEXT", help="the message; -: each line of standard input is one")
+    add_server(parser)
+
+
+def _admin(args: argparse.Namespace, command: str, form: dict[str, str]) -> str:
+    """What the server's administrative interface answers.
+
+    Not over urllib: that would follow redirects with the token, and go through a proxy, from which the server
+    takes nothing.
+    """
+    secret = args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN")
+    if not secret:
+        args.fail("no administrative token: give --admin-token, or set GAECHANNEL_ADMIN_TOKEN")
+    url = urlsplit(args.base_url)
+    connection_class = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = connection_class(url.hostname or "", url.port, timeout=30)
+    path = f"{url.path.removesuffix('/talkgadget')}/admin/{command}"
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/x-www-form-urlencoded"}
+    try:
+        connection.request("POST", path, urlencode(form, errors="surrogatepass"), headers)
+        response = connection.getresponse()
+        body = response.read(1 << 20).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise TransportError(f"cannot reach the server at {url.scheme}://{url.netloc}: {reason}") from error
+    finally:
+        connection.close()
+    if response.status == 401:
+        raise CommandError("the server does not accept the administrative token")
+    if response.status != 200:
+        raise HTTPStatusError(f"the server answered {response.status}: {body.strip() or response.reason}")
+    return body
+
+
+def _create(args: argparse.Namespace) -> int:
+    form = {"client_id": args.client_id}
+    if args.minutes is not None:
+        form["duration_minutes"] = str(args.minutes)
+    print(_admin(args, "create", form).strip())
+    return 0
+
+
+def _send(args: argparse.Namespace) -> int:
+    texts: Iterable[str] = [args.text]
+    if args.text == "-":
+        texts = (line.removesuffix("\n") for line in stdin())
+    for text in texts:
+        _admin(args, "send", {"client_id": args.client_id, "message": text})
+    return 0

@@ -1,0 +1,75 @@
+"""The command ``gaechannel``: a demonstration, a channel server, and what talks to one.
+
+Exit status: 0, 1 after an error (one line on stderr), 2 after wrong arguments, 130 after Ctrl-C. A reader of
+standard output that has gone is no error.
+
+``demo`` and ``serve`` need aiohttp; ``create``, ``send`` and ``listen`` need nothing beyond this package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gaechannel._core import libcurl_version
+from gaechannel._version import __version__
+from gaechannel.errors import ChannelError
+
+from .admin import add_create, add_send
+from .arguments import CommandError
+from .demo import add_demo
+from .listen import add_listen
+from .output import flush, forget_stdout
+from .serve import add_serve
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command with these arguments, or the process's; return the exit status.
+
+    Raises:
+        SystemExit: the arguments are wrong, or ask for help.
+    """
+    try:
+        try:
+            return _run(argv)
+        finally:
+            flush()
+    except BrokenPipeError:
+        forget_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(argv: list[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A lone surrogate, or a character that the terminal's encoding lacks, must not end the program.
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except BrokenPipeError:
+        raise
+    except (ChannelError, OSError, CommandError) as error:
+        print("gaechannel:", " ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gaechannel",
+        description="Messages over the BrowserChannel protocol, from the command line.",
+        epilog="`gaechannel COMMAND --help` says more of each.",
+    )
+    version = f"gaechannel {__version__}, libcurl {libcurl_version}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    add_demo(commands)
+    add_serve(commands)
+    add_create(commands)
+    add_send(commands)
+    add_listen(commands)
+    return parser

@@ -1,0 +1,101 @@
+"""`gaechannel serve`: run a channel server."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from .arguments import PORT, CommandError, add_admin_token, add_command, count, port, positive
+
+if TYPE_CHECKING:
+    from gaechannel.server import LocalServer, Session
+
+    from .arguments import Commands
+
+_LOOK_SECONDS = 0.25  # how often `serve` looks whether it is to end
+
+
+def add_serve(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "serve",
+        _serve,
+        "run a channel server until Ctrl-C",
+        "It prints how to use it once it listens.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=port, default=PORT, help="port to listen on; 0: a free one (%(default)s)"
+    )
+    add_admin_token(
+        parser, "default: the environment's GAECHANNEL_ADMIN_TOKEN, or a new one, which is printed"
+    )
+    parser.add_argument(
+        "--backchannel-seconds",
+        type=positive,
+        default=240.0,
+        metavar="S",
+        help="how long a back channel may be open before it is ended in order (%(default)g)",
+    )
+    parser.add_argument(
+        "--channels",
+        type=count,
+        metavar="N",
+        help="have room for so many open channels: raises the limit on open files",
+    )
+
+
+def server_classes() -> type[LocalServer]:
+    try:
+        from gaechannel.server import LocalServer
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    return LocalServer
+
+
+def _serve(args: argparse.Namespace) -> int:
+    local_server = server_classes()
+    given = args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN")
+    if args.channels is not None:
+        from gaechannel.server import raise_file_limit
+
+        raise_file_limit(args.channels + 50)
+    # No Event: a signal handler that sets one may find its lock held by what it has interrupted.
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
+    server = local_server(
+        host=args.host,
+        port=args.port,
+        admin_token=given or None,
+        backchannel_seconds=args.backchannel_seconds,
+        **({} if args.channels is None else {"max_sessions": args.channels}),
+    )
+    server.browserchannel.on_session = server.webchannel.on_session = _answer
+    with server:
+        print(_how_to_use(server, bool(given)))
+        while not ended:
+            time.sleep(_LOOK_SECONDS)  # a signal that comes just before this does not cut it short
+    return 0
+
+
+def _answer(session: Session) -> None:
+    """Let a program that tries the two-way channels see that something comes back."""
+    session.on_message = lambda data: session.send({"you said": data})
+
+
+def _how_to_use(server: LocalServer, given: bool) -> str:
+    secret = "" if given else f"\n  export GAECHANNEL_ADMIN_TOKEN={server.admin_token}"
+    return f"""\
+Serving on {server.url}, until Ctrl-C.
+  App Engine's Channel API  {server.base_url}
+  browserchannel            {server.url}/channel
+  webchannel                {server.url}/webchannel
+  administrative token      {"the one you gave" if given else server.admin_token}
+
+In another terminal on this machine, create a channel, listen to it, and send to it:
+  export GAECHANNEL_BASE_URL={server.base_url}{secret}
+  gaechannel create me | gaechannel listen - &
+  gaechannel send me 'Hello, channel!'"""
