@@ -34,19 +34,21 @@ class ChaosProxy:
         port: the server's port, on this machine.
         seed: what the chances are drawn from.
         delay: seconds that a delay takes at most.
+        fates: what may happen, instead of all that FATES names.
 
     Attributes:
         fates: how many requests met which fate.
         calm: while True, everything is passed on.
     """
 
-    def __init__(self, port, seed=1, delay=0.05):
+    def __init__(self, port, seed=1, delay=0.05, fates=None):
         self.fates = Counter()
         self.calm = False
         self.port = 0
         self._server_port = port
         self._random = random.Random(seed)
         self._delay = delay
+        self._shares = FATES if fates is None else fates
         self._old = []
         self._tasks = set()
         self._ready = threading.Event()
@@ -64,6 +66,16 @@ class ChaosProxy:
     def __exit__(self, *error):
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
+
+    def cut_all(self):
+        """Cut all connections that there are, those to the server too."""
+        asyncio.run_coroutine_threadsafe(self._cut_all(), self._loop).result(20)
+
+    async def _cut_all(self):
+        cut = list(self._tasks)
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
 
     def _run(self):
         asyncio.run(self._serve())
@@ -105,7 +117,7 @@ class ChaosProxy:
     def _choose(self):
         chance = self._random.randrange(1000)
         if not self.calm:
-            for fate, share in FATES.items():
+            for fate, share in self._shares.items():
                 chance -= share
                 if chance < 0:
                     return fate
