@@ -6,7 +6,7 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: demo test bench lint floors format sanitize fuzz coverage docs clean help
+.PHONY: demo test bench lint floors format sanitize fuzz coverage wheels docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -34,6 +34,11 @@ fuzz: ## fuzz the C parser for SECONDS=60
 
 coverage: .venv/.test ## which lines of C and Python the tests run
 	@.ci/coverage
+
+wheels: .venv/.test .venv/.wheels ## the sdist, and wheels that bring their libcurl; WHEELS="PLATFORM…" for some of them
+	@.ci/packages wheels
+	@wheels/build $(WHEELS)
+	@wheels/check
 
 docs: .venv/.docs ## build the manual into docs/_build
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html

@@ -1,5 +1,9 @@
-"""Builds what is published, once for all tests here: the sdist from the tree, the wheel from that sdist."""
+"""Builds what is published, once for all tests here: the sdist from the tree, the wheel from that sdist.
 
+GAECHANNEL_WHEEL names a wheel that is tested instead of that one.
+"""
+
+import os
 import shutil
 import subprocess
 import sys
@@ -67,6 +71,9 @@ def unpacked(sdist, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def wheel(unpacked, tmp_path_factory):
-    """The path of the wheel, built from nothing but the sdist."""
+def wheel(request, tmp_path_factory):
+    """The path of the wheel: the one that is named, or else one that is built from nothing but the sdist."""
+    if named := os.environ.get("GAECHANNEL_WHEEL"):
+        return Path(named).resolve(strict=True)
+    unpacked = request.getfixturevalue("unpacked")
     return build("build_wheel", unpacked, tmp_path_factory.mktemp("wheel"))

@@ -1,0 +1,120 @@
+"""A wheel that `make wheels` has built, which GAECHANNEL_WHEEL names: it brings its own libcurl."""
+
+import base64
+import csv
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from email.parser import BytesParser
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("GAECHANNEL_WHEEL"), reason="GAECHANNEL_WHEEL names no wheel: see `make wheels`"
+)
+
+LIMIT_BYTES = 2_500_000
+
+# The C library, by the names that its loaders have for it.
+C_LIBRARIES = {
+    "manylinux": {"libc.so.6", "libpthread.so.0"},
+    "musllinux": {"libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"},
+}
+
+
+@pytest.fixture(scope="module")
+def files(wheel):
+    """The bytes of the wheel's files, by their names; those of the metadata by their names in its folder."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name.removeprefix(f"{info(wheel)}/"): archive.read(name) for name in archive.namelist()}
+
+
+def info(wheel):
+    return "-".join(wheel.name.split("-")[:2]) + ".dist-info"
+
+
+@pytest.fixture(scope="module")
+def core(files):
+    return files["gaechannel/_core.abi3.so"]
+
+
+@pytest.fixture(scope="module")
+def bill(files):
+    return json.loads(files["sboms/gaechannel.cdx.json"])
+
+
+def test_it_is_small(wheel):
+    assert wheel.stat().st_size <= LIMIT_BYTES
+
+
+def test_core_needs_the_c_library_alone(wheel, core, tmp_path):
+    (tmp_path / "core").write_bytes(core)
+    with (tmp_path / "core").open("rb") as file:
+        tags = list(ELFFile(file).get_section_by_name(".dynamic").iter_tags())
+    needed = {tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"}
+    assert needed
+    assert needed <= C_LIBRARIES[wheel.stem.split("-")[-1].split("_")[0]]
+    assert [tag for tag in tags if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH")] == []
+
+
+def test_core_is_stripped_and_names_no_folder_of_the_machine_that_built_it(core, tmp_path):
+    (tmp_path / "core").write_bytes(core)
+    with (tmp_path / "core").open("rb") as file:
+        sections = {section.name for section in ELFFile(file).iter_sections()}
+    assert sections.isdisjoint({".symtab", ".debug_info"})
+    assert re.findall(rb"/(?:root|home|tmp|work|var/cache)/[\w./-]*", core) == []
+
+
+def test_auditwheel_finds_what_its_name_says(wheel):
+    pytest.importorskip("auditwheel", reason="no auditwheel: .ci/setup wheels")
+    command = [sys.executable, "-m", "auditwheel", "show", wheel]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f'"{wheel.stem.split("-")[-1]}"' in " ".join(done.stdout.split())
+
+
+def test_abi3audit_finds_nothing(wheel):
+    pytest.importorskip("abi3audit", reason="no abi3audit: .ci/setup wheels")
+    command = [sys.executable, "-m", "abi3audit", "--strict", "--report", wheel]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"is_abi3": true' in done.stdout
+
+
+def test_every_licence_of_what_is_linked_in_is_there(files, bill):
+    metadata = BytesParser().parsebytes(files["METADATA"])
+    expression = metadata["License-Expression"].split(" AND ")
+    for part in bill["components"]:
+        assert set(part["licenses"][0]["expression"].split(" AND ")) <= set(expression)
+        assert f"linked/{part['name']}" in metadata.get_all("License-File")
+    for name in metadata.get_all("License-File"):
+        assert len(files[f"licenses/{name}"]) > 500
+
+
+def test_bill_of_materials_names_what_is_linked_in(bill, core):
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    parts = {part["name"]: part for part in bill["components"]}
+    assert set(parts) == {"curl", "nghttp2", "openssl", "zlib"}
+    for part in parts.values():
+        assert re.fullmatch(r"\d+\.\d+\.\d+(\.\d+)?", part["version"])
+        assert f":{part['version']}:" in part["cpe"]
+        (crate,) = part["pedigree"]["ancestors"]
+        assert re.fullmatch("[0-9a-f]{64}", crate["hashes"][0]["content"])
+    assert f"OpenSSL {parts['openssl']['version']} ".encode() in core
+    assert parts["curl"]["version"].encode() + b"\0" in core
+
+
+def test_record_has_every_files_sum(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        lines = csv.reader(archive.read(f"{info(wheel)}/RECORD").decode().splitlines())
+        recorded = {name: digest for name, digest, _ in lines}
+        assert set(recorded) == set(archive.namelist())
+        for name, digest in recorded.items():
+            if digest:
+                found = base64.urlsafe_b64encode(hashlib.sha256(archive.read(name)).digest()).decode()
+                assert digest == "sha256=" + found.rstrip("=")
