@@ -30,9 +30,6 @@ _CLOSE_TIMEOUT = 1.0
 _COURTESY_TIMEOUT = 0.05
 _ASYNCHRONOUS: dict[str, Any] = {"is_async": True}
 
-# The numbers of _core's _await().
-_MESSAGES, _ONE_POLL, _BATCHES, _INITIALIZED, _OPEN, _CONNECTED, _FLUSHED, _ENDED = range(8)
-
 
 class _Loop(_core.Loop):
     """A _core.Loop that can be referred to weakly."""
@@ -77,11 +74,11 @@ class _Channel(_core.Channel):
 
         A cancelled ``__anext__`` loses no message: the next one gets it.
         """
-        return self._await(_MESSAGES)
+        return self._await("messages")
 
     def batches(self) -> AsyncIterator[list[Any]]:
         """Return an asynchronous iterator over lists of messages: each is all that is there, at least one."""
-        return self._await(_BATCHES)
+        return self._await("batches")
 
     async def close(self) -> None:  # type: ignore[override]
         """End the channel: whoever iterates gets the end of iteration, and the server is told where the
@@ -94,7 +91,7 @@ class _Channel(_core.Channel):
         try:
             if self._event_loop is not None:
                 async with asyncio.timeout(self._close_timeout):
-                    await self._await(_ENDED)
+                    await self._await("ended")
         except TimeoutError:
             self.logger.debug("the server did not answer the closing request")
         finally:
@@ -174,34 +171,34 @@ class Client(_Channel, client.TalkChannel):
         A cancelled ``__anext__`` loses no message: the next one gets it.
         """
         self._obey_overrides()
-        return self._await(_MESSAGES)
+        return self._await("messages")
 
     def batches(self) -> AsyncIterator[list[str]]:
         """Return an asynchronous iterator over lists of messages: each is all that is there, at least one."""
         self._obey_overrides()
-        return self._await(_BATCHES)
+        return self._await("batches")
 
     def long_poll_messages(self) -> AsyncIterator[str]:
         """Return an asynchronous iterator over one back channel's messages; it ends when that does."""
         self._obey_overrides()
-        return self._await(_ONE_POLL)
+        return self._await("poll")
 
     async def initialize(self) -> None:
         """Fetch ``clid`` and ``gsessionid``."""
-        await self._reach_anew(0, _INITIALIZED)
+        await self._reach_anew("initialized")
 
     async def _fetch_sid(self) -> None:
         """Open a session, and set ``sid``."""
-        await self._reach_anew(1, _OPEN)
+        await self._reach_anew("open")
 
     async def _connect(self) -> None:
         """Tell the server that this client wants messages."""
-        await self._reach_anew(2, _CONNECTED)
+        await self._reach_anew("connected")
 
-    async def _reach_anew(self, goal: Literal[0, 1, 2], awaited: int) -> None:
+    async def _reach_anew(self, goal: Literal["initialized", "open", "connected"]) -> None:
         self._obey_overrides()
         self._forget(goal)
-        await self._await(awaited)
+        await self._await(goal)
 
 
 class _TwoWay(_Channel):
@@ -221,13 +218,13 @@ class _TwoWay(_Channel):
     async def connect(self) -> None:
         """Open the session, unless it is open; see the synchronous class's ``connect()``."""
         if self.sid is None:
-            await self._await(_OPEN)
+            await self._await("open")
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps; see the synchronous class's ``flush()``."""
         try:
             async with asyncio.timeout(timeout):
-                await self._await(_FLUSHED)
+                await self._await("flushed")
         except TimeoutError as error:
             if isinstance(error, ChannelError):
                 raise

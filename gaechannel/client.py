@@ -255,7 +255,7 @@ class Client(TalkChannel):
             ChannelError: the server said something unexpected.
         """
         self._obey_overrides()
-        return self._messages(False)
+        return self._messages("messages")
 
     def __iter__(self) -> Iterator[str]:
         return self.messages()
@@ -267,7 +267,7 @@ class Client(TalkChannel):
         ``TalkMessageCorrupted`` if the body is corrupt.
         """
         self._obey_overrides()
-        return self._messages(True)
+        return self._messages("poll")
 
     # ---- Connecting, step by step, as the old module did ----
 
@@ -278,14 +278,14 @@ class Client(TalkChannel):
             ChannelError, and as :meth:`messages`.
         """
         self._obey_overrides()
-        self._reach(0, True)
+        self._reach("initialized", True)
 
     def _fetch_sid(self) -> None:
         """Open a session, and set ``sid``."""
         self._obey_overrides()
-        self._reach(1, True)
+        self._reach("open", True)
 
     def _connect(self) -> None:
         """Tell the server that this client wants messages; without that none comes."""
         self._obey_overrides()
-        self._reach(2, True)
+        self._reach("connected", True)

@@ -113,7 +113,7 @@ class _TwoWay(_core.Channel):
             HTTPStatusError: it refused.
             ChannelError: it said something unexpected.
         """
-        self._reach(1, False)
+        self._reach("open", False)
 
     def messages(self) -> Iterator[Any]:
         """Return an iterator over what the server sends; the same as iterating over the channel.
@@ -121,7 +121,7 @@ class _TwoWay(_core.Channel):
         It opens the session when first asked, and goes on over as many back channels and sessions as it
         takes; see :meth:`gaechannel.Client.messages` for what it mends and what it raises.
         """
-        return self._messages(False)
+        return self._messages("messages")
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps.
@@ -314,7 +314,7 @@ class DevClient(_core.Channel):
 
     def messages(self) -> Iterator[str]:
         """Return an iterator over the channel's messages; see :meth:`gaechannel.Client.messages`."""
-        return self._messages(False)
+        return self._messages("messages")
 
     @property
     def stats(self) -> Stats:

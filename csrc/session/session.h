@@ -242,6 +242,9 @@ typedef enum log_level { LOG_DEBUG = 10, LOG_INFO = 20, LOG_WARNING = 30, LOG_ER
 /* Which records are worth making: those of this level and above. LOG_WARNING at first. */
 void session_set_log_level(session *self, int level);
 
+/* Whether there are records to take. */
+bool session_has_log(const session *self);
+
 /* The oldest record, taken out of the list: its level, and its text into `out` (replaced). 0 when there is
  * none. */
 int session_take_log(session *self, strbuf *out);

@@ -172,6 +172,10 @@ void session_log_url(session *self, int level, const char *words, const char *ur
     session_redact(self, url, text);
 }
 
+bool session_has_log(const session *self) {
+    return self->log_count != 0;
+}
+
 int session_take_log(session *self, strbuf *out) {
     if (self->log_count == 0)
         return 0;

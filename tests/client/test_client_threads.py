@@ -12,7 +12,7 @@ import weakref
 from pathlib import Path
 
 import pytest
-from hostile import TalkServer, hang, messages, ok, silence, streams, until
+from hostile import TalkServer, chunk, hang, message, messages, ok, silence, streams, until
 
 import gaechannel
 from gaechannel import ChannelError, Client
@@ -209,6 +209,31 @@ def test_iterators_of_one_client_share_its_messages(client_of):
         got = [text for _ in range(100) for text in (next(one), next(other))]
         assert got == [str(number) for number in range(200)]
         assert len(server.of("back")) == 1
+
+
+def test_who_initializes_in_another_thread_does_not_end_an_iteration(client_of):
+    ends = threading.Event()
+
+    def first(_request, peer):
+        peer.start()
+        peer.send(chunk(message(1, "a")))
+        peer.wait(ends)
+        peer.close()
+
+    with TalkServer(back=[first, streams(chunk(message(1, "b")))]) as server:
+        client = client_of(server)
+        iterator = client.messages()
+        assert next(iterator) == "a"
+        reader, got = in_thread(next, iterator)
+        initializer, failed = in_thread(client.initialize)
+        until(lambda: client.aid == 0)  # what was reached is forgotten
+        ends.set()
+        for thread in (initializer, reader):
+            thread.join(10)
+        assert failed == [None]
+        assert got == ["b"]
+        assert len(server.of("page")) == 2
+        client.close()
 
 
 def test_attributes_can_be_read_while_another_thread_waits(client_of):

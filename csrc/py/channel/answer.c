@@ -104,9 +104,12 @@ int channel_answer(channel_object *self, const session_action *state) {
     return 0;
 }
 
-int channel_serve(channel_object *self) {
-    channel_lock(self);
-    session_action state = net_channel_state(self->net);
-    channel_unlock(self);
-    return channel_write_log(self) < 0 ? -1 : channel_answer(self, &state);
+int channel_serve(channel_object *self, news *found) {
+    *found = channel_peek(self, NULL);
+    if (found->logs) {
+        if (channel_write_log(self) < 0)
+            return -1;
+        *found = channel_peek(self, NULL);
+    }
+    return found->asks ? channel_answer(self, &found->state) : 0;
 }

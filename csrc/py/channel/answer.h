@@ -2,7 +2,7 @@
 #ifndef GAECHANNEL_PY_CHANNEL_ANSWER_H
 #define GAECHANNEL_PY_CHANNEL_ANSWER_H
 
-#include "py/channel/object.h"
+#include "py/channel/want.h"
 
 /* Take a token that the caller's callable gave. -1 with an exception set. */
 int channel_give_token(channel_object *self, PyObject *token);
@@ -11,8 +11,7 @@ int channel_give_token(channel_object *self, PyObject *token);
  * asked nothing that can be answered now; -1 with an exception set. */
 int channel_answer(channel_object *self, const session_action *state);
 
-/* Write the log, and answer what the session asks the interpreter. 1: it was answered, and the channel is to
- * be stepped; 0: it asked nothing that can be answered now; -1 with an exception set. */
-int channel_serve(channel_object *self);
+/* Write the log, and answer what the session asks, as channel_answer(); `found` is what there was last. */
+int channel_serve(channel_object *self, news *found);
 
 #endif

@@ -5,7 +5,6 @@
 #include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
 #include "py/channel/ready_line.h"
-#include "py/channel/want.h"
 #include "py/loops/waiters.h"
 
 /* ---- Joining ---- */
@@ -110,17 +109,16 @@ void channel_wake(channel_object *self) {
 
 void channel_notify(PyObject *op) {
     channel_object *self = (channel_object *)op;
+    news found;
     int served;
-    while ((served = channel_serve(self)) > 0) {
+    while ((served = channel_serve(self, &found)) > 0) {
         channel_lock(self);
         net_channel_step(self->net);
         channel_unlock(self);
     }
     if (served < 0)
         channel_keep_exception(self);
-    channel_look look = channel_look_now(self);
-    if (look.records || look.reached || look.ended || self->goal_awaited || self->raised != NULL ||
-        self->closing)
+    if (found.record || found.settled || found.ended || self->goal_awaited || self->raised != NULL)
         channel_wake(self);
 }
 

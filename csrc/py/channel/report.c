@@ -58,29 +58,23 @@ int channel_write_log(channel_object *self) {
     return result;
 }
 
-// Which records the logger wants. A logger of somebody's own may not say: then all.
-int channel_ask_log_level(channel_object *self) {
-    self->debug = true;
-    PyObject *logger = channel_logger(self);
-    PyObject *asks = PyObject_GetAttrString(logger, "isEnabledFor");
-    Py_DECREF(logger);
-    if (asks == NULL) {
+// Whether the logger wants debug records. One of somebody's own may not say: then all.
+static bool wants_debug(PyObject *logger) {
+    PyObject *answer = PyObject_CallMethod(logger, "isEnabledFor", "i", LOG_DEBUG);
+    int wants = answer != NULL ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    if (wants < 0)
         PyErr_Clear();
-    } else {
-        PyObject *answer = PyObject_CallFunction(asks, "i", LOG_DEBUG);
-        Py_DECREF(asks);
-        if (answer == NULL)
-            return -1;
-        int debug = PyObject_IsTrue(answer);
-        Py_DECREF(answer);
-        if (debug < 0)
-            return -1;
-        self->debug = debug != 0;
-    }
+    return wants != 0;
+}
+
+void channel_ask_log_level(channel_object *self) {
+    PyObject *logger = channel_logger(self);
+    self->debug = wants_debug(logger);
+    Py_DECREF(logger);
     channel_lock(self);
     session_set_log_level(self->session, self->debug ? LOG_DEBUG : LOG_INFO);
     channel_unlock(self);
-    return 0;
 }
 
 PyObject *channel_log_message(channel_object *channel, PyObject *message) {

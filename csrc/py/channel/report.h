@@ -16,8 +16,8 @@ PyObject *channel_log_message(channel_object *channel, PyObject *message);
 /* Hand the session's log records to the logger. -1 with an exception set. */
 int channel_write_log(channel_object *self);
 
-/* Ask the logger which records it wants. -1 with an exception set: it gets all. */
-int channel_ask_log_level(channel_object *self);
+/* Ask the logger which records it wants; one that cannot say gets all. */
+void channel_ask_log_level(channel_object *self);
 
 /* Raise what the session ended with. 0 when it ended in order, or was closed. */
 int channel_raise_end(channel_object *self);

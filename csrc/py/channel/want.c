@@ -1,43 +1,114 @@
-/* Setting goals, and looking how far they are. */
+/* Setting goals, and looking whether what is wanted is there. */
 #include "py/channel/want.h"
+
+#include <string.h> // strcmp()
 
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
 
-void channel_set_goal(channel_object *self, session_goal goal) {
-    if (channel_ask_log_level(self) < 0)
-        PyErr_Clear(); // a logger that cannot say what it wants gets all
+/* ---- Names ---- */
+
+static const struct {
+    const char *name;
+    want want;
+} names[] = {
+    {"messages", {.what = WANT_MESSAGE, .goal = GOAL_STREAM}},
+    {"batches", {.what = WANT_MESSAGE, .goal = GOAL_STREAM, .all = true}},
+    {"poll", {.what = WANT_MESSAGE, .goal = GOAL_POLL}},
+    {"initialized", {.what = WANT_GOAL, .goal = GOAL_INITIALIZE}},
+    {"open", {.what = WANT_GOAL, .goal = GOAL_OPEN}},
+    {"connected", {.what = WANT_GOAL, .goal = GOAL_CONNECT}},
+    {"flushed", {.what = WANT_FLUSHED, .goal = GOAL_STREAM}},
+    {"ended", {.what = WANT_END, .goal = GOAL_REST}},
+};
+
+bool want_named(PyObject *name, want *found) {
+    const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
+    for (size_t i = 0; text != NULL && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i].name, text) != 0)
+            continue;
+        *found = names[i].want;
+        found->deadline_ms = SESSION_NEVER;
+        return true;
+    }
+    if (text != NULL)
+        PyErr_Format(PyExc_ValueError, "nothing to wait for has the name %R", name);
+    return false;
+}
+
+/* ---- Looking ---- */
+
+static bool has_come(const channel_object *self, const want *wanted, const news *found) {
+    switch (wanted->what) {
+    case WANT_MESSAGE:
+        return found->record && !self->closing;
+    case WANT_GOAL:
+        return session_has_reached(self->session, wanted->goal);
+    case WANT_FLUSHED:
+        return session_unsent(self->session) == 0;
+    case WANT_END:
+        break;
+    }
+    return found->state.kind == ACTION_ENDED;
+}
+
+static outlook outlook_of(const channel_object *self, const want *wanted, const news *found) {
+    if (has_come(self, wanted, found))
+        return OUTLOOK_COME;
+    // Of one back channel's messages, no more come after that one.
+    bool polled = wanted->what == WANT_MESSAGE && session_has_reached(self->session, wanted->goal);
+    if (wanted->what != WANT_END && (found->ended || polled))
+        return OUTLOOK_ENDED;
+    if (found->asks)
+        return OUTLOOK_ASKS;
+    if (wanted->what != WANT_END && found->settled)
+        return OUTLOOK_SETTLED;
+    bool late = wanted->deadline_ms != SESSION_NEVER && net_now_ms() >= wanted->deadline_ms;
+    return late ? OUTLOOK_LATE : OUTLOOK_WAIT;
+}
+
+news channel_peek_lock_held(const channel_object *self, const want *wanted) {
+    session_action state = net_channel_state(self->net);
+    news found = {
+        .record = session_queue(self->session)->count != 0,
+        .settled = state.kind == ACTION_REACHED,
+        .ended = state.kind == ACTION_ENDED || self->closing,
+        .asks = state.kind == ACTION_ASK_TOKEN || state.kind == ACTION_ASK_URL,
+        .logs = session_has_log(self->session),
+        .state = state,
+    };
+    found.outlook = wanted != NULL ? outlook_of(self, wanted, &found) : OUTLOOK_WAIT;
+    return found;
+}
+
+news channel_peek(channel_object *self, const want *wanted) {
+    channel_lock(self);
+    news found = channel_peek_lock_held(self, wanted);
+    channel_unlock(self);
+    return found;
+}
+
+/* ---- Goals ---- */
+
+void channel_pursue_alone(channel_object *self, const want *wanted, bool anew) {
+    channel_ask_log_level(self);
     channel_lock(self);
     self->goals++;
-    session_set_goal(self->session, goal);
+    session_set_goal(self->session, wanted->goal);
+    if (anew)
+        session_forget(self->session, wanted->goal);
     channel_unlock(self);
 }
 
-void channel_raise_goal(channel_object *self, session_goal goal) {
-    if (channel_ask_log_level(self) < 0)
-        PyErr_Clear();
+void channel_pursue(channel_object *self, const want *wanted) {
+    if (wanted->what == WANT_END)
+        return;
+    if (wanted->what != WANT_GOAL) {
+        channel_pursue_alone(self, wanted, false);
+        return;
+    }
+    channel_ask_log_level(self);
     channel_lock(self);
-    session_raise_goal(self->session, goal);
+    session_raise_goal(self->session, wanted->goal);
     channel_unlock(self);
-}
-
-channel_look channel_look_now(channel_object *self) {
-    channel_lock(self);
-    action_kind state = net_channel_state(self->net).kind;
-    channel_look look = {
-        .records = session_queue(self->session)->count != 0,
-        .reached = state == ACTION_REACHED,
-        .ended = state == ACTION_ENDED,
-        .asks = state == ACTION_ASK_TOKEN || state == ACTION_ASK_URL,
-        .unsent = session_unsent(self->session),
-    };
-    channel_unlock(self);
-    return look;
-}
-
-bool channel_has_ended(channel_object *self) {
-    channel_lock(self);
-    bool ended = net_channel_state(self->net).kind == ACTION_ENDED;
-    channel_unlock(self);
-    return ended;
 }

@@ -1,26 +1,61 @@
-/* What is wanted of a channel, and what there is. */
+/* What is wanted of a channel, and whether it is there: the one question that all ask who iterate, flush,
+ * connect, close. */
 #ifndef GAECHANNEL_PY_CHANNEL_WANT_H
 #define GAECHANNEL_PY_CHANNEL_WANT_H
 
 #include "py/channel/object.h"
 
-/* Say what is to be reached; forgets an earlier error. */
-void channel_set_goal(channel_object *self, session_goal goal);
+typedef enum want_kind {
+    WANT_MESSAGE, // a message that can be taken
+    WANT_GOAL,    // the goal is reached
+    WANT_FLUSHED, // the server has all maps
+    WANT_END,     // the session has ended
+} want_kind;
 
-/* The same, but nothing changes where more than that is wanted already. */
-void channel_raise_goal(channel_object *self, session_goal goal);
+typedef struct want {
+    want_kind what;
+    // What the channel is driven to for it.
+    session_goal goal;
+    // Not one message, but all that are there.
+    bool all;
+    int64_t deadline_ms; // SESSION_NEVER: none
+} want;
 
-/* Whether the session has ended: nothing more can come. */
-bool channel_has_ended(channel_object *self);
+/* The want that Python has this name for: "messages", "batches", "poll" (one back channel's messages),
+ * "initialized", "open", "connected", "flushed", "ended". False with an exception set. */
+bool want_named(PyObject *name, want *found);
 
-/* What there is, at a glance. */
-typedef struct channel_look {
-    bool records;
-    bool reached; // the goal
-    bool ended;   // the session
+// What a look at the channel says to whoever wants something.
+typedef enum outlook {
+    OUTLOOK_ERROR = -1, // of those who wait: an exception is set
+    OUTLOOK_COME,       // it is there
+    OUTLOOK_WAIT,       // it may come
+    OUTLOOK_ASKS,       // first, the session wants an answer from the interpreter
+    OUTLOOK_SETTLED,    // it will not come: somebody else wanted less, and has got it
+    OUTLOOK_ENDED,      // it will not come: the session has ended, or the channel was closed
+    OUTLOOK_LATE,       // the deadline has come first
+} outlook;
+
+typedef struct news {
+    outlook outlook;
+    bool record;  // there is a message
+    bool settled; // the session has reached its present goal, which may be somebody else's
+    bool ended;   // the session, or nearly: the channel was closed
     bool asks;    // the session waits for a token or a URL
-    size_t unsent;
-} channel_look;
-channel_look channel_look_now(channel_object *self);
+    bool logs;    // there are records for the logger
+    // What the session wants, for channel_answer().
+    session_action state;
+} news;
+
+/* Look what there is. Of no use any more when Python code has run. NULL: nothing in particular is wanted. */
+news channel_peek(channel_object *self, const want *wanted);
+/* The same with the lock, and with or without the GIL. */
+news channel_peek_lock_held(const channel_object *self, const want *wanted);
+
+/* Have the channel driven to what is wanted, unless it is on its way to more; forgets an earlier error. */
+void channel_pursue(channel_object *self, const want *wanted);
+
+/* The same, whatever others want. `anew`: what was reached is forgotten, and done again. */
+void channel_pursue_alone(channel_object *self, const want *wanted, bool anew);
 
 #endif

@@ -38,11 +38,11 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
         self->line->has_closed = true;
     driver_unlock(shared);
     int64_t patience_ms = session_is_half_duplex(self->session) ? COURTESY_MS : CLOSE_MS;
-    drive_until until = {.deadline_ms = net_now_ms() + patience_ms};
+    want end = {.what = WANT_END, .deadline_ms = net_now_ms() + patience_ms};
     // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.
-    drive_result result = channel_drive(self, &until);
+    outlook said = channel_wait(self, &end);
     shut(self);
-    if (result == DRIVE_ERROR)
+    if (said == OUTLOOK_ERROR)
         return NULL;
     Py_RETURN_NONE;
 }

@@ -7,56 +7,50 @@
 #include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
-#include "py/channel/want.h"
 #include "py/channel_type/close.h"
 #include "py/iterators/awaiter.h"
 #include "py/iterators/messages.h"
 
 /* ---- Iterating and connecting ---- */
 
-static PyObject *channel_messages(PyObject *op, PyObject *once) {
+static PyObject *channel_messages(PyObject *op, PyObject *name) {
     channel_object *self = (channel_object *)op;
-    int poll = PyObject_IsTrue(once);
-    if (poll < 0 || channel_check_open(self) < 0 || channel_check_sync(self) < 0)
+    want wanted;
+    if (channel_check_open(self) < 0 || channel_check_sync(self) < 0 || !want_named(name, &wanted))
         return NULL;
-    return messages_new(self, poll ? GOAL_POLL : GOAL_STREAM);
+    return messages_new(self, &wanted);
 }
 
 PyObject *channel_iter(PyObject *op) {
     channel_object *self = (channel_object *)op;
+    want wanted = {.what = WANT_MESSAGE, .goal = GOAL_STREAM, .deadline_ms = SESSION_NEVER};
     if (channel_check_open(self) < 0 || channel_check_sync(self) < 0)
         return NULL;
-    return messages_new(self, GOAL_STREAM);
+    return messages_new(self, &wanted);
 }
 
-static const session_goal goals[] = {GOAL_INITIALIZE, GOAL_OPEN, GOAL_CONNECT};
+// Wait for what is no message. False where the deadline came first, -1 with an exception set.
+static int wait_for(channel_object *self, const want *wanted) {
+    outlook said = channel_wait(self, wanted);
+    if (said == OUTLOOK_ENDED)
+        PyErr_SetString(self->state->closed, "the channel was closed");
+    return said == OUTLOOK_ERROR || said == OUTLOOK_ENDED ? -1 : said == OUTLOOK_COME;
+}
 
-// _reach(goal, anew): 0 initialize, 1 open, 2 connect.
 static PyObject *channel_reach(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
-    int goal, anew;
-    if (!PyArg_ParseTuple(args, "ip", &goal, &anew) || channel_check_open(self) < 0 ||
-        channel_check_sync(self) < 0)
+    PyObject *name;
+    int anew;
+    want wanted;
+    if (!PyArg_ParseTuple(args, "Up", &name, &anew) || channel_check_open(self) < 0 ||
+        channel_check_sync(self) < 0 || !want_named(name, &wanted))
         return NULL;
-    if (goal < 0 || goal > 2)
-        return PyErr_Format(PyExc_ValueError, "there is no goal %d", goal);
-    drive_until until = {.deadline_ms = SESSION_NEVER};
-    if (anew) {
-        channel_set_goal(self, goals[goal]);
-        channel_lock(self);
-        session_forget(self->session, goals[goal]);
-        channel_unlock(self);
-    } else {
-        until.reached = goals[goal];
-        channel_raise_goal(self, goals[goal]);
-    }
-    drive_result result = channel_drive(self, &until);
-    if (result == DRIVE_ERROR)
+    if (anew)
+        channel_pursue_alone(self, &wanted, true);
+    else
+        channel_pursue(self, &wanted);
+    if (wait_for(self, &wanted) < 0)
         return NULL;
-    if (result == DRIVE_ENDED) {
-        PyErr_SetString(self->state->closed, "the channel was closed");
-        return NULL;
-    }
     Py_RETURN_NONE;
 }
 
@@ -116,18 +110,12 @@ static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
     if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0 ||
         channel_check_sync(self) < 0)
         return NULL;
-    drive_until until = {.flushed = true, .deadline_ms = SESSION_NEVER};
+    want flushed = {.what = WANT_FLUSHED, .goal = GOAL_STREAM, .deadline_ms = SESSION_NEVER};
     if (seconds >= 0 && seconds < 1e9)
-        until.deadline_ms = net_now_ms() + (int64_t)(seconds * 1000);
-    channel_set_goal(self, GOAL_STREAM);
-    drive_result result = channel_drive(self, &until);
-    if (result == DRIVE_ERROR)
-        return NULL;
-    if (result == DRIVE_ENDED) {
-        PyErr_SetString(self->state->closed, "the channel was closed");
-        return NULL;
-    }
-    return PyBool_FromLong(result == DRIVE_FLUSHED);
+        flushed.deadline_ms = net_now_ms() + (int64_t)(seconds * 1000);
+    channel_pursue(self, &flushed);
+    int come = wait_for(self, &flushed);
+    return come < 0 ? NULL : PyBool_FromLong(come);
 }
 
 static PyObject *channel_set_custom_urls(PyObject *op, PyObject *args) {
@@ -207,15 +195,15 @@ static PyObject *channel_stats(PyObject *op, PyObject *unused) {
 
 /* ---- asyncio ---- */
 
-static PyObject *channel_await(PyObject *op, PyObject *kind) {
+static PyObject *channel_await(PyObject *op, PyObject *name) {
     channel_object *self = (channel_object *)op;
-    long number = PyLong_AsLong(kind);
-    if ((number == -1 && PyErr_Occurred() != NULL) || channel_check(self) < 0)
+    want wanted;
+    if (channel_check(self) < 0 || !want_named(name, &wanted))
         return NULL;
     // What is awaited for its own sake may be the end; all else must not be over.
-    if (number != 7 && channel_check_open(self) < 0)
+    if (wanted.what != WANT_END && channel_check_open(self) < 0)
         return NULL;
-    return awaiter_new(self, number < 0 || number > 7 ? -1 : (int)number);
+    return awaiter_new(self, &wanted);
 }
 
 // Whether there is anything to close: then _finish_close() must follow.
@@ -272,17 +260,14 @@ static PyObject *channel_fail(PyObject *op, PyObject *error) {
     Py_RETURN_NONE;
 }
 
-static PyObject *channel_forget(PyObject *op, PyObject *goal) {
+static PyObject *channel_forget(PyObject *op, PyObject *name) {
     channel_object *self = (channel_object *)op;
-    long number = PyLong_AsLong(goal);
-    if ((number == -1 && PyErr_Occurred() != NULL) || channel_check(self) < 0)
-        return NULL;
-    if (number < 0 || number > 2)
-        return PyErr_Format(PyExc_ValueError, "there is no goal %ld", number);
-    if (self->loop != NULL && channel_attach(self) < 0)
+    want wanted;
+    if (channel_check(self) < 0 || !want_named(name, &wanted) ||
+        (self->loop != NULL && channel_attach(self) < 0))
         return NULL;
     channel_lock(self);
-    session_forget(self->session, goals[number]);
+    session_forget(self->session, wanted.goal);
     channel_unlock(self);
     Py_RETURN_NONE;
 }
@@ -297,19 +282,20 @@ PyMethodDef channel_methods[] = {
      "of iteration, connections are closed, and, where the dialect can, the server is told. May be called\n"
      "twice. Messages that were received and not taken are dropped."},
     {"_messages", channel_messages, METH_O,
-     "_messages($self, once, /)\n--\n\nAn iterator over the messages."},
+     "_messages($self, wanted, /)\n--\n\nAn iterator over \"messages\", or those of a \"poll\"."},
     {"_reach", channel_reach, METH_VARARGS,
-     "_reach($self, goal, anew, /)\n--\n\nDrive to 0: initialized, 1: open, 2: connected."},
+     "_reach($self, wanted, anew, /)\n--\n\nWait until \"initialized\", \"open\", \"connected\"."},
     {"_send", channel_send, METH_O,
      "_send($self, pairs, /)\n--\n\nQueue a map, a list of (key, value); its id."},
     {"_flush", channel_flush, METH_O,
      "_flush($self, timeout, /)\n--\n\nWait until the server has all maps; whether it has."},
-    {"_await", channel_await, METH_O, "_await($self, kind, /)\n--\n\nSomething to await; see channel.h."},
+    {"_await", channel_await, METH_O,
+     "_await($self, wanted, /)\n--\n\nSomething to await; see channel/want.h."},
     {"_begin_close", channel_begin_close, METH_NOARGS, "_begin_close($self, /)\n--\n\nBegin to close."},
     {"_finish_close", channel_finish_close, METH_NOARGS, "_finish_close($self, /)\n--\n\nClose now."},
     {"_take_token", channel_take_token, METH_O, "_take_token($self, token, /)\n--\n\nTake a token."},
     {"_fail", channel_fail, METH_O, "_fail($self, error, /)\n--\n\nRaise it in whoever waits."},
-    {"_forget", channel_forget, METH_O, "_forget($self, goal, /)\n--\n\nReach the goal anew."},
+    {"_forget", channel_forget, METH_O, "_forget($self, wanted, /)\n--\n\nReach it anew."},
     {"_set_custom_urls", channel_set_custom_urls, METH_VARARGS,
      "_set_custom_urls($self, init, bind, /)\n--\n\nWhether _get_init_url() and _get_bind_url() are asked."},
     {"_init_url", channel_init_url, METH_NOARGS, "_init_url($self, /)\n--\n\nThe URL of the init page."},

@@ -7,26 +7,15 @@
 #include "py/iterators/awaiter.h"
 
 #include "py/channel/in_event_loop.h"
-#include "py/channel/lock.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"
-#include "py/channel/want.h"
 #include "py/loops/waiters.h"
-
-typedef enum awaited {
-    AWAIT_MESSAGE, // the next message; the end of iteration when there is none
-    AWAIT_BATCH,   // all messages that are there
-    AWAIT_GOAL,    // the goal
-    AWAIT_FLUSH,   // the server has all maps
-    AWAIT_END,     // the session's end
-} awaited;
 
 typedef struct awaiter {
     PyObject_HEAD channel_object *channel;
     // The iterator that it answers for, which knows what has begun and ended; NULL: it is that itself.
     struct awaiter *origin;
-    awaited awaited;
-    session_goal goal;
+    want want;
     bool begun;
     bool ended;
     // __anext__() has handed it out, and what was asked has neither come nor failed.
@@ -42,7 +31,7 @@ static awaiter *origin_of(awaiter *self) {
     return self->origin != NULL ? self->origin : self;
 }
 
-static awaiter *new_awaiter(channel_object *channel, awaited what, session_goal goal) {
+static awaiter *new_awaiter(channel_object *channel, const want *wanted) {
     PyTypeObject *type = channel->state->awaiter_type;
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     awaiter *self = (awaiter *)alloc(type, 0);
@@ -50,18 +39,14 @@ static awaiter *new_awaiter(channel_object *channel, awaited what, session_goal 
         return NULL;
     Py_INCREF((PyObject *)channel);
     self->channel = channel;
-    self->awaited = what;
-    self->goal = goal;
+    self->want = *wanted;
     return self;
 }
 
 /* ---- Waiting ---- */
 
-static void set_goal(const awaiter *self) {
-    if (self->awaited == AWAIT_GOAL)
-        channel_raise_goal(self->channel, self->goal);
-    else if (self->awaited != AWAIT_END)
-        channel_set_goal(self->channel, self->goal);
+static bool iterates(const awaiter *self) {
+    return self->want.what == WANT_MESSAGE;
 }
 
 // Make sure that the channel is driven by the event loop that runs, and on its way.
@@ -70,18 +55,16 @@ static int begin(awaiter *self) {
     loop_object *loop = channel->loop;
     if (channel_check(channel) < 0 || channel_attach(channel) < 0)
         return -1;
-    // What the session asks for was not to be had the last time: the exception was raised.
-    bool asks = channel->raised == NULL && !channel->awaits_token && channel_look_now(channel).asks;
-    if (origin_of(self)->begun && !asks && channel->loop == loop)
+    if (origin_of(self)->begun && channel->loop == loop)
         return 0;
     if (!origin_of(self)->begun)
-        set_goal(self);
+        channel_pursue(channel, &self->want);
     origin_of(self)->begun = true;
     return channel_step(channel);
 }
 
 static PySendResult wait_for_more(awaiter *self, PyObject **result) {
-    if (self->awaited > AWAIT_BATCH)
+    if (!iterates(self))
         self->channel->goal_awaited = true;
     self->channel->taken = 0;
     *result = waiters_add(self->channel->loop, self->channel->waiters);
@@ -94,55 +77,48 @@ static PySendResult end_iteration(awaiter *self) {
     return PYGEN_ERROR;
 }
 
-static bool is_reached(const awaiter *self, const channel_look *look) {
-    if (self->awaited == AWAIT_FLUSH)
-        return look->unsent == 0;
-    if (self->awaited != AWAIT_GOAL)
-        return self->awaited == AWAIT_END && look->ended;
-    channel_lock(self->channel);
-    bool reached = session_has_reached(self->channel->session, self->goal);
-    channel_unlock(self->channel);
-    return reached;
-}
-
 // The session is over, or about to be.
 static PySendResult end_or_raise(awaiter *self) {
     if (channel_raise_end(self->channel) < 0) {
         origin_of(self)->ended = true;
         return PYGEN_ERROR;
     }
-    if (self->awaited <= AWAIT_BATCH)
+    if (iterates(self))
         return end_iteration(self);
     PyErr_SetString(self->channel->state->closed, "the channel was closed");
     return PYGEN_ERROR;
 }
 
-// Nothing is to be taken: the end, an exception, or a wait.
+// Nothing is to be taken: the end, an exception, or a wait. PYGEN_NEXT with no result: look again.
 static PySendResult end_or_wait(awaiter *self, PyObject **result) {
     channel_object *channel = self->channel;
-    bool iterates = self->awaited <= AWAIT_BATCH;
     *result = NULL;
     if (begin(self) < 0)
         return PYGEN_ERROR;
+    news found = channel_peek(channel, &self->want);
+    // What the session asks for was not to be had the last time: the exception was raised.
+    if (found.asks && channel->raised == NULL && !channel->awaits_token) {
+        if (channel_step(channel) < 0)
+            return PYGEN_ERROR;
+        found = channel_peek(channel, &self->want);
+    }
     if (!channel->closing && channel_raise_pending(channel) < 0)
         return PYGEN_ERROR;
-    channel_look look = channel_look_now(channel);
-    if (iterates && look.records && !channel->closing)
-        return PYGEN_NEXT; // with no result: look again
-    if ((look.ended || channel->closing) && self->awaited != AWAIT_END)
+    switch (found.outlook) {
+    case OUTLOOK_COME:
+        if (iterates(self))
+            return PYGEN_NEXT;
+        Py_INCREF(Py_None);
+        *result = Py_None;
+        return PYGEN_RETURN;
+    case OUTLOOK_ENDED:
         return end_or_raise(self);
-    if (iterates && look.reached && self->goal == GOAL_POLL)
-        return end_iteration(self);
-    if (iterates && look.reached) {
-        // Somebody else wanted less.
-        origin_of(self)->begun = false;
-        return PYGEN_NEXT;
-    }
-    if (!is_reached(self, &look))
+    case OUTLOOK_SETTLED:
+        channel_pursue_alone(channel, &self->want, false);
+        return channel_step(channel) < 0 ? PYGEN_ERROR : PYGEN_NEXT;
+    default:
         return wait_for_more(self, result);
-    Py_INCREF(Py_None);
-    *result = Py_None;
-    return PYGEN_RETURN;
+    }
 }
 
 static bool is_time_to_give_way(channel_object *channel) {
@@ -190,7 +166,7 @@ static PySendResult answer(awaiter *self, PyObject **result) {
     if (origin_of(self)->ended)
         return end_iteration(self);
     for (;;) {
-        if (self->awaited <= AWAIT_BATCH && origin_of(self)->begun && !channel->closing) {
+        if (iterates(self) && origin_of(self)->begun && !channel->closing) {
             if (channel_check(channel) < 0)
                 return PYGEN_ERROR;
             bool pending = channel->raised != NULL;
@@ -200,7 +176,7 @@ static PySendResult answer(awaiter *self, PyObject **result) {
                 return PYGEN_NEXT;
             }
             if (!pending)
-                *result = self->awaited == AWAIT_MESSAGE ? take_message(channel) : take_batch(channel);
+                *result = self->want.all ? take_batch(channel) : take_message(channel);
             if (*result != NULL)
                 return PYGEN_RETURN;
             if (!pending && PyErr_Occurred() != NULL)
@@ -231,7 +207,7 @@ static PyObject *awaiter_anext(PyObject *op) {
         return op;
     }
     // As asyncio.gather() does, which would take one object twice for the same question.
-    awaiter *other = new_awaiter(self->channel, self->awaited, self->goal);
+    awaiter *other = new_awaiter(self->channel, &self->want);
     if (other != NULL) {
         other->origin = origin_of(self);
         Py_INCREF((PyObject *)other->origin);
@@ -257,18 +233,8 @@ static PyObject *awaiter_next(PyObject *op) {
     return sent == PYGEN_RETURN ? stop_iteration(result) : result;
 }
 
-PyObject *awaiter_new(channel_object *channel, int kind) {
-    static const struct {
-        awaited awaited;
-        session_goal goal;
-    } kinds[] = {
-        {AWAIT_MESSAGE, GOAL_STREAM},  {AWAIT_MESSAGE, GOAL_POLL}, {AWAIT_BATCH, GOAL_STREAM},
-        {AWAIT_GOAL, GOAL_INITIALIZE}, {AWAIT_GOAL, GOAL_OPEN},    {AWAIT_GOAL, GOAL_CONNECT},
-        {AWAIT_FLUSH, GOAL_STREAM},    {AWAIT_END, GOAL_REST},
-    };
-    if (kind < 0 || (size_t)kind >= sizeof kinds / sizeof *kinds)
-        return PyErr_Format(PyExc_ValueError, "there is no kind %d", kind);
-    return (PyObject *)new_awaiter(channel, kinds[kind].awaited, kinds[kind].goal);
+PyObject *awaiter_new(channel_object *channel, const want *wanted) {
+    return (PyObject *)new_awaiter(channel, wanted);
 }
 
 static int awaiter_traverse(PyObject *op, visitproc visit, void *arg) {

@@ -10,7 +10,6 @@
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"
-#include "py/channel/want.h"
 #include "py/loops/waiters.h"
 
 typedef struct merge_object {
@@ -94,8 +93,7 @@ static PyObject *take(merge_object *self) {
             self->asks_again = more = true;
             if (channel->line == &self->line)
                 ready_line_push(&self->line, channel); // it may have ended, too
-        } else if (!more && channel->line == &self->line &&
-                   (channel->closing || channel_look_now(channel).ended)) {
+        } else if (!more && channel->line == &self->line && channel_peek(channel, NULL).ended) {
             more = drop(self, channel) < 0;
         }
         Py_DECREF((PyObject *)channel);
@@ -154,7 +152,7 @@ static int begin_channel(merge_object *self, channel_object *channel) {
         return -1;
     if (channel->is_async ? channel_attach(channel) < 0 : join(self, channel) < 0)
         return -1;
-    channel_set_goal(channel, GOAL_STREAM);
+    channel_pursue(channel, &(want){.what = WANT_MESSAGE, .goal = GOAL_STREAM});
     ready_line_push(&self->line, channel); // there may be something from before
     if (channel->is_async)
         return channel_step(channel);
@@ -183,8 +181,9 @@ static int begin(merge_object *self) {
 }
 
 static int serve(merge_object *self, channel_object *channel) {
+    news found;
     int served;
-    while ((served = channel_serve(channel)) > 0)
+    while ((served = channel_serve(channel, &found)) > 0)
         if (!step(channel))
             return 0; // until then it would ask the same again
     if (served < 0) {
@@ -207,7 +206,7 @@ static int ask_again(merge_object *self) {
         channel_object *channel = (channel_object *)PyList_GetItem(self->channels, self->asked_last);
         Py_INCREF((PyObject *)channel);
         if (!channel->closing && channel->raised == NULL && !channel->awaits_token &&
-            channel_look_now(channel).asks)
+            channel_peek(channel, NULL).asks)
             result = channel->is_async ? channel_step(channel) : serve(self, channel);
         Py_DECREF((PyObject *)channel);
     }

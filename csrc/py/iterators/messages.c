@@ -3,15 +3,13 @@
 
 #include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
-#include "py/channel/lock.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"
-#include "py/channel/want.h"
 
 typedef struct messages {
     PyObject_HEAD channel_object *channel;
-    // What it drives the channel to: GOAL_STREAM, or GOAL_POLL for one back channel's worth.
-    session_goal goal;
+    // All messages, or one back channel's.
+    want want;
     // channel->goals after this iterator has set its goal; 0: it has not begun.
     atomic_ulong goals;
     atomic_bool ended;
@@ -31,10 +29,9 @@ static PyObject *messages_next(PyObject *op) {
         return finish(self);
     // Not begun, or something else was wanted of the channel in between.
     if (self->goals != channel->goals || self->goals == 0) {
-        channel_set_goal(channel, self->goal);
+        channel_pursue(channel, &self->want);
         self->goals = channel->goals;
     }
-    drive_until until = {.record = true, .deadline_ms = SESSION_NEVER};
     while (!channel->closing) {
         bool may_resume;
         PyObject *message = channel_take(channel, &may_resume);
@@ -44,11 +41,11 @@ static PyObject *messages_next(PyObject *op) {
             return channel->debug ? channel_log_message(channel, message) : message;
         if (PyErr_Occurred() != NULL)
             return NULL;
-        drive_result result = channel_drive(channel, &until);
+        outlook said = channel_wait(channel, &self->want);
         // What a signal handler raises (Ctrl-C) leaves all as it was: the iterator may be asked again.
-        if (result == DRIVE_ERROR && !channel_has_ended(channel))
+        if (said == OUTLOOK_ERROR && !channel_peek(channel, NULL).ended)
             return NULL;
-        if (result != DRIVE_RECORD)
+        if (said != OUTLOOK_COME)
             break;
     }
     return finish(self);
@@ -56,7 +53,7 @@ static PyObject *messages_next(PyObject *op) {
 
 /* ---- Begin and end ---- */
 
-PyObject *messages_new(channel_object *channel, session_goal goal) {
+PyObject *messages_new(channel_object *channel, const want *wanted) {
     PyTypeObject *type = channel->state->messages_type;
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     messages *self = (messages *)alloc(type, 0);
@@ -64,7 +61,7 @@ PyObject *messages_new(channel_object *channel, session_goal goal) {
         return NULL;
     Py_INCREF((PyObject *)channel);
     self->channel = channel;
-    self->goal = goal;
+    self->want = *wanted;
     return (PyObject *)self;
 }
 

@@ -2,10 +2,10 @@
 #ifndef GAECHANNEL_PY_ITERATORS_MESSAGES_H
 #define GAECHANNEL_PY_ITERATORS_MESSAGES_H
 
-#include "py/channel/object.h"
+#include "py/channel/want.h"
 
-/* A new iterator over the channel's messages. */
-PyObject *messages_new(channel_object *channel, session_goal goal);
+/* A new iterator over the messages that are wanted. */
+PyObject *messages_new(channel_object *channel, const want *wanted);
 
 int messages_add_type(PyObject *module, module_state *state);
 
