@@ -37,6 +37,7 @@ class Channel:
         max_chunk_size: int = ...,
         queue_limit: int = ...,
         headers: str | None = ...,
+        cookies: str | None = ...,
         user_agent: str | None = ...,
         proxy: str | None = ...,
         verify: bool = ...,

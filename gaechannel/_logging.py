@@ -26,6 +26,8 @@ def check_logger(logger: logging.Logger | None) -> logging.Logger:
     """
     if logger is None:
         return default_logger()
+    if isinstance(logger, str) and logger.startswith(("http://", "https://")):
+        raise TypeError("logger must be a logger, not a URL: name the server's address with base_url=")
     if not (hasattr(logger, "warning") or hasattr(logger, "warn")):
         raise TypeError(f"logger must be a logger, not {type(logger).__name__}")
     return logger

@@ -31,8 +31,8 @@ class ChannelOptions(TypedDict, total=False):
         user_agent: the User-Agent header; None: this package's name and version (None).
         proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on
             (None).
-        verify: whether the server's certificate must be valid; or a file, or a directory, of CA certificates
-            (True).
+        verify: whether the server's certificate must be valid; or a file, or a directory, of the CA
+            certificates to trust, and no others (True).
         cert: a file with the client's certificate and key, or a pair of files (None).
         http2: whether to speak HTTP/2 where TLS offers it (True).
         max_chunk_size: the largest chunk length believed, in UTF-16 code units (16 Mi).
@@ -73,17 +73,26 @@ def check_url(url: str) -> str:
         sound = False
     if not sound or any(character <= " " or character == "\x7f" for character in url):
         # Not the URL itself, which may hold a password.
+        hint = "; a two-way channel's query stands in params=" if "?" in url else ""
         raise ValueError(
             "a channel's URL must be http://… or https://… with a host and a sound port,"
-            " without spaces, query or fragment"
+            f" without spaces, query or fragment{hint}"
         )
     return url.rstrip("/")
 
 
-def _header_lines(headers: Headers | None) -> tuple[str | None, list[str]]:
-    """The headers as lines, and their values, which are nobody's business."""
+def _cookie_secrets(cookies: str) -> list[str]:
+    """The values in a Cookie header."""
+    return [cookie.partition("=")[2].strip() for cookie in cookies.split(";")]
+
+
+def _header_arguments(headers: Headers | None) -> tuple[dict[str, str | None], list[str]]:
+    """The headers as ``_core.Channel`` takes them, and their values, which are nobody's business.
+
+    Cookies go apart from the others: libcurl is to write one header of these and those that the server sets.
+    """
     if headers is None:
-        return None, []
+        return {}, []
     check_type("headers", headers, Iterable, "a mapping, or pairs of strings")
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     for pair in pairs:
@@ -95,10 +104,16 @@ def _header_lines(headers: Headers | None) -> tuple[str | None, list[str]]:
             raise ValueError(f"not a header's name: {name!r}")
         if any(character in value for character in "\r\n\0"):
             raise ValueError(f"the header {name} has a line end in it")
+    given = [part.strip() for name, value in pairs if name.lower() == "cookie" for part in value.split(";")]
+    cookies = "; ".join(part for part in given if part)
     # libcurl takes "Name;" for a header without a value.
-    lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in pairs]
+    lines = [
+        f"{name}: {value}" if value.strip() else f"{name};"
+        for name, value in pairs
+        if name.lower() != "cookie"
+    ]
     secrets = [part for _, value in pairs for part in {value.strip(), *value.split()}]
-    return "\n".join(lines), secrets
+    return {"headers": "\n".join(lines), "cookies": cookies or None}, secrets + _cookie_secrets(cookies)
 
 
 def _proxy_secrets(proxy: str | None) -> list[str]:
@@ -108,21 +123,34 @@ def _proxy_secrets(proxy: str | None) -> list[str]:
 
 
 def _authorities(verify: bool | str | os.PathLike[str]) -> dict[str, str | None]:
-    """Where the CA certificates are: a file, a directory, or where libcurl looks by itself."""
+    """Where the CA certificates are: a file, a directory, or where libcurl looks by itself.
+
+    A place that is named stands alone: what the system trusts is not trusted beside it.
+    """
     if verify is True:
         return found_authorities()
     if verify is False:
         return {}
+    if not isinstance(verify, str | os.PathLike):
+        raise TypeError(
+            f"verify must be True, False or a path, not {type(verify).__name__}: name a file or a directory of"
+            " CA certificates with verify=, and a client's own certificate with cert="
+        )
     path = os.fspath(verify)
     if not os.path.exists(path):
         raise FileNotFoundError(f"verify: there is no file or directory {path}")
-    return {"ca_path": path} if os.path.isdir(path) else {"ca_file": path}
+    return {"ca_file": "", "ca_path": path} if os.path.isdir(path) else {"ca_file": path, "ca_path": ""}
 
 
 def _certificate(cert: Any) -> dict[str, str | None]:
     if cert is None:
         return {}
-    files = [os.fspath(file) for file in (cert if isinstance(cert, tuple) else (cert,))]
+    given = cert if isinstance(cert, tuple) else (cert,)
+    for file in given:
+        check_type(
+            "cert", file, str | os.PathLike, "a path, or a pair of paths: the certificate's and the key's"
+        )
+    files = [os.fspath(file) for file in given]
     for file in files:
         if not os.path.exists(file):
             raise FileNotFoundError(f"cert: there is no file {file}")
@@ -176,7 +204,7 @@ def core_arguments(
         {"timeout": timeout, "connect_timeout": connect_timeout, "max_backoff": max_backoff},
         {"max_chunk_size": max_chunk_size, **given_limit},
     )
-    lines, secrets = _header_lines(headers)
+    header_arguments, secrets = _header_arguments(headers)
     for name, text in (("user_agent", user_agent), ("proxy", proxy)):
         check_type(name, text, str | None, "a str or None")
         if text is not None and any(character in text for character in "\r\n\0"):
@@ -191,7 +219,7 @@ def core_arguments(
         "auto_reconnect": auto_reconnect,
         "max_reconnects": -1 if max_reconnects is None else max_reconnects,
         "max_backoff": max_backoff,
-        "headers": lines,
+        **header_arguments,
         "secrets": secrets,
         "user_agent": user_agent if user_agent is not None else f"gaechannel/{__version__}",
         "proxy": proxy,

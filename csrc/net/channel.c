@@ -57,9 +57,9 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
         self->transfers[slot].slot = (exchange_slot)slot;
     }
     if (!copy_text(&self->user_agent, options->user_agent) || !copy_text(&self->proxy, options->proxy) ||
-        !copy_text(&self->ca_file, options->ca_file) || !copy_text(&self->ca_path, options->ca_path) ||
-        !copy_text(&self->cert, options->cert) || !copy_text(&self->key, options->key) ||
-        !add_headers(self, options->headers)) {
+        !copy_text(&self->cookies, options->cookies) || !copy_text(&self->ca_file, options->ca_file) ||
+        !copy_text(&self->ca_path, options->ca_path) || !copy_text(&self->cert, options->cert) ||
+        !copy_text(&self->key, options->key) || !add_headers(self, options->headers)) {
         net_channel_free(self);
         return NULL;
     }
@@ -69,6 +69,7 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
 
 static void free_texts(net_channel *self) {
     free(self->user_agent);
+    free(self->cookies);
     free(self->proxy);
     free(self->ca_file);
     free(self->ca_path);

@@ -104,6 +104,7 @@ struct net_channel {
     bool verify;
     bool http2;
     char *user_agent;
+    char *cookies;
     char *proxy;
     char *ca_file;
     char *ca_path;

@@ -83,9 +83,11 @@ typedef struct net_options {
     const char *user_agent;
     // "Name: value" lines, each ended by LF.
     const char *headers;
+    // "name=value; name=value": go beside those that the server sets, until it sets one of that name.
+    const char *cookies;
     const char *proxy;
     bool verify;
-    // A file of CA certificates, or a directory of them.
+    // A file of CA certificates, or a directory of them; "" for none, where libcurl's own would stand beside.
     const char *ca_file;
     const char *ca_path;
     const char *cert;

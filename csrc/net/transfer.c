@@ -5,6 +5,8 @@
 
 #include "internal.h"
 #include "net/authorities.h"
+#include "net/cookies.h"
+#include "net/proxy.h"
 #include "net/receive_buffer.h"
 
 #define MAX_REDIRECTS 5
@@ -51,6 +53,13 @@ static void finish_head(transfer *self) {
     net_channel_poke(self->channel);
 }
 
+static void take_cookie(transfer *self, const char *value, size_t length) {
+    self->set_cookies++;
+    self->has_cookies = true;
+    if (self->channel->cookies != NULL)
+        cookies_drop(self->channel->cookies, value, cookies_name_length(value, length));
+}
+
 static void read_header(transfer *self, const char *line, size_t length) {
     const char *colon = memchr(line, ':', length);
     if (colon == NULL)
@@ -64,7 +73,7 @@ static void read_header(transfer *self, const char *line, size_t length) {
     size_t name_length = (size_t)(colon - line);
     self->has_location |= name_length == 8 && strncasecmp(line, "Location", 8) == 0 && value < end;
     if (name_length == 10 && strncasecmp(line, "Set-Cookie", 10) == 0)
-        self->set_cookies++, self->has_cookies = true;
+        take_cookie(self, value, (size_t)(end - value));
     session_on_header(self->channel->session, self->slot, line, name_length, value, (size_t)(end - value));
 }
 
@@ -144,9 +153,9 @@ static void set_tls(transfer *self, const char *ca_file, const char *ca_path) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     if (ca_file != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAINFO, *ca_file != '\0' ? ca_file : NULL);
     if (ca_path != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAPATH, ca_path);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, *ca_path != '\0' ? ca_path : NULL);
     if (channel->cert != NULL)
         curl_easy_setopt(easy, CURLOPT_SSLCERT, channel->cert);
     if (channel->key != NULL)
@@ -214,19 +223,6 @@ static bool set_up(transfer *self, const char *url) {
 
 /* ---- The URL ---- */
 
-static bool is_set(const char *variable) {
-    const char *value = getenv(variable);
-    return value != NULL && *value != '\0';
-}
-
-// Whether the request line may have to hold the whole URL.
-static bool may_have_proxy(const transfer *self) {
-    const char *proxy = self->channel->proxy;
-    if (proxy != NULL)
-        return *proxy != '\0';
-    return is_set("http_proxy") || is_set("all_proxy") || is_set("ALL_PROXY");
-}
-
 // Where a URL's path begins, if the URL has a query and goes into a request line as it is; or NULL.
 static const char *plain_target(const char *url) {
     const char *host = strstr(url, "://");
@@ -243,7 +239,8 @@ static const char *plain_target(const char *url) {
 // given the URL without the query, and what stands in the request line apart from it.
 static CURLcode set_url(transfer *self, const char *url) {
     const char *target = plain_target(url);
-    if (target != NULL && !is_https(url) && may_have_proxy(self))
+    // A proxy without TLS has to be told all of it.
+    if (target != NULL && !is_https(url) && proxy_for(self->channel->proxy, url) != NULL)
         target = NULL;
     if (is_https(url) && !self->has_tls)
         add_tls(self);
@@ -362,6 +359,10 @@ static bool begin(transfer *self) {
         self->shares = true;
     }
     if (!self->keeps_cookies && !wake_cookies(self))
+        return false;
+    const char *cookies = self->channel->cookies;
+    if (cookies != NULL &&
+        curl_easy_setopt(self->easy, CURLOPT_COOKIE, *cookies ? cookies : NULL) != CURLE_OK)
         return false;
     self->running = true;
     self->set_cookies = 0;
@@ -531,10 +532,29 @@ static const char *words_for(const transfer *self, CURLcode code) {
     return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
 }
 
+// libcurl's words name a proxy as though it were the server.
+static void add_proxy(const transfer *self, strbuf *words) {
+    char *url = NULL;
+    curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url);
+    const char *proxy = proxy_for(self->channel->proxy, url != NULL ? url : "");
+    if (proxy == NULL || self->head_done || (self->channel->proxy == NULL && proxy_has_exceptions()))
+        return;
+    strbuf_text(words, " (through the proxy ");
+    strbuf_text(words, proxy);
+    strbuf_text(words, ")");
+}
+
+static void report_failure(transfer *self, transport_outcome outcome, CURLcode code) {
+    strbuf words = {0};
+    strbuf_text(&words, words_for(self, code));
+    add_proxy(self, &words);
+    report(self, outcome, (int)code, strbuf_failed(&words) ? curl_easy_strerror(code) : strbuf_str(&words));
+    strbuf_free(&words);
+}
+
 void transfer_done(transfer *self, CURLcode code) {
     transfer_stop(self);
     self->was_busy = receive_buffer_was_busy(self->easy);
-    const char *words = words_for(self, code);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");
     else if (is_stale(self, code))
@@ -547,7 +567,7 @@ void transfer_done(transfer *self, CURLcode code) {
     else if (code == CURLE_OK)
         report(self, TRANSPORT_OK, 0, "");
     else if (is_timeout(code))
-        report(self, TRANSPORT_TIMEOUT, (int)code, words);
+        report_failure(self, TRANSPORT_TIMEOUT, code);
     else
-        report(self, is_hopeless(self, code) ? TRANSPORT_FATAL : TRANSPORT_BROKEN, (int)code, words);
+        report_failure(self, is_hopeless(self, code) ? TRANSPORT_FATAL : TRANSPORT_BROKEN, code);
 }

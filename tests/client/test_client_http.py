@@ -344,6 +344,23 @@ def test_the_default_address_says_that_the_service_has_ended(client_of, monkeypa
     assert "2017" not in str(caught.value)
 
 
+def test_a_proxy_that_cannot_be_reached_is_named(client_of, monkeypatch):
+    port = closed_port()
+    with pytest.raises(
+        TransportError, match=rf"through the proxy http://\*\*\*@127.0.0.1:{port}\)"
+    ) as caught:
+        next(client_of("http://talk.invalid/x", proxy=f"http://me:s3cret@127.0.0.1:{port}").messages())
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(TransportError, match=r"proxy http://no-such-host\.invalid:3128\)"):
+        next(client_of("http://talk.invalid/x", proxy="http://no-such-host.invalid:3128").messages())
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    with pytest.raises(TransportError, match=rf"through the proxy http://127.0.0.1:{port}\)"):
+        next(client_of("http://talk.invalid/x").messages())
+    with pytest.raises(TransportError) as caught:
+        next(client_of("http://talk.invalid/x", proxy="").messages())
+    assert "proxy" not in str(caught.value)
+
+
 def test_the_environments_proxy_is_used(client_of, monkeypatch):
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{closed_port()}")
     from gaechannel import Client

@@ -2,9 +2,11 @@
 
 import os
 import socket
+import ssl
 
 import pytest
 
+import gaechannel
 from gaechannel import (
     BrowserChannel,
     ChannelTimeout,
@@ -50,6 +52,29 @@ def test_the_shortest_timeout_is_one(silent):
 def test_a_url_that_no_request_can_be_made_of_is_refused(url):
     with pytest.raises(ValueError, match="URL must be"):
         Client("token", base_url=url)
+
+
+def test_a_query_in_a_url_is_told_where_it_belongs():
+    with pytest.raises(ValueError, match="params="):
+        BrowserChannel(URL + "?a=b")
+
+
+@pytest.mark.parametrize("module", [aio, gaechannel])
+def test_an_address_in_the_loggers_place_is_told_where_it_belongs(module):
+    with pytest.raises(TypeError, match="base_url="):
+        module.Client("token", URL)
+
+
+@pytest.mark.parametrize("module", [aio, gaechannel])
+@pytest.mark.parametrize("verify", [ssl.create_default_context(), 1, None, b"ca.pem"])
+def test_what_is_no_place_of_certificates_is_refused(module, verify):
+    with pytest.raises(TypeError, match=r"verify must be .* not .*cert="):
+        module.BrowserChannel(URL, verify=verify)
+
+
+def test_what_is_no_certificates_file_is_refused():
+    with pytest.raises(TypeError, match="cert must be"):
+        BrowserChannel(URL, cert=5)
 
 
 @pytest.mark.parametrize("logger", ["name", 5])

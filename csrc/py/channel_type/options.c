@@ -51,6 +51,7 @@ static const option table[] = {
     OPTION("max_chunk_size", COUNT, session.max_chunk, 16 * 1024 * 1024),
     OPTION("queue_limit", COUNT, session.queue_limit, 0),
     OPTION("headers", TEXT, net.headers, 0),
+    OPTION("cookies", TEXT, net.cookies, 0),
     OPTION("user_agent", TEXT, net.user_agent, 0),
     OPTION("proxy", TEXT, net.proxy, 0),
     OPTION("verify", FLAG, net.verify, true),
