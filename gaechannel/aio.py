@@ -204,6 +204,8 @@ class Client(_Channel, client.TalkChannel):
 class _TwoWay(_Channel):
     """What BrowserChannel and WebChannel share."""
 
+    _maps_given = staticmethod(two_way.maps_given)
+
     async def __aexit__(self, *exc_info: object) -> None:
         try:
             if exc_info[0] is None and self.unsent and not self.closed:
@@ -211,7 +213,9 @@ class _TwoWay(_Channel):
                     raise ChannelError("the session has ended")
                 await self.flush(two_way.LEAVE_TIMEOUT)
         except ChannelError as error:
-            self.logger.warning("%d maps were not delivered: %s", self.unsent, error)
+            self.logger.warning(
+                "%d maps were not delivered: %s", two_way.undelivered(self.unsent, error), error
+            )
         finally:
             await self.close()
 
@@ -267,6 +271,8 @@ class BrowserChannel(_TwoWay):
 class WebChannel(_TwoWay):
     """:class:`gaechannel.WebChannel` for asyncio; its arguments and exceptions are the same."""
 
+    _maps_given = staticmethod(two_way.messages_given)
+
     def __init__(
         self,
         url: str,
@@ -291,7 +297,7 @@ class WebChannel(_TwoWay):
 
     async def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
-        return self._send([("__data__", two_way.dumps(message))])
+        return self._send([("__data__", two_way.dumps(message), True)])
 
 
 def merge(channels: Iterable[_Merged]) -> AsyncIterator[tuple[_Merged, Any]]:

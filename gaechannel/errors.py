@@ -8,6 +8,8 @@
      ├── TransportError           (also an OSError, which was called IOError once)
      │    ├── ChannelTimeout      (also a TimeoutError)
      │    └── HTTPStatusError
+     │         ├── SessionLost
+     │         ├── MapsRefused
      │         └── TokenError
      │              ├── InvalidToken
      │              └── TokenExpired
@@ -17,6 +19,7 @@
 Their texts name the URL and quote the server, without tokens and other secrets.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
@@ -25,7 +28,9 @@ __all__ = [
     "ChannelTimeout",
     "HTTPStatusError",
     "InvalidToken",
+    "MapsRefused",
     "ParseError",
+    "SessionLost",
     "TalkMessageCorrupted",
     "TokenError",
     "TokenExpired",
@@ -97,6 +102,26 @@ class HTTPStatusError(TransportError):
     def msg(self) -> str:
         """``reason``, under the name that ``urllib``'s HTTPError has for it."""
         return self.reason
+
+
+class SessionLost(HTTPStatusError):
+    """The server does not know the session any more, and no new one was to be opened in its place.
+
+    It has said 400 or 410 to a request that named the session, or ``Unknown SID`` with any status. What the
+    old session had not delivered is gone, and so are subscriptions made in it.
+    """
+
+
+class MapsRefused(HTTPStatusError):
+    """The server refused a request with maps. They are queued no longer, and the channel can go on.
+
+    Attributes:
+        maps: them, oldest first: (id, map), each map as it was given to ``send``.
+    """
+
+    def __init__(self, message: str, *, maps: Sequence[tuple[int, Any]] = (), **rest: Any) -> None:
+        super().__init__(message, **rest)
+        self.maps = list(maps)
 
 
 class TokenError(HTTPStatusError):

@@ -5,13 +5,13 @@ import logging
 import numbers
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, Unpack
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from gaechannel import _core
 from gaechannel._logging import check_logger
 from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments
 from gaechannel.client import Stats, channel_repr, channel_stats, token_arguments
-from gaechannel.errors import ChannelError, ChannelTimeout
+from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused
 
 __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
 
@@ -19,9 +19,11 @@ __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
 LEAVE_TIMEOUT = 5.0
 
 Params = Mapping[str, str]
+# A map's field: its key, its value, and whether the value is JSON of what was given.
+Field = tuple[str, str] | tuple[str, str, bool]
 
 
-def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
+def map_fields(map: Mapping[str, object]) -> list[Field]:
     """A map's fields as the wire has them: strings as they are, all else as JSON, as Closure's client does
     it.
 
@@ -32,12 +34,37 @@ def map_fields(map: Mapping[str, object]) -> list[tuple[str, str]]:
     check_type("a map", map, Mapping, "a mapping, such as a dict")
     if not map:
         raise ValueError("a map needs at least one field")
-    fields = []
+    fields: list[Field] = []
     for key, value in map.items():
         if not isinstance(key, str):
             raise TypeError(f"a map's keys must be str, not {type(key).__name__}")
-        fields.append((key, value if isinstance(value, str) else dumps(value)))
+        fields.append((key, value) if isinstance(value, str) else (key, dumps(value), True))
     return fields
+
+
+def maps_given(lines: str) -> list[tuple[int, Any]]:
+    """The maps that the server has refused, as they were given: from ``_core``'s lines."""
+    maps = []
+    for line in lines.splitlines():
+        number, _, form = line.partition(" ")
+        fields = parse_qsl(form, keep_blank_values=True)
+        maps.append(
+            (
+                int(number),
+                {key: json.loads(value[1:]) if value[0] == "J" else value[1:] for key, value in fields},
+            )
+        )
+    return maps
+
+
+def messages_given(lines: str) -> list[tuple[int, Any]]:
+    """The same of a WebChannel, whose maps hold one message each."""
+    return [(number, fields["__data__"]) for number, fields in maps_given(lines)]
+
+
+def undelivered(unsent: int, error: ChannelError) -> int:
+    """How many maps are lost with a channel that is left with this error."""
+    return unsent + len(error.maps) if isinstance(error, MapsRefused) else unsent
 
 
 def flush_seconds(timeout: float | None) -> float:
@@ -88,6 +115,8 @@ def browser_channel_arguments(
 class _TwoWay(_core.Channel):
     """What BrowserChannel and WebChannel share."""
 
+    _maps_given = staticmethod(maps_given)
+
     def __repr__(self) -> str:
         return channel_repr(self)
 
@@ -101,7 +130,7 @@ class _TwoWay(_core.Channel):
                     raise ChannelError("the session has ended")
                 self.flush(LEAVE_TIMEOUT)
         except ChannelError as error:
-            self.logger.warning("%d maps were not delivered: %s", self.unsent, error)
+            self.logger.warning("%d maps were not delivered: %s", undelivered(self.unsent, error), error)
         finally:
             self.close()
 
@@ -110,7 +139,7 @@ class _TwoWay(_core.Channel):
 
         Raises:
             TransportError, ChannelTimeout: the server could not be reached.
-            HTTPStatusError: it refused.
+            HTTPStatusError: it refused; MapsRefused where maps went with the request.
             ChannelError: it said something unexpected.
         """
         self._reach("open", False)
@@ -131,6 +160,7 @@ class _TwoWay(_core.Channel):
 
         Raises:
             ChannelTimeout: the time is up; the maps stay queued.
+            MapsRefused: the server refused some; the others stay queued.
             ChannelError: as :meth:`messages`.
         """
         if not self._flush(flush_seconds(timeout)):
@@ -223,6 +253,8 @@ class WebChannel(_TwoWay):
         **options: see :class:`gaechannel.ChannelOptions`.
     """
 
+    _maps_given = staticmethod(messages_given)
+
     def __init__(
         self,
         url: str,
@@ -248,7 +280,7 @@ class WebChannel(_TwoWay):
 
     def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
-        return self._send([("__data__", dumps(message))])
+        return self._send([("__data__", dumps(message), True)])
 
 
 def web_channel_arguments(

@@ -17,6 +17,8 @@ static const named_class classes[] = {
     {"ChannelTimeout", offsetof(module_state, timeout)},
     {"HTTPStatusError", offsetof(module_state, http_status_error)},
     {"InvalidToken", offsetof(module_state, invalid_token)},
+    {"SessionLost", offsetof(module_state, session_lost)},
+    {"MapsRefused", offsetof(module_state, maps_refused)},
     {"TokenExpired", offsetof(module_state, token_expired)},
     {"ChannelClosed", offsetof(module_state, closed)},
     {"WebChannelError", offsetof(module_state, web_channel_error)},
@@ -42,6 +44,7 @@ static void error_words_clear(error_words *words) {
     strbuf_free(&words->message);
     strbuf_free(&words->reason);
     strbuf_free(&words->body);
+    strbuf_free(&words->refused);
 }
 
 // A server's words may be anything; what is no UTF-8 is shown as such.
@@ -54,7 +57,9 @@ bool error_words_copy(error_words *words, const session_error *error) {
     strbuf_append(&words->message, strbuf_str(&error->message), error->message.length);
     strbuf_append(&words->reason, strbuf_str(&error->reason), error->reason.length);
     strbuf_append(&words->body, strbuf_str(&error->body), error->body.length);
-    if (!strbuf_failed(&words->message) && !strbuf_failed(&words->reason) && !strbuf_failed(&words->body))
+    strbuf_append(&words->refused, strbuf_str(&error->refused), error->refused.length);
+    if (!strbuf_failed(&words->message) && !strbuf_failed(&words->reason) && !strbuf_failed(&words->body) &&
+        !strbuf_failed(&words->refused))
         return true;
     error_words_clear(words);
     return false;
@@ -70,6 +75,10 @@ static PyObject *class_of(const module_state *state, const error_words *words) {
         return state->timeout;
     case ERROR_HTTP:
         return state->http_status_error;
+    case ERROR_SESSION_LOST:
+        return state->session_lost;
+    case ERROR_MAPS_REFUSED:
+        return state->maps_refused;
     case ERROR_TOKEN_INVALID:
         return state->invalid_token;
     case ERROR_TOKEN_EXPIRED:
@@ -84,12 +93,20 @@ static PyObject *class_of(const module_state *state, const error_words *words) {
     return state->channel_error;
 }
 
-static PyObject *keywords_of(const error_words *words) {
+static PyObject *keywords_of(const error_words *words, PyObject *channel) {
+    PyObject *maps = NULL;
+    if (words->kind == ERROR_MAPS_REFUSED &&
+        (maps = PyObject_CallMethod(channel, "_maps_given", "(N)", str_of(&words->refused))) == NULL)
+        return NULL;
     switch (words->kind) {
     case ERROR_TRANSPORT:
     case ERROR_TIMEOUT:
         return Py_BuildValue("{si}", "curl_code", words->code);
+    case ERROR_MAPS_REFUSED:
+        return Py_BuildValue("{sisNsNsN}", "code", words->status, "reason", str_of(&words->reason), "body",
+                             str_of(&words->body), "maps", maps);
     case ERROR_HTTP:
+    case ERROR_SESSION_LOST:
     case ERROR_TOKEN_INVALID:
     case ERROR_TOKEN_EXPIRED:
         // N takes what str_of() made, or fails with it.
@@ -100,7 +117,7 @@ static PyObject *keywords_of(const error_words *words) {
     }
 }
 
-void error_words_raise(module_state *state, error_words *words) {
+void error_words_raise(module_state *state, error_words *words, PyObject *channel) {
     if (words->kind == ERROR_MEMORY) {
         PyErr_NoMemory();
         error_words_clear(words);
@@ -108,7 +125,7 @@ void error_words_raise(module_state *state, error_words *words) {
     }
     PyObject *type = class_of(state, words);
     PyObject *arguments = Py_BuildValue("(N)", str_of(&words->message));
-    PyObject *keywords = keywords_of(words);
+    PyObject *keywords = arguments != NULL ? keywords_of(words, channel) : NULL;
     PyObject *error = NULL;
     if (arguments != NULL && keywords != NULL)
         error = PyObject_Call(type, arguments, keywords);

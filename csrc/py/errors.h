@@ -16,12 +16,14 @@ typedef struct error_words {
     strbuf message;
     strbuf reason;
     strbuf body;
+    strbuf refused;
 } error_words;
 
 /* False when memory ran out. */
 bool error_words_copy(error_words *words, const session_error *error);
-/* Raise the exception, and let go of the words. */
-void error_words_raise(module_state *state, error_words *words);
+/* Raise the exception, and let go of the words. `channel` is asked what its caller gave where maps were
+ * refused. */
+void error_words_raise(module_state *state, error_words *words, PyObject *channel);
 
 /* TalkMessageCorrupted, with what is wrong. */
 void raise_corrupted(module_state *state, const char *words);

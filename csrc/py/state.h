@@ -15,6 +15,8 @@ typedef struct module_state {
     PyObject *transport_error;
     PyObject *timeout;
     PyObject *http_status_error;
+    PyObject *session_lost;
+    PyObject *maps_refused;
     PyObject *invalid_token;
     PyObject *token_expired;
     PyObject *closed;

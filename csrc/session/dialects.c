@@ -32,9 +32,9 @@ static bool talk_first_map(session *self) {
     static const char add_client[] = "[\"connect-add-client\"]";
     const strbuf *clid = session_get(self, FIELD_CLID);
     const map_field fields[] = {
-        {"m", 1, add_client, sizeof add_client - 1},
-        {"c", 1, strbuf_str(clid), clid->length},
-        {"_sc", 3, "c", 1},
+        {"m", 1, add_client, sizeof add_client - 1, false},
+        {"c", 1, strbuf_str(clid), clid->length, false},
+        {"_sc", 3, "c", 1, false},
     };
     return session_send_map(self, fields, sizeof fields / sizeof *fields) >= 0;
 }

@@ -11,7 +11,8 @@
 /* ---- Maps that wait (maps.c) ---- */
 
 typedef struct map {
-    // key NUL value NUL …, percent-encoded.
+    // key NUL value NUL …, percent-encoded; before each value, an `S`, or a `J` where it is JSON of what the
+    // caller gave.
     strbuf fields;
     size_t field_count;
 } map;
@@ -33,6 +34,9 @@ void map_list_confirm(map_list *list, size_t count);
 /* A new session begins: its first map is the oldest unconfirmed one, or, with `drop`, the next to be added.
  */
 void map_list_restart(map_list *list, bool drop);
+/* Take the oldest `count` off, and append them to `out` as session_error has them. False, with nothing taken,
+ * when memory ran out. */
+bool map_list_refuse(map_list *list, size_t count, strbuf *out);
 void map_list_free(map_list *list);
 /* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */
 size_t map_list_write(const map_list *list, strbuf *out);
@@ -110,6 +114,8 @@ struct session {
     session_stats stats;
     session_error error;
     bool ended;
+    // Maps that were refused, of which nobody was told yet.
+    size_t refused_untold;
     // Somebody was told of the end.
     bool end_told;
     bool closing;

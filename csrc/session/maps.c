@@ -36,6 +36,7 @@ int64_t map_list_add(map_list *list, const map_field *fields, size_t count) {
     for (size_t i = 0; i < count; i++) {
         strbuf_quote(&added.fields, fields[i].key, fields[i].key_length);
         strbuf_append(&added.fields, "", 1);
+        strbuf_text(&added.fields, fields[i].is_json ? "J" : "S");
         strbuf_quote(&added.fields, fields[i].value, fields[i].value_length);
         strbuf_append(&added.fields, "", 1);
     }
@@ -71,6 +72,27 @@ void map_list_free(map_list *list) {
     *list = (map_list){0};
 }
 
+bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
+    for (size_t i = 0; i < count; i++) {
+        const map *item = &list->items[list->first + i];
+        const char *at = strbuf_str(&item->fields);
+        strbuf_format(out, "%lld ", (long long)(list->first_id + (int64_t)i));
+        for (size_t field = 0; field < item->field_count; field++) {
+            const char *value = at + strlen(at) + 1;
+            strbuf_text(out, field > 0 ? "&" : "");
+            strbuf_text(out, at);
+            strbuf_text(out, "=");
+            strbuf_text(out, value);
+            at = value + strlen(value) + 1;
+        }
+        strbuf_text(out, "\n");
+    }
+    if (strbuf_failed(out))
+        return false;
+    map_list_confirm(list, count);
+    return true;
+}
+
 static void write_map(const map *item, size_t index, strbuf *out) {
     const char *at = strbuf_str(&item->fields);
     for (size_t i = 0; i < item->field_count; i++) {
@@ -79,7 +101,7 @@ static void write_map(const map *item, size_t index, strbuf *out) {
         strbuf_format(out, "&req%zu_", index);
         strbuf_text(out, key);
         strbuf_text(out, "=");
-        strbuf_text(out, value);
+        strbuf_text(out, value + 1);
         at = value + strlen(value) + 1;
     }
 }
@@ -113,5 +135,5 @@ int64_t session_send_map(session *self, const map_field *fields, size_t count) {
 }
 
 size_t session_unsent(const session *self) {
-    return self->maps.count;
+    return self->maps.count + self->refused_untold;
 }

@@ -8,8 +8,11 @@
 
 // Corrupt bodies in a row, without one array between them, after which no retry is going to help.
 #define MAX_CORRUPT 5
-// Sessions lost in a row after which the talk dialect starts from its init page again.
+// Sessions lost in a row after which the talk dialect starts from its init page again; and after which there
+// is no hope for a channel that never had an answer to a back channel, which with the waits is after a
+// minute.
 #define MAX_LOST 3
+#define MAX_LOST_AT_FIRST 8
 // Back channels that end at once and empty, in a row, before the next one waits.
 #define MAX_FRUITLESS 3
 #define AT_ONCE_MS 1000
@@ -87,9 +90,10 @@ static void corrupt(session *self, exchange *ex, int64_t now_ms) {
 // Begin a new session. Maps that were not confirmed go to it, except a dialect's own first one.
 void session_lose(session *self, int64_t now_ms) {
     self->lost_in_row++;
-    session_log(self, LOG_WARNING,
-                "SID unknown: opening a new session; arrays that the old one had not "
-                "delivered are lost");
+    session_log(
+        self, LOG_WARNING,
+        "the session is lost: opening a new one; subscriptions made in the old one are gone, and arrays "
+        "that it had not delivered");
     strbuf oaid = {0};
     strbuf_format(&oaid, "%lld", (long long)session_get_number(self, NUMBER_AID));
     session_set(self, FIELD_OSID, strbuf_str(&self->fields[FIELD_SID]));
@@ -115,11 +119,13 @@ void session_lose(session *self, int64_t now_ms) {
 static void lost(session *self, exchange *ex, int64_t now_ms) {
     int limit = self->config.max_reconnects;
     bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
-    if (may && ex->kind > REQUEST_OPEN && !ex->opens && (limit < 0 || self->lost_in_row < limit)) {
+    bool hopeless = !self->ever_streamed && self->lost_in_row >= MAX_LOST_AT_FIRST;
+    may &= ex->kind > REQUEST_OPEN && !ex->opens && !hopeless;
+    if (may && (limit < 0 || self->lost_in_row < limit)) {
         session_lose(self, now_ms);
         return;
     }
-    fail(self, ex, ERROR_HTTP, "the session is unknown to the server");
+    fail(self, ex, ERROR_SESSION_LOST, "the session is unknown to the server");
     // The next try begins a new one.
     strbuf_clear(&self->fields[FIELD_SID]);
     self->aid = -1;
@@ -166,18 +172,44 @@ static void unauthorized(session *self, exchange *ex) {
         back->verdict = VERDICT_CANCELLED;
 }
 
+// Google's servers say a bare 400 of a session that they do not know. The development server's 400 is of what
+// was asked.
+static bool is_of_lost_session(const session *self, const exchange *ex) {
+    bool named_one = ex->kind > REQUEST_OPEN && !ex->opens && !self->dialect->polls;
+    return ex->status == 410 || says(ex, "Unknown SID") || (named_one && ex->status == 400);
+}
+
+// They are not sent again: they would be refused again, and all behind them. A dialect's own first map is,
+// since there is no channel without it.
+static void refused(session *self, exchange *ex) {
+    strbuf maps = {0};
+    bool theirs = ex->maps_count != 0 && self->dialect->queue_first_map == NULL;
+    if (theirs && !map_list_refuse(&self->maps, ex->maps_count, &maps)) {
+        session_fail(self, ERROR_MEMORY, "out of memory");
+        strbuf_free(&maps);
+        return;
+    }
+    if (theirs)
+        session_log(self, LOG_WARNING, "HTTP status %d: the server refused maps: %zu", ex->status,
+                    ex->maps_count);
+    fail(self, ex, theirs ? ERROR_MAPS_REFUSED : ERROR_HTTP, "");
+    self->error.refused = maps;
+    self->refused_untold = theirs ? ex->maps_count : 0;
+    ex->maps_count = 0;
+}
+
 static void bad_status(session *self, exchange *ex, int64_t now_ms) {
     int status = ex->status;
     if (status == 401) {
         unauthorized(self, ex);
-    } else if (status == 410 || (status == 400 && says(ex, "Unknown SID"))) {
+    } else if (status >= 400 && is_of_lost_session(self, ex)) {
         lost(self, ex, now_ms);
     } else if (status == 408 || status == 429 || status >= 500) {
         session_log(self, LOG_WARNING, "HTTP status %d %s", status, strbuf_str(&ex->reason));
         if (!retry(self, ex, now_ms))
             fail(self, ex, ERROR_HTTP, "");
     } else {
-        fail(self, ex, ERROR_HTTP, "");
+        refused(self, ex);
     }
 }
 

@@ -67,6 +67,7 @@ void session_free(session *self) {
     strbuf_free(&self->error.reason);
     strbuf_free(&self->error.body);
     strbuf_free(&self->error.message);
+    strbuf_free(&self->error.refused);
     free(self);
 }
 
@@ -219,12 +220,16 @@ const session_error *session_get_error(const session *self) {
 
 /* ---- Goals ---- */
 
+static bool is_told(const session *self) {
+    return self->ended && self->end_told;
+}
+
 void session_set_goal(session *self, session_goal goal) {
     self->goal = goal;
     self->poll_done = false;
     if (self->closing)
         return;
-    if (session_is_over(self)) {
+    if (is_told(self)) {
         // Start over from what still holds, and at once.
         self->ended = self->end_told = false;
         self->error.kind = ERROR_NONE;
@@ -243,10 +248,11 @@ void session_raise_goal(session *self, session_goal goal) {
 
 void session_end_told(session *self) {
     self->end_told = self->ended;
+    self->refused_untold = 0;
 }
 
 bool session_is_over(const session *self) {
-    return self->ended && self->end_told;
+    return is_told(self) && self->error.kind != ERROR_MAPS_REFUSED;
 }
 
 void session_close(session *self) {

@@ -90,7 +90,8 @@ bool session_has_reached(const session *self, session_goal goal);
 
 /* The session's end, and its error if any, was told to whoever drives it. */
 void session_end_told(session *self);
-/* Whether that was so, and no new goal was set since. */
+/* Whether that was so, and no new goal was set since. Not where only maps were refused: the session goes on.
+ */
 bool session_is_over(const session *self);
 
 /* Forget that a goal was reached (GOAL_INITIALIZE, GOAL_OPEN or GOAL_CONNECT), and what follows from it, so
@@ -217,6 +218,8 @@ typedef enum session_error_kind {
     ERROR_TRANSPORT,     // DNS, TCP, TLS, proxy: `code`
     ERROR_TIMEOUT,       // the same, for want of time
     ERROR_HTTP,          // `status`, `reason`, `body`
+    ERROR_SESSION_LOST,  // the same: the server does not know the session any more
+    ERROR_MAPS_REFUSED,  // the same, of a request with maps: `refused`
     ERROR_TOKEN_INVALID, // 401
     ERROR_TOKEN_EXPIRED, // 401
     ERROR_CLOSED,        // the server said stop
@@ -230,6 +233,10 @@ typedef struct session_error {
     strbuf reason;  // of HTTP: the status line's words
     strbuf body;    // of HTTP: how the body begins
     strbuf message; // all of it in a sentence, for a person; secrets redacted
+    // Of maps that the server has refused, and that are queued no longer, a line each: the map's id, a space,
+    // its fields, form-encoded ("key=Svalue&…"), with `J` instead of `S` where the value is JSON of what was
+    // given.
+    strbuf refused;
 } session_error;
 
 const session_error *session_get_error(const session *self);
@@ -256,12 +263,15 @@ typedef struct map_field {
     size_t key_length; // bytes
     const char *value;
     size_t value_length; // bytes
+    // Whether the caller gave something that is no text, of which `value` is the JSON.
+    bool is_json;
 } map_field;
 
 /* Queue a map. Returns its id, counted from 0 over the session's whole life; -1 when memory ran out. */
 int64_t session_send_map(session *self, const map_field *fields, size_t count);
 
-/* Maps that the server has not confirmed. */
+/* Maps that the server has not confirmed; nor is it confirmed that it refused them, before somebody is told.
+ */
 size_t session_unsent(const session *self);
 
 /* ---- Ends ---- */

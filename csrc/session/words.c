@@ -203,6 +203,7 @@ void session_fail(session *self, session_error_kind kind, const char *message) {
     strbuf_clear(&error->reason);
     strbuf_clear(&error->body);
     strbuf_clear(&error->message);
+    strbuf_free(&error->refused);
     session_redact(self, message, &error->message);
     self->ended = true;
 }

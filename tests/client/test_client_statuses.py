@@ -17,7 +17,15 @@ from hostile import (
     streams,
 )
 
-from gaechannel import ChannelClosed, HTTPStatusError, InvalidToken, TokenError, TokenExpired, TransportError
+from gaechannel import (
+    ChannelClosed,
+    HTTPStatusError,
+    InvalidToken,
+    SessionLost,
+    TokenError,
+    TokenExpired,
+    TransportError,
+)
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -29,6 +37,8 @@ STEPS = ["page", "opening", "connect", "back"]
     "status", ["400 Bad Request", "403 Forbidden", "404 Not Found", "418 Teapot", "204 No Content"]
 )
 def test_what_no_retry_can_mend_is_raised(client_of, step, status):
+    if status.startswith("400") and step in {"connect", "back"}:
+        status = "405 Method Not Allowed"  # there, 400 says that the session is lost
     with TalkServer(
         **{step: reply(b"" if status.startswith("204") else b"the reason why", status)}
     ) as server:
@@ -142,6 +152,14 @@ def test_a_server_that_knows_no_session_is_not_asked_in_a_busy_loop(client_of):
         assert last.at - first.at >= 5 * 0.05
         # After some the client begins with its page again.
         assert len(server.of("page")) > 1
+
+
+@pytest.mark.parametrize("step", ["connect", "back"])
+def test_a_server_that_never_knew_a_session_is_given_up(client_of, step):
+    with TalkServer(**{step: reply(b"", "400 Bad Request")}) as server:
+        with pytest.raises(SessionLost, match="400 Bad Request"):
+            next(client_of(server).messages())
+        assert 5 < len(server.of("opening")) < 12
 
 
 def test_raised_unknown_sid_is_not_the_end(client_of, take):

@@ -132,7 +132,7 @@ static inline void carrier_two_way(carrier *self, const session_config *config, 
 }
 
 static inline int64_t carrier_send(carrier *self, const char *text) {
-    map_field field = {"_S", 2, text, strlen(text)};
+    map_field field = {"_S", 2, text, strlen(text), false};
     return session_send_map(self->session, &field, 1);
 }
 

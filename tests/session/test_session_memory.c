@@ -66,7 +66,7 @@ static bool run(const session_config *config) {
     session *self = session_new(config);
     if (self == NULL)
         return true;
-    map_field field = {"_S", 2, "text", 4};
+    map_field field = {"_S", 2, "text", 4, false};
     bool failed = !session_set(self, FIELD_TOKEN, "tok-secret") || !session_set(self, FIELD_SID, NULL);
     session_set_log_level(self, LOG_DEBUG);
     if (!config->dialect->has_init_page)

@@ -4,6 +4,7 @@ import io
 import logging
 
 import pytest
+from either import Asyncio, Sync
 from scripted_server import ScriptedServer
 
 from gaechannel.server import LocalServer
@@ -34,3 +35,9 @@ def log():
     logger.addHandler(handler)
     yield logger
     logger.removeHandler(handler)
+
+
+@pytest.fixture(params=[Sync, Asyncio], ids=["sync", "aio"])
+def channel_of(request):
+    """Make channels by the name of their class, of each kind in turn; see either.py."""
+    return request.param

@@ -8,7 +8,7 @@ import pytest
 from scripted_server import confirmed, cut, opened, status
 from waiting import until
 
-from gaechannel import BrowserChannel, ChannelTimeout, HTTPStatusError
+from gaechannel import BrowserChannel, ChannelTimeout
 
 FAST = {"max_backoff": 0.02}
 
@@ -258,19 +258,6 @@ def test_flush_of_nothing_returns_at_once(script):
     with BrowserChannel(script.url) as channel:
         channel.flush()
     assert script.of("maps") == []
-
-
-def test_a_refusal_that_no_retry_mends_is_raised_and_the_maps_stay(script):
-    script.on("maps", status("413 Too large"), confirmed())
-    with BrowserChannel(script.url) as channel:
-        channel.connect()
-        channel.send({"n": "0"})
-        with pytest.raises(HTTPStatusError, match="413") as caught:
-            channel.flush(10)
-        assert caught.value.code == 413
-        assert channel.unsent == 1
-        channel.flush(10)
-    assert len({request.query["RID"] for request in script.of("maps")}) == 1
 
 
 def test_maps_sent_while_arrays_stream_in_keep_their_order(script):

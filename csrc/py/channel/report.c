@@ -96,7 +96,7 @@ int channel_raise_end(channel_object *self) {
     if (!fails)
         return 0;
     if (copied)
-        error_words_raise(self->state, &words);
+        error_words_raise(self->state, &words, (PyObject *)self);
     else
         PyErr_NoMemory();
     return -1;

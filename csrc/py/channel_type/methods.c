@@ -56,14 +56,17 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
 
 /* ---- Sending ---- */
 
-// A map's fields from a list of pairs of str. -1 with an exception set. What they point to lives as long as
-// the list.
+// A map's fields from a list of (key, value), both str, or (key, value, whether it is JSON). -1 with an
+// exception set. What they point to lives as long as the list.
 static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *pair = PyList_GetItem(pairs, i);
         Py_ssize_t key_length, value_length;
-        if (!PyArg_ParseTuple(pair, "s#s#:map", &fields[i].key, &key_length, &fields[i].value, &value_length))
+        int is_json = 0;
+        if (!PyArg_ParseTuple(pair, "s#s#|p:map", &fields[i].key, &key_length, &fields[i].value,
+                              &value_length, &is_json))
             return -1;
+        fields[i].is_json = is_json != 0;
         fields[i].key_length = (size_t)key_length;
         fields[i].value_length = (size_t)value_length;
     }
