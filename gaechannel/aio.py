@@ -226,8 +226,9 @@ class _TwoWay(_Channel):
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps; see the synchronous class's ``flush()``."""
+        seconds = two_way.flush_seconds(timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds if seconds >= 0 else None):
                 await self._await("flushed")
         except TimeoutError as error:
             if isinstance(error, ChannelError):

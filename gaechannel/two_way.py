@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, Unpack
@@ -72,7 +73,9 @@ def flush_seconds(timeout: float | None) -> float:
     if timeout is None:
         return -1.0
     check_type("timeout", timeout, numbers.Real, "a number of seconds or None")
-    return max(timeout, 0.0)
+    if math.isnan(timeout):
+        raise ValueError("timeout must be a number of seconds or None, not nan")
+    return max(timeout, 0.0) if timeout < 1e9 else -1.0  # thirty years are for ever
 
 
 def dumps(value: object) -> str:
