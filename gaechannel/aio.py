@@ -23,7 +23,7 @@ from gaechannel.client import Stats
 from gaechannel.errors import ChannelError, ChannelTimeout
 from gaechannel.merging import prepare
 
-__all__ = ["BrowserChannel", "Client", "WebChannel", "merge"]
+__all__ = ["BrowserChannel", "Client", "DevClient", "WebChannel", "merge"]
 
 # How long close() may take to tell the server, in seconds. In the talk dialect that is a courtesy.
 _CLOSE_TIMEOUT = 1.0
@@ -299,6 +299,24 @@ class WebChannel(_TwoWay):
     async def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
         return self._send([("__data__", two_way.dumps(message), True)])
+
+
+class DevClient(_Channel):
+    """:class:`gaechannel.DevClient` for asyncio; its arguments are the same, and the callable that returns a
+    token may return an awaitable.
+    """
+
+    _close_timeout = _COURTESY_TIMEOUT
+
+    def __init__(
+        self,
+        token: str | Callable[[], str | Awaitable[str]],
+        url: str,
+        *,
+        logger: logging.Logger | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        super().__init__(**two_way.dev_arguments(token, url, logger, **options), **_ASYNCHRONOUS)
 
 
 def merge(channels: Iterable[_Merged]) -> AsyncIterator[tuple[_Merged, Any]]:

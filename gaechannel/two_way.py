@@ -309,6 +309,19 @@ def web_channel_arguments(
     return {**arguments, "fast_handshake": fast_handshake, "unwraps": True}
 
 
+def dev_arguments(
+    token: str | Callable[[], Any], url: str, logger: logging.Logger | None, **options: Unpack[ChannelOptions]
+) -> dict[str, Any]:
+    """What a channel of the development server's dialect passes to ``_core.Channel``."""
+    return {
+        "dialect": "dev",
+        "url": check_url(url),
+        "logger": check_logger(logger),
+        **token_arguments(token),
+        **core_arguments(**options),
+    }
+
+
 class DevClient(_core.Channel):
     """A channel of App Engine's development server, which is polled every half second::
 
@@ -330,13 +343,7 @@ class DevClient(_core.Channel):
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        super().__init__(
-            dialect="dev",
-            url=check_url(url),
-            logger=check_logger(logger),
-            **token_arguments(token),
-            **core_arguments(**options),
-        )
+        super().__init__(**dev_arguments(token, url, logger, **options))
 
     def __repr__(self) -> str:
         return channel_repr(self)
