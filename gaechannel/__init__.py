@@ -96,15 +96,31 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("_core", "_options", "aio", "client", "errors", "merging", "reader", "talkparser", "two_way")
 
 
-def __getattr__(name: str) -> object:
+_CORE_FAILED = (
+    "gaechannel's C core cannot be loaded: {}. Its libcurl is missing or is another than it was built with,"
+    " or was not built for this system. `pip install --force-reinstall gaechannel` takes a wheel that brings"
+    " libcurl along, or builds it anew; libcurl's package is libcurl4 (Debian) or libcurl (Fedora, Alpine)"
+)
+
+
+def _load(name: str) -> object:
     from importlib import import_module
 
+    try:
+        return import_module(f"gaechannel.{name}")
+    except ImportError as error:
+        if error.name not in ("gaechannel._core", "_core"):  # not there; there, and not to be loaded
+            raise
+        raise ImportError(_CORE_FAILED.format(error.msg), name="gaechannel") from None
+
+
+def __getattr__(name: str) -> object:
     # The old module's name for it.
     known = "TalkMessageCorrupted" if name == "_TalkMessageCorrupted" else name
     if known in _HOME_OF:
-        value = getattr(import_module(f"gaechannel.{_HOME_OF[known]}"), known)
+        value = getattr(_load(_HOME_OF[known]), known)
     elif name in _MODULES:
-        value = import_module(f"gaechannel.{name}")
+        value = _load(name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
