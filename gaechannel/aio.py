@@ -18,8 +18,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any, Literal, Self, TypeVar, Unpack
 
 from gaechannel import _core, client, two_way
+from gaechannel._arguments import (
+    Params,
+    browser_channel_arguments,
+    client_arguments,
+    dev_arguments,
+    web_channel_arguments,
+)
+from gaechannel._base import Stats, channel_repr, channel_stats
 from gaechannel._options import ChannelOptions
-from gaechannel.client import Stats
 from gaechannel.errors import ChannelError, ChannelTimeout
 from gaechannel.merging import prepare
 
@@ -55,7 +62,7 @@ class _Channel(_core.Channel):
     _token_task: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
-        return client.channel_repr(self)
+        return channel_repr(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,7 +107,7 @@ class _Channel(_core.Channel):
     @property
     def stats(self) -> Stats:
         """What was counted so far."""
-        return client.channel_stats(self)
+        return channel_stats(self)
 
     # ---- What the C core asks for ----
 
@@ -163,7 +170,7 @@ class Client(_Channel, client.TalkChannel):
         base_url: str | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        super().__init__(**client.client_arguments(token, logger, base_url, **options), **_ASYNCHRONOUS)
+        super().__init__(**client_arguments(token, logger, base_url, **options), **_ASYNCHRONOUS)
 
     def messages(self) -> AsyncIterator[str]:
         """Return an asynchronous iterator over the messages; see :meth:`gaechannel.Client.messages`.
@@ -246,14 +253,14 @@ class BrowserChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: two_way.Params | None = None,
-        open_form: two_way.Params | None = None,
+        params: Params | None = None,
+        open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
         buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        arguments = two_way.browser_channel_arguments(
+        arguments = browser_channel_arguments(
             url, params=params, open_form=open_form, buffered=buffered, logger=logger, **options
         )
         super().__init__(**arguments, **_ASYNCHRONOUS)
@@ -278,14 +285,14 @@ class WebChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: two_way.Params | None = None,
+        params: Params | None = None,
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
         buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        arguments = two_way.web_channel_arguments(
+        arguments = web_channel_arguments(
             url,
             params=params,
             init_headers=init_headers,
@@ -316,7 +323,7 @@ class DevClient(_Channel):
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        super().__init__(**two_way.dev_arguments(token, url, logger, **options), **_ASYNCHRONOUS)
+        super().__init__(**dev_arguments(token, url, logger, **options), **_ASYNCHRONOUS)
 
 
 def merge(channels: Iterable[_Merged]) -> AsyncIterator[tuple[_Merged, Any]]:
