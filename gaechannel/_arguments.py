@@ -1,4 +1,4 @@
-"""A channel's own arguments, from what callers write to what the C core takes; _options has the shared ones."""
+"""The arguments of each kind of channel, from what callers write to what the C core takes."""
 
 import logging
 import os

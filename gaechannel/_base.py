@@ -1,6 +1,6 @@
 """What all channels share."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from gaechannel import _core
 from gaechannel.errors import ChannelError
@@ -28,19 +28,35 @@ class Stats(NamedTuple):
     last_message_time: float | None
 
 
-def channel_stats(channel: _core.Channel) -> Stats:
-    """A channel's counters."""
-    counts = channel._stats()
-    last = counts[-1]
-    return Stats(*counts[:-1], None if last < 0 else last)
+class Channel(_core.Channel):
+    """What every channel has, for asyncio or not."""
+
+    def __repr__(self) -> str:
+        # Without secrets; of a channel that a forked child has from its parent, too.
+        module = type(self).__module__
+        name = f"{module}.{type(self).__name__}" if module == "gaechannel.aio" else type(self).__name__
+        try:
+            state = "closed" if self.closed else "open" if self.sid else "new"
+            return f"<{name} of {self._redact(self._url or '')}, {state}>"
+        except (ChannelError, RuntimeError):
+            return f"<{name} of another process, or not initialized>"
+
+    def _obey_overrides(self) -> None:
+        """Look which methods a subclass has replaced, before the channel is driven; see TalkChannel."""
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far."""
+        counts = self._stats()
+        last = counts[-1]
+        return Stats(*counts[:-1], None if last < 0 else last)
 
 
-def channel_repr(channel: _core.Channel) -> str:
-    """A channel in a few words, without secrets; of one that a forked child has from its parent, too."""
-    module = type(channel).__module__
-    name = f"{module}.{type(channel).__name__}" if module == "gaechannel.aio" else type(channel).__name__
-    try:
-        state = "closed" if channel.closed else "open" if channel.sid else "new"
-        return f"<{name} of {channel._redact(channel._url or '')}, {state}>"
-    except (ChannelError, RuntimeError):
-        return f"<{name} of another process, or not initialized>"
+class SyncChannel(Channel):
+    """What every channel has that is used without asyncio."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -25,7 +25,7 @@ from gaechannel._arguments import (
     dev_arguments,
     web_channel_arguments,
 )
-from gaechannel._base import Stats, channel_repr, channel_stats
+from gaechannel._base import Channel
 from gaechannel._options import ChannelOptions
 from gaechannel.errors import ChannelError, ChannelTimeout
 from gaechannel.merging import prepare
@@ -53,16 +53,13 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _Loop:
     return loop
 
 
-class _Channel(_core.Channel):
+class _Channel(Channel):
     """What all channels for asyncio share."""
 
     _close_timeout = _CLOSE_TIMEOUT
 
     # Waits for a token.
     _token_task: asyncio.Future[None] | None = None
-
-    def __repr__(self) -> str:
-        return channel_repr(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -103,11 +100,6 @@ class _Channel(_core.Channel):
             self.logger.debug("the server did not answer the closing request")
         finally:
             self._finish_close()
-
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return channel_stats(self)
 
     # ---- What the C core asks for ----
 

@@ -4,12 +4,12 @@ import logging
 import random
 import string
 from collections.abc import Callable, Iterator
-from typing import Any, Self, Unpack
+from typing import Any, Unpack
 from urllib.parse import parse_qsl, urlencode
 
-from gaechannel import _core
+from gaechannel import _base
 from gaechannel._arguments import client_arguments
-from gaechannel._base import Stats, channel_repr, channel_stats
+from gaechannel._base import Stats
 from gaechannel._options import ChannelOptions, check_url
 from gaechannel.errors import ChannelError
 
@@ -21,11 +21,8 @@ def random_string(len: int) -> str:
     return "".join(random.choices(string.ascii_letters, k=len))  # noqa: S311 - not for secrets
 
 
-class TalkChannel(_core.Channel):
+class TalkChannel(_base.Channel):
     """What both clients of the talk dialect share: the old module's attributes."""
-
-    def __repr__(self) -> str:
-        return channel_repr(self)
 
     def is_initialized(self) -> bool:
         """Whether ``clid`` is known."""
@@ -105,13 +102,8 @@ class TalkChannel(_core.Channel):
     def max_reconnects_trials(self, trials: int | None) -> None:
         self.max_reconnects = trials
 
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return channel_stats(self)
 
-
-class Client(TalkChannel):
+class Client(TalkChannel, _base.SyncChannel):
     """Receives the messages of one channel of the App Engine Channel API::
 
         for message in Client(token).messages():
@@ -144,12 +136,6 @@ class Client(TalkChannel):
         **options: Unpack[ChannelOptions],
     ) -> None:
         super().__init__(**client_arguments(token, logger, base_url, **options))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     # ---- Receiving ----
 

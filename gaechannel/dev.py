@@ -2,17 +2,16 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Self, Unpack
+from typing import Unpack
 
-from gaechannel import _core
 from gaechannel._arguments import dev_arguments
-from gaechannel._base import Stats, channel_repr, channel_stats
+from gaechannel._base import SyncChannel
 from gaechannel._options import ChannelOptions
 
 __all__ = ["DevClient"]
 
 
-class DevClient(_core.Channel):
+class DevClient(SyncChannel):
     """A channel of App Engine's development server, which is polled every half second::
 
         for message in DevClient(token, "http://localhost:8080").messages():
@@ -35,20 +34,6 @@ class DevClient(_core.Channel):
     ) -> None:
         super().__init__(**dev_arguments(token, url, logger, **options))
 
-    def __repr__(self) -> str:
-        return channel_repr(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
     def messages(self) -> Iterator[str]:
         """Return an iterator over the channel's messages; see :meth:`gaechannel.Client.messages`."""
         return self._messages("messages")
-
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return channel_stats(self)

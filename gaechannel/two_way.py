@@ -5,12 +5,11 @@ import logging
 import math
 import numbers
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, Unpack
+from typing import Any, Unpack
 from urllib.parse import parse_qsl
 
-from gaechannel import _core
 from gaechannel._arguments import Params, browser_channel_arguments, web_channel_arguments
-from gaechannel._base import Stats, channel_repr, channel_stats
+from gaechannel._base import SyncChannel
 from gaechannel._options import ChannelOptions, check_type
 from gaechannel.dev import DevClient
 from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused
@@ -88,20 +87,14 @@ def dumps(value: object) -> str:
     return text
 
 
-class _TwoWay(_core.Channel):
+class _TwoWay(SyncChannel):
     """What BrowserChannel and WebChannel share."""
 
     _maps_given = staticmethod(maps_given)
 
-    def __repr__(self) -> str:
-        return channel_repr(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, exc_type: object, *rest: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         try:
-            if exc_type is None and self.unsent and not self.closed:
+            if exc_info[0] is None and self.unsent and not self.closed:
                 if self._over:
                     raise ChannelError("the session has ended")
                 self.flush(LEAVE_TIMEOUT)
@@ -141,11 +134,6 @@ class _TwoWay(_core.Channel):
         """
         if not self._flush(flush_seconds(timeout)):
             raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds")
-
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return channel_stats(self)
 
 
 class BrowserChannel(_TwoWay):
