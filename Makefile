@@ -6,13 +6,17 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: demo test bench lint floors format sanitize fuzz coverage wheels docs clean help
+.PHONY: demo test trixie sid bench lint floors format sanitize fuzz coverage wheels docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
 
 test: .venv/.test ## run the tests; ARGS="-k framer" and the like go to pytest
+	@.ci/packages test peers || echo "gaechannel: tests of what is missing will be skipped"
 	@$(BIN)/pytest $(ARGS)
+
+trixie sid: ## run the tests in a chroot of that Debian
+	@.ci/debian $@
 
 bench: .venv/.bench ## measure against other ways to do the same
 	@$(BIN)/python bench/run.py

@@ -1,7 +1,5 @@
 """The package's version: the one that was built into the C core."""
 
-from gaechannel import _core
+from gaechannel._core import __version__
 
 __all__ = ["__version__"]
-
-__version__ = _core.__version__

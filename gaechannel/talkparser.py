@@ -1,8 +1,6 @@
 """The talk servers' literals, under the old module's name."""
 
-from gaechannel import _core
+from gaechannel._core import parse
 from gaechannel.errors import ParseError
 
 __all__ = ["ParseError", "parse"]
-
-parse = _core.parse

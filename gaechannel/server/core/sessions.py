@@ -142,10 +142,9 @@ class SessionService:
         ofs: int | None,
         maps: list[dict[str, str]],
         rid: int = 0,
-        *,
-        again: bool = False,
+        trial: int = 1,
     ) -> list[int]:
-        """Take a request's maps and its AID; ``ofs``, ``rid`` and ``again`` as in :meth:`Session.new_maps`.
+        """Take a request's maps and its AID; ``ofs``, ``rid`` and ``trial`` as in :meth:`Session.new_maps`.
 
         Returns:
             The reply: back channel present, last array id sent, bytes outstanding.
@@ -157,7 +156,7 @@ class SessionService:
             raise unknown_sid()
         with self.lock:
             session.acknowledge(aid)
-        self._receive(session, ofs, maps, rid, again=again)
+        self._receive(session, ofs, maps, rid, trial)
         with self.lock:
             return session.status()
 
@@ -227,17 +226,11 @@ class SessionService:
             self.end(session, "forgotten")
 
     def _receive(
-        self,
-        session: Session,
-        ofs: int | None,
-        maps: list[dict[str, str]],
-        rid: int = 0,
-        *,
-        again: bool = False,
+        self, session: Session, ofs: int | None, maps: list[dict[str, str]], rid: int = 0, trial: int = 1
     ) -> None:
         if maps:
             with self.lock:
-                maps = session.new_maps(ofs, maps, rid, again=again)
+                maps = session.new_maps(ofs, maps, rid, trial)
             session.deliver(maps)
 
     def _close(self, session: Session, reason: str) -> None:
