@@ -1,4 +1,4 @@
-"""Google's Firestore emulator: where it is, how it starts, what may be told to it, and what is said to it by channels."""
+"""Google's Firestore emulator, what may be told to it, and the channels that talk to it."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,7 @@ import threading
 import urllib.request
 from pathlib import Path
 
+import pytest
 import waiting
 
 from gaechannel import WebChannel, aio
@@ -48,6 +49,13 @@ def jar():
             if line.endswith("firestore-emulator.jar"):
                 return Path(line), None
     return None, f"{PACKAGE} is not installed, and FIRESTORE_EMULATOR_JAR names no jar"
+
+
+def skip_where_there_is_none():
+    """Skip the module that asks."""
+    _, reason = jar()
+    if reason:
+        pytest.skip(reason, allow_module_level=True)
 
 
 def free_port():

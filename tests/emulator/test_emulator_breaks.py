@@ -15,10 +15,12 @@ from firestore import (
     document,
     document_target,
     is_current,
+    skip_where_there_is_none,
 )
 
 from gaechannel import aio
 
+skip_where_there_is_none()
 FACES = pytest.mark.parametrize("face", ["sync", "aio"])
 
 

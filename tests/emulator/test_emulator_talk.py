@@ -9,11 +9,13 @@ from firestore import (
     document_target,
     is_current,
     query_target,
+    skip_where_there_is_none,
     talk,
 )
 
 from gaechannel import HTTPStatusError, WebChannelError
 
+skip_where_there_is_none()
 pytestmark = pytest.mark.parametrize("face", ["sync", "aio"])
 
 MANY = 1200
