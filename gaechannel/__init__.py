@@ -12,10 +12,12 @@ wire.
 TYPE_CHECKING = False  # as type checkers see it, True; typing itself takes its time
 if TYPE_CHECKING:
     from gaechannel import talkparser
+    from gaechannel._base import Stats
     from gaechannel._core import Decoder, TalkDecoder
     from gaechannel._options import ChannelOptions
     from gaechannel._version import __version__
-    from gaechannel.client import Client, Stats, random_string
+    from gaechannel.client import Client, random_string
+    from gaechannel.dev import DevClient
     from gaechannel.errors import (
         ChannelClosed,
         ChannelError,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     )
     from gaechannel.merging import merge
     from gaechannel.reader import TalkMessageReader
-    from gaechannel.two_way import BrowserChannel, DevClient, WebChannel
+    from gaechannel.two_way import BrowserChannel, WebChannel
 
     _TalkMessageCorrupted = TalkMessageCorrupted
 
@@ -69,10 +71,12 @@ __all__ = [
 # Where each name is. They are imported when first asked for, since what stands behind them takes its time
 # to load: libcurl and its thirty libraries, logging, typing.
 _HOMES = {
+    "_base": ("Stats",),
     "_core": ("Decoder", "TalkDecoder"),
     "_options": ("ChannelOptions",),
     "_version": ("__version__",),
-    "client": ("Client", "Stats", "random_string"),
+    "client": ("Client", "random_string"),
+    "dev": ("DevClient",),
     "errors": (
         "ChannelClosed",
         "ChannelError",
@@ -90,21 +94,37 @@ _HOMES = {
     ),
     "merging": ("merge",),
     "reader": ("TalkMessageReader",),
-    "two_way": ("BrowserChannel", "DevClient", "WebChannel"),
+    "two_way": ("BrowserChannel", "WebChannel"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("_core", "_options", "aio", "client", "errors", "merging", "reader", "talkparser", "two_way")
 
 
-def __getattr__(name: str) -> object:
+_CORE_FAILED = (
+    "gaechannel's C core cannot be loaded: {}. Its libcurl is missing or is another than it was built with,"
+    " or was not built for this system. `pip install --force-reinstall gaechannel` takes a wheel that brings"
+    " libcurl along, or builds it anew; libcurl's package is libcurl4 (Debian) or libcurl (Fedora, Alpine)"
+)
+
+
+def _load(name: str) -> object:
     from importlib import import_module
 
+    try:
+        return import_module(f"gaechannel.{name}")
+    except ImportError as error:
+        if error.name not in ("gaechannel._core", "_core"):  # not there; there, and not to be loaded
+            raise
+        raise ImportError(_CORE_FAILED.format(error.msg), name="gaechannel") from None
+
+
+def __getattr__(name: str) -> object:
     # The old module's name for it.
     known = "TalkMessageCorrupted" if name == "_TalkMessageCorrupted" else name
     if known in _HOME_OF:
-        value = getattr(import_module(f"gaechannel.{_HOME_OF[known]}"), known)
+        value = getattr(_load(_HOME_OF[known]), known)
     elif name in _MODULES:
-        value = import_module(f"gaechannel.{name}")
+        value = _load(name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -79,6 +79,6 @@ def found_authorities() -> dict[str, str | None]:
     if file or directory:
         return {"ca_file": file or None, "ca_path": directory or None}
 
-    from gaechannel._core import finds_authorities  # only now: this loads libcurl
+    from gaechannel import _core  # only now: this loads libcurl
 
-    return {} if finds_authorities else known_authorities() or _certifis_authorities()
+    return {} if _core.finds_authorities else known_authorities() or _certifis_authorities()

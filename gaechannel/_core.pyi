@@ -33,6 +33,7 @@ class Channel:
         init_headers: str | None = ...,
         secrets: Sequence[str] = ...,
         timeout: float = ...,
+        request_timeout: float = ...,
         connect_timeout: float = ...,
         max_backoff: float = ...,
         max_reconnects: int = ...,

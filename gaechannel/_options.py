@@ -1,5 +1,6 @@
 """The keyword arguments that all channels share, from what callers write to what the C core takes."""
 
+import math
 import numbers
 import os
 from collections.abc import Iterable, Mapping
@@ -20,8 +21,9 @@ class ChannelOptions(TypedDict, total=False):
     """What every channel's constructor takes beside its own arguments.
 
     Attributes:
-        timeout: seconds without a byte before the back channel counts as dead, and for any other request
-            to be answered (30.0).
+        timeout: seconds without a byte before the back channel counts as dead; None: one and a half times
+            the keep-alive that the server announces, or else 60 (None).
+        request_timeout: seconds that any other request may make no progress (30.0).
         connect_timeout: seconds for DNS, TCP and TLS together (10.0).
         auto_reconnect: whether a back channel that breaks is opened again (True).
         max_reconnects: how many failures in a row, without an array between, are mended; None: any number
@@ -40,7 +42,8 @@ class ChannelOptions(TypedDict, total=False):
             (1 Mi; in asyncio 512 Ki, so that one busy channel does not keep the others waiting).
     """
 
-    timeout: float
+    timeout: float | None
+    request_timeout: float
     connect_timeout: float
     auto_reconnect: bool
     max_reconnects: int | None
@@ -59,6 +62,14 @@ def check_type(name: str, value: object, types: type | UnionType, wanted: str) -
     """Raise TypeError if an argument is not what it must be."""
     if not isinstance(value, types):
         raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Raise TypeError or ValueError if an argument is no positive number of seconds."""
+    or_none = " or None" if name == "timeout" else ""
+    check_type(name, value, numbers.Real, f"a number of seconds{or_none}")
+    if not 0 < value < math.inf:  # type: ignore[operator]
+        raise ValueError(f"{name} must be a positive, finite number of seconds{or_none}, not {value}")
 
 
 def check_url(url: str) -> str:
@@ -159,7 +170,7 @@ def _certificate(cert: Any) -> dict[str, str | None]:
 
 def _check_numbers(seconds: dict[str, object], integers: dict[str, object]) -> None:
     for name, value in seconds.items():
-        check_type(name, value, numbers.Real, "a number of seconds")
+        check_seconds(name, value)
     for name, value in integers.items():
         check_type(name, value, numbers.Integral, "an int")
 
@@ -175,7 +186,8 @@ def _refuse_unknown(options: Mapping[str, object]) -> None:
 
 def core_arguments(
     *,
-    timeout: float = 30.0,
+    timeout: float | None = None,
+    request_timeout: float = 30.0,
     connect_timeout: float = 10.0,
     auto_reconnect: bool = True,
     max_reconnects: int | None = None,
@@ -201,7 +213,12 @@ def core_arguments(
     # What it is when it is not given, _core knows.
     given_limit = {} if queue_limit is None else {"queue_limit": queue_limit}
     _check_numbers(
-        {"timeout": timeout, "connect_timeout": connect_timeout, "max_backoff": max_backoff},
+        {
+            **({} if timeout is None else {"timeout": timeout}),
+            "request_timeout": request_timeout,
+            "connect_timeout": connect_timeout,
+            "max_backoff": max_backoff,
+        },
         {"max_chunk_size": max_chunk_size, **given_limit},
     )
     header_arguments, secrets = _header_arguments(headers)
@@ -214,7 +231,8 @@ def core_arguments(
     if max_reconnects is not None and max_reconnects < 0:
         raise ValueError("max_reconnects must not be negative; None means any number")
     return {
-        "timeout": timeout,
+        **({} if timeout is None else {"timeout": timeout}),
+        "request_timeout": request_timeout,
         "connect_timeout": connect_timeout,
         "auto_reconnect": auto_reconnect,
         "max_reconnects": -1 if max_reconnects is None else max_reconnects,

@@ -1,5 +1,7 @@
 """The package's version: the one that was built into the C core."""
 
-from gaechannel._core import __version__
+from gaechannel import _core
 
 __all__ = ["__version__"]
+
+__version__ = _core.__version__

@@ -18,12 +18,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any, Literal, Self, TypeVar, Unpack
 
 from gaechannel import _core, client, two_way
+from gaechannel._arguments import (
+    Params,
+    browser_channel_arguments,
+    client_arguments,
+    dev_arguments,
+    web_channel_arguments,
+)
+from gaechannel._base import Channel
 from gaechannel._options import ChannelOptions
-from gaechannel.client import Stats
 from gaechannel.errors import ChannelError, ChannelTimeout
 from gaechannel.merging import prepare
 
-__all__ = ["BrowserChannel", "Client", "WebChannel", "merge"]
+__all__ = ["BrowserChannel", "Client", "DevClient", "WebChannel", "merge"]
 
 # How long close() may take to tell the server, in seconds. In the talk dialect that is a courtesy.
 _CLOSE_TIMEOUT = 1.0
@@ -46,16 +53,13 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _Loop:
     return loop
 
 
-class _Channel(_core.Channel):
+class _Channel(Channel):
     """What all channels for asyncio share."""
 
     _close_timeout = _CLOSE_TIMEOUT
 
     # Waits for a token.
     _token_task: asyncio.Future[None] | None = None
-
-    def __repr__(self) -> str:
-        return client.channel_repr(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,11 +100,6 @@ class _Channel(_core.Channel):
             self.logger.debug("the server did not answer the closing request")
         finally:
             self._finish_close()
-
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return client.channel_stats(self)
 
     # ---- What the C core asks for ----
 
@@ -163,7 +162,7 @@ class Client(_Channel, client.TalkChannel):
         base_url: str | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        super().__init__(**client.client_arguments(token, logger, base_url, **options), **_ASYNCHRONOUS)
+        super().__init__(**client_arguments(token, logger, base_url, **options), **_ASYNCHRONOUS)
 
     def messages(self) -> AsyncIterator[str]:
         """Return an asynchronous iterator over the messages; see :meth:`gaechannel.Client.messages`.
@@ -226,8 +225,9 @@ class _TwoWay(_Channel):
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps; see the synchronous class's ``flush()``."""
+        seconds = two_way.flush_seconds(timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds if seconds >= 0 else None):
                 await self._await("flushed")
         except TimeoutError as error:
             if isinstance(error, ChannelError):
@@ -245,14 +245,14 @@ class BrowserChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: two_way.Params | None = None,
-        open_form: two_way.Params | None = None,
+        params: Params | None = None,
+        open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
         buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        arguments = two_way.browser_channel_arguments(
+        arguments = browser_channel_arguments(
             url, params=params, open_form=open_form, buffered=buffered, logger=logger, **options
         )
         super().__init__(**arguments, **_ASYNCHRONOUS)
@@ -277,14 +277,14 @@ class WebChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: two_way.Params | None = None,
+        params: Params | None = None,
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
         buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
-        arguments = two_way.web_channel_arguments(
+        arguments = web_channel_arguments(
             url,
             params=params,
             init_headers=init_headers,
@@ -298,6 +298,24 @@ class WebChannel(_TwoWay):
     async def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
         return self._send([("__data__", two_way.dumps(message), True)])
+
+
+class DevClient(_Channel):
+    """:class:`gaechannel.DevClient` for asyncio; its arguments are the same, and the callable that returns a
+    token may return an awaitable.
+    """
+
+    _close_timeout = _COURTESY_TIMEOUT
+
+    def __init__(
+        self,
+        token: str | Callable[[], str | Awaitable[str]],
+        url: str,
+        *,
+        logger: logging.Logger | None = None,
+        **options: Unpack[ChannelOptions],
+    ) -> None:
+        super().__init__(**dev_arguments(token, url, logger, **options), **_ASYNCHRONOUS)
 
 
 def merge(channels: Iterable[_Merged]) -> AsyncIterator[tuple[_Merged, Any]]:

@@ -1,44 +1,19 @@
 """The client of the App Engine Channel API: the 2011 module's ``Client``, on the C core."""
 
 import logging
-import os
 import random
 import string
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Self, Unpack
+from typing import Any, Unpack
 from urllib.parse import parse_qsl, urlencode
 
-from gaechannel import _core
-from gaechannel._logging import check_logger
-from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments
+from gaechannel import _base
+from gaechannel._arguments import client_arguments
+from gaechannel._base import Stats
+from gaechannel._options import ChannelOptions, check_url
 from gaechannel.errors import ChannelError
 
 __all__ = ["Client", "Stats", "random_string"]
-
-# Where the service was until 2017, and where the old module looked for it.
-RETIRED_URL = "https://talkgadget.google.com/talkgadget"
-
-
-class Stats(NamedTuple):
-    """What a channel has counted since it was made.
-
-    Attributes:
-        bytes: of response bodies, decompressed.
-        chunks: chunks received whole.
-        arrays: arrays received for the first time.
-        messages: of those, the application's.
-        reconnects: back channels opened after the first.
-        sessions: sessions opened: one, and one more each time the server had lost it.
-        last_message_time: when the last message came, in seconds since the epoch; None when none has.
-    """
-
-    bytes: int
-    chunks: int
-    arrays: int
-    messages: int
-    reconnects: int
-    sessions: int
-    last_message_time: float | None
 
 
 def random_string(len: int) -> str:
@@ -46,71 +21,8 @@ def random_string(len: int) -> str:
     return "".join(random.choices(string.ascii_letters, k=len))  # noqa: S311 - not for secrets
 
 
-def channel_stats(channel: _core.Channel) -> Stats:
-    """A channel's counters."""
-    counts = channel._stats()
-    last = counts[-1]
-    return Stats(*counts[:-1], None if last < 0 else last)
-
-
-def channel_repr(channel: _core.Channel) -> str:
-    """A channel in a few words, without secrets; of one that a forked child has from its parent, too."""
-    module = type(channel).__module__
-    name = f"{module}.{type(channel).__name__}" if module == "gaechannel.aio" else type(channel).__name__
-    try:
-        state = "closed" if channel.closed else "open" if channel.sid else "new"
-        return f"<{name} of {channel._redact(channel._url or '')}, {state}>"
-    except (ChannelError, RuntimeError):
-        return f"<{name} of another process, or not initialized>"
-
-
-def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
-    """A token, or where to get one, as ``_core.Channel`` takes it.
-
-    Raises:
-        TypeError: it is neither a str nor callable.
-        ValueError: it is empty, or has a line end or a surrogate in it.
-    """
-    if callable(token):
-        return {"token_source": token}
-    check_type("token", token, str, "a str or a callable that returns one")
-    if not token:
-        raise ValueError("token is empty")
-    if "\n" in token or "\r" in token:
-        raise ValueError("token has a line end in it: of a file's content, strip() is the token")
-    try:
-        token.encode()
-    except UnicodeEncodeError:
-        # Not from that, which would show the token.
-        raise ValueError("token is no text: it has surrogates in it") from None
-    return {"token": token}
-
-
-def client_arguments(
-    token: str | Callable[[], Any],
-    logger: logging.Logger | None,
-    base_url: str | None,
-    **options: Unpack[ChannelOptions],
-) -> dict[str, Any]:
-    """A client's arguments as ``_core.Channel`` takes them; their meaning is :class:`Client`'s."""
-    if base_url is None:
-        base_url = os.environ.get("GAECHANNEL_BASE_URL") or RETIRED_URL
-    url = check_url(base_url)
-    return {
-        "dialect": "talk",
-        "url": url,
-        "url_is_retired": url == RETIRED_URL,
-        "logger": check_logger(logger),
-        **token_arguments(token),
-        **core_arguments(**options),
-    }
-
-
-class TalkChannel(_core.Channel):
+class TalkChannel(_base.Channel):
     """What both clients of the talk dialect share: the old module's attributes."""
-
-    def __repr__(self) -> str:
-        return channel_repr(self)
 
     def is_initialized(self) -> bool:
         """Whether ``clid`` is known."""
@@ -190,13 +102,8 @@ class TalkChannel(_core.Channel):
     def max_reconnects_trials(self, trials: int | None) -> None:
         self.max_reconnects = trials
 
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return channel_stats(self)
 
-
-class Client(TalkChannel):
+class Client(TalkChannel, _base.SyncChannel):
     """Receives the messages of one channel of the App Engine Channel API::
 
         for message in Client(token).messages():
@@ -229,12 +136,6 @@ class Client(TalkChannel):
         **options: Unpack[ChannelOptions],
     ) -> None:
         super().__init__(**client_arguments(token, logger, base_url, **options))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     # ---- Receiving ----
 

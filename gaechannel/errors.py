@@ -20,7 +20,7 @@ Their texts name the URL and quote the server, without tokens and other secrets.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 __all__ = [
     "ChannelClosed",
@@ -36,6 +36,28 @@ __all__ = [
     "TokenExpired",
     "TransportError",
     "WebChannelError",
+]
+
+
+# gRPC's names of its codes, from 0.
+_GRPC_CODES = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
 ]
 
 
@@ -140,7 +162,8 @@ class WebChannelError(ChannelError):
     """The server sent an error object over a WebChannel, as Firestore does.
 
     Attributes:
-        code: its number, such as 403; None if it has none.
+        code: its number, such as 403, or gRPC's, such as 7, where it came as Closure's metadata; None if it
+            has none.
         message: its words.
         status: its name, such as ``PERMISSION_DENIED``.
         error: the whole object.
@@ -153,6 +176,23 @@ class WebChannelError(ChannelError):
         self.error = error
         words = " ".join(str(part) for part in (self.code, self.status) if part)
         super().__init__(f"{words or 'error'}: {self.message}")
+
+    @classmethod
+    def _of_metadata(cls, metadata: object) -> Self | None:
+        """The error in what Closure's servers send as ``__sm__``; None where it is something else."""
+        found = metadata.get("status") if isinstance(metadata, dict) else metadata
+        while isinstance(found, list) and found and isinstance(found[0], (list, dict)):
+            found = found[0]
+        if isinstance(found, dict):
+            error = found.get("error", found)
+            return cls(error) if isinstance(error, dict) and {"code", "message"} & error.keys() else None
+        if not isinstance(found, list) or not found or type(found[0]) is not int or found[0] == 0:
+            return None
+        # google.rpc.Status, as a list: its code, its message, its details.
+        code, message, *details = [*found, None][: max(len(found), 2)]
+        name = _GRPC_CODES[code] if 0 < code < len(_GRPC_CODES) else ""
+        error = {"code": code, "message": message or "", "status": name}
+        return cls({**error, "details": details[0]} if details else error)
 
     def __reduce__(self) -> tuple[type["WebChannelError"], tuple[dict[str, Any]]]:
         return type(self), (self.error,)

@@ -4,25 +4,25 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from gaechannel import _core
-from gaechannel.client import TalkChannel
+from gaechannel._base import Channel
 
 __all__ = ["merge"]
 
-Channel = TypeVar("Channel", bound=_core.Channel)
+Merged = TypeVar("Merged", bound=_core.Channel)
 
 
-def prepare(channels: Iterable[Channel]) -> list[Channel]:
+def prepare(channels: Iterable[Merged]) -> list[Merged]:
     """The channels as a list, ready to be iterated over by the C core."""
     if isinstance(channels, _core.Channel):
         raise TypeError("merge() takes several channels, in a list for one, not a channel")
     prepared = list(channels)
     for channel in prepared:
-        if isinstance(channel, TalkChannel):
+        if isinstance(channel, Channel):
             channel._obey_overrides()
     return prepared
 
 
-def merge(channels: Iterable[Channel]) -> Iterator[tuple[Channel, Any]]:
+def merge(channels: Iterable[Merged]) -> Iterator[tuple[Merged, Any]]:
     """Return an iterator over the messages of many channels, ``(channel, message)``, as they come::
 
         for client, message in merge([Client(one), Client(other)]):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from gaechannel._core import parse
+from gaechannel import _core
 from gaechannel.errors import ParseError, TalkMessageCorrupted
 
 __all__ = ["TalkMessageReader"]
@@ -46,7 +46,7 @@ class TalkMessageReader:
         """
         for submission in self.submissions():
             try:
-                arrays = parse(submission)
+                arrays = _core.parse(submission)
             except ParseError as error:
                 raise TalkMessageCorrupted(f"Talk message could not be parsed: {error}") from error
             if not isinstance(arrays, list):

@@ -1,6 +1,8 @@
 """The talk servers' literals, under the old module's name."""
 
-from gaechannel._core import parse
+from gaechannel import _core
 from gaechannel.errors import ParseError
 
 __all__ = ["ParseError", "parse"]
+
+parse = _core.parse

@@ -1,16 +1,17 @@
-"""The living dialects: BrowserChannel and WebChannel, which send, too, and the development server's."""
+"""The living dialects: BrowserChannel and WebChannel, which send, too."""
 
 import json
 import logging
+import math
 import numbers
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self, Unpack
-from urllib.parse import parse_qsl, urlencode
+from collections.abc import Iterator, Mapping
+from typing import Any, Unpack
+from urllib.parse import parse_qsl
 
-from gaechannel import _core
-from gaechannel._logging import check_logger
-from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments
-from gaechannel.client import Stats, channel_repr, channel_stats, token_arguments
+from gaechannel._arguments import Params, browser_channel_arguments, web_channel_arguments
+from gaechannel._base import SyncChannel
+from gaechannel._options import ChannelOptions, check_type
+from gaechannel.dev import DevClient
 from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused
 
 __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
@@ -18,7 +19,6 @@ __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
 # How long leaving a `with` block waits for maps that the server has not confirmed, in seconds.
 LEAVE_TIMEOUT = 5.0
 
-Params = Mapping[str, str]
 # A map's field: its key, its value, and whether the value is JSON of what was given.
 Field = tuple[str, str] | tuple[str, str, bool]
 
@@ -72,7 +72,9 @@ def flush_seconds(timeout: float | None) -> float:
     if timeout is None:
         return -1.0
     check_type("timeout", timeout, numbers.Real, "a number of seconds or None")
-    return max(timeout, 0.0)
+    if math.isnan(timeout):
+        raise ValueError("timeout must be a number of seconds or None, not nan")
+    return max(timeout, 0.0) if timeout < 1e9 else -1.0  # thirty years are for ever
 
 
 def dumps(value: object) -> str:
@@ -85,47 +87,14 @@ def dumps(value: object) -> str:
     return text
 
 
-def browser_channel_arguments(
-    url: str,
-    *,
-    dialect: str = "browserchannel",
-    params: Params | None = None,
-    open_form: Params | None = None,
-    buffered: bool = False,
-    logger: logging.Logger | None = None,
-    **options: Unpack[ChannelOptions],
-) -> dict[str, Any]:
-    """What ``_core.Channel`` takes for a two-way channel."""
-    arguments = core_arguments(**options)
-    for name, given in (("params", params), ("open_form", open_form)):
-        check_type(name, given, Mapping | None, "a mapping of strings")
-    # Tokens and names of somebody's, most of them: a server that quotes them must not bring them into a log.
-    arguments["secrets"] += map(str, [*(params or {}).values(), *(open_form or {}).values()])
-    return {
-        "dialect": dialect,
-        "url": check_url(url),
-        "params": urlencode(params) if params else None,
-        "open_form": urlencode(open_form) if open_form else None,
-        "buffered": buffered,
-        "logger": check_logger(logger),
-        **arguments,
-    }
-
-
-class _TwoWay(_core.Channel):
+class _TwoWay(SyncChannel):
     """What BrowserChannel and WebChannel share."""
 
     _maps_given = staticmethod(maps_given)
 
-    def __repr__(self) -> str:
-        return channel_repr(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, exc_type: object, *rest: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         try:
-            if exc_type is None and self.unsent and not self.closed:
+            if exc_info[0] is None and self.unsent and not self.closed:
                 if self._over:
                     raise ChannelError("the session has ended")
                 self.flush(LEAVE_TIMEOUT)
@@ -165,11 +134,6 @@ class _TwoWay(_core.Channel):
         """
         if not self._flush(flush_seconds(timeout)):
             raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds")
-
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return channel_stats(self)
 
 
 class BrowserChannel(_TwoWay):
@@ -281,74 +245,3 @@ class WebChannel(_TwoWay):
     def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
         return self._send([("__data__", dumps(message), True)])
-
-
-def web_channel_arguments(
-    url: str,
-    *,
-    init_headers: Mapping[str, str] | None = None,
-    fast_handshake: bool = False,
-    params: Params | None = None,
-    buffered: bool = False,
-    logger: logging.Logger | None = None,
-    **options: Unpack[ChannelOptions],
-) -> dict[str, Any]:
-    """What ``_core.Channel`` takes for a WebChannel."""
-    arguments = browser_channel_arguments(
-        url, dialect="webchannel", params=params, buffered=buffered, logger=logger, **options
-    )
-    headers = dict(init_headers or {})
-    for name, value in headers.items():
-        if any(character in name + value for character in "\r\n\0"):
-            raise ValueError(f"the initial header {name!r} has a line end in it")
-    arguments["init_headers"] = "".join(f"{name}:{value}\r\n" for name, value in headers.items()) or None
-    arguments["secrets"] += [part for value in headers.values() for part in {value, *value.split()}]
-    return {**arguments, "fast_handshake": fast_handshake, "unwraps": True}
-
-
-class DevClient(_core.Channel):
-    """A channel of App Engine's development server, which is polled every half second::
-
-        for message in DevClient(token, "http://localhost:8080").messages():
-            print(message)
-
-    Args:
-        token: what ``create_channel`` returned; or a callable that returns it.
-        url: the development server's address, without ``/_ah/channel/dev``.
-        logger: where log records go; None: the logger ``Channel``.
-        **options: see :class:`gaechannel.ChannelOptions`.
-    """
-
-    def __init__(
-        self,
-        token: str | Callable[[], str],
-        url: str,
-        *,
-        logger: logging.Logger | None = None,
-        **options: Unpack[ChannelOptions],
-    ) -> None:
-        super().__init__(
-            dialect="dev",
-            url=check_url(url),
-            logger=check_logger(logger),
-            **token_arguments(token),
-            **core_arguments(**options),
-        )
-
-    def __repr__(self) -> str:
-        return channel_repr(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def messages(self) -> Iterator[str]:
-        """Return an iterator over the channel's messages; see :meth:`gaechannel.Client.messages`."""
-        return self._messages("messages")
-
-    @property
-    def stats(self) -> Stats:
-        """What was counted so far."""
-        return channel_stats(self)

@@ -47,6 +47,8 @@ typedef struct transfer {
     bool is_redirect;
     // The head has a Location.
     bool has_location;
+    // Bytes of a large body that have gone out.
+    curl_off_t gone;
     // How many cookies the heads have set since the request was sent; whether any ever has.
     unsigned set_cookies;
     bool has_cookies;

@@ -1,7 +1,10 @@
 /* One request on its way: a libcurl easy handle, its callbacks, redirects, and what its end means. */
-#include <stdlib.h> // malloc()
+#include <netinet/in.h>  // IPPROTO_TCP
+#include <netinet/tcp.h> // TCP_NOTSENT_LOWAT
+#include <stdlib.h>      // malloc()
 #include <string.h>
-#include <strings.h> // strncasecmp()
+#include <strings.h>    // strncasecmp()
+#include <sys/socket.h> // setsockopt()
 
 #include "internal.h"
 #include "net/authorities.h"
@@ -10,6 +13,12 @@
 #include "net/receive_buffer.h"
 
 #define MAX_REDIRECTS 5
+
+// How many bytes of requests the system may hold before it sends them.
+#define MAX_NOT_SENT (64 * 1024)
+
+// A larger body is watched while it goes.
+#define LARGE_BODY ((size_t)16 * 1024)
 
 // CURLE_TOO_LARGE, which libcurl says since 8.6 where it said CURLE_OUT_OF_MEMORY: of a header, for one. It
 // may run with a newer libcurl than it was compiled with.
@@ -39,6 +48,7 @@ static void finish_head(transfer *self) {
     if (status < 200)
         return; // an interim response: another head follows
     self->head_done = true;
+    session_on_progress(self->channel->session, self->slot, 1, net_now_ms());
     bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     // libcurl says where to only at the end.
     self->is_redirect = redirects && self->has_location;
@@ -132,6 +142,29 @@ static int on_send(void *context, char *remote, char *local, int remote_port, in
     return again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+static int on_progress(void *context, curl_off_t to_come, curl_off_t come, curl_off_t to_go,
+                       curl_off_t gone) {
+    transfer *self = context;
+    (void)to_come, (void)come, (void)to_go;
+    if (gone > self->gone)
+        session_on_progress(self->channel->session, self->slot, (size_t)(gone - self->gone), net_now_ms());
+    self->gone = gone;
+    return 0;
+}
+
+// What the system takes of a request is not yet on its way: megabytes of it would look as if they had gone at
+// once, and nothing would be seen of how they do.
+static int on_new_socket(void *context, curl_socket_t socket, curlsocktype purpose) {
+    (void)context, (void)purpose;
+#ifdef TCP_NOTSENT_LOWAT
+    int bytes = MAX_NOT_SENT;
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+#else
+    (void)socket;
+#endif
+    return CURL_SOCKOPT_OK;
+}
+
 /* ---- Setting up ---- */
 
 static bool add_cookie_share(net_channel *channel) {
@@ -203,6 +236,9 @@ static bool set_up(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, self);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, self);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -366,6 +402,7 @@ static bool begin(transfer *self) {
         return false;
     self->running = true;
     self->set_cookies = 0;
+    self->gone = 0;
     self->sent_unheard = self->head_done = self->is_redirect = false;
     self->intake = INTAKE_OK;
     self->error[0] = '\0';
@@ -401,6 +438,7 @@ void transfer_start(transfer *self) {
     } else {
         curl_easy_setopt(self->easy, CURLOPT_HTTPGET, 1L);
     }
+    curl_easy_setopt(self->easy, CURLOPT_NOPROGRESS, request.body_length > LARGE_BODY ? 0L : 1L);
     self->redirects = 0;
     if (!begin(self))
         report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");

@@ -12,6 +12,9 @@
 // Of the page that names clid and gsessionid.
 #define MAX_INIT_PAGE ((size_t)4 * 1024 * 1024)
 
+// What counts as progress: less is a trickle, which must not keep a request alive for ever.
+#define PROGRESS_BYTES 1024
+
 // Of the keep-alive time in array 0: a longer one is no help against a dead connection.
 #define MAX_KEEPALIVE_MS (3600 * 1000)
 
@@ -401,6 +404,16 @@ static session_intake take_reply(session *self, exchange *ex, const uint8_t *byt
     return length <= room ? INTAKE_OK : stop(ex, VERDICT_TOO_LONG, "the reply is too long");
 }
 
+void session_on_progress(session *self, exchange_slot slot, size_t bytes, int64_t now_ms) {
+    exchange *ex = &self->exchanges[slot];
+    bool hangs = slot == SLOT_BACK && !self->dialect->polls;
+    ex->progress += bytes;
+    if (!hangs && ex->progress < PROGRESS_BYTES)
+        return;
+    ex->progress = 0;
+    ex->last_byte_ms = now_ms;
+}
+
 session_intake session_on_body(session *self, exchange_slot slot, const uint8_t *bytes, size_t length,
                                int64_t now_ms) {
     exchange *ex = &self->exchanges[slot];
@@ -413,7 +426,7 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
         ex->paused = true;
         return INTAKE_PAUSE;
     }
-    ex->last_byte_ms = now_ms;
+    session_on_progress(self, slot, length, now_ms);
     self->stats.bytes += length;
     if (!streams)
         return take_reply(self, ex, bytes, length);

@@ -82,7 +82,9 @@ typedef struct exchange {
     const char *corruption;
     // Times.
     int64_t started_ms;
+    // When a byte came last; or, of a request that is no hanging one, when it last made progress.
     int64_t last_byte_ms;
+    size_t progress;       // bytes since
     int64_t not_before_ms; // of the next request
     // Failures in a row.
     int failures;
@@ -158,6 +160,8 @@ struct session {
 /* ---- session.c ---- */
 
 bool session_is_initialized(const session *self);
+/* How long the exchange's request may be silent. */
+int64_t session_patience_ms(const session *self, exchange_slot slot);
 uint64_t session_random(session *self);
 /* The wait after the n-th failure in a row, in ms: 1 s, 2 s, 4 s …, less up to half of it at random. */
 int64_t session_jittered_backoff(session *self, int failures);

@@ -35,12 +35,16 @@ static void fail(session *self, const exchange *ex, session_error_kind kind, con
 
 /* ---- Trying again ---- */
 
+static bool may_retry(const session *self, const exchange *ex) {
+    int limit = self->config.max_reconnects;
+    return self->config.auto_reconnect && self->goal != GOAL_POLL && (limit < 0 || ex->failures < limit);
+}
+
 // Count a failure that another try may mend, and say when that may be. False when there is to be none.
 static bool retry(session *self, exchange *ex, int64_t now_ms) {
+    bool may = may_retry(self, ex);
     ex->failures++;
-    bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
-    int limit = self->config.max_reconnects;
-    if (!may || (limit >= 0 && ex->failures > limit))
+    if (!may)
         return false;
     int64_t wait = session_jittered_backoff(self, ex->failures);
     if (wait < ex->retry_after_ms)
@@ -55,16 +59,6 @@ static bool is_worth_mending(const session *self) {
     return self->ever_streamed || self->fields[FIELD_SID].length != 0;
 }
 
-static void broken(session *self, exchange *ex, session_error_kind kind, int code, const char *words,
-                   int64_t now_ms) {
-    bool mendable = is_worth_mending(self);
-    if (mendable)
-        session_log(self, LOG_WARNING, "%s: %s",
-                    kind == ERROR_TIMEOUT ? "Long poll timed out" : "Connection lost", words);
-    if (!mendable || !retry(self, ex, now_ms))
-        session_fail_exchange(self, ex, kind, code, words);
-}
-
 // The server has not looked at the request: to send it again, soon, is no failure. False when that happens
 // too often.
 static bool stale(session *self, exchange *ex, int64_t now_ms) {
@@ -74,6 +68,38 @@ static bool stale(session *self, exchange *ex, int64_t now_ms) {
     if (ex->stale++ >= STALE_AT_ONCE)
         ex->not_before_ms = now_ms + (int64_t)(session_random(self) % STALE_WAIT_MS);
     return true;
+}
+
+static void broken(session *self, exchange *ex, session_error_kind kind, int code, const char *words,
+                   int64_t now_ms) {
+    bool mendable = is_worth_mending(self);
+    if (mendable)
+        session_log(self, LOG_WARNING, "Connection lost: %s", words);
+    if (!mendable || !retry(self, ex, now_ms))
+        session_fail_exchange(self, ex, kind, code, words);
+}
+
+static void timed_out(session *self, exchange *ex, int code, const char *words, int64_t now_ms) {
+    static const char *const names[] = {
+        [REQUEST_INIT] = "The request for the page",     [REQUEST_OPEN] = "The opening request",
+        [REQUEST_MAPS] = "The request with maps",        [REQUEST_BACK] = "Long poll",
+        [REQUEST_TERMINATE] = "The terminating request",
+    };
+    bool mendable = is_worth_mending(self);
+    if (mendable)
+        session_log(self, LOG_WARNING, "%s timed out: %s", names[ex->kind], words);
+    // A back channel that has brought something before it fell silent says nothing against the server.
+    bool worked = ex->kind == REQUEST_BACK && ex->status == 200 && ex->arrays != 0;
+    if (!mendable || !(worked ? may_retry(self, ex) && stale(self, ex, now_ms) : retry(self, ex, now_ms)))
+        session_fail_exchange(self, ex, ERROR_TIMEOUT, code, words);
+}
+
+static void fell_silent(session *self, exchange *ex, exchange_slot slot, int64_t now_ms) {
+    strbuf words = {0};
+    strbuf_format(&words, "the server fell silent for %.1f seconds",
+                  (double)session_patience_ms(self, slot) / 1000.0);
+    timed_out(self, ex, 0, strbuf_str(&words), now_ms);
+    strbuf_free(&words);
 }
 
 static void corrupt(session *self, exchange *ex, int64_t now_ms) {
@@ -443,9 +469,10 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
     else if (why == VERDICT_CORRUPT || why == VERDICT_TOO_LONG)
         // Of an error's page only the beginning was wanted.
         ex->status == 200 ? corrupt(self, ex, now_ms) : bad_status(self, ex, now_ms);
-    else if (why == VERDICT_TIMEOUT || outcome == TRANSPORT_TIMEOUT)
-        broken(self, ex, ERROR_TIMEOUT, code, outcome == TRANSPORT_TIMEOUT ? words : "the server fell silent",
-               now_ms);
+    else if (outcome == TRANSPORT_TIMEOUT)
+        timed_out(self, ex, code, words, now_ms);
+    else if (why == VERDICT_TIMEOUT)
+        fell_silent(self, ex, slot, now_ms);
     else if (why == VERDICT_DEAD)
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)

@@ -4,7 +4,9 @@
 #include <stdlib.h> // calloc()
 #include <string.h>
 
-#define DEFAULT_TIMEOUT_MS 30000
+#define DEFAULT_REQUEST_TIMEOUT_MS 30000
+// Servers send keep-alives every 15 to 30 seconds.
+#define DEFAULT_SILENCE_MS 60000
 #define DEFAULT_MAX_BACKOFF_MS 32000
 #define FIRST_BACKOFF_MS 1000
 // A queue's buffer is kept, while it is empty, up to so many times the limit of what may wait in it.
@@ -19,8 +21,8 @@ session *session_new(const session_config *config) {
         return NULL;
     self->config = *config;
     self->dialect = config->dialect;
-    if (self->config.timeout_ms <= 0)
-        self->config.timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (self->config.request_timeout_ms <= 0)
+        self->config.request_timeout_ms = DEFAULT_REQUEST_TIMEOUT_MS;
     if (self->config.max_backoff_ms <= 0)
         self->config.max_backoff_ms = DEFAULT_MAX_BACKOFF_MS;
     if (self->config.queue_limit == 0)
@@ -319,15 +321,20 @@ static bool back_is_needed(const session *self) {
            !(self->dialect->back_after_maps && self->maps.count != 0);
 }
 
-// When the request of an exchange has taken, or been silent for, too long.
+int64_t session_patience_ms(const session *self, exchange_slot slot) {
+    if (slot == SLOT_FORWARD || self->dialect->polls)
+        return self->config.request_timeout_ms;
+    if (self->config.timeout_ms > 0)
+        return self->config.timeout_ms;
+    return self->keepalive_limit_ms > 0 ? self->keepalive_limit_ms : DEFAULT_SILENCE_MS;
+}
+
+// When the request of an exchange has been silent for too long.
 static int64_t deadline_ms(const session *self, exchange_slot slot) {
     const exchange *ex = &self->exchanges[slot];
     if (!ex->active || ex->paused || ex->asking_url)
         return SESSION_NEVER;
-    if (slot == SLOT_FORWARD || self->dialect->polls)
-        return ex->started_ms + self->config.timeout_ms;
-    int64_t limit = self->keepalive_limit_ms ? self->keepalive_limit_ms : self->config.timeout_ms;
-    return ex->last_byte_ms + limit;
+    return ex->last_byte_ms + session_patience_ms(self, slot);
 }
 
 static bool give_up(session *self, exchange_slot slot, verdict why, session_action *out) {
@@ -396,6 +403,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     strbuf_clear(&ex->reply);
     framer_reset(&ex->framer);
     ex->started_ms = ex->last_byte_ms = now_ms;
+    ex->progress = 0;
     static const char *const words[] = {
         [REQUEST_INIT] = "initializing",       [REQUEST_OPEN] = "Fetching sid", [REQUEST_MAPS] = "connecting",
         [REQUEST_BACK] = "Starting long poll", [REQUEST_TERMINATE] = "closing",
@@ -465,7 +473,6 @@ void session_get_request(session *self, exchange_slot slot, session_request *out
         .url = strbuf_str(&ex->url),
         .body = posts && !self->dialect->polls ? strbuf_str(&ex->body) : NULL,
         .body_length = ex->body.length,
-        .total_ms = slot == SLOT_FORWARD || self->dialect->polls ? self->config.timeout_ms : 0,
     };
 }
 

@@ -45,9 +45,11 @@ typedef struct session_config {
     const char *url;
     // Whether `url` is Google's old address, which answers nobody since 2017: an error then says so.
     bool url_is_retired;
-    // Seconds of silence, in ms, before the back channel counts as dead; also how long any other request may
-    // take.
+    // How long the back channel may be silent before it counts as dead. Default: 1.5 times the keep-alive
+    // that the server announces, or else a minute.
     int64_t timeout_ms;
+    // How long any other request may make no progress.
+    int64_t request_timeout_ms;
     // The longest wait before another try.
     int64_t max_backoff_ms;
     // How many times in a row to try again without an array in between; -1 for no limit.
@@ -125,8 +127,6 @@ typedef struct session_request {
     // A form body for a POST; NULL for a GET.
     const char *body;
     size_t body_length; // bytes
-    // How long the whole request may take, in ms; 0 for no limit.
-    int64_t total_ms;
 } session_request;
 
 void session_get_request(session *self, exchange_slot slot, session_request *out);
@@ -159,6 +159,9 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
 /* A header of the response; only those that the dialect knows matter. */
 void session_on_header(session *self, exchange_slot slot, const char *name, size_t name_length,
                        const char *value, size_t value_length);
+
+/* So many more bytes of the request have gone out, or of the response's head have come. */
+void session_on_progress(session *self, exchange_slot slot, size_t bytes, int64_t now_ms);
 
 /* Bytes of the response's body, decompressed. */
 session_intake session_on_body(session *self, exchange_slot slot, const uint8_t *bytes, size_t length,

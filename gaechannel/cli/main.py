@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gaechannel._core import libcurl_version
+from gaechannel import _core
 from gaechannel._version import __version__
 from gaechannel.errors import ChannelError
 
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Messages over the BrowserChannel protocol, from the command line.",
         epilog="`gaechannel COMMAND --help` says more of each.",
     )
-    version = f"gaechannel {__version__}, libcurl {libcurl_version}"
+    version = f"gaechannel {__version__}, libcurl {_core.libcurl_version}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_demo(commands)

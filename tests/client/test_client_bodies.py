@@ -221,7 +221,7 @@ def test_arrays_in_the_opening_reply_count(client_of, take):
 @pytest.mark.parametrize("step", STEPS)
 def test_a_server_that_accepts_and_says_nothing_is_given_up_within_the_timeout(client_of, step):
     with TalkServer(**{step: hang}) as server:
-        client = client_of(server, timeout=0.3, max_reconnects=0)
+        client = client_of(server, timeout=0.3, request_timeout=0.3, max_reconnects=0)
         started = time.monotonic()
         with pytest.raises(ChannelTimeout) as caught:
             next(client.messages())
@@ -250,7 +250,7 @@ def test_a_reply_that_trickles_is_given_up_within_the_timeout(client_of, step):
     with TalkServer(**{step: trickle(b" " * 10_000, 0.1)}) as server:
         started = time.monotonic()
         with pytest.raises(ChannelTimeout):
-            next(client_of(server, timeout=0.5, max_reconnects=0).messages())
+            next(client_of(server, request_timeout=0.5, max_reconnects=0).messages())
         assert time.monotonic() - started < 2
 
 

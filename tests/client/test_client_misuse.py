@@ -43,7 +43,7 @@ def test_the_password_of_a_proxy_that_libcurl_cannot_read_is_not_shown(silent):
 
 def test_the_shortest_timeout_is_one(silent):
     with pytest.raises(ChannelTimeout):
-        next(Client("token", base_url=silent, timeout=1e-9).messages())
+        next(Client("token", base_url=silent, request_timeout=1e-9).messages())
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,11 @@ def test_repr_works_in_a_forked_child():
             lambda: Client("token", base_url=URL, headers={"Name": 5}),
             "the header Name must be a str",
         ),
-        (lambda: Client("token", base_url=URL, timeout=None), "timeout must be a number of seconds"),
+        (lambda: Client("token", base_url=URL, timeout="5"), "timeout must be a number of seconds or None"),
+        (
+            lambda: Client("token", base_url=URL, request_timeout=None),
+            "request_timeout must be a number of seconds",
+        ),
         (lambda: Client("token", base_url=URL, queue_limit=1.5), "queue_limit must be an int, not float"),
         (lambda: Client("token", base_url=URL, max_reconnects="3"), "max_reconnects must be an int or None"),
         (lambda: Client("token", base_url=URL, timeuot=5), "'timeuot'; is timeout meant"),

@@ -42,6 +42,7 @@ static inline session_config carrier_config(const dialect *spoken) {
     return (session_config){.dialect = spoken,
                             .url = "http://server/base",
                             .timeout_ms = 30000,
+                            .request_timeout_ms = 30000,
                             .max_backoff_ms = 32000,
                             .max_reconnects = -1,
                             .auto_reconnect = true,

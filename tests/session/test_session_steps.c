@@ -176,6 +176,7 @@ static void bytes_behind_an_end_are_not_wanted(void) {
 static void the_fast_handshake_opens_with_its_back_channel(void) {
     session_config config = carrier_config(&dialect_webchannel);
     config.fast_handshake = true;
+    config.timeout_ms = 0;
     carrier self;
     carrier_init(&self, &config, GOAL_STREAM);
     CHECK(session_set(self.session, FIELD_INIT_HEADERS, "Authorization:x\r\n"));

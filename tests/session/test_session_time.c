@@ -90,12 +90,11 @@ static void an_array_ends_the_count_of_failures(void) {
     carrier_free(&self);
 }
 
-static void a_forward_request_has_the_timeout_for_all_of_it(void) {
+static void a_trickle_does_not_keep_a_forward_request_alive(void) {
     talk = carrier_config(&dialect_talk);
     carrier self;
     carrier_init(&self, &talk, GOAL_STREAM);
     carrier_expect(&self, REQUEST_INIT);
-    CHECK(self.request.total_ms == 30000);
     session_on_status(self.session, SLOT_FORWARD, 200, "OK", 0);
     for (int second = 0; second < 29; second++) {
         self.now_ms += 1000;
@@ -106,6 +105,62 @@ static void a_forward_request_has_the_timeout_for_all_of_it(void) {
     carrier_expect_abort(&self, SLOT_FORWARD);
     CHECK(carrier_next(&self) == ACTION_ENDED);
     CHECK(session_get_error(self.session)->kind == ERROR_TIMEOUT);
+    carrier_free(&self);
+}
+
+static void a_forward_request_may_take_its_time_as_long_as_it_gets_on(void) {
+    session_config config = carrier_config(&dialect_browserchannel);
+    config.request_timeout_ms = 5000;
+    carrier self;
+    carrier_init(&self, &config, GOAL_CONNECT);
+    carrier_expect(&self, REQUEST_OPEN);
+    carrier_answer(&self, SLOT_FORWARD, 200, "OK", OPENING);
+    CHECK(carrier_send(&self, "x") >= 0);
+    carrier_expect(&self, REQUEST_MAPS);
+    for (int i = 0; i < 100; i++) {
+        self.now_ms += 4999;
+        CHECK(carrier_next(&self) == ACTION_WAIT);
+        session_on_progress(self.session, SLOT_FORWARD, i < 50 ? 1024 : 100000, self.now_ms);
+    }
+    // Less adds up.
+    for (int i = 0; i < 1024; i++) {
+        self.now_ms += 4;
+        CHECK(carrier_next(&self) == ACTION_WAIT);
+        session_on_progress(self.session, SLOT_FORWARD, 1, self.now_ms);
+    }
+    CHECK(carrier_wait(&self) == 5000);
+    carrier_expect_abort(&self, SLOT_FORWARD);
+    strbuf line = {0};
+    CHECK(session_take_log(self.session, &line) == LOG_WARNING);
+    CHECK(carrier_has(strbuf_str(&line), "The request with maps timed out"));
+    CHECK(carrier_has(strbuf_str(&line), "5.0 seconds"));
+    strbuf_free(&line);
+    carrier_free(&self);
+}
+
+static void a_back_channel_that_falls_silent_is_a_failure_only_if_it_brought_nothing(void) {
+    carrier self;
+    begin(&self);
+    for (int id = 1; id <= 9; id++) {
+        char noop[32];
+        snprintf(noop, sizeof noop, "14\n[[%d,[\"noop\"]]]", id);
+        CHECK(carrier_body(&self, SLOT_BACK, noop) == INTAKE_OK);
+        CHECK(carrier_wait(&self) == 30000);
+        carrier_expect_abort(&self, SLOT_BACK);
+        carrier_expect(&self, REQUEST_BACK); // at once
+        CHECK(carrier_has(self.request.url, "&t=2"));
+        session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+        CHECK(session_get_number(self.session, NUMBER_FAILURES) == 0);
+    }
+    int64_t wanted_ms = 1000;
+    for (int failure = 1; failure <= 3; failure++) {
+        CHECK(carrier_wait(&self) == 30000);
+        carrier_expect_abort(&self, SLOT_BACK);
+        int64_t waited_ms = carrier_wait(&self);
+        CHECK(waited_ms >= wanted_ms / 2 && waited_ms <= wanted_ms);
+        carrier_stream(&self);
+        wanted_ms *= 2;
+    }
     carrier_free(&self);
 }
 
@@ -151,10 +206,11 @@ static void a_paused_back_channel_has_all_the_time(void) {
 }
 
 // What the server says of its keep-alives, and what follows from it.
-static void expect_silence_limit(const char *keepalive, int64_t limit_ms) {
+static void expect_silence_limit(int64_t timeout_ms, const char *keepalive, int64_t limit_ms) {
     char opening[128];
     snprintf(opening, sizeof opening, "[[0,[\"c\",\"SID1\",\"\",8,14%s]]]", keepalive);
     session_config config = carrier_config(&dialect_browserchannel);
+    config.timeout_ms = timeout_ms;
     carrier self;
     carrier_two_way(&self, &config, opening);
     CHECK(carrier_wait(&self) == limit_ms);
@@ -163,17 +219,23 @@ static void expect_silence_limit(const char *keepalive, int64_t limit_ms) {
 }
 
 static void a_keep_alive_time_in_array_0_is_what_counts_as_silence(void) {
-    expect_silence_limit("", 30000);
-    expect_silence_limit(",30000", 45000);
-    expect_silence_limit(",2000", 3000);
+    expect_silence_limit(0, "", 60000);
+    expect_silence_limit(0, ",30000", 45000);
+    expect_silence_limit(0, ",2000", 3000);
     // What makes no sense is not believed.
-    expect_silence_limit(",0", 30000);
-    expect_silence_limit(",-5", 30000);
-    expect_silence_limit(",3600000", 30000);
-    expect_silence_limit(",99999999999999999999", 30000);
-    expect_silence_limit(",1e3", 30000);
-    expect_silence_limit(",\"2000\"", 30000);
-    expect_silence_limit(",[1,[2]],7", 30000);
+    expect_silence_limit(0, ",0", 60000);
+    expect_silence_limit(0, ",-5", 60000);
+    expect_silence_limit(0, ",3600000", 60000);
+    expect_silence_limit(0, ",99999999999999999999", 60000);
+    expect_silence_limit(0, ",1e3", 60000);
+    expect_silence_limit(0, ",\"2000\"", 60000);
+    expect_silence_limit(0, ",[1,[2]],7", 60000);
+}
+
+static void a_timeout_that_was_given_is_obeyed_whatever_the_server_announces(void) {
+    expect_silence_limit(10000, "", 10000);
+    expect_silence_limit(10000, ",30000", 10000);
+    expect_silence_limit(10000, ",2000", 10000);
 }
 
 static void back_channels_that_end_at_once_and_empty_are_not_reopened_in_circles(void) {
@@ -342,7 +404,10 @@ static const check_case cases[] = {
     CASE(a_limit_below_a_second_is_kept_and_a_backoff_can_be_set),
     CASE(retry_after_counts_where_it_is_longer),
     CASE(an_array_ends_the_count_of_failures),
-    CASE(a_forward_request_has_the_timeout_for_all_of_it),
+    CASE(a_trickle_does_not_keep_a_forward_request_alive),
+    CASE(a_forward_request_may_take_its_time_as_long_as_it_gets_on),
+    CASE(a_back_channel_that_falls_silent_is_a_failure_only_if_it_brought_nothing),
+    CASE(a_timeout_that_was_given_is_obeyed_whatever_the_server_announces),
     CASE(a_back_channel_has_the_timeout_from_byte_to_byte),
     CASE(a_paused_back_channel_has_all_the_time),
     CASE(a_keep_alive_time_in_array_0_is_what_counts_as_silence),

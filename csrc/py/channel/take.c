@@ -5,27 +5,8 @@
 #include <string.h> // memcpy()
 
 #include "py/channel/lock.h"
+#include "py/channel/unwrap.h"
 #include "py/values.h"
-
-// webchannel: the one object in data's list; an error object is raised.
-static PyObject *unwrap(channel_object *self, PyObject *data) {
-    if (data == NULL || !PyList_Check(data) || PyList_Size(data) != 1)
-        return data;
-    PyObject *message = PyList_GetItem(data, 0);
-    Py_INCREF(message);
-    Py_DECREF(data);
-    if (!PyDict_Check(message) || PyDict_Size(message) != 1)
-        return message;
-    PyObject *error = PyDict_GetItemString(message, "error");
-    if (error == NULL || !PyDict_Check(error))
-        return message;
-    PyObject *raised = PyObject_CallFunctionObjArgs(self->state->web_channel_error, error, NULL);
-    if (raised != NULL)
-        PyErr_SetObject(self->state->web_channel_error, raised);
-    Py_XDECREF(raised);
-    Py_DECREF(message);
-    return NULL;
-}
 
 // Out of the queue before Python objects are made of it, since making them may run anything, this channel's
 // own close() included.
@@ -38,7 +19,7 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found, boo
         memcpy(copy, found->bytes, length);
         session_pop(self->session);
     }
-    *may_resume = session_can_resume(self->session);
+    *may_resume |= session_can_resume(self->session);
     channel_unlock(self);
     if (copy == NULL)
         return PyErr_NoMemory();
@@ -46,16 +27,18 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found, boo
         is_text ? str_with_surrogates(copy, length) : value_from_literal(self->state, copy, length);
     if (copy != small)
         free(copy);
-    return self->unwraps ? unwrap(self, value) : value;
+    return value != NULL && self->unwraps ? unwrap_message(self->state, value) : value;
 }
 
-PyObject *channel_take(channel_object *self, bool *may_resume) {
+// `none`: there is none, where NULL is returned without an exception. If not, there was one that is not to be
+// told.
+static PyObject *take(channel_object *self, bool *may_resume, bool *none) {
     record found;
     PyObject *message;
-    *may_resume = false;
     channel_lock(self);
     if (!queue_peek(session_queue(self->session), &found)) {
         channel_unlock(self);
+        *none = true;
         return NULL;
     }
     // To make a str of sound UTF-8 runs nothing else, and so can be done with the lock, from where the text
@@ -66,7 +49,17 @@ PyObject *channel_take(channel_object *self, bool *may_resume) {
                                          : str_from_token(found.bytes, found.length, false);
     if (message != NULL)
         session_pop(self->session);
-    *may_resume = session_can_resume(self->session);
+    *may_resume |= session_can_resume(self->session);
     channel_unlock(self);
+    return message;
+}
+
+PyObject *channel_take(channel_object *self, bool *may_resume) {
+    PyObject *message;
+    bool none = false;
+    *may_resume = false;
+    do
+        message = take(self, may_resume, &none);
+    while (message == NULL && !none && PyErr_Occurred() == NULL);
     return message;
 }

@@ -317,7 +317,7 @@ class Session:
         return [int(self._back is not None), max(self._sent, 0), self._outstanding - unsent]
 
     def new_maps(
-        self, first: int | None, maps: list[dict[str, str]], rid: int = 0, trial: int = 1
+        self, first: int | None, maps: list[dict[str, str]], rid: int = 0, *, again: bool = False
     ) -> list[dict[str, str]]:
         """Those of the maps that have not been seen yet, as their ids say. Lock held.
 
@@ -326,15 +326,15 @@ class Session:
 
         Args:
             first: the id of the first, ``ofs``; None where the request names none, as remotes of the Lounge
-                do: then ``rid`` and ``trial`` say whether they were seen.
+                do: then ``rid`` and ``again`` say whether they were seen.
             maps: the maps.
             rid: the request's id.
-            trial: the how many-th attempt of that request it is, ``t``.
+            again: whether it says that it is not the first try, by ``t``. A remote's RID may stand still.
         """
-        again = rid == self._last_rid and trial > 1
+        seen = again and rid == self._last_rid
         self._last_rid = rid
         if first is None:
-            if again:
+            if seen:
                 return []
             first = self._next_map
         fresh = maps[max(0, self._next_map - first) :]

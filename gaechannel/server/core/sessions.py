@@ -142,9 +142,10 @@ class SessionService:
         ofs: int | None,
         maps: list[dict[str, str]],
         rid: int = 0,
-        trial: int = 1,
+        *,
+        again: bool = False,
     ) -> list[int]:
-        """Take a request's maps and its AID; ``ofs``, ``rid`` and ``trial`` as in :meth:`Session.new_maps`.
+        """Take a request's maps and its AID; ``ofs``, ``rid`` and ``again`` as in :meth:`Session.new_maps`.
 
         Returns:
             The reply: back channel present, last array id sent, bytes outstanding.
@@ -156,7 +157,7 @@ class SessionService:
             raise unknown_sid()
         with self.lock:
             session.acknowledge(aid)
-        self._receive(session, ofs, maps, rid, trial)
+        self._receive(session, ofs, maps, rid, again=again)
         with self.lock:
             return session.status()
 
@@ -226,11 +227,17 @@ class SessionService:
             self.end(session, "forgotten")
 
     def _receive(
-        self, session: Session, ofs: int | None, maps: list[dict[str, str]], rid: int = 0, trial: int = 1
+        self,
+        session: Session,
+        ofs: int | None,
+        maps: list[dict[str, str]],
+        rid: int = 0,
+        *,
+        again: bool = False,
     ) -> None:
         if maps:
             with self.lock:
-                maps = session.new_maps(ofs, maps, rid, trial)
+                maps = session.new_maps(ofs, maps, rid, again=again)
             session.deliver(maps)
 
     def _close(self, session: Session, reason: str) -> None:

@@ -44,8 +44,8 @@ class Bind:
             session, payload = self._open(params, decoded)
             return text_reply(frame(payload), headers=_session_header(session))
         session = self._service.find(params)
-        trial = integer(params.get("t", "1"), "t")
-        status = self._service.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, trial)
+        again = params.get("t", "1") != "1"
+        status = self._service.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, again=again)
         return text_reply(frame_json(status))
 
     async def get(self, request: web.Request) -> web.StreamResponse:

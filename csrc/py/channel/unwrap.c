@@ -1,0 +1,105 @@
+/* What a WebChannel's array holds: a message, or an error that arrived as one. */
+#include "py/channel/unwrap.h"
+
+#include <stdbool.h>
+
+// Of keys in an object that may tell of a response: what is larger is the application's.
+#define MAX_KEYS 8
+
+// What a list of one holds, borrowed; NULL for all else.
+static PyObject *only_item(PyObject *value) {
+    return PyList_Check(value) && PyList_Size(value) == 1 ? PyList_GetItem(value, 0) : NULL;
+}
+
+static void raise_error(module_state *state, PyObject *object) {
+    PyObject *raised = PyObject_CallFunctionObjArgs(state->web_channel_error, object, NULL);
+    if (raised != NULL)
+        PyErr_SetObject(state->web_channel_error, raised);
+    Py_XDECREF(raised);
+}
+
+// `{"error": {…}}` and nothing else. True with the exception set.
+static bool is_error(module_state *state, PyObject *message) {
+    if (!PyDict_Check(message) || PyDict_Size(message) != 1)
+        return false;
+    PyObject *error = PyDict_GetItemString(message, "error");
+    if (error == NULL || !PyDict_Check(error))
+        return false;
+    raise_error(state, error);
+    return true;
+}
+
+// Most messages are told from what is read below by their keys' first letter.
+static bool has_reserved_key(PyObject *message) {
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    if (PyDict_Size(message) > MAX_KEYS)
+        return false;
+    while (PyDict_Next(message, &at, &key, &value))
+        if (PyUnicode_Check(key) && PyUnicode_GetLength(key) > 2 && PyUnicode_ReadChar(key, 0) == '_' &&
+            PyUnicode_ReadChar(key, 1) == '_')
+            return true;
+    return false;
+}
+
+// `{"__sm__": {"status": …}}`. -1 with the exception set; 0: it is no error.
+static int check_metadata(module_state *state, PyObject *message) {
+    PyObject *metadata = PyDict_GetItemString(message, "__sm__");
+    if (metadata == NULL)
+        return 0;
+    PyObject *error = PyObject_CallMethod(state->web_channel_error, "_of_metadata", "O", metadata);
+    if (error == NULL)
+        return -1;
+    int result = 0;
+    if (error != Py_None) {
+        PyErr_SetObject(state->web_channel_error, error);
+        result = -1;
+    }
+    Py_DECREF(error);
+    return result;
+}
+
+// Take `__headers__` and `__status__` out of the message, as browsers do. 1: there was nothing else in it;
+// -1: the status was an error's, which is raised.
+static int take_head(module_state *state, PyObject *message) {
+    PyObject *status = PyDict_GetItemString(message, "__status__");
+    PyObject *headers = PyDict_GetItemString(message, "__headers__");
+    if (status == NULL && headers == NULL)
+        return 0;
+    long code = status != NULL && PyLong_Check(status) ? PyLong_AsLong(status) : 0;
+    if (PyErr_Occurred() != NULL)
+        PyErr_Clear(); // a status of twenty digits
+    if ((headers != NULL && PyDict_DelItemString(message, "__headers__") < 0) ||
+        (status != NULL && PyDict_DelItemString(message, "__status__") < 0))
+        return -1;
+    if (PyDict_Size(message) != 0)
+        return 0;
+    if (code < 400)
+        return 1;
+    PyObject *error = Py_BuildValue("{slss}", "code", code, "message", "the server refused the request");
+    if (error != NULL)
+        raise_error(state, error);
+    Py_XDECREF(error);
+    return -1;
+}
+
+PyObject *unwrap_message(module_state *state, PyObject *data) {
+    PyObject *message = only_item(data);
+    message = message != NULL ? message : data;
+    Py_INCREF(message);
+    Py_DECREF(data);
+    // Some servers wrap errors, and nothing else, twice.
+    PyObject *inner = only_item(message);
+    bool raised = inner != NULL && is_error(state, inner);
+    bool empty = false;
+    if (PyDict_Check(message)) {
+        int head = has_reserved_key(message) ? take_head(state, message) : 0;
+        empty = head > 0;
+        raised = head < 0 || (!empty && has_reserved_key(message) && check_metadata(state, message) < 0) ||
+                 is_error(state, message);
+    }
+    if (!raised && !empty)
+        return message;
+    Py_DECREF(message);
+    return NULL;
+}

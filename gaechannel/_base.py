@@ -1,0 +1,62 @@
+"""What all channels share."""
+
+from typing import NamedTuple, Self
+
+from gaechannel import _core
+from gaechannel.errors import ChannelError
+
+
+class Stats(NamedTuple):
+    """What a channel has counted since it was made.
+
+    Attributes:
+        bytes: of response bodies, decompressed.
+        chunks: chunks received whole.
+        arrays: arrays received for the first time.
+        messages: of those, the application's.
+        reconnects: back channels opened after the first.
+        sessions: sessions opened: one, and one more each time the server had lost it.
+        last_message_time: when the last message came, in seconds since the epoch; None when none has.
+    """
+
+    bytes: int
+    chunks: int
+    arrays: int
+    messages: int
+    reconnects: int
+    sessions: int
+    last_message_time: float | None
+
+
+class Channel(_core.Channel):
+    """What every channel has, for asyncio or not."""
+
+    def __repr__(self) -> str:
+        # Without secrets; of a channel that a forked child has from its parent, too.
+        module = type(self).__module__
+        name = f"{module}.{type(self).__name__}" if module == "gaechannel.aio" else type(self).__name__
+        try:
+            state = "closed" if self.closed else "open" if self.sid else "new"
+            return f"<{name} of {self._redact(self._url or '')}, {state}>"
+        except (ChannelError, RuntimeError):
+            return f"<{name} of another process, or not initialized>"
+
+    def _obey_overrides(self) -> None:
+        """Look which methods a subclass has replaced, before the channel is driven; see TalkChannel."""
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted so far."""
+        counts = self._stats()
+        last = counts[-1]
+        return Stats(*counts[:-1], None if last < 0 else last)
+
+
+class SyncChannel(Channel):
+    """What every channel has that is used without asyncio."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
