@@ -144,8 +144,8 @@ def _authorities(verify: bool | str | os.PathLike[str]) -> dict[str, str | None]
         return {}
     if not isinstance(verify, str | os.PathLike):
         raise TypeError(
-            f"verify must be True, False or a path, not {type(verify).__name__}: name a file or a directory of"
-            " CA certificates with verify=, and a client's own certificate with cert="
+            f"verify must be True, False or a path, not {type(verify).__name__}: name a file or a directory"
+            " of CA certificates with verify=, and a client's own certificate with cert="
         )
     path = os.fspath(verify)
     if not os.path.exists(path):

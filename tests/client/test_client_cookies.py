@@ -41,8 +41,7 @@ def test_asynchronous_clients_do_the_same(renewing):
     async def listen():
         headers = {"Cookie": "SID=old; H=1"}
         async with aio.Client("t", base_url=renewing.base_url, headers=headers) as client:
-            async for message in client:
-                return message
+            return await anext(client.messages())
 
     assert asyncio.run(listen()) == "a"
     assert [set(cookies.split("; ")) for cookies in sent_by(renewing)[:3]] == EXPECTED
