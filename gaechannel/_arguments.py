@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from urllib.parse import urlencode
 
 from gaechannel._logging import check_logger
-from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments
+from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments, is_credential
 
 # Where the service was until 2017, and where the old module looked for it.
 RETIRED_URL = "https://talkgadget.google.com/talkgadget"
@@ -72,7 +72,10 @@ def browser_channel_arguments(
     for name, given in (("params", params), ("open_form", open_form)):
         check_type(name, given, Mapping | None, "a mapping of strings")
     # Tokens and names of somebody's, most of them: a server that quotes them must not bring them into a log.
-    arguments["secrets"] += map(str, [*(params or {}).values(), *(open_form or {}).values()])
+    # Of the parameters, its body may show those that are no credentials: a link that names the database, say.
+    arguments["secrets"] += map(str, (open_form or {}).values())
+    for key, value in (params or {}).items():
+        arguments["secrets" if is_credential(str(key)) else "privates"].append(str(value))
     return {
         "dialect": dialect,
         "url": check_url(url),

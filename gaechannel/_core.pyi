@@ -32,6 +32,7 @@ class Channel:
         open_form: str | None = ...,
         init_headers: str | None = ...,
         secrets: Sequence[str] = ...,
+        privates: Sequence[str] = ...,
         timeout: float = ...,
         request_timeout: float = ...,
         connect_timeout: float = ...,

@@ -3,6 +3,7 @@
 import math
 import numbers
 import os
+import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, TypedDict
@@ -90,6 +91,14 @@ def check_url(url: str) -> str:
             f" without spaces, query or fragment{hint}"
         )
     return url.rstrip("/")
+
+
+_CREDENTIAL = re.compile("token|auth|key|secret|pass|sid|session|cookie|sig|credential", re.IGNORECASE)
+
+
+def is_credential(name: str) -> bool:
+    """Whether a parameter of this name is likely to let its owner in; csrc/session goes by the same words."""
+    return _CREDENTIAL.search(name) is not None
 
 
 def _cookie_secrets(cookies: str) -> list[str]:
@@ -239,6 +248,7 @@ def core_arguments(
         "max_backoff": max_backoff,
         **header_arguments,
         "secrets": secrets,
+        "privates": [],
         "user_agent": user_agent if user_agent is not None else f"gaechannel/{__version__}",
         "proxy": proxy,
         "verify": verify is not False,

@@ -20,7 +20,10 @@ Their texts name the URL and quote the server, without tokens and other secrets.
 """
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 __all__ = [
     "ChannelClosed",
@@ -78,8 +81,8 @@ class ParseError(ChannelError, ValueError):
         self.msg = msg
         self.pos = pos
 
-    def __reduce__(self) -> tuple[type["ParseError"], tuple[str, int]]:
-        return type(self), (self.msg, self.pos)
+    def __reduce__(self) -> tuple[type["ParseError"], tuple[str, int], dict[str, Any]]:
+        return type(self), (self.msg, self.pos), self.__dict__
 
 
 class TalkMessageCorrupted(ChannelError):
@@ -106,24 +109,39 @@ class ChannelTimeout(TransportError, TimeoutError):
 
 
 class HTTPStatusError(TransportError):
-    """The server refused a request.
+    """The server refused a request. Attributes and methods are also those of ``urllib.error.HTTPError``.
 
     Attributes:
         code: the status, such as 404.
         reason: the status line's words; empty over HTTP/2, which has none.
-        body: how the response's body begins.
+        body: the response's body, up to its first 64 KiB. What is no UTF-8 in it is shown as escapes.
+        url: what was asked for.
+
+    Tokens, credentials and cookies are three asterisks in all of them; in ``url``, so are the values of all
+    parameters that are not the protocol's own.
     """
 
-    def __init__(self, message: str, *, code: int = 0, reason: str = "", body: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: int = 0, reason: str = "", body: str = "", head: str = "", url: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.body = body
+        self.url = url
+        self._head = head
 
     @property
     def msg(self) -> str:
         """``reason``, under the name that ``urllib``'s HTTPError has for it."""
         return self.reason
+
+    @property
+    def headers(self) -> "Message":
+        """The response's headers: ``headers["Retry-After"]``, ``headers.get_all("Set-Cookie")``."""
+        from email.parser import HeaderParser  # only now: most programs never look
+
+        return HeaderParser().parsestr(self._head)
 
 
 class SessionLost(HTTPStatusError):
@@ -194,8 +212,8 @@ class WebChannelError(ChannelError):
         error = {"code": code, "message": message or "", "status": name}
         return cls({**error, "details": details[0]} if details else error)
 
-    def __reduce__(self) -> tuple[type["WebChannelError"], tuple[dict[str, Any]]]:
-        return type(self), (self.error,)
+    def __reduce__(self) -> tuple[type["WebChannelError"], tuple[dict[str, Any]], dict[str, Any]]:
+        return type(self), (self.error,), self.__dict__
 
 
 class ChannelClosed(ChannelError):

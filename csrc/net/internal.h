@@ -45,6 +45,7 @@ typedef struct transfer {
     // The final response's head has come.
     bool head_done;
     bool is_redirect;
+    bool is_ok; // status 200
     // The head has a Location.
     bool has_location;
     // Bytes of a large body that have gone out.
@@ -56,6 +57,8 @@ typedef struct transfer {
     session_intake intake;
     // The status line's words.
     strbuf reason;
+    // The header lines, where the status is not 200.
+    strbuf head;
     char *error; // CURL_ERROR_SIZE bytes, or NULL
     struct curl_slist *cookies;
 } transfer;

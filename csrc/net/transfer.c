@@ -14,6 +14,9 @@
 
 #define MAX_REDIRECTS 5
 
+// Of an error's header lines, in bytes; libcurl takes 300 kB.
+#define MAX_HEAD (64 * 1024)
+
 // How many bytes of requests the system may hold before it sends them.
 #define MAX_NOT_SENT (64 * 1024)
 
@@ -32,7 +35,10 @@
 // "HTTP/1.1 400 Unknown SID\r\n": the words behind the number. HTTP/2 has none.
 static void read_status_line(transfer *self, const char *line, size_t length) {
     strbuf_clear(&self->reason);
+    strbuf_free(&self->head);
     const char *end = line + length;
+    const char *status = memchr(line, ' ', length);
+    self->is_ok = status != NULL && end - status > 4 && memcmp(status, " 200", 4) == 0;
     for (int spaces = 0; line < end && spaces < 2; line++)
         spaces += *line == ' ';
     while (end > line && (end[-1] == '\r' || end[-1] == '\n'))
@@ -55,6 +61,9 @@ static void finish_head(transfer *self) {
     if (self->is_redirect)
         return;
     curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    if (self->head.length != 0)
+        session_on_head(self->channel->session, self->slot, strbuf_str(&self->head), self->head.length);
+    strbuf_free(&self->head);
     session_on_status(self->channel->session, self->slot, (int)status, strbuf_str(&self->reason),
                       retry_after > 0 && retry_after < 86400 ? (int64_t)retry_after * 1000 : 0);
     if (!session_is_opening(self->channel->session))
@@ -76,6 +85,8 @@ static void read_header(transfer *self, const char *line, size_t length) {
         return;
     const char *end = line + length;
     const char *value = colon + 1;
+    if (!self->is_ok && self->head.length < MAX_HEAD)
+        strbuf_append(&self->head, line, length);
     while (value < end && (*value == ' ' || *value == '\t'))
         value++;
     while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' '))
@@ -477,6 +488,7 @@ void transfer_free(transfer *self) {
     self->shares = self->keeps_cookies = self->has_cookies = false;
     curl_slist_free_all(self->cookies);
     self->cookies = NULL;
+    strbuf_free(&self->head);
     strbuf_free(&self->reason);
     free(self->error);
     self->error = NULL;

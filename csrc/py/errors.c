@@ -44,6 +44,8 @@ static void error_words_clear(error_words *words) {
     strbuf_free(&words->message);
     strbuf_free(&words->reason);
     strbuf_free(&words->body);
+    strbuf_free(&words->head);
+    strbuf_free(&words->url);
     strbuf_free(&words->refused);
 }
 
@@ -52,17 +54,19 @@ static PyObject *str_of(const strbuf *text) {
     return PyUnicode_DecodeUTF8(strbuf_str(text), (Py_ssize_t)text->length, "backslashreplace");
 }
 
+static bool copy(strbuf *to, const strbuf *from) {
+    strbuf_append(to, strbuf_str(from), from->length);
+    return !strbuf_failed(to);
+}
+
 bool error_words_copy(error_words *words, const session_error *error) {
     *words = (error_words){.kind = error->kind, .code = error->code, .status = error->status};
-    strbuf_append(&words->message, strbuf_str(&error->message), error->message.length);
-    strbuf_append(&words->reason, strbuf_str(&error->reason), error->reason.length);
-    strbuf_append(&words->body, strbuf_str(&error->body), error->body.length);
-    strbuf_append(&words->refused, strbuf_str(&error->refused), error->refused.length);
-    if (!strbuf_failed(&words->message) && !strbuf_failed(&words->reason) && !strbuf_failed(&words->body) &&
-        !strbuf_failed(&words->refused))
-        return true;
-    error_words_clear(words);
-    return false;
+    bool copied = copy(&words->message, &error->message) && copy(&words->reason, &error->reason) &&
+                  copy(&words->body, &error->body) && copy(&words->head, &error->head) &&
+                  copy(&words->url, &error->url) && copy(&words->refused, &error->refused);
+    if (!copied)
+        error_words_clear(words);
+    return copied;
 }
 
 static PyObject *class_of(const module_state *state, const error_words *words) {
@@ -93,25 +97,36 @@ static PyObject *class_of(const module_state *state, const error_words *words) {
     return state->channel_error;
 }
 
+// What HTTPStatusError has of the response.
+static PyObject *http_keywords(const error_words *words) {
+    // N takes what str_of() made, or fails with it.
+    return Py_BuildValue("{sisNsNsNsN}", "code", words->status, "reason", str_of(&words->reason), "body",
+                         str_of(&words->body), "head", str_of(&words->head), "url", str_of(&words->url));
+}
+
+// The same, and the maps as they were given to `channel`.
+static PyObject *refused_keywords(const error_words *words, PyObject *channel) {
+    PyObject *keywords = http_keywords(words);
+    PyObject *maps =
+        keywords != NULL ? PyObject_CallMethod(channel, "_maps_given", "(N)", str_of(&words->refused)) : NULL;
+    if (maps == NULL || PyDict_SetItemString(keywords, "maps", maps) < 0)
+        Py_CLEAR(keywords);
+    Py_XDECREF(maps);
+    return keywords;
+}
+
 static PyObject *keywords_of(const error_words *words, PyObject *channel) {
-    PyObject *maps = NULL;
-    if (words->kind == ERROR_MAPS_REFUSED &&
-        (maps = PyObject_CallMethod(channel, "_maps_given", "(N)", str_of(&words->refused))) == NULL)
-        return NULL;
     switch (words->kind) {
     case ERROR_TRANSPORT:
     case ERROR_TIMEOUT:
         return Py_BuildValue("{si}", "curl_code", words->code);
     case ERROR_MAPS_REFUSED:
-        return Py_BuildValue("{sisNsNsN}", "code", words->status, "reason", str_of(&words->reason), "body",
-                             str_of(&words->body), "maps", maps);
+        return refused_keywords(words, channel);
     case ERROR_HTTP:
     case ERROR_SESSION_LOST:
     case ERROR_TOKEN_INVALID:
     case ERROR_TOKEN_EXPIRED:
-        // N takes what str_of() made, or fails with it.
-        return Py_BuildValue("{sisNsN}", "code", words->status, "reason", str_of(&words->reason), "body",
-                             str_of(&words->body));
+        return http_keywords(words);
     default:
         return PyDict_New();
     }

@@ -16,6 +16,8 @@ typedef struct error_words {
     strbuf message;
     strbuf reason;
     strbuf body;
+    strbuf head;
+    strbuf url;
     strbuf refused;
 } error_words;
 

@@ -8,7 +8,7 @@
 #include "wire/utf8.h"
 
 // Of a body that is not asked for (an error's page): enough to quote from.
-#define MAX_ERROR_BODY ((size_t)4096)
+#define MAX_ERROR_BODY ((size_t)64 * 1024)
 // Of the page that names clid and gsessionid.
 #define MAX_INIT_PAGE ((size_t)4 * 1024 * 1024)
 
@@ -327,6 +327,12 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     }
     if (ex->opens && status == 200 && ex->reply.length != 0)
         take_initial_response(self, ex);
+}
+
+void session_on_head(session *self, exchange_slot slot, const char *lines, size_t length) {
+    strbuf *head = &self->exchanges[slot].head;
+    strbuf_clear(head);
+    strbuf_append(head, lines, length); // without it, when memory runs out, an error only says less
 }
 
 static bool name_is(const char *name, size_t length, const char *wanted) {

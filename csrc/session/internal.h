@@ -72,6 +72,7 @@ typedef struct exchange {
     // The response.
     int status;
     strbuf reason;
+    strbuf head; // of a status that is not 200
     int64_t retry_after_ms;
     strbuf reply; // the body, unless it is streamed
     framer framer;
@@ -149,6 +150,7 @@ struct session {
     uint64_t random;
     // What must not be shown, each followed by NUL.
     strbuf secrets;
+    strbuf private_words;
     // The same, of the cookies that came last.
     strbuf cookies;
     int log_level;
@@ -187,6 +189,8 @@ void session_opened(session *self, exchange *ex);
 
 /* Keep of the URL, which is on its way, what an error would show of it. */
 void session_shorten_url(const session *self, exchange *ex);
+/* As session_add_secret(), of the user's name and password in a URL, and of the password alone. */
+void session_add_userinfo(session *self, const char *url);
 /* As session_add_secret(), of a cookie's value. */
 void session_add_cookie(session *self, const char *text, size_t length);
 void session_log(session *self, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -445,6 +445,7 @@ static void forget_request(exchange *ex) {
     strbuf_free(&ex->url);
     strbuf_free(&ex->body);
     strbuf_free(&ex->reply);
+    strbuf_free(&ex->head);
 }
 
 // Closure's clients terminate by GET, and node-browserchannel knows no other way; others know POST.

@@ -19,6 +19,15 @@ static void begin_query(const session *self, const char *path, strbuf *out) {
     strbuf_text(out, strchr(strbuf_str(out), '?') != NULL ? "&" : "?");
 }
 
+// The caller's name and password go in a header, and nowhere else.
+static void add_without_userinfo(const char *url, strbuf *out) {
+    const char *host = strstr(url, "://");
+    host = host != NULL ? host + 3 : url;
+    strbuf_append(out, url, (size_t)(host - url));
+    size_t userinfo = strcspn(host, "/?#@");
+    strbuf_text(out, host[userinfo] == '@' ? host + userinfo + 1 : host);
+}
+
 // The page that App Engine's script loaded in a hidden frame; xpc is how the frame and the page were to talk.
 void session_write_init_url(session *self, strbuf *out) {
     const char *base = strbuf_str(&self->fields[FIELD_URL]);
@@ -26,9 +35,9 @@ void session_write_init_url(session *self, strbuf *out) {
     strbuf_text(&xpc, "{\"cn\": \"");
     session_random_letters(self, 10, &xpc);
     strbuf_text(&xpc, "\", \"tp\": \"null\", \"ppu\": \"");
-    strbuf_text(&xpc, base);
+    add_without_userinfo(base, &xpc);
     strbuf_text(&xpc, "/xpc_blank\", \"lpu\": \"");
-    strbuf_text(&xpc, base);
+    add_without_userinfo(base, &xpc);
     strbuf_text(&xpc, "/xpc_blank\"}");
     begin_query(self, "/d", out);
     add_escaped(out, "token=", &self->fields[FIELD_TOKEN]);

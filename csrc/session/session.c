@@ -54,6 +54,7 @@ void session_free(session *self) {
         strbuf_free(&ex->url);
         strbuf_free(&ex->body);
         strbuf_free(&ex->reason);
+        strbuf_free(&ex->head);
         strbuf_free(&ex->reply);
         framer_clear(&ex->framer);
     }
@@ -65,9 +66,12 @@ void session_free(session *self) {
     queue_free(&self->queue);
     map_list_free(&self->maps);
     strbuf_free(&self->secrets);
+    strbuf_free(&self->private_words);
     strbuf_free(&self->cookies);
     strbuf_free(&self->error.reason);
     strbuf_free(&self->error.body);
+    strbuf_free(&self->error.head);
+    strbuf_free(&self->error.url);
     strbuf_free(&self->error.message);
     strbuf_free(&self->error.refused);
     free(self);
@@ -99,6 +103,8 @@ bool session_set(session *self, session_field field, const char *text) {
     if (!strbuf_set(&self->fields[field], text))
         return false;
     strbuf_trim(&self->fields[field]); // as long as the session
+    if (field == FIELD_URL)
+        session_add_userinfo(self, text);
     return true;
 }
 
@@ -400,6 +406,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     ex->is_ascii = false;
     ex->corruption = NULL;
     strbuf_clear(&ex->reason);
+    strbuf_free(&ex->head);
     strbuf_clear(&ex->reply);
     framer_reset(&ex->framer);
     ex->started_ms = ex->last_byte_ms = now_ms;

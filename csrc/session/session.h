@@ -156,6 +156,10 @@ typedef enum session_intake {
 void session_on_status(session *self, exchange_slot slot, int status, const char *reason,
                        int64_t retry_after_ms);
 
+/* The header lines of a final response that is none with status 200, for who has to find out what is wrong.
+ */
+void session_on_head(session *self, exchange_slot slot, const char *lines, size_t length);
+
 /* A header of the response; only those that the dialect knows matter. */
 void session_on_header(session *self, exchange_slot slot, const char *name, size_t name_length,
                        const char *value, size_t value_length);
@@ -234,7 +238,9 @@ typedef struct session_error {
     int code;       // of the carrier
     int status;     // of HTTP
     strbuf reason;  // of HTTP: the status line's words
-    strbuf body;    // of HTTP: how the body begins
+    strbuf body;    // of HTTP: the body, up to 64 KiB; secrets redacted
+    strbuf head;    // of HTTP: the response's header lines; secrets redacted
+    strbuf url;     // of the request; secrets redacted
     strbuf message; // all of it in a sentence, for a person; secrets redacted
     // Of maps that the server has refused, and that are queued no longer, a line each: the map's id, a space,
     // its fields, form-encoded ("key=Svalue&…"), with `J` instead of `S` where the value is JSON of what was
@@ -327,6 +333,8 @@ void session_random_letters(session *self, size_t count, strbuf *out);
 
 /* Remember something that session_redact() is to hide: at least 4 bytes, no NUL. */
 void session_add_secret(session *self, const char *text, size_t length);
+/* The same, of what only log and exceptions' texts are to hide, not what a server's body says. */
+void session_add_private(session *self, const char *text, size_t length);
 
 /* Append `text` (a URL, or the server's words) with the values of secret parameters, passwords, and the token
  * replaced by asterisks, and control characters by spaces. */

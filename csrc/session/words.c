@@ -6,6 +6,7 @@
 #include <stdio.h>  // vsnprintf()
 #include <stdlib.h> // realloc()
 #include <string.h>
+#include <strings.h> // strncasecmp()
 
 // Records kept for a caller who never takes them.
 #define MAX_LOG 256
@@ -14,9 +15,16 @@
 // Of cookies' values together, in bytes; libcurl keeps no line longer than 5,000.
 #define MAX_COOKIES 8192
 // Of the server's own words.
-#define MAX_WORDS 300
+#define MAX_WORDS 500
 
 /* ---- Secrets ---- */
+
+// What a text is, and so what must not be seen of it.
+typedef enum redaction {
+    REDACT_OURS,   // a URL of ours, or words of ours about it: also what all but harmless parameters say
+    REDACT_THEIRS, // the server's words in a sentence of ours: also what the caller's parameters say
+    REDACT_BODY,   // the server's body as it is: tokens, credentials and cookies
+} redaction;
 
 // Query parameters that give nothing away. All others are somebody's: tokens, ids, names.
 static bool is_harmless(const char *key, size_t length) {
@@ -26,6 +34,20 @@ static bool is_harmless(const char *key, size_t length) {
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (strlen(harmless[i]) == length && memcmp(harmless[i], key, length) == 0)
             return true;
+    return false;
+}
+
+// Query parameters that give much away, wherever a URL leads: a link that a server shows is to be followed,
+// but not at the price of these.
+static bool is_credential(const char *key, size_t length) {
+    static const char *const parts[] = {"token", "auth",    "key",    "secret", "pass",
+                                        "sid",   "session", "cookie", "sig",    "credential"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t part = strlen(parts[i]);
+        for (size_t at = 0; at + part <= length; at++)
+            if (strncasecmp(key + at, parts[i], part) == 0)
+                return true;
+    }
     return false;
 }
 
@@ -39,12 +61,14 @@ static size_t known_at(const strbuf *known, const char *at) {
 }
 
 // The length of the secret that stands at `at`; 0 when none does.
-static size_t secret_at(const session *self, const char *at) {
+static size_t secret_at(const session *self, redaction how, const char *at) {
     const strbuf *token = &self->fields[FIELD_TOKEN];
     if (token->length >= MIN_SECRET && strncmp(at, token->data, token->length) == 0)
         return token->length;
     size_t length = known_at(&self->secrets, at);
-    return length != 0 ? length : known_at(&self->cookies, at);
+    if (length == 0)
+        length = known_at(&self->cookies, at);
+    return length == 0 && how != REDACT_BODY ? known_at(&self->private_words, at) : length;
 }
 
 static size_t word_length(const char *at) {
@@ -56,14 +80,20 @@ static size_t word_length(const char *at) {
 
 // A password in a URL: what stands between the slashes and an at sign.
 static size_t userinfo_length(const char *at) {
-    size_t length = strcspn(at, "/?# \t\r\n@");
+    size_t length = strcspn(at, "/?# \t\r\n\"'<>@");
     return at[length] == '@' ? length : 0;
 }
 
+// The server's words may hold line ends and worse, made to fool who reads the log on a terminal. A body is
+// not for a terminal.
+static bool is_shown(char byte, redaction how) {
+    return how == REDACT_BODY || ((unsigned char)byte >= ' ' && byte != 0x7F);
+}
+
 // At least as much of the text as makes `limit` bytes, so that a long one costs no more than is shown of it.
-static void redact(const session *self, const char *text, size_t limit, strbuf *out) {
+static void redact(const session *self, redaction how, const char *text, size_t limit, strbuf *out) {
     while (*text != '\0' && out->length < limit) {
-        size_t secret = secret_at(self, text);
+        size_t secret = secret_at(self, how, text);
         if (secret != 0) {
             strbuf_text(out, "***");
             text += secret;
@@ -78,15 +108,13 @@ static void redact(const session *self, const char *text, size_t limit, strbuf *
             text += userinfo;
             continue;
         }
-        // The server's words may hold line ends and worse, made to fool who reads the log on a terminal.
-        bool control = (unsigned char)*text < ' ' || *text == 0x7F;
-        strbuf_append(out, control ? " " : text, 1);
+        strbuf_append(out, is_shown(*text, how) ? text : " ", 1);
         if (*text++ != '?' && text[-1] != '&')
             continue;
         // Only where there is a value to hide is it read to its end: a text of nothing but question marks
         // must not cost the square of its length.
         size_t key = strcspn(text, "=?&# \t\r\n\"'<>");
-        if (text[key] != '=' || is_harmless(text, key))
+        if (text[key] != '=' || (how == REDACT_OURS ? is_harmless(text, key) : !is_credential(text, key)))
             continue;
         strbuf_append(out, text, key);
         strbuf_text(out, "=***");
@@ -95,7 +123,7 @@ static void redact(const session *self, const char *text, size_t limit, strbuf *
 }
 
 void session_redact(const session *self, const char *text, strbuf *out) {
-    redact(self, text, SIZE_MAX, out);
+    redact(self, REDACT_OURS, text, SIZE_MAX, out);
 }
 
 void session_shorten_url(const session *self, exchange *ex) {
@@ -120,6 +148,22 @@ static void remember(strbuf *known, const char *text, size_t length) {
 void session_add_secret(session *self, const char *text, size_t length) {
     remember(&self->secrets, text, length);
     strbuf_trim(&self->secrets);
+}
+
+void session_add_userinfo(session *self, const char *url) {
+    const char *begin = strstr(url, "://");
+    size_t length = begin != NULL ? userinfo_length(begin + 3) : 0;
+    if (length == 0)
+        return;
+    session_add_secret(self, begin + 3, length);
+    const char *colon = memchr(begin + 3, ':', length);
+    if (colon != NULL)
+        session_add_secret(self, colon + 1, (size_t)(begin + 3 + length - colon - 1));
+}
+
+void session_add_private(session *self, const char *text, size_t length) {
+    remember(&self->private_words, text, length);
+    strbuf_trim(&self->private_words);
 }
 
 void session_add_cookie(session *self, const char *text, size_t length) {
@@ -202,6 +246,8 @@ void session_fail(session *self, session_error_kind kind, const char *message) {
     error->code = error->status = 0;
     strbuf_clear(&error->reason);
     strbuf_clear(&error->body);
+    strbuf_free(&error->head);
+    strbuf_clear(&error->url);
     strbuf_clear(&error->message);
     strbuf_free(&error->refused);
     session_redact(self, message, &error->message);
@@ -212,7 +258,7 @@ void session_fail(session *self, session_error_kind kind, const char *message) {
 // short, since half a secret is not recognized as one.
 static void add_words(const session *self, const char *words, strbuf *out) {
     strbuf redacted = {0};
-    redact(self, words, 4 * MAX_WORDS, &redacted);
+    redact(self, REDACT_THEIRS, words, 4 * MAX_WORDS, &redacted);
     bool space = false;
     size_t length = 0;
     for (const char *at = strbuf_str(&redacted); *at != '\0' && length < MAX_WORDS; at++) {
@@ -230,6 +276,18 @@ static void add_words(const session *self, const char *words, strbuf *out) {
     strbuf_free(&redacted);
 }
 
+// All of what the server has sent, but for secrets. What stands before and behind a NUL is redacted apart.
+static void add_server_text(const session *self, const strbuf *text, strbuf *out) {
+    const char *at = strbuf_str(text);
+    const char *end = at + text->length;
+    while (at < end) {
+        redact(self, REDACT_BODY, at, SIZE_MAX, out);
+        at += strlen(at);
+        if (at < end)
+            strbuf_append(out, at++, 1);
+    }
+}
+
 void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
                            const char *words) {
     if (self->ended)
@@ -239,8 +297,10 @@ void session_fail_exchange(session *self, const exchange *ex, session_error_kind
     strbuf *message = &error->message;
     error->code = code;
     error->status = ex->status;
-    redact(self, strbuf_str(&ex->reason), MAX_WORDS, &error->reason);
-    add_words(self, strbuf_str(&ex->reply), &error->body);
+    redact(self, REDACT_THEIRS, strbuf_str(&ex->reason), MAX_WORDS, &error->reason);
+    add_server_text(self, &ex->reply, &error->body);
+    add_server_text(self, &ex->head, &error->head);
+    session_redact(self, strbuf_str(&ex->url), &error->url);
     if (ex->status != 0 && ex->status != 200) {
         strbuf_format(message, "HTTP status %d", ex->status);
         if (error->reason.length != 0) {
@@ -252,13 +312,18 @@ void session_fail_exchange(session *self, const exchange *ex, session_error_kind
     }
     session_redact(self, words, message);
     strbuf_text(message, " (");
-    session_redact(self, strbuf_str(&ex->url), message);
+    strbuf_append(message, strbuf_str(&error->url), error->url.length);
     strbuf_text(message, ")");
     // Servers like to say the same in the reason phrase and in the body.
-    if (error->body.length != 0 && strcmp(strbuf_str(&error->body), strbuf_str(&error->reason)) != 0) {
+    strbuf said = {0};
+    add_words(self, strbuf_str(&ex->reply), &said);
+    if (said.length != 0 && strcmp(strbuf_str(&said), strbuf_str(&error->reason)) != 0) {
         strbuf_text(message, "; the server said: ");
-        strbuf_append(message, strbuf_str(&error->body), error->body.length);
+        strbuf_append(message, strbuf_str(&said), said.length);
     }
+    strbuf_free(&said);
+    if (ex->status == 404 && ex->kind == REQUEST_INIT)
+        strbuf_text(message, "; base_url is where the server's page /d is, such as http://host/talkgadget");
     bool unreachable = ex->status == 0 && (kind == ERROR_TRANSPORT || kind == ERROR_TIMEOUT);
     if (self->config.url_is_retired && unreachable)
         strbuf_text(message, "; Google ended the Channel API's service in 2017: name the address of another "

@@ -307,13 +307,14 @@ static void of_an_errors_page_only_the_beginning_is_read(void) {
     session_on_status(self.session, SLOT_FORWARD, 403, "No", 0);
     int pieces = 0;
     while (carrier_body(&self, SLOT_FORWARD, "not for you\n") == INTAKE_OK)
-        CHECK(++pieces < 1000);
+        CHECK(++pieces < 10000);
     session_on_done(self.session, SLOT_FORWARD, TRANSPORT_STOPPED, 0, "", self.now_ms);
     CHECK(carrier_next(&self) == ACTION_ENDED);
     const session_error *error = session_get_error(self.session);
     CHECK(error->kind == ERROR_HTTP && error->status == 403);
     CHECK_TEXT("reason", strbuf_str(&error->reason), "No");
-    CHECK(error->body.length < 400);
+    CHECK(error->body.length == 64 * 1024);
+    CHECK(error->message.length < 1000);
     carrier_free(&self);
 }
 

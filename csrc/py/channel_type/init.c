@@ -20,14 +20,17 @@ static uint64_t make_seed(const void *self) {
            UINT64_C(0x9E3779B97F4A7C15);
 }
 
-static int add_secrets(session *session_, PyObject *secrets) {
+typedef void remember(session *, const char *text, size_t length);
+
+// Have each of the strings remembered.
+static int add_all(session *session_, PyObject *secrets, remember *add) {
     Py_ssize_t count = secrets != NULL ? PySequence_Size(secrets) : 0;
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *secret = PySequence_GetItem(secrets, i);
         Py_ssize_t length;
         const char *text = secret != NULL ? PyUnicode_AsUTF8AndSize(secret, &length) : NULL;
         if (text != NULL)
-            session_add_secret(session_, text, (size_t)length);
+            add(session_, text, (size_t)length);
         Py_XDECREF(secret);
         if (text == NULL)
             return -1;
@@ -47,7 +50,8 @@ static session *make_session(const channel_options *given) {
         return NULL;
     }
     session_set_asks_token(made, given->token_source != NULL);
-    if (add_secrets(made, given->secrets) == 0)
+    if (add_all(made, given->secrets, session_add_secret) == 0 &&
+        add_all(made, given->privates, session_add_private) == 0)
         return made;
     session_free(made);
     return NULL;

@@ -43,6 +43,7 @@ static const option table[] = {
     OPTION("open_form", TEXT, open_form, 0),
     OPTION("init_headers", TEXT, init_headers, 0),
     OPTION("secrets", OBJECT, secrets, 0),
+    OPTION("privates", OBJECT, privates, 0),
     OPTION("timeout", SECONDS, session.timeout_ms, 0),
     OPTION("request_timeout", SECONDS, session.request_timeout_ms, 30000),
     OPTION("connect_timeout", SECONDS, net.connect_timeout_ms, 10000),

@@ -24,6 +24,7 @@ typedef struct channel_options {
     // NULL where there is none.
     PyObject *token_source;
     PyObject *secrets;
+    PyObject *privates;
     PyObject *logger;
     bool unwraps;
     bool is_async;
