@@ -1,11 +1,20 @@
 """gaechannel.server.core.session and .sessions: arrays until acknowledged, maps once, without any HTTP."""
 
+import contextlib
 import logging
 
 import pytest
 from wire_by_hand import chunks
 
-from gaechannel.server import WEBCHANNEL, BrowserChannelService, Refusal, SessionEnded
+from gaechannel.server import (
+    BROWSERCHANNEL,
+    WEBCHANNEL,
+    BrowserChannelService,
+    Limits,
+    Refusal,
+    Session,
+    SessionEnded,
+)
 from gaechannel.server.core.session import CHUNK_BYTES, WRITE_ARRAYS
 from gaechannel.server.core.sessions import Opening
 
@@ -48,6 +57,27 @@ def attach(session, aid=0, **options):
 def taken(session, back):
     chunk, last = session.take(back)
     return [array for one in chunks(chunk.decode()) for array in one], last
+
+
+def test_a_session_needs_no_service(clock):
+    """What it must know of its maker is SessionContext, and no more."""
+
+    class Context:
+        dialect, limits, monotonic = BROWSERCHANNEL, Limits(), clock
+        lock = contextlib.nullcontext()
+
+        def end(self, session, reason):
+            ended.append((session, reason))
+
+    ended = []
+    context = Context()
+    session = Session(context, "SID", params={}, form={}, headers={})
+    assert session.send("hello") == 1
+    arrays, last = taken(session, attach(session, -1))
+    assert arrays == [[0, ["c", "SID", "", 8, 14, 25000]], [1, "hello"]]
+    assert not last
+    session.close()
+    assert ended == [(session, "closed")]
 
 
 def test_what_is_not_acknowledged_is_given_to_the_next_back_channel_again(clock):

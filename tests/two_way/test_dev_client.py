@@ -47,6 +47,8 @@ class Sdk:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # An event loop that has ended cuts the poll that is under way.
+        self.server.handle_error = lambda *_: None
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
 
@@ -237,6 +239,17 @@ def test_a_new_token_is_asked_for_when_the_old_one_has_expired(client_of, sdk):
         sdk.queue.append(b"two")
         assert client.next() == "two"
     assert [query["channel"] for query in sdk.requests if query["command"] == "connect"] == [TOKEN, "new"]
+
+
+def test_a_400_without_a_word_is_raised(client_of, sdk):
+    """The SDK says it of a request that it does not understand: it has no clients that it could forget."""
+    sdk.queue.append(b"one")
+    with client_of(TOKEN, sdk.url) as client:
+        assert client.next() == "one"
+        sdk.troubles.append(("poll", (400, "Bad Request", "", b"")))
+        with pytest.raises(HTTPStatusError) as raised:
+            client.next()
+    assert (raised.value.code, raised.value.body) == (400, "")
 
 
 def test_that_disconnect_is_refused_hinders_nothing(client_of, sdk):
