@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "py/errors.h"
+#include "py/strings.h"
 #include "py/values.h"
 #include "wire/arrays.h"
 #include "wire/framer.h"

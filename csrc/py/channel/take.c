@@ -6,6 +6,7 @@
 
 #include "py/channel/lock.h"
 #include "py/channel/unwrap.h"
+#include "py/strings.h"
 #include "py/values.h"
 
 // Out of the queue before Python objects are made of it, since making them may run anything, this channel's
