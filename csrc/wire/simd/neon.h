@@ -83,6 +83,18 @@ static inline uint64_t vector_bits_of_four(vector a, vector b, vector c, vector 
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
 }
 
+static inline uint32_t vector_tops_of_two(vector a, vector b) {
+    const uint8x16_t own = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t both = vpaddq_u8(vandq_u8(vcltzq_s8(vreinterpretq_s8_u8(a)), own),
+                                vandq_u8(vcltzq_s8(vreinterpretq_s8_u8(b)), own));
+    both = vpaddq_u8(both, both);
+    return vgetq_lane_u32(vreinterpretq_u32_u8(vpaddq_u8(both, both)), 0);
+}
+
+static inline bool vector_is_zero(vector v) {
+    return vmaxvq_u32(vreinterpretq_u32_u8(v)) == 0;
+}
+
 static inline vector vector_shift_left(vector v, int bits) {
     return vreinterpretq_u8_u16(vshlq_u16(vreinterpretq_u16_u8(v), vdupq_n_s16((int16_t)bits)));
 }

@@ -82,6 +82,15 @@ static inline uint64_t vector_bits_of_four(vector a, vector b, vector c, vector 
     return vector_marks(a) | vector_marks(b) << 16 | vector_marks(c) << 32 | vector_marks(d) << 48;
 }
 
+/* The same of 32 bytes, of which nothing but the top bits counts. */
+static inline uint32_t vector_tops_of_two(vector a, vector b) {
+    return (uint32_t)_mm_movemask_epi8(a) | (uint32_t)_mm_movemask_epi8(b) << 16;
+}
+
+static inline bool vector_is_zero(vector v) {
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128())) == 0xFFFF;
+}
+
 /* Within each 16-bit word, so that bits move from one byte into the other: to be masked. */
 static inline vector vector_shift_left(vector v, int bits) {
     return _mm_slli_epi16(v, bits);

@@ -1,0 +1,73 @@
+/* decimal.h: what it says of a number is what the C library reads. */
+#include "check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "wire/decimal.h"
+
+static uint64_t random_word(uint64_t *seed) {
+    uint64_t upper = check_random(seed);
+    return upper << 32 | check_random(seed);
+}
+
+/* Whether a number was told; if so, it must be strtod's to the last bit. */
+static bool check_number(uint64_t digits, int exponent) {
+    double got = -1;
+    char text[64];
+    snprintf(text, sizeof text, "%" PRIu64 "e%d", digits, exponent);
+    if (!decimal_to_double(digits, exponent, &got))
+        return false;
+    double want = strtod(text, NULL);
+    if (memcmp(&got, &want, sizeof got) != 0)
+        check_fail(__FILE__, __LINE__, text);
+    return true;
+}
+
+static void zero_is_zero_whatever_its_exponent(void) {
+    CHECK(check_number(0, 0) && check_number(0, -100000) && check_number(0, 100000));
+}
+
+static void numbers_at_random_are_the_nearest(void) {
+    uint64_t seed = 3;
+    size_t told = 0, asked = 0;
+    for (int i = 0; i < 200000; i++) {
+        uint64_t digits = random_word(&seed) >> check_random_below(&seed, 64);
+        digits = digits > 9999999999999999999u ? digits / 10 : digits;
+        int exponent = (int)check_random_below(&seed, 270) - 135;
+        told += check_number(digits, exponent);
+        asked++;
+    }
+    // Between 1e-135 and 1e154 hardly any is left to the slow way.
+    CHECK(told > asked - asked / 1000);
+}
+
+static void ties_go_to_the_even_one(void) {
+    uint64_t seed = 5;
+    for (int i = 0; i < 20000; i++) {
+        // 54 bits, the last of them set, and those that powers of ten can take away or give.
+        uint64_t digits = (uint64_t)1 << 53 | random_word(&seed) >> 11 | 1;
+        for (int exponent = 0; exponent <= 23; exponent++)
+            check_number(digits, exponent);
+        for (int exponent = -1; exponent >= -4 && digits < UINT64_MAX / 5; exponent--)
+            check_number(digits *= 5, exponent);
+    }
+}
+
+static void the_edges_are_told_or_left_alone(void) {
+    CHECK(check_number(17976931348623157, 292) && check_number(22250738585072014, -324));
+    CHECK(check_number(1, -307) && check_number(9007199254740993, 0) && check_number(9007199254740991, 22));
+    double number;
+    CHECK(!decimal_to_double(1, 309, &number) && !decimal_to_double(2, 308, &number));
+    CHECK(!decimal_to_double(1, -308, &number) && !decimal_to_double(1, -343, &number));
+    CHECK(!decimal_to_double(1, 100000, &number) && !decimal_to_double(1, -100000, &number));
+}
+
+static const check_case cases[] = {
+    CASE(zero_is_zero_whatever_its_exponent),
+    CASE(numbers_at_random_are_the_nearest),
+    CASE(ties_go_to_the_even_one),
+    CASE(the_edges_are_told_or_left_alone),
+};
+
+CHECK_MAIN(cases)
