@@ -33,8 +33,9 @@ format: .venv/.lint ## bring the sources into shape
 sanitize: .venv/.test ## the tests with the C code under ASan and UBSan, and a search for leaks
 	@.ci/sanitize
 
-fuzz: ## fuzz the C parser for SECONDS=60
+fuzz: .venv/.built ## fuzz the C parser for SECONDS=60, and what makes objects for 10
 	@.ci/fuzz $(SECONDS)
+	@$(BIN)/python fuzz/objects.py 10
 
 coverage: .venv/.test ## which lines of C and Python the tests run
 	@.ci/coverage

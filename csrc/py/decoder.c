@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "py/builder.h"
 #include "py/errors.h"
 #include "py/strings.h"
 #include "py/values.h"
@@ -22,7 +23,12 @@ typedef struct decoder {
     // TalkDecoder: the clid whose messages are wanted, UTF-8; NULL: all.
     char *clid;
     size_t clid_length;
+    // Decoder: what makes its objects, during a feed().
+    builder *builder;
 } decoder;
+
+// Append what a chunk gives to the list: all of it, or, if it is corrupt, nothing. -1 with an exception.
+typedef int take_chunk(decoder *self, PyObject *list, const framer_chunk *chunk);
 
 // What runs for every message is compiled once for each kind of decoder: calls through a pointer take as long
 // as the rest of what is done here.
@@ -88,14 +94,94 @@ INLINE int append_chunk(decoder *self, PyObject *list, const framer_chunk *chunk
     return PyList_SetSlice(list, PyList_Size(list) - appended, PY_SSIZE_T_MAX, NULL);
 }
 
-INLINE int feed_lock_held(decoder *self, PyObject *list, const Py_buffer *bytes, append_array *append) {
+/* A number as arrays have it for an id: without a leading zero, and too short to pass INT64_MAX. */
+static const uint8_t *take_id(const uint8_t *at, int64_t *id) {
+    const uint8_t *first = at;
+    for (*id = 0; *at >= '0' && *at <= '9' && at - first < 18; at++)
+        *id = *id * 10 + (*at - '0');
+    return at == first || (*first == '0' && at - first > 1) ? NULL : at;
+}
+
+/* (id, data); `data` is given away. */
+static PyObject *new_pair(int64_t id, PyObject *data) {
+    PyObject *number = PyLong_FromLongLong(id);
+    PyObject *pair = number != NULL ? PyTuple_New(2) : NULL;
+    if (pair == NULL) {
+        Py_XDECREF(number);
+        Py_DECREF(data);
+        return NULL;
+    }
+    PyTuple_SetItem(pair, 0, number);
+    PyTuple_SetItem(pair, 1, data);
+    return pair;
+}
+
+/* The array that begins at `*cursor` with its bracket, made and appended. -1 with an exception, 0: not here.
+ */
+static int build_array(builder *maker, PyObject *list, const uint8_t **cursor, const uint8_t *end) {
+    int64_t id;
+    const uint8_t *at = builder_skip_space(*cursor);
+    if (*at != '[')
+        return 0;
+    at = take_id(builder_skip_space(at + 1), &id);
+    if (at == NULL || *(at = builder_skip_space(at)) != ',')
+        return 0;
+    at = builder_skip_space(at + 1);
+    PyObject *data = builder_read(maker, &at, end);
+    if (data == NULL)
+        return PyErr_Occurred() != NULL ? -1 : 0;
+    if (at == end || *(at = builder_skip_space(at)) != ']' || at + 1 == end) {
+        Py_DECREF(data);
+        return 0;
+    }
+    *cursor = at + 1;
+    return append_new(list, new_pair(id, data));
+}
+
+/* Fast path for the arrays of a chunk that the builder can read: all are appended; or, where it cannot, none.
+ * -1 with an exception, 0: not here. */
+static int build_chunk(builder *maker, PyObject *list, const framer_chunk *chunk) {
+    const uint8_t *at = chunk->payload, *end = at + chunk->length;
+    while (end > at && (end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\r' || end[-1] == '\t'))
+        end--;
+    if (end == at || end[-1] != ']' || *(at = builder_skip_space(at)) != '[')
+        return 0;
+    Py_ssize_t before = PyList_Size(list);
+    int result;
+    do {
+        at++; // the bracket; then, commas
+        result = build_array(maker, list, &at, end);
+    } while (result > 0 && *(at = builder_skip_space(at)) == ',');
+    if (result > 0 && *at == ']' && at + 1 == end)
+        return 1;
+    if (result < 0)
+        return -1;
+    return PyList_SetSlice(list, before, PY_SSIZE_T_MAX, NULL);
+}
+
+static int take_pairs_plain(decoder *self, PyObject *list, const framer_chunk *chunk) {
+    return append_chunk(self, list, chunk, append_pair);
+}
+
+static int take_pairs(decoder *self, PyObject *list, const framer_chunk *chunk) {
+    int built = build_chunk(self->builder, list, chunk);
+    if (built != 0)
+        return built < 0 ? -1 : 0;
+    return take_pairs_plain(self, list, chunk);
+}
+
+static int take_messages(decoder *self, PyObject *list, const framer_chunk *chunk) {
+    return append_chunk(self, list, chunk, append_message);
+}
+
+INLINE int feed_each(decoder *self, PyObject *list, const Py_buffer *bytes, take_chunk *take) {
     framer_chunk chunk;
     framer_status status;
     if (self->broken != NULL)
         return 0;
     framer_feed(&self->framer, bytes->buf, (size_t)bytes->len);
     while ((status = framer_next(&self->framer, &chunk)) == FRAMER_CHUNK && self->broken == NULL)
-        if (append_chunk(self, list, &chunk, append) < 0) {
+        if (take(self, list, &chunk) < 0) {
             // An exception of the interpreter's (no memory): what this call was given cannot be had again.
             self->broken = "an earlier feed() has failed";
             return -1;
@@ -110,6 +196,26 @@ INLINE int feed_lock_held(decoder *self, PyObject *list, const Py_buffer *bytes,
     return 0;
 }
 
+// Append what the bytes give to the list, with the decoder's lock. -1 with an exception.
+typedef int feed_bytes(decoder *self, PyObject *list, const Py_buffer *bytes);
+
+static int feed_pairs(decoder *self, PyObject *list, const Py_buffer *bytes) {
+    self->builder = builder_take(self->state);
+    if (self->builder == NULL)
+        return -1;
+    int result = feed_each(self, list, bytes, take_pairs);
+    builder_put(self->state, self->builder);
+    return result;
+}
+
+static int feed_pairs_plain(decoder *self, PyObject *list, const Py_buffer *bytes) {
+    return feed_each(self, list, bytes, take_pairs_plain);
+}
+
+static int feed_messages(decoder *self, PyObject *list, const Py_buffer *bytes) {
+    return feed_each(self, list, bytes, take_messages);
+}
+
 static bool lock(decoder *self) {
     if (PyThread_acquire_lock(self->lock, NOWAIT_LOCK))
         return true;
@@ -117,7 +223,7 @@ static bool lock(decoder *self) {
     return false;
 }
 
-INLINE PyObject *feed(PyObject *op, PyObject *data, append_array *append) {
+INLINE PyObject *feed(PyObject *op, PyObject *data, feed_bytes *feed_lock_held) {
     decoder *self = (decoder *)op;
     Py_buffer bytes;
     if (PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
@@ -129,7 +235,7 @@ INLINE PyObject *feed(PyObject *op, PyObject *data, append_array *append) {
         Py_CLEAR(list);
         goto done;
     }
-    int result = feed_lock_held(self, list, &bytes, append);
+    int result = feed_lock_held(self, list, &bytes);
     const char *broken = self->broken;
     PyThread_release_lock(self->lock);
     if (result < 0)
@@ -144,11 +250,15 @@ done:
 }
 
 static PyObject *decoder_feed(PyObject *self, PyObject *data) {
-    return feed(self, data, append_pair);
+    return feed(self, data, feed_pairs);
+}
+
+static PyObject *decoder_feed_plain(PyObject *self, PyObject *data) {
+    return feed(self, data, feed_pairs_plain);
 }
 
 static PyObject *talk_decoder_feed(PyObject *self, PyObject *data) {
-    return feed(self, data, append_message);
+    return feed(self, data, feed_messages);
 }
 
 static PyObject *decoder_eof(PyObject *op, PyObject *unused) {
@@ -250,6 +360,9 @@ static PyMethodDef decoder_methods[] = {
      "Raises TalkMessageCorrupted where the body is no run of chunks of arrays. Arrays that came whole "
      "before\n"
      "the corruption are returned first, and the exception is raised by the next feed() or eof()."},
+    {"_feed_plain", decoder_feed_plain, METH_O,
+     "_feed_plain($self, data, /)\n--\n\nfeed() without its fast path: what it must agree with on every "
+     "input."},
     {"eof", decoder_eof, METH_NOARGS, EOF_DOC},
     {NULL, NULL, 0, NULL},
 };

@@ -2,6 +2,7 @@
 #include <curl/curl.h> // curl_global_init()
 
 #include "net/authorities.h"
+#include "py/builder.h"
 #include "py/channel_type/type.h"
 #include "py/decoder.h"
 #include "py/errors.h"
@@ -60,7 +61,7 @@ static int exec_module(PyObject *module) {
         PyErr_SetString(PyExc_ImportError, "libcurl cannot be initialized");
         return -1;
     }
-    if (errors_import(state) < 0 || channel_add_type(module, state) < 0 ||
+    if (errors_import(state) < 0 || builders_prepare(state) < 0 || channel_add_type(module, state) < 0 ||
         messages_add_type(module, state) < 0 || loop_add_type(module, state) < 0 ||
         awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||
         decoder_add_types(module, state) < 0 || watch_forks(module) < 0)

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h> // memcpy()
 
+#include "wire/decimal.h"
+
 // A number that needs CPython's own reader, which wants a NUL behind it.
 static PyObject *long_number(const uint8_t *token, size_t length, bool is_float) {
     char small[64];
@@ -37,4 +39,83 @@ PyObject *int_from_token(const uint8_t *token, size_t length) {
 
 PyObject *float_from_token(const uint8_t *token, size_t length) {
     return long_number(token, length, true);
+}
+
+/* ---- Quickly ---- */
+
+// No fewer digits than these can CPython be told to refuse.
+#define SURE_DIGITS 640
+// Exponents are read up to here: beyond is zero, or infinite.
+#define LARGE_EXPONENT 100000
+
+/* Walk over digits, which are added to `*digits`, however many they are. */
+static inline const uint8_t *take_digits(const uint8_t *at, uint64_t *digits) {
+    for (; *at >= '0' && *at <= '9'; at++)
+        *digits = *digits * 10 + (uint64_t)(*at - '0');
+    return at;
+}
+
+static inline const uint8_t *skip_zeros(const uint8_t *at) {
+    while (*at == '0')
+        at++;
+    return at;
+}
+
+/* The exponent behind the `e` at `*cursor`; false where it has no digits. */
+static bool take_exponent(const uint8_t **cursor, int *exponent) {
+    const uint8_t *at = *cursor + 1;
+    bool negative = *at == '-';
+    at += *at == '-' || *at == '+';
+    const uint8_t *first = at;
+    int value = 0;
+    for (; *at >= '0' && *at <= '9'; at++)
+        value = value < LARGE_EXPONENT ? value * 10 + (*at - '0') : value;
+    *cursor = at;
+    *exponent = negative ? -value : value;
+    return at > first;
+}
+
+/* A float that begins at `start`; the digits before its point or exponent, which is at `*cursor`, have been
+ * read. */
+static PyObject *read_float(const uint8_t *start, uint64_t digits, const uint8_t **cursor) {
+    const uint8_t *at = *cursor;
+    bool negative = *start == '-';
+    // Only digits that count must fit: 0.00123 has three.
+    size_t count = digits != 0 ? (size_t)(at - start) - negative : 0;
+    size_t places = 0;
+    if (*at == '.') {
+        const uint8_t *point = at++;
+        const uint8_t *counted = digits == 0 ? skip_zeros(at) : at;
+        at = take_digits(counted, &digits);
+        places = (size_t)(at - point) - 1;
+        count += (size_t)(at - counted);
+        if (places == 0)
+            return NULL;
+    }
+    int exponent = 0;
+    if ((*at == 'e' || *at == 'E') && !take_exponent(&at, &exponent))
+        return NULL;
+    *cursor = at;
+    double value;
+    if (count <= DECIMAL_MAX_DIGITS && places < LARGE_EXPONENT &&
+        decimal_to_double(digits, exponent - (int)places, &value))
+        return PyFloat_FromDouble(negative ? -value : value);
+    return float_from_token(start, (size_t)(at - start));
+}
+
+PyObject *number_read(const uint8_t **cursor) {
+    const uint8_t *start = *cursor;
+    bool negative = *start == '-';
+    const uint8_t *first = start + negative;
+    uint64_t digits = 0;
+    const uint8_t *at = take_digits(first, &digits);
+    size_t count = (size_t)(at - first);
+    if (count == 0 || (*first == '0' && count > 1))
+        return NULL;
+    *cursor = at;
+    if (*at == '.' || *at == 'e' || *at == 'E')
+        return read_float(start, digits, cursor);
+    if (count <= DECIMAL_MAX_DIGITS && digits <= INT64_MAX)
+        return PyLong_FromLongLong(negative ? -(long long)digits : (long long)digits);
+    return count <= SURE_DIGITS ? int_from_token(start, (size_t)(at - start)) : NULL;
 }

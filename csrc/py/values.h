@@ -5,7 +5,7 @@
 #include "py/state.h"
 
 /* A literal's value. `text` must be a literal known to be well-formed, or ParseError is raised; `length` in
- * bytes. */
+ * bytes. This is the plain way, which the builder's must agree with on every input. */
 PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t length);
 
 /* The function gaechannel._core.parse(text). */

@@ -1,0 +1,451 @@
+/* From JSON to objects in one pass: an automaton over a stack of values. */
+#include "py/builder.h"
+
+#include <string.h> // memcmp()
+
+#include "py/keys.h"
+#include "py/numbers.h"
+#include "py/quoted.h"
+#include "wire/decimal.h"
+#include "wire/literal.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+
+// What the plain reader allows, less the two arrays that a chunk has around each value.
+#define MAX_DEPTH (LITERAL_MAX_DEPTH - 2)
+
+// Values that the stack begins with room for, and those that it keeps room for while the builder waits.
+#define STACK_FIRST 256
+#define STACK_KEPT 8192
+
+// The numbers from 0 on that are made once: those that CPython makes once, too, but has to be called for.
+#define SMALL_COUNT 257
+
+// An array or object that has begun.
+typedef struct nest {
+    // How many values were on the stack then: what is above is in it, an object's keys before their values.
+    size_t bottom;
+    // The last key read: in it, or, in an array, around it.
+    key_place key;
+    bool is_object;
+} nest;
+
+struct builder {
+    key_cache keys;
+    // Owned values.
+    PyObject **stack;
+    size_t height;
+    size_t capacity;
+    // Owned. All are there.
+    PyObject *small[SMALL_COUNT];
+    // The nests around the innermost one.
+    nest around[MAX_DEPTH];
+};
+
+/* ---- One at a time ---- */
+
+// How many builders a module keeps. With the GIL, a second one is wanted where the garbage collector runs
+// what feeds a decoder while another decodes.
+#ifdef Py_GIL_DISABLED
+#define BUILDERS_KEPT 16
+#else
+#define BUILDERS_KEPT 2
+#endif
+
+static const char shelf_name[] = "gaechannel._core.builders";
+
+// A module's builders, while they are not in use.
+typedef struct shelf {
+    _Atomic(builder *) builders[BUILDERS_KEPT];
+} shelf;
+
+static void builder_free(builder *self) {
+    keys_clear(&self->keys);
+    for (size_t i = 0; i < SMALL_COUNT; i++)
+        Py_XDECREF(self->small[i]);
+    PyMem_Free(self->stack);
+    PyMem_Free(self);
+}
+
+static void shelf_free(PyObject *capsule) {
+    shelf *kept = PyCapsule_GetPointer(capsule, shelf_name);
+    for (size_t i = 0; i < BUILDERS_KEPT; i++) {
+        builder *found = atomic_exchange(&kept->builders[i], NULL);
+        if (found != NULL)
+            builder_free(found);
+    }
+    PyMem_Free(kept);
+}
+
+int builders_prepare(module_state *state) {
+    shelf *kept = PyMem_Calloc(1, sizeof *kept);
+    if (kept == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    state->builders = PyCapsule_New(kept, shelf_name, shelf_free);
+    if (state->builders == NULL)
+        PyMem_Free(kept);
+    return state->builders != NULL ? 0 : -1;
+}
+
+/* NULL where the module has been cleared. */
+static shelf *shelf_of(const module_state *state) {
+    return state->builders != NULL ? PyCapsule_GetPointer(state->builders, shelf_name) : NULL;
+}
+
+static builder *builder_new(void) {
+    builder *made = PyMem_Calloc(1, sizeof *made);
+    if (made == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    keys_init(&made->keys);
+    for (size_t i = 0; i < SMALL_COUNT; i++) {
+        made->small[i] = PyLong_FromSize_t(i);
+        if (made->small[i] == NULL) {
+            builder_free(made);
+            return NULL;
+        }
+    }
+    return made;
+}
+
+builder *builder_take(module_state *state) {
+    shelf *kept = shelf_of(state);
+    for (size_t i = 0; kept != NULL && i < BUILDERS_KEPT; i++) {
+        builder *found = atomic_exchange(&kept->builders[i], NULL);
+        if (found != NULL)
+            return found;
+    }
+    return builder_new();
+}
+
+void builder_put(module_state *state, builder *self) {
+    if (self->capacity > STACK_KEPT) {
+        PyMem_Free(self->stack);
+        self->stack = NULL;
+        self->capacity = 0;
+    }
+    shelf *kept = shelf_of(state);
+    for (size_t i = 0; kept != NULL && i < BUILDERS_KEPT; i++) {
+        builder *none = NULL;
+        if (atomic_compare_exchange_strong(&kept->builders[i], &none, self))
+            return;
+    }
+    builder_free(self);
+}
+
+/* ---- The stack ---- */
+
+static bool grow(builder *self) {
+    size_t capacity = self->capacity > 0 ? self->capacity * 2 : STACK_FIRST;
+    PyObject **stack = PyMem_Realloc(self->stack, capacity * sizeof *stack);
+    if (stack == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    self->stack = stack;
+    self->capacity = capacity;
+    return true;
+}
+
+/* Give the stack a value. */
+INLINE bool push(builder *self, PyObject *value) {
+    if (!LIKELY(self->height < self->capacity) && !grow(self)) {
+        Py_DECREF(value);
+        return false;
+    }
+    self->stack[self->height++] = value;
+    return true;
+}
+
+INLINE bool push_none(builder *self) {
+    Py_INCREF(Py_None);
+    return push(self, Py_None);
+}
+
+/* A list of what the stack has from `bottom` on. */
+INLINE PyObject *pop_list(builder *self, size_t bottom) {
+    size_t count = self->height - bottom;
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    if (list == NULL)
+        return NULL;
+    PyObject **from = self->stack + bottom;
+    for (size_t i = 0; i < count; i++)
+        PyList_SetItem(list, (Py_ssize_t)i, from[i]);
+    self->height = bottom;
+    return list;
+}
+
+/* A dict of it. */
+INLINE PyObject *pop_dict(builder *self, size_t bottom) {
+    PyObject *dict = PyDict_New();
+    if (dict == NULL)
+        return NULL;
+    for (PyObject **at = self->stack + bottom, **top = self->stack + self->height; at < top; at += 2) {
+        if (dict != NULL && PyDict_SetItem(dict, at[0], at[1]) < 0)
+            Py_CLEAR(dict);
+        Py_DECREF(at[0]);
+        Py_DECREF(at[1]);
+    }
+    self->height = bottom;
+    return dict;
+}
+
+/* ---- Reading ---- */
+
+// Where reading is. What is called and not inlined is lent a copy of `at`, so that all of it can be in
+// registers.
+typedef struct reading {
+    builder *builder;
+    const uint8_t *at;
+    const uint8_t *end;
+    nest in;
+    size_t depth;
+} reading;
+
+// What comes next.
+typedef enum step {
+    BEGINS, // a value
+    ENDS,   // a value has ended
+    CLOSES, // an array or object, if the right bracket is here
+    FAILS,
+} step;
+
+/* Indentation is walked over by sixteen bytes. */
+INLINE const uint8_t *skip_space(const uint8_t *at, const uint8_t *end) {
+    if (LIKELY(*at > ' '))
+        return at;
+    if (at[0] == ' ' && at[1] > ' ')
+        return at + 1;
+#ifdef VECTOR_BYTES
+    if (*at == '\n')
+        at++;
+    while (end - at >= VECTOR_BYTES) {
+        vector others = vector_xor(vector_equal(vector_load(at), vector_of(' ')), vector_of(0xFF));
+        uint64_t marks = vector_marks(others);
+        if (marks != 0) {
+            at += vector_first(marks);
+            break;
+        }
+        at += VECTOR_BYTES;
+    }
+#else
+    (void)end;
+#endif
+    return builder_skip_space(at);
+}
+
+INLINE PyObject *read_word(reading *r, const char *word, size_t length, PyObject *value) {
+    // More than the word: the last byte is no letter.
+    if ((size_t)(r->end - r->at) <= length || memcmp(r->at, word, length) != 0)
+        return NULL;
+    r->at += length;
+    Py_INCREF(value);
+    return value;
+}
+
+INLINE bool is_digit(uint8_t byte) {
+    return byte >= '0' && byte <= '9';
+}
+
+/* A number, whose first byte is a digit or a minus sign. */
+INLINE PyObject *read_number(reading *r) {
+    const uint8_t *at = r->at;
+    // No more than three digits, and the first no zero before others.
+    size_t small = (size_t)*at - '0';
+    for (at++; small > 0 && small < SMALL_COUNT / 10 && is_digit(*at); at++)
+        small = small * 10 + (size_t)(*at - '0');
+    if (small < SMALL_COUNT && !is_digit(*at) && *at != '.' && (*at | 0x20) != 'e') {
+        r->at = at;
+        Py_INCREF(r->builder->small[small]);
+        return r->builder->small[small];
+    }
+    at = r->at;
+    PyObject *number = number_read(&at);
+    r->at = at;
+    return number;
+}
+
+INLINE PyObject *read_string(reading *r) {
+    const uint8_t *text = r->at + 1;
+    if (LIKELY(r->end - text >= LITERAL_HEAD)) {
+        unsigned length = literal_head_end(text);
+        if (LIKELY(length < LITERAL_HEAD && text[length] == '"')) {
+            r->at = text + length + 1;
+            return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
+        }
+    }
+    const uint8_t *at = r->at;
+    PyObject *string = quoted_read(&at, r->end);
+    r->at = at;
+    return string;
+}
+
+/* A value that is neither array nor object. */
+INLINE PyObject *read_leaf(reading *r) {
+    switch (*r->at) {
+    case '"':
+        return read_string(r);
+    case 'n':
+        return read_word(r, "null", 4, Py_None);
+    case 't':
+        return read_word(r, "true", 4, Py_True);
+    case 'f':
+        return read_word(r, "false", 5, Py_False);
+    case 'u':
+        return read_word(r, "undefined", 9, Py_None);
+    case '\'': {
+        const uint8_t *at = r->at;
+        PyObject *string = quoted_read(&at, r->end);
+        r->at = at;
+        return string;
+    }
+    default:
+        return *r->at == '-' || is_digit(*r->at) ? read_number(r) : NULL;
+    }
+}
+
+/* A key that is not kept. */
+INLINE PyObject *read_other_key(reading *r) {
+    const uint8_t *at = r->at;
+    PyObject *key = quoted_read(&at, r->end);
+    r->at = at;
+    r->in.key = KEYS_NONE;
+    return key;
+}
+
+/* A key, which may be the one that `*guess` says; if not, that learns. */
+INLINE PyObject *read_key(reading *r, key_place *guess) {
+    key_cache *keys = &r->builder->keys;
+    if (*r->at != '"')
+        return *r->at == '\'' ? read_other_key(r) : NULL;
+    const uint8_t *text = r->at + 1, *head = text;
+    uint8_t padded[LITERAL_HEAD];
+    if (!LIKELY(r->end - text >= LITERAL_HEAD)) {
+        memset(padded, 0, sizeof padded);
+        head = memcpy(padded, text, (size_t)(r->end - text));
+    }
+    key_place place = *guess;
+    if (!LIKELY(keys_is(keys, place, head))) {
+        unsigned length = literal_head_end(head);
+        if (length == LITERAL_HEAD || head[length] != '"')
+            return read_other_key(r);
+        if (!keys_find(keys, head, length, &place))
+            return NULL;
+        *guess = place;
+    }
+    const key_entry *entry = &keys->entries[place];
+    r->in.key = place;
+    r->at = text + entry->length + 1;
+    Py_INCREF(entry->str);
+    return entry->str;
+}
+
+/* A key and its colon. */
+INLINE step read_member(reading *r, key_place *guess) {
+    PyObject *key = read_key(r, guess);
+    if (key == NULL || !push(r->builder, key) || r->at == r->end)
+        return FAILS;
+    r->at = skip_space(r->at, r->end);
+    if (*r->at != ':')
+        return FAILS;
+    r->at = skip_space(r->at + 1, r->end);
+    return BEGINS;
+}
+
+/* Behind an element: a comma, or the array's end. */
+INLINE step read_element_end(reading *r) {
+    while (*r->at == ',') {
+        // A row of `,null`, which is most of what some arrays are made of.
+        if (r->end - r->at > 5 && memcmp(r->at + 1, "null", 4) == 0) {
+            if (!push_none(r->builder))
+                return FAILS;
+            r->at = skip_space(r->at + 5, r->end);
+            continue;
+        }
+        r->at = skip_space(r->at + 1, r->end);
+        if (LIKELY(*r->at != ',' && *r->at != ']'))
+            return BEGINS;
+        // A hole, whose comma is behind it; or `]` behind a comma, where there is none.
+        if (*r->at == ',' && !push_none(r->builder))
+            return FAILS;
+    }
+    return CLOSES;
+}
+
+/* An array or object that is not empty; `r->at` is behind its bracket. */
+INLINE step open_nest(reading *r, bool is_object) {
+    r->builder->around[r->depth++] = r->in;
+    key_place key = r->in.key;
+    r->in = (nest){.bottom = r->builder->height, .key = key, .is_object = is_object};
+    if (is_object)
+        return read_member(r, &r->builder->keys.entries[key].child);
+    if (LIKELY(*r->at != ','))
+        return BEGINS;
+    return push_none(r->builder) ? read_element_end(r) : FAILS;
+}
+
+INLINE step begin_value(reading *r, PyObject **value) {
+    uint8_t byte = *r->at;
+    if (byte != '[' && byte != '{') {
+        *value = read_leaf(r);
+        return LIKELY(*value != NULL) ? ENDS : FAILS;
+    }
+    if (r->depth == MAX_DEPTH)
+        return FAILS;
+    bool is_object = byte == '{';
+    r->at = skip_space(r->at + 1, r->end);
+    if (LIKELY(*r->at != (is_object ? '}' : ']')))
+        return open_nest(r, is_object);
+    r->at++;
+    *value = is_object ? PyDict_New() : PyList_New(0);
+    return *value != NULL ? ENDS : FAILS;
+}
+
+INLINE step end_value(reading *r, PyObject *value) {
+    if (!push(r->builder, value) || r->at == r->end)
+        return FAILS;
+    r->at = skip_space(r->at, r->end);
+    if (!r->in.is_object)
+        return read_element_end(r);
+    if (*r->at != ',')
+        return CLOSES;
+    r->at = skip_space(r->at + 1, r->end);
+    return read_member(r, &r->builder->keys.entries[r->in.key].next);
+}
+
+INLINE step close_nest(reading *r, PyObject **value) {
+    if (*r->at != (r->in.is_object ? '}' : ']'))
+        return FAILS;
+    r->at++;
+    *value = r->in.is_object ? pop_dict(r->builder, r->in.bottom) : pop_list(r->builder, r->in.bottom);
+    r->in = r->builder->around[--r->depth];
+    return LIKELY(*value != NULL) ? ENDS : FAILS;
+}
+
+PyObject *builder_read(builder *self, const uint8_t **cursor, const uint8_t *end) {
+    reading r = {.builder = self, .at = *cursor, .end = end, .in = {.key = KEYS_NONE}};
+    PyObject *value = NULL;
+    for (step next = BEGINS; next != FAILS;) {
+        switch (next) {
+        case BEGINS:
+            next = begin_value(&r, &value);
+            break;
+        case CLOSES:
+            next = close_nest(&r, &value);
+            break;
+        default:
+            if (r.depth == 0) {
+                *cursor = r.at;
+                return value;
+            }
+            next = end_value(&r, value);
+        }
+    }
+    while (self->height > 0)
+        Py_DECREF(self->stack[--self->height]);
+    return NULL;
+}

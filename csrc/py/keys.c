@@ -1,0 +1,45 @@
+/* The keys of objects that were met lately. */
+#include "py/keys.h"
+
+// No UTF-8 holds this byte.
+#define NO_TEXT 0xFF
+
+void keys_init(key_cache *cache) {
+    for (size_t i = 0; i <= KEYS_NONE; i++)
+        cache->entries[i] = (key_entry){.text = {NO_TEXT}, .next = KEYS_NONE, .child = KEYS_NONE};
+}
+
+void keys_clear(key_cache *cache) {
+    for (size_t i = 0; i < KEYS_NONE; i++)
+        Py_CLEAR(cache->entries[i].str);
+    keys_init(cache);
+}
+
+/* The first of the two places where a key may be. */
+static key_place set_of(const uint8_t *head, size_t length) {
+    return (key_place)(literal_head_hash(head, length) >> (64 - KEYS_SET_BITS) << 1);
+}
+
+/* Keep a new key in a set, in place of the older of the two. */
+static bool keep(key_entry *set, const uint8_t *head, size_t length) {
+    PyObject *str = PyUnicode_DecodeLatin1((const char *)head, (Py_ssize_t)length, NULL);
+    if (str == NULL)
+        return false;
+    PyObject *old = set[1].str;
+    set[1] = set[0];
+    set[0] = (key_entry){.str = str, .next = KEYS_NONE, .child = KEYS_NONE, .length = (uint8_t)length};
+    memcpy(set[0].text, head, length + 1);
+    Py_XDECREF(old);
+    return true;
+}
+
+bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *place) {
+    *place = set_of(head, length);
+    if (keys_is(cache, *place, head))
+        return true;
+    ++*place;
+    if (keys_is(cache, *place, head))
+        return true;
+    --*place;
+    return keep(&cache->entries[*place], head, length);
+}

@@ -1,0 +1,208 @@
+/* Strings from behind their opening quotation mark on. */
+#include "py/quoted.h"
+
+#include <stdbool.h>
+#include <string.h> // memcpy()
+
+#include "py/strings.h"
+#include "wire/literal_escape.h"
+#include "wire/literal_head.h"
+#include "wire/literal_string.h"
+
+// A string is read as bytes up to here; longer ones are worth the preparations of reading by blocks,
+#define NARROW_LONGEST 256
+// and so are those with more escapes and characters past ASCII than these,
+#define NARROW_SPECIALS 6
+// and those with more characters past U+00FF than these.
+#define WIDE_LONGEST 28
+
+/* Where the first byte is that is `"`, a backslash or past ASCII; `end`: nowhere. */
+static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
+    while (end - at >= LITERAL_HEAD) {
+        unsigned length = literal_head_end(at);
+        at += length;
+        if (length < LITERAL_HEAD)
+            return at;
+    }
+    while (at < end && *at != '"' && *at != '\\' && *at < 0x80)
+        at++;
+    return at;
+}
+
+static PyObject *read_long(const uint8_t **cursor, const uint8_t *end) {
+    const uint8_t *text = *cursor + 1, *bad;
+    bool escaped = false;
+    const uint8_t *close = literal_string_end(text, end, **cursor, &escaped, &bad);
+    if (close == NULL)
+        return NULL;
+    *cursor = close + 1;
+    return str_from_token(text, (size_t)(close - text), escaped);
+}
+
+#if __SIZEOF_WCHAR_T__ == 4
+
+/* Whether four hexadecimal digits are here: none is looked for behind what is none. */
+static inline bool has_hex4(const uint8_t *at) {
+    return literal_hex[at[0]] != 0 && literal_hex[at[1]] != 0 && literal_hex[at[2]] != 0 &&
+           literal_hex[at[3]] != 0;
+}
+
+/* The character of the escape at `*at`, which then is behind it. -1: none that JSON has, or a lone surrogate.
+ */
+static inline int32_t read_escape(const uint8_t **at) {
+    const uint8_t *escape = *at;
+    if (escape[1] != 'u') {
+        *at = escape + 2;
+        return literal_simple[escape[1]] != 0 ? literal_simple[escape[1]] : -1;
+    }
+    if (!has_hex4(escape + 2))
+        return -1;
+    unsigned code = literal_hex4(escape + 2);
+    *at = escape + 6;
+    if ((code & 0xF800) != 0xD800)
+        return (int32_t)code;
+    if (code >= 0xDC00 || escape[6] != '\\' || escape[7] != 'u' || !has_hex4(escape + 8))
+        return -1;
+    unsigned second = literal_hex4(escape + 8);
+    *at = escape + 12;
+    return (second & 0xFC00) == 0xDC00 ? (int32_t)(0x10000 + ((code & 0x3FF) << 10) + (second & 0x3FF)) : -1;
+}
+
+/* The character past ASCII at `*at`, which then is behind it. */
+static inline int32_t read_character(const uint8_t **at) {
+    const uint8_t *byte = *at;
+    if (byte[0] < 0xE0) {
+        *at = byte + 2;
+        return (byte[0] & 0x1F) << 6 | (byte[1] & 0x3F);
+    }
+    if (byte[0] < 0xF0) {
+        *at = byte + 3;
+        return (byte[0] & 0x0F) << 12 | (byte[1] & 0x3F) << 6 | (byte[2] & 0x3F);
+    }
+    *at = byte + 4;
+    return (byte[0] & 0x07) << 18 | (byte[1] & 0x3F) << 12 | (byte[2] & 0x3F) << 6 | (byte[3] & 0x3F);
+}
+
+// What has been read of a short string.
+typedef struct short_text {
+    size_t length;
+    uint8_t bytes[NARROW_LONGEST + LITERAL_HEAD];
+    const uint8_t *at; // what has not
+} short_text;
+
+/* Read on as long as all is below U+0100. Returns 0 where that was all, and the quotation mark is at
+ * `text->at`; the first character that is not below, and is behind `text->at`; or -1: this is not the way to
+ * read it. */
+static int32_t read_narrow(short_text *text, const uint8_t *end) {
+    const uint8_t *at = text->at;
+    unsigned specials = 0;
+    while (text->length <= NARROW_LONGEST) {
+        if (end - at >= LITERAL_HEAD) {
+            unsigned run = literal_head_end(at);
+            memcpy(text->bytes + text->length, at, LITERAL_HEAD);
+            text->length += run;
+            at += run;
+            if (run == LITERAL_HEAD)
+                continue;
+        } else if (at == end) {
+            return -1;
+        } else if (*at != '"' && *at != '\\' && *at < 0x80) {
+            text->bytes[text->length++] = *at++;
+            continue;
+        }
+        text->at = at;
+        if (*at == '"')
+            return 0;
+        int32_t code = *at == '\\' ? read_escape(&at) : read_character(&at);
+        if (code < 0 || code >= 0x100)
+            return code;
+        if (++specials > NARROW_SPECIALS)
+            return -1;
+        text->bytes[text->length++] = (uint8_t)code;
+    }
+    return -1;
+}
+
+/* Read on from `text->at`, where a character past U+00FF is, whatever comes. The string as UTF-32; its
+ * length, or 0 as -1 above. */
+static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
+    const uint8_t *at = text->at;
+    size_t length = 0;
+    for (; length < text->length; length++)
+        codes[length] = text->bytes[length];
+    for (size_t most = length + WIDE_LONGEST; length < most && at < end;) {
+        // Three bytes each, in a row: what has most of all to gain.
+        for (; (*at & 0xF0) == 0xE0 && length < most; at += 3)
+            codes[length++] = (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+        if (*at == '"') {
+            text->at = at;
+            return length;
+        }
+        if (*at == '\\') {
+            int32_t code = read_escape(&at);
+            if (code < 0)
+                return 0;
+            codes[length++] = code;
+        } else {
+            codes[length++] = *at < 0x80 ? *at++ : read_character(&at);
+        }
+    }
+    return 0;
+}
+
+/* Whether the string, which has a character past U+00FF here, ends so soon that reading it by blocks would
+ * take longer: as measured, for words past ASCII that are mixed with spaces, and for texts that have none. */
+static bool ends_soon(const uint8_t *at, const uint8_t *end) {
+    size_t soon = *at == '\\' ? 6 * WIDE_LONGEST : (*at < 0xE0 ? 40 : 3 * WIDE_LONGEST);
+    size_t left = (size_t)(end - at);
+    return memchr(at, '"', left < soon ? left : soon) != NULL;
+}
+
+/* The same as read_long() for most short strings in double quotes; NULL without an exception for others. */
+static PyObject *read_short(const uint8_t **cursor, const uint8_t *end) {
+    short_text text;
+    text.length = 0;
+    text.at = *cursor + 1;
+    int32_t special = read_narrow(&text, end);
+    if (special == 0) {
+        *cursor = text.at + 1;
+        return PyUnicode_DecodeLatin1((const char *)text.bytes, (Py_ssize_t)text.length, NULL);
+    }
+    if (special < 0 || !ends_soon(text.at, end))
+        return NULL;
+    wchar_t codes[NARROW_LONGEST + LITERAL_HEAD + WIDE_LONGEST + 1];
+    size_t length = read_wide(&text, end, codes);
+    if (length == 0)
+        return NULL;
+    *cursor = text.at + 1;
+    return PyUnicode_FromWideChar(codes, (Py_ssize_t)length);
+}
+
+#else
+
+static PyObject *read_short(const uint8_t **cursor, const uint8_t *end) {
+    (void)cursor;
+    (void)end;
+    return NULL;
+}
+
+#endif
+
+PyObject *quoted_read(const uint8_t **cursor, const uint8_t *end) {
+    const uint8_t *text = *cursor + 1;
+    if (**cursor != '"')
+        return read_long(cursor, end);
+    const uint8_t *at = skip_plain(text, end);
+    if (at == end)
+        return NULL;
+    if (*at == '"') {
+        *cursor = at + 1;
+        return str_from_ascii(text, (size_t)(at - text));
+    }
+    if (at - text <= NARROW_LONGEST) {
+        PyObject *string = read_short(cursor, end);
+        if (string != NULL || PyErr_Occurred() != NULL)
+            return string;
+    }
+    return read_long(cursor, end);
+}

@@ -1,0 +1,417 @@
+"""Decoder's fast path to objects: the same as its plain one on every input, within bounds, nothing kept.
+
+What it is compared with, and what with, is made by fuzz/objects.py.
+"""
+
+import gc
+import importlib.util
+import itertools
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import threading
+import tracemalloc
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hostile import frame
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gaechannel
+from gaechannel import Decoder, TalkMessageCorrupted
+
+ROOT = Path(__file__).parents[2]
+CASES = json.loads((ROOT / "tests" / "wire" / "cases.json").read_text())
+
+spec = importlib.util.spec_from_file_location("fuzz_objects", ROOT / "fuzz" / "objects.py")
+assert spec is not None
+assert spec.loader is not None
+fuzz = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fuzz)
+
+
+def decoded(data):
+    """What comes of the literal `data` in an array."""
+    text = f"[[1,{data}]]"
+    fuzz.compare(frame(text))
+    ((_, value),) = Decoder().feed(frame(text))
+    return value
+
+
+# ---- The same as the plain way ----
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_both_ways_agree_on_every_case(case):
+    fuzz.compare(case["body"].encode("latin-1"))
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_both_ways_agree_on_what_servers_may_write(seed):
+    chance = random.Random(seed)
+    for _ in range(20):
+        fuzz.compare(fuzz.body(chance))
+
+
+def test_both_ways_agree_wherever_a_chunk_is_cut_off_or_spoiled():
+    text = '[[1,[{"a":[1.5e3,null,,"é\\n"],\'b\':{"ключ":-12}},true,undefined,"' + "x" * 40 + '"]],[2,{}]]'
+    for at in range(len(text)):
+        fuzz.compare(frame(text[:at]))
+        fuzz.compare(frame(text[:at] + text[at + 1 :]))
+        for byte in '"\\[]{},:0 n':
+            fuzz.compare(frame(text[:at] + byte + text[at + 1 :]))
+
+
+@pytest.mark.parametrize(
+    "data", ["[1}", '{"a":1]', "[[1}]", '{"a":[}}', "[1,{]", "]", "}", '{"a",1}', "[1:2]", '{"a":}']
+)
+def test_no_bracket_stands_for_another(data):
+    fuzz.compare(frame(f"[[1,{data}]]"))
+    with pytest.raises(TalkMessageCorrupted):
+        Decoder().feed(frame(f"[[1,{data}]]"))
+
+
+@given(st.binary(max_size=60))
+def test_both_ways_agree_on_bytes_of_any_kind(text):
+    fuzz.compare(b"%d\n%s" % (len(text), text))
+
+
+@pytest.mark.parametrize("before", range(40))
+@pytest.mark.parametrize("text", ['"x', "次の", "é\\n", "\\ud83d\\udea2 🚢", "a" * 31, "\\u00"])
+def test_both_ways_agree_at_each_distance_from_a_chunks_end(text, before):
+    fuzz.compare(frame(f'[[1,"{text}{"b" * before}"]]'))
+    fuzz.compare(frame(f'[[1,{{"{text}{"b" * before}":1}}]]'))
+    fuzz.compare(frame(f'[[1,{{"{text}":"{text}"}}]]' + " " * before))
+
+
+# ---- Numbers ----
+
+
+def spellings(chance):
+    """A float's digits, in a way that may be written."""
+    digits = str(chance.randrange(10 ** chance.randint(1, 19)))
+    kind = chance.randrange(4)
+    if kind == 0:
+        return f"{digits}e{chance.randint(-345, 310)}"
+    if kind == 1:
+        return f"0.{'0' * chance.randint(0, 30)}{digits}"
+    if kind == 2:
+        return f"{digits}.{chance.randrange(10**6)}E+{chance.randint(0, 20)}"
+    return repr(chance.random() * 10.0 ** chance.randint(-300, 300))
+
+
+def test_floats_are_those_that_python_reads():
+    chance = random.Random(1)
+    texts = [spellings(chance) for _ in range(30_000)]
+    found = decoded("[" + ",".join(texts) + "]")
+    for text, number in zip(texts, found, strict=True):
+        assert type(number) is float
+        assert number == float(text), text
+
+
+def test_floats_halfway_between_two_are_rounded_to_the_even_one():
+    chance = random.Random(2)
+    # Odd numbers of 54 and 55 bits, times powers of ten and five that keep them between two doubles.
+    texts = [f"{2**53 + 2 * chance.getrandbits(52) + 1}e0" for _ in range(3000)]
+    for q in range(1, 5):
+        texts += [f"{(2**53 + 2 * chance.getrandbits(52) + 1) * 5**q}e-{q}" for _ in range(300)]
+    texts += [f"{10**15 + chance.randrange(10**15)}.5" for _ in range(3000)]
+    found = decoded("[" + ",".join(texts) + "]")
+    assert found == [float(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "0.0",
+            "-0.0",
+            "0e5",
+            "-0.0e-9",
+            "5e-324",
+            "2e-324",
+            "2.2250738585072011e-308",
+            "9007199254740993.0",
+        ),
+        *("1.7976931348623157e308", "1.7976931348623159e308", "1e309", "-1e999999999", "1e-999999999"),
+        *("0." + "0" * 400 + "1", "1" * 400 + ".0", "1" * 19 + "." + "1" * 19),
+    ],
+)
+def test_floats_at_the_edges(text):
+    number = decoded(text)
+    assert type(number) is float
+    assert number == float(text) or (math.isinf(number) and math.isinf(float(text)))
+    assert math.copysign(1, number) == math.copysign(1, float(text))
+
+
+@pytest.mark.parametrize("digits", [1, 2, 3, 4, 17, 18, 19, 20, 21, 639, 640, 641, 4300])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_integers_of_any_length(digits, sign):
+    for number in (10 ** (digits - 1), 10**digits - 1, 256, 257, 2**63 - 1, 2**63, 2**64):
+        found = decoded(f"{sign}{number}")
+        assert type(found) is int
+        assert found == (-number if sign else number)
+
+
+def test_pythons_own_limit_of_digits_is_obeyed():
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(700)
+    try:
+        assert Decoder().feed(frame(f"[[1,{'1' * 700}]]")) == [(1, int("1" * 700))]
+        with pytest.raises(ValueError, match="limit"):
+            Decoder().feed(frame(f"[[1,{'1' * 701}]]"))
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
+# ---- Keys ----
+
+
+def test_the_last_of_equal_keys_counts_and_the_first_has_the_place():
+    found = decoded(r'{"a":1,"b":2,"a":3,"\u0061":4,"' + "k" * 40 + '":5,"' + "k" * 40 + '":6}')
+    assert list(found.items()) == [("a", 4), ("b", 2), ("k" * 40, 6)]
+
+
+def test_a_key_is_what_stands_there_though_others_were_expected():
+    pair = {"name": 1, "names": 2, "nam": 3, "": 4, "name ": 5}
+    orders = [list(pair), list(pair)[::-1], ["names", "name"], ["nam", "", "name "]]
+    for order in orders * 3:
+        want = {key: pair[key] for key in order}
+        assert list(decoded(json.dumps([want, [want]]))[1][0].items()) == list(want.items())
+
+
+def test_a_key_with_nul_bytes_is_no_key_that_was_never_there():
+    for length in range(34):
+        nuls = "\0" * length
+        assert Decoder().feed(frame(f'[[1,{{"{nuls}":1}}]]')) == [(1, {nuls: 1})]
+
+
+def head_hash(key):
+    """csrc/wire/literal_head.h's, on a little-endian machine."""
+    odd = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
+    padded = key.encode().ljust(32, b"\0")
+    words = (int.from_bytes(padded[at : at + 8], "little") for at in range(0, 32, 8))
+    return sum(word * factor for word, factor in zip(words, odd, strict=True)) % 2**64
+
+
+def hostile_keys(count):
+    """Keys that all want the same place."""
+    keys = (f"{number:07}" for number in range(10**7))
+    return list(itertools.islice((key for key in keys if head_hash(key) >> 56 == 7), count))
+
+
+@pytest.mark.parametrize("name", ["collide", "never come again"])
+def test_hostile_keys_are_read_right_and_take_no_memory(name):
+    keys = hostile_keys(2000) if name == "collide" else [f"key {number}" for number in range(20_000)]
+    want = dict.fromkeys(keys, 1)
+    body = frame(json.dumps([[1, want]]))
+    decoder = Decoder()
+    assert decoder.feed(body) == [(1, want)]
+    tracemalloc.start()
+    try:
+        for turn in range(5):
+            other = frame(json.dumps([[1, {f"{turn}{key}": 1 for key in keys}]]))
+            before, _ = tracemalloc.get_traced_memory()
+            decoder.feed(other)
+            after, _ = tracemalloc.get_traced_memory()
+            # As many strs as there are places, at the most.
+            assert after - before < 100 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+# ---- Chunks ----
+
+
+@pytest.mark.parametrize("fault", ["oops", "[1", "{'a'}", '"', "1e", "01", '{"a":1,}'])
+def test_a_chunk_gives_all_of_its_arrays_or_none(fault):
+    decoder = Decoder()
+    body = frame('[[1,{"a":[2]}]]') + frame(f'[[2,{{"a":[3]}}],[3,{fault}]]')
+    assert decoder.feed(body) == [(1, {"a": [2]})]
+    with pytest.raises(TalkMessageCorrupted):
+        decoder.feed(b"")
+
+
+def test_a_large_chunk_leaves_no_large_stack_behind():
+    numbers = list(range(300_000))
+    body = frame(json.dumps([[1, numbers]]))
+    decoder = Decoder()
+    decoder.feed(frame("[[1,[2]]]"))
+    tracemalloc.start()
+    try:
+        assert decoder.feed(body) == [(1, numbers)]
+        gc.collect()
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left < 256 * 1024
+
+
+# ---- Others at the same time ----
+
+
+class Feeder:
+    """In a cycle with itself, and a decoder when the garbage collector comes."""
+
+    found: ClassVar[list[object]] = []
+
+    def __init__(self):
+        self.me = self
+
+    def __del__(self):
+        self.found += Decoder().feed(frame('[[7,{"inner":["é",{"key":[1,2,3]}]}]]'))
+
+
+def test_a_finalizer_may_decode_while_another_decoder_builds():
+    data = [{f"key{n}": [n, [n], {"inner": n}]} for n in range(300)]
+    body = frame(json.dumps([[1, data]]))
+    Feeder.found.clear()
+    threshold = gc.get_threshold()
+    gc.set_threshold(5, 2, 2)
+    try:
+        for _ in range(20):
+            for _ in range(3):
+                Feeder()
+            assert Decoder().feed(body) == [(1, data)]
+    finally:
+        gc.set_threshold(*threshold)
+    gc.collect()
+    assert len(Feeder.found) == 60
+    assert all(pair == (7, {"inner": ["é", {"key": [1, 2, 3]}]}) for pair in Feeder.found)
+
+
+def test_decoders_in_many_threads_do_not_meet():
+    faults = []
+
+    def decode(name):
+        want = [(n, {f"{name}{n}": [name, n, {"same": f"{n}"}]}) for n in range(50)]
+        body = frame(json.dumps(want))
+        faults.extend(name for _ in range(200) if Decoder().feed(body) != want)
+
+    threads = [threading.Thread(target=decode, args=(f"thread {n} ",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+
+
+# ---- What is left ----
+
+
+def test_no_key_is_kept_once_the_module_is_gone(monkeypatch):
+    # This keeps what it is given for as long as the interpreter is there.
+    monkeypatch.setattr(os, "register_at_fork", lambda **hooks: None)
+    core_spec = importlib.util.spec_from_file_location("gaechannel._core", gaechannel._core.__file__)
+    assert core_spec is not None
+    assert core_spec.loader is not None
+    core = importlib.util.module_from_spec(core_spec)
+    core_spec.loader.exec_module(core)
+    ((_, found),) = core.Decoder().feed(frame('[[1,{"a key of its own":1}]]'))
+    (key,) = found
+    found.clear()
+    while_there = sys.getrefcount(key)
+    del core
+    core_spec.loader = None
+    gc.collect()
+    assert sys.getrefcount(key) == while_there - 1
+
+
+NO_MEMORY = r"""
+import gc, sys
+import _testcapi
+from gaechannel import Decoder
+
+pieces = [
+    '{"a":1,"b":["x",2.5,-7,300,1e30,123456789012345678901234567890]}',
+    '["é","次","\\u00e9\\n","' + "s" * 600 + '"]',
+    "'single'",
+    '{"' + "k" * 40 + '":{},"":[]}',
+    '"' + "次の" * 300 + '"',
+    "[" + "1," * 600 + "2]",
+    '[,,null,true]',
+    '{"\\u006b":"\\ud83d"}',
+]
+payload = "[" + ",".join(f"[{n},{piece}]" for n, piece in enumerate(pieces)) + "]"
+body = b"%d\n%s" % (len(payload.encode("utf-16-le")) // 2, payload.encode())
+want = Decoder().feed(body)
+# Each key for the first time, again and again, as in a module that is new.
+renewed = b"9999\n" + b"[[1,{" + b",".join(b'"%05d":1' % n for n in range(1000)) + b"}]]"
+renewed = b"%d\n%s" % (len(renewed) - 5, renewed[5:])
+
+def run(start, feed=body):
+    decoder = Decoder()
+    Decoder().feed(renewed)
+    result = None
+    _testcapi.set_nomemory(start, start + 1)
+    try:
+        result = decoder.feed(feed)
+    except MemoryError:
+        result = MemoryError
+    finally:
+        _testcapi.remove_mem_hooks()
+    return result
+
+def all_sites():
+    failed = 0
+    for start in range(1, 5000):
+        result = run(start)
+        if result is MemoryError:
+            failed += 1
+        elif result == want and start > failed + 50:
+            return failed
+        else:
+            assert result == want, start
+    raise SystemExit("never done")
+
+first = all_sites()
+assert first > 20, first
+# The interpreter keeps some objects of each kind to use again. One round without growth is enough; so many
+# with it are a leak.
+for _ in range(20):
+    gc.collect()
+    before = sys.getallocatedblocks()
+    assert all_sites() > 20
+    gc.collect()
+    if sys.getallocatedblocks() <= before:
+        break
+else:
+    raise SystemExit("something leaks")
+# Where the module has no builder yet, all is made anew.
+import importlib.util, gaechannel, os
+os.register_at_fork = lambda **hooks: None
+def new_core():
+    spec = importlib.util.spec_from_file_location("gaechannel._core", gaechannel._core.__file__)
+    core = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(core)
+    return core
+refused = 0
+for start in range(1, 1000):
+    decoder = new_core().Decoder()
+    _testcapi.set_nomemory(start, start + 1)
+    try:
+        result = decoder.feed(body)
+    except MemoryError:
+        refused += 1
+        continue
+    finally:
+        _testcapi.remove_mem_hooks()
+    assert result == want
+    if start > refused + 50:
+        break
+assert refused > first + 5, refused
+print("all sites:", first, refused)
+"""
+
+
+def test_memory_that_runs_out_anywhere_is_a_memory_error_and_nothing_leaks():
+    if importlib.util.find_spec("_testcapi") is None:
+        pytest.skip("this CPython has no module to let memory run out with (_testcapi)")
+    done = subprocess.run([sys.executable, "-c", NO_MEMORY], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.startswith("all sites:")
