@@ -210,6 +210,8 @@ void net_channel_step(net_channel *self) {
         return;
     }
     self->stepping = true;
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        transfer_probe(&self->transfers[slot], now_ms);
     for (;;) {
         session_next(self->session, now_ms, &action);
         transfer *carrier = channel_transfer(self, action.slot);
@@ -217,8 +219,8 @@ void net_channel_step(net_channel *self) {
             carrier->slot = action.slot;
             transfer_start(carrier);
         } else if (action.kind == ACTION_ABORT) {
-            transfer_stop(carrier);
-            session_on_done(self->session, action.slot, TRANSPORT_STOPPED, 0, "", now_ms);
+            transport_outcome outcome = transfer_give_up(carrier, action.silent_since_ms);
+            session_on_done(self->session, action.slot, outcome, 0, "", now_ms);
         } else {
             break;
         }
@@ -227,8 +229,11 @@ void net_channel_step(net_channel *self) {
     for (int slot = 0; slot < SLOT_COUNT; slot++)
         transfer_slim(&self->transfers[slot]);
     self->state = action;
-    timers_set(&self->loop->timers, self,
-               action.kind == ACTION_WAIT ? coarse(self, action.at_ms, now_ms) : SESSION_NEVER);
+    int64_t at_ms = action.kind == ACTION_WAIT ? coarse(self, action.at_ms, now_ms) : SESSION_NEVER;
+    for (int slot = 0; slot < SLOT_COUNT; slot++)
+        if (self->transfers[slot].running && self->transfers[slot].probe_at_ms < at_ms)
+            at_ms = self->transfers[slot].probe_at_ms;
+    timers_set(&self->loop->timers, self, at_ms);
     if (!session_is_opening(self->session) || !session_is_busy(self->session))
         opening_leave(self);
 }

@@ -3,6 +3,7 @@
 #define GAECHANNEL_NET_INTERNAL_H
 
 #include "net.h"
+#include "net/connections.h"
 
 // A place in the heap that is none.
 #define NOT_TIMED SIZE_MAX
@@ -48,6 +49,11 @@ typedef struct transfer {
     bool is_ok; // status 200
     // The head has a Location.
     bool has_location;
+    // The connection's that it is on, 0 for none; since when; and when that one, if it is suspect, must have
+    // shown a sign of life.
+    uint64_t ends;
+    int64_t sent_ms;
+    int64_t probe_at_ms;
     // Bytes of a large body that have gone out.
     curl_off_t gone;
     // How many cookies the heads have set since the request was sent; whether any ever has.
@@ -69,6 +75,12 @@ void transfer_stop(transfer *self);
 /* Give back what only the response's head needed, if that is over: ten thousand back channels wait for days.
  * Not to be called by libcurl, which does not say that it may be taken away there. */
 void transfer_slim(transfer *self);
+/* Take it off the loop, since it has been silent since then (SESSION_NEVER: for another reason). A connection
+ * on which nobody heard anything is given up with it, and all that is on it is sent again. Returns what is to
+ * be told to the session. */
+transport_outcome transfer_give_up(transfer *self, int64_t silent_since_ms);
+/* See whether a suspect connection has shown a sign of life, if it is time to. */
+void transfer_probe(transfer *self, int64_t now_ms);
 /* The channel is about to leave its loop. */
 void transfer_leave(transfer *self);
 /* libcurl is done with it. */
@@ -86,6 +98,7 @@ struct net_loop {
     // TLS sessions, of all channels that have no share of their own.
     CURLSH *share;
     timers timers;
+    connections connections;
     net_channel *channels; // a doubly linked list
     size_t channel_count;
     net_watcher watcher; // all NULL when driven by waiting, or behind `poller`

@@ -39,6 +39,7 @@ void net_loop_free(net_loop *self) {
         return;
     curl_multi_cleanup(self->multi);
     curl_share_cleanup(self->share);
+    connections_free(&self->connections); // which libcurl has closed
     timers_free(&self->timers);
     poller_close(self->poller);
     free(self);

@@ -1,10 +1,7 @@
 /* One request on its way: a libcurl easy handle, its callbacks, redirects, and what its end means. */
-#include <netinet/in.h>  // IPPROTO_TCP
-#include <netinet/tcp.h> // TCP_NOTSENT_LOWAT
-#include <stdlib.h>      // malloc()
+#include <stdlib.h> // malloc()
 #include <string.h>
-#include <strings.h>    // strncasecmp()
-#include <sys/socket.h> // setsockopt()
+#include <strings.h> // strncasecmp()
 
 #include "internal.h"
 #include "net/authorities.h"
@@ -17,8 +14,8 @@
 // Of an error's header lines, in bytes; libcurl takes 300 kB.
 #define MAX_HEAD (64 * 1024)
 
-// How many bytes of requests the system may hold before it sends them.
-#define MAX_NOT_SENT (64 * 1024)
+// How long a connection that is suspect may leave a request without any sign of life.
+#define PROBE_MS 5000
 
 // A larger body is watched while it goes.
 #define LARGE_BODY ((size_t)16 * 1024)
@@ -29,6 +26,35 @@
 
 // As many cookies libcurl takes of one response; and of CURLOPT_COOKIELIST, before the next request.
 #define MAX_SET_COOKIES 50
+
+/* ---- The connection it is on ---- */
+
+static void leave_connection(transfer *self) {
+    connection *one = connections_find(&self->channel->loop->connections, self->ends);
+    if (one != NULL)
+        one->users--;
+    self->ends = 0;
+    self->probe_at_ms = SESSION_NEVER;
+}
+
+static void enter_connection(transfer *self, connection *one, int64_t now_ms) {
+    self->sent_ms = now_ms;
+    if (one == NULL)
+        return;
+    one->users++;
+    self->ends = one->ends;
+    if (one->suspect)
+        self->probe_at_ms = now_ms + PROBE_MS;
+}
+
+static void hear(const transfer *self, int64_t now_ms) {
+    connection *one = connections_find(&self->channel->loop->connections, self->ends);
+    if (one == NULL)
+        return;
+    one->heard_ms = now_ms;
+    one->proven = true;
+    one->suspect = false;
+}
 
 /* ---- libcurl's callbacks ---- */
 
@@ -53,8 +79,10 @@ static void finish_head(transfer *self) {
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200)
         return; // an interim response: another head follows
+    int64_t now_ms = net_now_ms();
+    hear(self, now_ms);
     self->head_done = true;
-    session_on_progress(self->channel->session, self->slot, 1, net_now_ms());
+    session_on_progress(self->channel->session, self->slot, 1, now_ms);
     bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     // libcurl says where to only at the end.
     self->is_redirect = redirects && self->has_location;
@@ -124,8 +152,10 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     size_t length = size * count;
     if (self->is_redirect)
         return length;
+    int64_t now_ms = net_now_ms();
+    hear(self, now_ms);
     self->intake =
-        session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length, net_now_ms());
+        session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length, now_ms);
     if (session_has_news(self->channel->session)) // not a mere keep-alive
         loop_mark_dirty(self->channel);
     switch (self->intake) {
@@ -147,10 +177,14 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 // answer, or a stream of HTTP/2 was refused. The session must know: it counts how often a request was sent.
 static int on_send(void *context, char *remote, char *local, int remote_port, int local_port) {
     transfer *self = context;
-    (void)remote, (void)local, (void)remote_port, (void)local_port;
-    bool again = self->sent_unheard;
+    leave_connection(self);
+    if (self->sent_unheard)
+        return CURL_PREREQFUNC_ABORT;
     self->sent_unheard = true;
-    return again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    int64_t now_ms = net_now_ms();
+    connections *all = &self->channel->loop->connections;
+    enter_connection(self, connections_at(all, remote, remote_port, local, local_port, now_ms), now_ms);
+    return CURL_PREREQFUNC_OK;
 }
 
 static int on_progress(void *context, curl_off_t to_come, curl_off_t come, curl_off_t to_go,
@@ -163,17 +197,14 @@ static int on_progress(void *context, curl_off_t to_come, curl_off_t come, curl_
     return 0;
 }
 
-// What the system takes of a request is not yet on its way: megabytes of it would look as if they had gone at
-// once, and nothing would be seen of how they do.
-static int on_new_socket(void *context, curl_socket_t socket, curlsocktype purpose) {
-    (void)context, (void)purpose;
-#ifdef TCP_NOTSENT_LOWAT
-    int bytes = MAX_NOT_SENT;
-    (void)setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
-#else
-    (void)socket;
-#endif
-    return CURL_SOCKOPT_OK;
+static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)purpose;
+    return connections_open(context, address);
+}
+
+static int on_close_socket(void *context, curl_socket_t socket) {
+    connections_close(context, socket);
+    return 0;
 }
 
 /* ---- Setting up ---- */
@@ -247,7 +278,8 @@ static bool set_up(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, self);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, self);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -353,6 +385,10 @@ done:
 
 /* ---- Start and end ---- */
 
+static void report(transfer *self, transport_outcome outcome, int code, const char *words) {
+    session_on_done(self->channel->session, self->slot, outcome, code, words, net_now_ms());
+}
+
 // False when memory runs out.
 static bool wake_cookies(transfer *self) {
     if (curl_easy_setopt(self->easy, CURLOPT_COOKIEFILE, "") != CURLE_OK) // in memory
@@ -407,6 +443,8 @@ static bool begin(transfer *self) {
     }
     if (!self->keeps_cookies && !wake_cookies(self))
         return false;
+    curl_easy_setopt(self->easy, CURLOPT_OPENSOCKETDATA, &self->channel->loop->connections);
+    curl_easy_setopt(self->easy, CURLOPT_CLOSESOCKETDATA, &self->channel->loop->connections);
     const char *cookies = self->channel->cookies;
     if (cookies != NULL &&
         curl_easy_setopt(self->easy, CURLOPT_COOKIE, *cookies ? cookies : NULL) != CURLE_OK)
@@ -414,15 +452,13 @@ static bool begin(transfer *self) {
     self->running = true;
     self->set_cookies = 0;
     self->gone = 0;
+    self->ends = 0;
+    self->probe_at_ms = SESSION_NEVER;
     self->sent_unheard = self->head_done = self->is_redirect = false;
     self->intake = INTAKE_OK;
     self->error[0] = '\0';
     curl_multi_add_handle(self->channel->loop->multi, self->easy);
     return true;
-}
-
-static void report(transfer *self, transport_outcome outcome, int code, const char *words) {
-    session_on_done(self->channel->session, self->slot, outcome, code, words, net_now_ms());
 }
 
 void transfer_start(transfer *self) {
@@ -477,7 +513,54 @@ void transfer_stop(transfer *self) {
     if (!self->running)
         return;
     self->running = false;
+    leave_connection(self);
     curl_multi_remove_handle(self->channel->loop->multi, self->easy);
+}
+
+// The connection is dead: nobody uses it again, and what was on it is sent again at once.
+static void bury(net_loop *loop, uint64_t ends) {
+    for (net_channel *channel = loop->channels; channel != NULL; channel = channel->next)
+        for (int slot = 0; slot < SLOT_COUNT; slot++) {
+            transfer *self = &channel->transfers[slot];
+            if (!self->running || self->ends != ends)
+                continue;
+            transfer_stop(self);
+            report(self, TRANSPORT_STALE, CURLE_GOT_NOTHING, "the connection has fallen silent");
+            net_channel_poke(channel);
+            loop_mark_dirty(channel);
+        }
+    connection *one = connections_find(&loop->connections, ends);
+    if (one != NULL)
+        connection_shut(one);
+}
+
+transport_outcome transfer_give_up(transfer *self, int64_t silent_since_ms) {
+    net_loop *loop = self->channel->loop;
+    const connection *one = connections_find(&loop->connections, self->ends);
+    if (silent_since_ms == SESSION_NEVER || one == NULL) {
+        transfer_stop(self);
+        return TRANSPORT_STOPPED;
+    }
+    // libcurl may close it now.
+    const connection found = *one;
+    transfer_stop(self);
+    bool dead = found.heard_ms <= silent_since_ms || found.heard_ms <= self->sent_ms;
+    connections_distrust(&loop->connections, found.remote);
+    if (dead)
+        bury(loop, found.ends);
+    return dead && found.proven ? TRANSPORT_STALE : TRANSPORT_STOPPED;
+}
+
+void transfer_probe(transfer *self, int64_t now_ms) {
+    net_loop *loop = self->channel->loop;
+    if (!self->running || self->probe_at_ms > now_ms)
+        return;
+    self->probe_at_ms = SESSION_NEVER;
+    const connection *one = connections_find(&loop->connections, self->ends);
+    if (one == NULL || one->heard_ms > self->sent_ms)
+        return;
+    connections_distrust(&loop->connections, one->remote);
+    bury(loop, one->ends);
 }
 
 void transfer_free(transfer *self) {

@@ -22,6 +22,9 @@
 #define BUSY_BYTES 37500
 // How long a back channel may be on its way to a server that says that it has none.
 #define LOST_BACK_CHANNEL_MS 3000
+// The longest wait after a silence: that is a network's fault, which disturbs no server and may be over at
+// any time.
+#define MAX_SILENCE_WAIT_MS 5000
 // Times in a row that a request reached nobody before that is a failure: with ten streams a connection, and a
 // hundred requests at once, the last of them are refused nine times.
 #define MAX_STALE 30
@@ -41,17 +44,23 @@ static bool may_retry(const session *self, const exchange *ex) {
 }
 
 // Count a failure that another try may mend, and say when that may be. False when there is to be none.
-static bool retry(session *self, exchange *ex, int64_t now_ms) {
+static bool retry_within(session *self, exchange *ex, int64_t most_ms, int64_t now_ms) {
     bool may = may_retry(self, ex);
     ex->failures++;
     if (!may)
         return false;
     int64_t wait = session_jittered_backoff(self, ex->failures);
+    if (wait > most_ms)
+        wait = most_ms;
     if (wait < ex->retry_after_ms)
         wait = ex->retry_after_ms;
     ex->not_before_ms = now_ms + wait;
     session_log(self, LOG_WARNING, "reconnecting in %.1f seconds", (double)wait / 1000.0);
     return true;
+}
+
+static bool retry(session *self, exchange *ex, int64_t now_ms) {
+    return retry_within(self, ex, INT64_MAX, now_ms);
 }
 
 // Before a session is open there is nothing yet to be kept alive: the caller had better know.
@@ -79,26 +88,29 @@ static void broken(session *self, exchange *ex, session_error_kind kind, int cod
         session_fail_exchange(self, ex, kind, code, words);
 }
 
-static void timed_out(session *self, exchange *ex, int code, const char *words, int64_t now_ms) {
+// `dead`: it was the connection that fell silent, which had worked.
+static void timed_out(session *self, exchange *ex, bool dead, int code, const char *words, int64_t now_ms) {
     static const char *const names[] = {
         [REQUEST_INIT] = "The request for the page",     [REQUEST_OPEN] = "The opening request",
         [REQUEST_MAPS] = "The request with maps",        [REQUEST_BACK] = "Long poll",
         [REQUEST_TERMINATE] = "The terminating request",
     };
     bool mendable = is_worth_mending(self);
-    if (mendable)
+    if (mendable || dead)
         session_log(self, LOG_WARNING, "%s timed out: %s", names[ex->kind], words);
     // A back channel that has brought something before it fell silent says nothing against the server.
-    bool worked = ex->kind == REQUEST_BACK && ex->status == 200 && ex->arrays != 0;
-    if (!mendable || !(worked ? may_retry(self, ex) && stale(self, ex, now_ms) : retry(self, ex, now_ms)))
+    bool worked = dead || (ex->kind == REQUEST_BACK && ex->status == 200 && ex->arrays != 0);
+    if (worked && may_retry(self, ex) && stale(self, ex, now_ms))
+        return;
+    if (!mendable || !retry_within(self, ex, MAX_SILENCE_WAIT_MS, now_ms))
         session_fail_exchange(self, ex, ERROR_TIMEOUT, code, words);
 }
 
-static void fell_silent(session *self, exchange *ex, exchange_slot slot, int64_t now_ms) {
+static void fell_silent(session *self, exchange *ex, exchange_slot slot, bool dead, int64_t now_ms) {
     strbuf words = {0};
     strbuf_format(&words, "the server fell silent for %.1f seconds",
                   (double)session_patience_ms(self, slot) / 1000.0);
-    timed_out(self, ex, 0, strbuf_str(&words), now_ms);
+    timed_out(self, ex, dead, 0, strbuf_str(&words), now_ms);
     strbuf_free(&words);
 }
 
@@ -471,9 +483,9 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         // Of an error's page only the beginning was wanted.
         ex->status == 200 ? corrupt(self, ex, now_ms) : bad_status(self, ex, now_ms);
     else if (outcome == TRANSPORT_TIMEOUT)
-        timed_out(self, ex, code, words, now_ms);
+        timed_out(self, ex, false, code, words, now_ms);
     else if (why == VERDICT_TIMEOUT)
-        fell_silent(self, ex, slot, now_ms);
+        fell_silent(self, ex, slot, outcome == TRANSPORT_STALE, now_ms);
     else if (why == VERDICT_DEAD)
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)

@@ -347,6 +347,7 @@ static bool give_up(session *self, exchange_slot slot, verdict why, session_acti
     self->exchanges[slot].verdict = why;
     out->kind = ACTION_ABORT;
     out->slot = slot;
+    out->silent_since_ms = why == VERDICT_TIMEOUT ? self->exchanges[slot].last_byte_ms : SESSION_NEVER;
     return true;
 }
 

@@ -116,6 +116,8 @@ typedef struct session_action {
     action_kind kind;
     exchange_slot slot;
     int64_t at_ms;
+    // ACTION_ABORT: since when nothing has come, if that is why; SESSION_NEVER: it is not.
+    int64_t silent_since_ms;
 } session_action;
 
 void session_next(session *self, int64_t now_ms, session_action *out);
@@ -177,7 +179,8 @@ typedef enum transport_outcome {
     TRANSPORT_STALE,   // the same, and at once: the server has not looked at the request
     TRANSPORT_TIMEOUT, // the same, for want of time
     TRANSPORT_FATAL,   // it did not, and no other try will help
-    TRANSPORT_STOPPED, // given up because session_on_body() or ACTION_ABORT said so
+    TRANSPORT_STOPPED, // given up because session_on_body() or ACTION_ABORT said so; where that was for
+                       // silence, STALE says that the connection was dead
 } transport_outcome;
 
 /* The request is over. `code` is the carrier's number for what happened, `words` its text. */

@@ -1,0 +1,56 @@
+/* The connections of a loop: which one a request went out on, and when each was last heard. */
+#ifndef GAECHANNEL_NET_CONNECTIONS_H
+#define GAECHANNEL_NET_CONNECTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h> // size_t
+#include <stdint.h> // int64_t, uint64_t
+
+#include <curl/curl.h>
+
+typedef struct connection {
+    curl_socket_t socket;
+    // Both its ends' addresses and ports, and the other end's alone, as numbers that no two are likely to
+    // share; 0 until a request went out on it.
+    uint64_t ends;
+    uint64_t remote;
+    // When something came on it last; at first, when the first request went out.
+    int64_t heard_ms;
+    // How many requests are on it.
+    size_t users;
+    // Something came on it.
+    bool proven;
+    // One that shares it, or another to the same place, fell silent, and nothing has come since.
+    bool suspect;
+    struct connection *next_of_socket;
+    struct connection *next_of_ends;
+} connection;
+
+typedef struct connections {
+    // By socket and by `ends`: chained hash tables of the same number of places, a power of two.
+    connection **of_socket;
+    connection **of_ends;
+    size_t places;
+    size_t count;
+} connections;
+
+/* libcurl wants a socket; CURL_SOCKET_BAD when there is none to be had. */
+curl_socket_t connections_open(connections *self, const struct curl_sockaddr *address);
+/* libcurl is done with it. */
+void connections_close(connections *self, curl_socket_t socket);
+void connections_free(connections *self);
+
+/* The connection with these ends, on which a request goes out; NULL when it is not known. */
+connection *connections_at(connections *self, const char *remote, int remote_port, const char *local,
+                           int local_port, int64_t now_ms);
+/* The same, of one that was found before; NULL when it is gone. 0 is none. */
+connection *connections_find(const connections *self, uint64_t ends);
+
+/* The request that is given up fell silent: whoever else was at the other end is suspect, and what lies idle
+ * is not used again. */
+void connections_distrust(const connections *self, uint64_t remote);
+
+/* Nothing comes or goes on it from now on: libcurl will find it closed. */
+void connection_shut(const connection *self);
+
+#endif

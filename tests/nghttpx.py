@@ -1,0 +1,73 @@
+"""An nghttpx before a server: HTTP/2 over TLS."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+nghttpx = shutil.which("nghttpx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+class Proxy:
+    """An nghttpx, in a process of its own."""
+
+    def __init__(self, folder, backend, streams=100):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.folder = folder
+        self.command = [
+            nghttpx,
+            "--conf=/dev/null",
+            f"--frontend=127.0.0.1,{self.port}",
+            f"--backend=127.0.0.1,{backend}",
+            "--workers=1",
+            "--no-ocsp",
+            "--log-level=FATAL",
+            "--accesslog-file=/dev/null",
+            "--errorlog-file=/dev/null",
+            f"--frontend-http2-max-concurrent-streams={streams}",
+            str(folder / "key.pem"),
+            str(folder / "cert.pem"),
+        ]
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+    def start(self):
+        # A session of its own: it has a worker process, which is to go with it.
+        self.process = subprocess.Popen(
+            self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return self
+            assert self.process.poll() is None, "nghttpx has ended"
+            time.sleep(0.01)
+        raise AssertionError("nghttpx does not listen")
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
+        # Its worker may go a little later, and keep the port until then.
+        end = time.monotonic() + 10
+        with contextlib.suppress(OSError):
+            while time.monotonic() < end:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                time.sleep(0.01)
+
+    __enter__ = start
+
+    def __exit__(self, *exc_info):
+        self.kill()
+
+    def connections(self):
+        """How many connections this machine has to it."""
+        with open("/proc/net/tcp") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return sum(row[2].endswith(f":{self.port:04X}") and row[3] == "01" for row in rows)

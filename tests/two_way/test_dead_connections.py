@@ -1,0 +1,146 @@
+"""Packets vanish, and nobody says so: connections stay open on which nothing comes any more."""
+
+import asyncio
+import ssl
+import threading
+import time
+
+import pytest
+import trustme
+from http2_server import Http2Server
+from network import Network
+from nghttpx import Proxy, nghttpx
+from scripted_server import held
+
+from gaechannel import BrowserChannel, Client, aio, merge
+from gaechannel.server import LocalServer
+
+pytestmark = pytest.mark.timeout(100)
+
+# How soon after the network is back each channel must have received.
+SECONDS = 10
+
+TIMES = {"timeout": 1.5, "request_timeout": 1.5, "connect_timeout": 1.5}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    return folder
+
+
+@pytest.fixture
+def server():
+    with LocalServer(keepalive=0.5) as server:
+        yield server
+
+
+@pytest.fixture(params=["http1", "http2"])
+def network(request, server, folder):
+    """A network before the server, or before an nghttpx before the server."""
+    if request.param == "http1":
+        with Network(server.port) as network:
+            network.url = f"http://127.0.0.1:{network.port}/talkgadget"
+            yield network
+        return
+    if nghttpx is None:
+        pytest.skip("nghttpx is not installed (Debian: nghttp2-proxy)")
+    with Proxy(folder, server.port) as proxy, Network(proxy.port) as network:
+        network.url = f"https://127.0.0.1:{network.port}/talkgadget"
+        yield network
+
+
+def receive_in_thread(clients, began):
+    """Take a message of each channel, and one more; how long after `began()` that was done."""
+    messages = merge(clients)
+    for text in ("a", "b"):
+        found = [next(messages) for _ in clients]
+        assert {id(client) for client, _ in found} == {id(client) for client in clients}
+        assert {message for _, message in found} == {text}
+        if text == "a":
+            began()
+    for client in clients:
+        client.close()
+
+
+def receive_in_loop(clients, began):
+    async def main():
+        iterators = [client.messages() for client in clients]
+        for text in ("a", "b"):
+            found = await asyncio.gather(*(anext_of(iterator) for iterator in iterators))
+            assert found == [text] * len(clients)
+            if text == "a":
+                began()
+        await asyncio.gather(*(client.close() for client in clients))
+
+    asyncio.run(main())
+
+
+async def anext_of(iterator):
+    return await anext(iterator)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize(
+    ("kind", "receive"), [(Client, receive_in_thread), (aio.Client, receive_in_loop)], ids=["sync", "aio"]
+)
+def test_all_channels_receive_soon_after_the_network_is_back(network, server, folder, kind, receive, count):
+    names = [f"c{number}" for number in range(count)]
+    options = {"base_url": network.url, "verify": str(folder / "ca.pem"), **TIMES}
+    clients = [kind(server.create_channel(name), **options) for name in names]
+    back_at = []
+
+    def send(text):
+        for name in names:
+            server.send_message(name, text)
+
+    def outage():
+        network.lose()
+        # Longer than any silence is borne, and than some tries.
+        time.sleep(4)
+        network.heal()
+        back_at.append(time.monotonic())
+        send("b")
+
+    helper = threading.Thread(target=outage)
+    send("a")
+    receive(clients, helper.start)
+    helper.join()
+    assert time.monotonic() - back_at[0] < SECONDS
+
+
+@pytest.fixture
+def script(folder):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    with Http2Server(context) as server:
+        yield server
+
+
+def test_maps_that_were_under_way_go_again_at_once_when_the_back_channel_is_found_dead(script, folder):
+    script.on("back", held([1, "a"]))
+    options = {"verify": str(folder / "ca.pem"), "timeout": 1.0, "request_timeout": 60.0}
+    with Network(script.server.server_address[1]) as network:
+        url = f"https://127.0.0.1:{network.port}/channel"
+        with BrowserChannel(url, **options) as channel:
+            messages = iter(channel)
+            assert next(messages) == "a"
+            reader = threading.Thread(target=lambda: list(messages))
+            reader.start()
+            network.lose()
+            channel.send({"b": "c"})
+            network.heal()
+            began = time.monotonic()
+            channel.flush(30)
+            assert time.monotonic() - began < SECONDS
+            channel.close()
+            reader.join()
+        assert network.connections == 2
+    (maps,) = script.of("maps")
+    assert maps.maps == {0: {"b": "c"}}
+    assert maps.query["t"] == "2"
