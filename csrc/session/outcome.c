@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "session/retry.h"
 #include "wire/arrays.h"
 #include "wire/utf8.h"
 
@@ -25,66 +26,17 @@
 // The longest wait after a silence: that is a network's fault, which disturbs no server and may be over at
 // any time.
 #define MAX_SILENCE_WAIT_MS 5000
-// Times in a row that a request reached nobody before that is a failure: with ten streams a connection, and a
-// hundred requests at once, the last of them are refused nine times.
-#define MAX_STALE 30
-// From then on they wait a little, each as long as chance has it, so as not to come together again.
-#define STALE_AT_ONCE 3
-#define STALE_WAIT_MS 100
 
 static void fail(session *self, const exchange *ex, session_error_kind kind, const char *words) {
     session_fail_exchange(self, ex, kind, 0, words);
 }
 
-/* ---- Trying again ---- */
-
-static bool may_retry(const session *self, const exchange *ex) {
-    int limit = self->config.max_reconnects;
-    return self->config.auto_reconnect && self->goal != GOAL_POLL && (limit < 0 || ex->failures < limit);
-}
-
-// Count a failure that another try may mend, and say when that may be. False when there is to be none.
-static bool retry_within(session *self, exchange *ex, int64_t most_ms, int64_t now_ms) {
-    bool may = may_retry(self, ex);
-    ex->failures++;
-    if (!may)
-        return false;
-    int64_t wait = session_jittered_backoff(self, ex->failures);
-    if (wait > most_ms)
-        wait = most_ms;
-    if (wait < ex->retry_after_ms)
-        wait = ex->retry_after_ms;
-    ex->not_before_ms = now_ms + wait;
-    session_log(self, LOG_WARNING, "reconnecting in %.1f seconds", (double)wait / 1000.0);
-    return true;
-}
-
-static bool retry(session *self, exchange *ex, int64_t now_ms) {
-    return retry_within(self, ex, INT64_MAX, now_ms);
-}
-
-// Before a session is open there is nothing yet to be kept alive: the caller had better know.
-static bool is_worth_mending(const session *self) {
-    return self->ever_streamed || self->fields[FIELD_SID].length != 0;
-}
-
-// The server has not looked at the request: to send it again, soon, is no failure. False when that happens
-// too often.
-static bool stale(session *self, exchange *ex, int64_t now_ms) {
-    if (ex->stale >= MAX_STALE)
-        return false;
-    ex->not_before_ms = 0;
-    if (ex->stale++ >= STALE_AT_ONCE)
-        ex->not_before_ms = now_ms + (int64_t)(session_random(self) % STALE_WAIT_MS);
-    return true;
-}
-
 static void broken(session *self, exchange *ex, session_error_kind kind, int code, const char *words,
                    int64_t now_ms) {
-    bool mendable = is_worth_mending(self);
+    bool mendable = session_is_worth_mending(self);
     if (mendable)
         session_log(self, LOG_WARNING, "Connection lost: %s", words);
-    if (!mendable || !retry(self, ex, now_ms))
+    if (!mendable || !session_retry(self, ex, now_ms))
         session_fail_exchange(self, ex, kind, code, words);
 }
 
@@ -95,14 +47,14 @@ static void timed_out(session *self, exchange *ex, bool dead, int code, const ch
         [REQUEST_MAPS] = "The request with maps",        [REQUEST_BACK] = "Long poll",
         [REQUEST_TERMINATE] = "The terminating request",
     };
-    bool mendable = is_worth_mending(self);
+    bool mendable = session_is_worth_mending(self);
     if (mendable || dead)
         session_log(self, LOG_WARNING, "%s timed out: %s", names[ex->kind], words);
     // A back channel that has brought something before it fell silent says nothing against the server.
     bool worked = dead || (ex->kind == REQUEST_BACK && ex->status == 200 && ex->arrays != 0);
-    if (worked && may_retry(self, ex) && stale(self, ex, now_ms))
+    if (worked && session_may_retry(self, ex) && session_send_again(self, ex, now_ms))
         return;
-    if (!mendable || !retry_within(self, ex, MAX_SILENCE_WAIT_MS, now_ms))
+    if (!mendable || !session_retry_within(self, ex, MAX_SILENCE_WAIT_MS, now_ms))
         session_fail_exchange(self, ex, ERROR_TIMEOUT, code, words);
 }
 
@@ -118,8 +70,8 @@ static void corrupt(session *self, exchange *ex, int64_t now_ms) {
     const char *words = ex->corruption != NULL ? ex->corruption : "not a run of chunks";
     session_log(self, LOG_WARNING, "TalkMessageCorrupted: %s", words);
     // What arrived sound before the corruption shows that the server can do better.
-    bool hopeless = ++self->corrupt_in_row >= MAX_CORRUPT || !is_worth_mending(self);
-    if (hopeless || !retry(self, ex, now_ms))
+    bool hopeless = ++self->corrupt_in_row >= MAX_CORRUPT || !session_is_worth_mending(self);
+    if (hopeless || !session_retry(self, ex, now_ms))
         fail(self, ex, ERROR_CORRUPT, words);
 }
 
@@ -244,7 +196,7 @@ static void bad_status(session *self, exchange *ex, int64_t now_ms) {
         lost(self, ex, now_ms);
     } else if (status == 408 || status == 429 || status >= 500) {
         session_log(self, LOG_WARNING, "HTTP status %d %s", status, strbuf_str(&ex->reason));
-        if (!retry(self, ex, now_ms))
+        if (!session_retry(self, ex, now_ms))
             fail(self, ex, ERROR_HTTP, "");
     } else {
         refused(self, ex);
@@ -490,7 +442,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)
         session_fail_exchange(self, ex, ERROR_TRANSPORT, code, words);
-    else if (outcome == TRANSPORT_STALE && stale(self, ex, now_ms))
+    else if (outcome == TRANSPORT_STALE && session_send_again(self, ex, now_ms))
         session_log(self, LOG_DEBUG, "sending the request again: %s", words);
     else if (outcome != TRANSPORT_OK)
         broken(self, ex, ERROR_TRANSPORT, code, words, now_ms);

@@ -1,0 +1,46 @@
+/* Whether a request that failed is sent again, and when. */
+#include "session/retry.h"
+
+// Times in a row that a request reached nobody before that is a failure: with ten streams a connection, and a
+// hundred requests at once, the last of them are refused nine times.
+#define MAX_STALE 30
+// From then on they wait a little, each as long as chance has it, so as not to come together again.
+#define STALE_AT_ONCE 3
+#define STALE_WAIT_MS 100
+
+bool session_may_retry(const session *self, const exchange *ex) {
+    int limit = self->config.max_reconnects;
+    return self->config.auto_reconnect && self->goal != GOAL_POLL && (limit < 0 || ex->failures < limit);
+}
+
+bool session_retry_within(session *self, exchange *ex, int64_t most_ms, int64_t now_ms) {
+    bool may = session_may_retry(self, ex);
+    ex->failures++;
+    if (!may)
+        return false;
+    int64_t wait = session_jittered_backoff(self, ex->failures);
+    if (wait > most_ms)
+        wait = most_ms;
+    if (wait < ex->retry_after_ms)
+        wait = ex->retry_after_ms;
+    ex->not_before_ms = now_ms + wait;
+    session_log(self, LOG_WARNING, "reconnecting in %.1f seconds", (double)wait / 1000.0);
+    return true;
+}
+
+bool session_retry(session *self, exchange *ex, int64_t now_ms) {
+    return session_retry_within(self, ex, INT64_MAX, now_ms);
+}
+
+bool session_is_worth_mending(const session *self) {
+    return self->ever_streamed || self->fields[FIELD_SID].length != 0;
+}
+
+bool session_send_again(session *self, exchange *ex, int64_t now_ms) {
+    if (ex->stale >= MAX_STALE)
+        return false;
+    ex->not_before_ms = 0;
+    if (ex->stale++ >= STALE_AT_ONCE)
+        ex->not_before_ms = now_ms + (int64_t)(session_random(self) % STALE_WAIT_MS);
+    return true;
+}

@@ -1,0 +1,22 @@
+/* Whether a request that failed is sent again, and when. */
+#ifndef GAECHANNEL_SESSION_RETRY_H
+#define GAECHANNEL_SESSION_RETRY_H
+
+#include "internal.h"
+
+/* Whether a failure may be mended. */
+bool session_may_retry(const session *self, const exchange *ex);
+
+/* Count a failure that another try may mend, and say when that may be. False when there is to be none. */
+bool session_retry(session *self, exchange *ex, int64_t now_ms);
+/* The same, and no later than `most_ms` from now, unless the server says so. */
+bool session_retry_within(session *self, exchange *ex, int64_t most_ms, int64_t now_ms);
+
+/* Before a session is open there is nothing yet to be kept alive: the caller had better know. */
+bool session_is_worth_mending(const session *self);
+
+/* The server has not looked at the request: to send it again, soon, is no failure. False when that happens
+ * too often. */
+bool session_send_again(session *self, exchange *ex, int64_t now_ms);
+
+#endif
