@@ -205,7 +205,8 @@ static void put_payload(record *out, const uint8_t *payload, size_t length) {
     MUST(put_arrays(&fast, copy, length, true) == good);
     must_be_same(&fast, &plain);
     put(out, plain.bytes, plain.length);
-    MUST(put_tokens(out, copy, length) || !good);
+    // Only a blank payload is no literal and no error.
+    MUST(put_tokens(out, copy, length) || !good || strspn((const char *)copy, " \t\r\n") >= length);
     free(copy);
     free(plain.bytes);
     free(fast.bytes);

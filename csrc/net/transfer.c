@@ -93,7 +93,7 @@ static void finish_head(transfer *self) {
         session_on_head(self->channel->session, self->slot, strbuf_str(&self->head), self->head.length);
     strbuf_free(&self->head);
     session_on_status(self->channel->session, self->slot, (int)status, strbuf_str(&self->reason),
-                      retry_after > 0 && retry_after < 86400 ? (int64_t)retry_after * 1000 : 0);
+                      retry_after > 0 ? (int64_t)(retry_after < 86400 ? retry_after : 86400) * 1000 : 0);
     if (!session_is_opening(self->channel->session))
         opening_leave(self->channel);
     // The head alone may have opened the session.

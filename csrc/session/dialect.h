@@ -22,6 +22,11 @@ struct dialect {
     bool terminates;
     // The header X-HTTP-Session-Id brings the gsessionid.
     bool session_id_header;
+    // `["S", gsessionid]` and `[{"gsid": gsessionid}]` bring the gsessionid, in or right behind the opening
+    // reply.
+    bool session_arrays;
+    // `["close"]` ends the session in order.
+    bool close_array;
     // Messages are texts in `["c",[clid,["ae",text]]]`; otherwise every array's data is one.
     bool talk_messages;
     // development server: no chunks; a response's whole body is one message, or none when empty.

@@ -68,6 +68,7 @@ const dialect dialect_browserchannel = {
     .cver = 1,
     .opens_with_maps = true,
     .terminates = true,
+    .session_arrays = true,
     .write_query = browserchannel_query,
 };
 
@@ -86,6 +87,7 @@ const dialect dialect_webchannel = {
     .opens_with_maps = true,
     .terminates = true,
     .session_id_header = true,
+    .close_array = true,
     .write_query = webchannel_query,
 };
 

@@ -15,6 +15,9 @@
 // What counts as progress: less is a trickle, which must not keep a request alive for ever.
 #define PROGRESS_BYTES 1024
 
+// The longest Retry-After that is obeyed.
+#define MAX_RETRY_AFTER_MS (3600 * 1000)
+
 // Of the keep-alive time in array 0: a longer one is no help against a dead connection.
 #define MAX_KEEPALIVE_MS (3600 * 1000)
 
@@ -22,11 +25,12 @@
 
 // What a chunk's control arrays ask for; done once the whole chunk is known to be sound.
 typedef struct effects {
-    wire_array open; // id 0: ["c", SID, hostPrefix, version, …]
+    wire_array open; // ["c", SID, hostPrefix, version, …]
     wire_array gsessionid;
+    wire_array stop; // ["stop", …]
     bool has_open;
     bool has_gsessionid;
-    bool stop;
+    bool has_stop;
     bool close;
 } effects;
 
@@ -39,42 +43,46 @@ typedef enum array_role {
     ROLE_GSESSIONID
 } array_role;
 
+// Where an array stands.
+typedef struct array_place {
+    // In a reply that opens the session, which has no SID yet.
+    bool may_open;
+    // In the opening reply, or the first one behind it.
+    bool by_opening;
+} array_place;
+
 static bool token_equals(const literal_reader *reader, const char *text) {
     return literal_is(reader->token, reader->token_length, reader->token_escaped, text);
 }
 
-// `[{"gsid": "…"}]`, as Hangouts says it.
+// `{"gsid": "…"}`, as Hangouts says it, behind its brace; the value is the last token.
 static bool is_gsid_object(literal_reader *reader) {
     return literal_next(reader) == LITERAL_KEY && token_equals(reader, "gsid") &&
-           literal_next(reader) == LITERAL_STRING && literal_next(reader) == LITERAL_OBJECT_END &&
-           literal_next(reader) == LITERAL_ARRAY_END;
+           literal_next(reader) == LITERAL_STRING;
 }
 
-static array_role role_of(const session *self, const wire_array *array) {
+static array_role role_of(const session *self, const wire_array *array, array_place place) {
     literal_reader reader;
+    bool gsessionids = self->dialect->session_arrays && place.by_opening;
     literal_init(&reader, array->data, array->data_length);
     if (literal_next(&reader) != LITERAL_ARRAY_BEGIN)
         return ROLE_MESSAGE;
     literal_token token = literal_next(&reader);
-    bool gsessionids = self->dialect == &dialect_browserchannel;
     if (token == LITERAL_OBJECT_BEGIN && gsessionids && is_gsid_object(&reader))
         return ROLE_GSESSIONID;
     if (token != LITERAL_STRING || reader.token_length > 32)
         return ROLE_MESSAGE;
-    bool c = token_equals(&reader, "c");
-    bool s = token_equals(&reader, "S");
-    array_role alone = token_equals(&reader, "noop")    ? ROLE_NOOP
-                       : token_equals(&reader, "stop")  ? ROLE_STOP
-                       : token_equals(&reader, "close") ? ROLE_CLOSE
-                                                        : ROLE_MESSAGE;
-    token = literal_next(&reader);
-    if (alone != ROLE_MESSAGE)
-        return token == LITERAL_ARRAY_END ? alone : ROLE_MESSAGE;
-    if (c && array->id == 0 && token == LITERAL_STRING)
-        return ROLE_OPEN;
-    if (s && gsessionids && token == LITERAL_STRING && literal_next(&reader) == LITERAL_ARRAY_END)
-        return ROLE_GSESSIONID;
-    return ROLE_MESSAGE;
+    if (token_equals(&reader, "noop"))
+        return ROLE_NOOP;
+    if (token_equals(&reader, "stop"))
+        return ROLE_STOP;
+    if (token_equals(&reader, "close") && self->dialect->close_array)
+        return ROLE_CLOSE;
+    bool opens = token_equals(&reader, "c") && place.may_open;
+    bool s = token_equals(&reader, "S") && gsessionids;
+    if ((!opens && !s) || literal_next(&reader) != LITERAL_STRING)
+        return ROLE_MESSAGE;
+    return opens ? ROLE_OPEN : ROLE_GSESSIONID;
 }
 
 static bool set_from_token(session *self, session_field field, const literal_reader *reader) {
@@ -100,7 +108,8 @@ static bool apply_open(session *self, const wire_array *array) {
         return false;
     int64_t keepalive_ms = 0;
     literal_token token;
-    for (int index = 2; (token = literal_next(&reader)) > LITERAL_ARRAY_END; index++) {
+    for (int index = 2; (token = literal_next(&reader)) > LITERAL_END && token != LITERAL_ARRAY_END;
+         index++) {
         if (index == 5 && token == LITERAL_INTEGER)
             keepalive_ms = literal_small_integer(reader.token, reader.token_length);
         literal_skip(&reader, token);
@@ -113,14 +122,31 @@ static bool apply_open(session *self, const wire_array *array) {
 static bool apply_gsessionid(session *self, const wire_array *array) {
     literal_reader reader;
     literal_init(&reader, array->data, array->data_length);
-    literal_token token;
-    strbuf *field = &self->fields[FIELD_GSESSIONID];
-    // The last string in it, in either spelling.
-    while ((token = literal_next(&reader)) > LITERAL_END)
-        if (token == LITERAL_STRING && !set_from_token(self, FIELD_GSESSIONID, &reader))
-            return false;
-    session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(field));
+    literal_next(&reader);                             // [
+    if (literal_next(&reader) == LITERAL_OBJECT_BEGIN) // or "S"
+        literal_next(&reader);                         // "gsid"
+    literal_next(&reader);
+    if (!set_from_token(self, FIELD_GSESSIONID, &reader))
+        return false;
+    session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(&self->fields[FIELD_GSESSIONID]));
     return true;
+}
+
+// ["stop", reason]
+static void apply_stop(session *self, const wire_array *array) {
+    literal_reader reader;
+    strbuf words = {0};
+    literal_init(&reader, array->data, array->data_length);
+    literal_next(&reader); // [
+    literal_next(&reader); // "stop"
+    strbuf_text(&words, "the server has stopped the session");
+    if (literal_next(&reader) == LITERAL_STRING && reader.token_length != 0) {
+        strbuf_text(&words, ": ");
+        strbuf_append(&words, (const char *)reader.token,
+                      reader.token_length < 300 ? reader.token_length : 300);
+    }
+    session_fail(self, ERROR_CLOSED, strbuf_str(&words));
+    strbuf_free(&words);
 }
 
 /* ---- Messages ---- */
@@ -161,15 +187,18 @@ static bool queue_literal(session *self, const wire_array *array) {
     return true;
 }
 
-// One array that has not been seen before. False when memory ran out.
-static bool take_array(session *self, const exchange *ex, const wire_array *array, effects *todo) {
+// One array; of one that was `seen` before, only what it controls counts. False when memory ran out.
+static bool take_array(session *self, const exchange *ex, const wire_array *array, bool seen,
+                       array_place place, effects *todo) {
     if (array->is_talk_message && self->dialect->talk_messages)
-        return !clid_is_ours(self, &array->clid) || queue_text(self, array->id, &array->text, ex->is_ascii);
-    switch (role_of(self, array)) {
+        return seen || !clid_is_ours(self, &array->clid) ||
+               queue_text(self, array->id, &array->text, ex->is_ascii);
+    switch (role_of(self, array, place)) {
     case ROLE_NOOP:
         return true;
     case ROLE_STOP:
-        todo->stop = true;
+        todo->stop = *array;
+        todo->has_stop = true;
         return true;
     case ROLE_CLOSE:
         todo->close = true;
@@ -185,7 +214,7 @@ static bool take_array(session *self, const exchange *ex, const wire_array *arra
     case ROLE_MESSAGE:
         break;
     }
-    return self->dialect->talk_messages || queue_literal(self, array);
+    return seen || self->dialect->talk_messages || queue_literal(self, array);
 }
 
 static bool apply_effects(session *self, const effects *todo) {
@@ -193,11 +222,11 @@ static bool apply_effects(session *self, const effects *todo) {
         return false;
     if (todo->has_gsessionid && !apply_gsessionid(self, &todo->gsessionid))
         return false;
-    if (todo->stop)
-        session_fail(self, ERROR_CLOSED, "the server has stopped the session");
+    if (todo->has_stop)
+        apply_stop(self, &todo->stop);
     else if (todo->close)
         self->ended = true; // in order: no error
-    if (todo->stop || todo->close) {
+    if (todo->has_stop || todo->close) {
         // It is over for good; the next try begins a new one.
         strbuf_clear(&self->fields[FIELD_SID]);
         self->aid = -1;
@@ -205,56 +234,98 @@ static bool apply_effects(session *self, const effects *todo) {
     return true;
 }
 
+// An array that the server sends again and again, and that cannot be read, must not keep back all behind it.
+// Whether this is the second time: then it counts as received.
+static bool is_poison(session *self, exchange *ex, int64_t id) {
+    bool again = id >= 0 && id == self->poison_id && ex->kind == REQUEST_BACK && !ex->opens;
+    self->poison_id = id;
+    ex->poisoned = again;
+    return again;
+}
+
+// The arrays of a chunk on their way into the session.
+typedef struct intake {
+    effects todo;
+    int64_t aid;
+    uint64_t fresh;
+    bool behind_opening;
+    bool no_memory;
+} intake;
+
+// All arrays of a payload, or those before one that cannot be read, whose id is `*bad` then; -1 where it has
+// none, or one that was seen.
+static arrays_status take_arrays(session *self, const exchange *ex, arrays_reader *reader, intake *in,
+                                 int64_t *bad) {
+    bool in_reply = ex->kind == REQUEST_OPEN || ex->opens;
+    arrays_status status;
+    for (;;) {
+        wire_array array = {.id = -1};
+        status = arrays_next(reader, &array);
+        *bad = array.id > in->aid ? array.id : -1;
+        if (status != ARRAYS_ARRAY || in->no_memory)
+            return status;
+        bool seen = array.id <= in->aid; // sent again, since our last AID had not reached it
+        array_place place = {
+            .may_open = in_reply && !in->todo.has_open && self->fields[FIELD_SID].length == 0,
+            .by_opening = in_reply || in->behind_opening,
+        };
+        if (!seen) {
+            in->aid = array.id;
+            in->fresh++;
+            in->behind_opening = false;
+        }
+        // Nobody hears what is said after the end.
+        bool over = in->todo.has_stop || in->todo.close;
+        in->no_memory = !over && !take_array(self, ex, &array, seen, place, &in->todo);
+    }
+}
+
 bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length,
                           int64_t now_ms) {
     arrays_reader reader;
-    wire_array array;
-    arrays_status status;
-    effects todo = {0};
     queue_mark mark = queue_get_mark(&self->queue);
-    int64_t aid = self->aid;
-    bool opening = aid < 0;
-    uint64_t fresh = 0;
+    intake in = {.aid = self->aid, .behind_opening = self->behind_opening};
+    bool opening = in.aid < 0;
+    int64_t bad;
     arrays_init(&reader, payload, length);
-    while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY) {
-        if (array.id <= aid)
-            continue; // sent again, since our last AID had not reached it
-        aid = array.id;
-        fresh++;
-        if (todo.stop || todo.close)
-            continue; // nobody hears what is said after the end
-        if (!take_array(self, ex, &array, &todo)) {
-            queue_rewind(&self->queue, mark);
-            session_fail(self, ERROR_MEMORY, "out of memory");
-            return true;
-        }
+    arrays_status status = take_arrays(self, ex, &reader, &in, &bad);
+    if (in.no_memory) {
+        queue_rewind(&self->queue, mark);
+        session_fail(self, ERROR_MEMORY, "out of memory");
+        return true;
     }
     if (status == ARRAYS_ERROR) {
         size_t position;
-        queue_rewind(&self->queue, mark);
         ex->corruption = arrays_error(&reader, &position);
-        return false;
+        if (!is_poison(self, ex, bad)) {
+            queue_rewind(&self->queue, mark);
+            return false;
+        }
+        in.aid = bad;
     }
     uint64_t messages = self->queue.count - mark.count;
-    self->aid = aid;
+    self->aid = in.aid;
+    self->behind_opening = in.behind_opening;
     self->stats.chunks++;
-    self->stats.arrays += fresh;
+    self->stats.arrays += in.fresh;
     self->stats.messages += messages;
     if (messages != 0)
         self->stats.last_message_ms = now_ms;
     else
         queue_rest(&self->queue); // a keep-alive: nobody is in a hurry
-    ex->arrays += fresh;
+    ex->arrays += in.fresh;
+    ex->stale = 0;
     // Those of the opening reply show nothing: a server may open a session and know nothing of it after.
-    if (fresh != 0 && ex->kind == REQUEST_BACK && !opening) {
-        ex->failures = 0;
+    if (in.fresh != 0 && ex->kind == REQUEST_BACK && !opening) {
+        ex->failures = ex->foreign = 0;
         self->corrupt_in_row = self->lost_in_row = 0;
+        self->worked = true;
     }
-    if (!apply_effects(self, &todo))
+    if (!apply_effects(self, &in.todo))
         session_fail(self, ERROR_MEMORY, "out of memory");
-    else if (todo.has_open && ex->opens)
+    else if (in.todo.has_open && ex->opens)
         session_opened(self, ex);
-    return true;
+    return status != ARRAYS_ERROR;
 }
 
 /* ---- The init page ---- */
@@ -312,7 +383,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
                        int64_t retry_after_ms) {
     exchange *ex = &self->exchanges[slot];
     ex->status = status;
-    ex->retry_after_ms = retry_after_ms;
+    ex->retry_after_ms = retry_after_ms < MAX_RETRY_AFTER_MS ? retry_after_ms : MAX_RETRY_AFTER_MS;
     ex->stale = 0;
     if (status == 200)
         strbuf_free(&ex->reason); // as good as empty for days
@@ -321,7 +392,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     if (slot == SLOT_BACK)
         self->dead_at_ms = SESSION_NEVER;
     if (slot == SLOT_BACK && status == 200) {
-        self->ever_streamed = self->streamed = true;
+        self->ever_streamed = self->streamed = self->token_worked = true;
         self->expired_in_row = 0;
         session_shorten_url(self, ex); // it stays for minutes
     }
@@ -388,7 +459,12 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
         session_fail(self, ERROR_MEMORY, "out of memory");
         return stop(ex, VERDICT_CANCELLED, NULL);
     }
-    return status == FRAMER_CORRUPT ? stop(ex, VERDICT_CORRUPT, frames->error) : INTAKE_OK;
+    if (status != FRAMER_CORRUPT)
+        return INTAKE_OK;
+    // The server numbers its arrays one by one, and sends those that were not acknowledged.
+    if (frames->chunk_at_fault && self->aid >= 0 && is_poison(self, ex, self->aid + 1))
+        self->aid++;
+    return stop(ex, VERDICT_CORRUPT, frames->error);
 }
 
 static size_t reply_limit(const session *self, const exchange *ex) {

@@ -81,6 +81,8 @@ typedef struct exchange {
     uint64_t arrays; // new ones that came with it
     // What is wrong with its body; a static string.
     const char *corruption;
+    // That is about one array, asked for a second time, and given up.
+    bool poisoned;
     // Times.
     int64_t started_ms;
     // When a byte came last; or, of a request that is no hanging one, when it last made progress.
@@ -91,6 +93,9 @@ typedef struct exchange {
     int failures;
     // How often in a row the request was sent and reached nobody.
     int stale;
+    // How often in a row it was answered by what may be somebody else on the way, and since when.
+    int foreign;
+    int64_t foreign_since_ms;
     // Back channels that ended at once, in order and empty, in a row.
     int fruitless;
 } exchange;
@@ -133,11 +138,21 @@ struct session {
     uint64_t back_channels;
     // Whether a back channel was ever answered: from then on failures are mended.
     bool ever_streamed;
+    // Whether one has ever brought anything.
+    bool worked;
+    // The array that could not be read the last time; -1: none.
+    int64_t poison_id;
+    // No array has come behind the opening reply's.
+    bool behind_opening;
+    // webchannel: the fast handshake's URL is too long for proxies.
+    bool opens_by_post;
     // Whether one of the present session was.
     bool streamed;
     bool asks_token;
     // Whether the present token was refused as expired.
     bool token_expired;
+    // Whether a back channel was answered to the present token.
+    bool token_worked;
     bool custom_init_url;
     bool custom_bind_url;
     // 1.5 times the keep-alive that array 0 gave; 0: none given.
@@ -196,6 +211,8 @@ void session_add_cookie(session *self, const char *text, size_t length);
 void session_log(session *self, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same with a URL behind it, redacted. */
 void session_log_url(session *self, int level, const char *text, const char *url);
+/* The same with the words of the response's body behind it. */
+void session_log_reply(session *self, int level, const char *text, const exchange *ex);
 /* Set the error: kind, code, and what the exchange knows of the response; ends the session. */
 void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
                            const char *words);

@@ -3,12 +3,16 @@
 
 #include <string.h>
 
+#include "session/confirmation.h"
 #include "session/retry.h"
 #include "wire/arrays.h"
 #include "wire/utf8.h"
 
 // Corrupt bodies in a row, without one array between them, after which no retry is going to help.
 #define MAX_CORRUPT 5
+// How often maps that were answered with anything but a forward reply are sent again by a channel that never
+// worked; with the waits, that is for a minute.
+#define MAX_UNCONFIRMED 7
 // Sessions lost in a row after which the talk dialect starts from its init page again; and after which there
 // is no hope for a channel that never had an answer to a back channel, which with the waits is after a
 // minute.
@@ -40,6 +44,14 @@ static void broken(session *self, exchange *ex, session_error_kind kind, int cod
         session_fail_exchange(self, ex, kind, code, words);
 }
 
+// A redirect to elsewhere, a certificate that is not the server's.
+static void foreign(session *self, exchange *ex, int code, const char *words, int64_t now_ms) {
+    if (session_outlast(self, ex, now_ms))
+        session_log(self, LOG_WARNING, "Connection lost: %s", words);
+    else
+        session_fail_exchange(self, ex, ERROR_TRANSPORT, code, words);
+}
+
 // `dead`: it was the connection that fell silent, which had worked.
 static void timed_out(session *self, exchange *ex, bool dead, int code, const char *words, int64_t now_ms) {
     static const char *const names[] = {
@@ -66,13 +78,37 @@ static void fell_silent(session *self, exchange *ex, exchange_slot slot, bool de
     strbuf_free(&words);
 }
 
+// It was asked for twice, and counts as received, or nothing behind it would ever come.
+static void poisoned(session *self, exchange *ex, const char *words) {
+    strbuf text = {0};
+    strbuf_format(&text, "array %lld cannot be read: %s", (long long)self->poison_id, words);
+    self->poison_id = -1;
+    fail(self, ex, ERROR_CORRUPT, strbuf_str(&text));
+    strbuf_free(&text);
+}
+
 static void corrupt(session *self, exchange *ex, int64_t now_ms) {
     const char *words = ex->corruption != NULL ? ex->corruption : "not a run of chunks";
+    if (ex->poisoned) {
+        poisoned(self, ex, words);
+        return;
+    }
     session_log(self, LOG_WARNING, "TalkMessageCorrupted: %s", words);
     // What arrived sound before the corruption shows that the server can do better.
-    bool hopeless = ++self->corrupt_in_row >= MAX_CORRUPT || !session_is_worth_mending(self);
-    if (hopeless || !session_retry(self, ex, now_ms))
+    bool again = self->worked ? session_outlast(self, ex, now_ms)
+                              : ++self->corrupt_in_row < MAX_CORRUPT && session_is_worth_mending(self) &&
+                                    session_retry(self, ex, now_ms);
+    if (!again)
         fail(self, ex, ERROR_CORRUPT, words);
+}
+
+// A 200 that is not what was asked for: somebody else's, a proxy's, a login page. What it said goes to the
+// log.
+static bool outlast_answer(session *self, exchange *ex, const char *words, int64_t now_ms) {
+    if (!session_outlast(self, ex, now_ms))
+        return false;
+    session_log_reply(self, LOG_WARNING, words, ex);
+    return true;
 }
 
 /* ---- The session is gone ---- */
@@ -90,7 +126,7 @@ void session_lose(session *self, int64_t now_ms) {
     session_set(self, FIELD_OAID, strbuf_str(&oaid));
     strbuf_free(&oaid);
     strbuf_clear(&self->fields[FIELD_SID]);
-    self->aid = -1;
+    self->aid = self->poison_id = -1;
     self->dead_at_ms = SESSION_NEVER;
     if (!self->dialect->has_init_page)
         strbuf_clear(&self->fields[FIELD_GSESSIONID]); // the lost session's
@@ -143,18 +179,28 @@ static bool says(const exchange *ex, const char *words) {
     return false;
 }
 
+// What a 401 is about, by its words.
+static session_error_kind read_401(const exchange *ex) {
+    if (says(ex, "Token timed out") || says(ex, "expired"))
+        return ERROR_TOKEN_EXPIRED;
+    return says(ex, "Invalid token") ? ERROR_TOKEN_INVALID : ERROR_HTTP;
+}
+
 static void unauthorized(session *self, exchange *ex) {
-    bool expired = says(ex, "Token timed out") || says(ex, "expired");
-    if (!expired || !self->asks_token || self->goal == GOAL_POLL || self->expired_in_row++ > 0) {
-        fail(self, ex, expired ? ERROR_TOKEN_EXPIRED : ERROR_TOKEN_INVALID, "");
-        // The next try must not use what came of this token.
-        strbuf_clear(&self->fields[FIELD_CLID]);
+    session_error_kind kind = read_401(ex);
+    bool expired = kind == ERROR_TOKEN_EXPIRED;
+    // A server that was restarted may know nothing of a token that it has given.
+    bool asks = expired || (kind == ERROR_TOKEN_INVALID && self->token_worked);
+    if (!asks || !self->asks_token || self->goal == GOAL_POLL || self->expired_in_row++ > 0) {
+        fail(self, ex, kind, "");
         self->token_expired = expired;
     } else {
-        session_log(self, LOG_WARNING, "Token timed out: asking for a new one");
+        session_log(self, LOG_WARNING, "%s: asking for a new one",
+                    expired ? "Token timed out" : "Token not valid any more");
         self->token_expired = true;
-        strbuf_clear(&self->fields[FIELD_CLID]);
     }
+    // The next try must not use what came of this token.
+    strbuf_clear(&self->fields[FIELD_CLID]);
     strbuf_clear(&self->fields[FIELD_SID]);
     self->aid = -1;
     exchange *back = &self->exchanges[SLOT_BACK];
@@ -173,7 +219,7 @@ static bool is_of_lost_session(const session *self, const exchange *ex) {
 // since there is no channel without it.
 static void refused(session *self, exchange *ex) {
     strbuf maps = {0};
-    bool theirs = ex->maps_count != 0 && self->dialect->queue_first_map == NULL;
+    bool theirs = ex->status >= 400 && ex->maps_count != 0 && self->dialect->queue_first_map == NULL;
     if (theirs && !map_list_refuse(&self->maps, ex->maps_count, &maps)) {
         session_fail(self, ERROR_MEMORY, "out of memory");
         strbuf_free(&maps);
@@ -188,6 +234,15 @@ static void refused(session *self, exchange *ex) {
     ex->maps_count = 0;
 }
 
+// A load balancer says 404, a portal redirects; of maps, only those are not the server's own word.
+static bool outlast_status(session *self, exchange *ex, int64_t now_ms) {
+    bool foreign = ex->maps_count == 0 || ex->status == 404 || ex->status < 400;
+    if (!foreign || !session_outlast(self, ex, now_ms))
+        return false;
+    session_log(self, LOG_WARNING, "HTTP status %d %s", ex->status, strbuf_str(&ex->reason));
+    return true;
+}
+
 static void bad_status(session *self, exchange *ex, int64_t now_ms) {
     int status = ex->status;
     if (status == 401) {
@@ -198,39 +253,37 @@ static void bad_status(session *self, exchange *ex, int64_t now_ms) {
         session_log(self, LOG_WARNING, "HTTP status %d %s", status, strbuf_str(&ex->reason));
         if (!session_retry(self, ex, now_ms))
             fail(self, ex, ERROR_HTTP, "");
-    } else {
+    } else if (!outlast_status(self, ex, now_ms)) {
         refused(self, ex);
     }
 }
 
 /* ---- Good ends ---- */
 
-// The chunks of a reply that is whole; or its bare literal, as some servers send it. `take` returns false to
-// stop.
-typedef bool take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length, int64_t now_ms);
-
-static bool take_bare(session *self, exchange *ex, take_payload *take, int64_t now_ms) {
-    const uint8_t *bytes = (const uint8_t *)strbuf_str(&ex->reply);
+static bool take_bare(session *self, exchange *ex, const char *begin, int64_t now_ms) {
+    const uint8_t *bytes = (const uint8_t *)begin;
+    size_t length = ex->reply.length - (size_t)(begin - strbuf_str(&ex->reply));
     size_t wanted = SIZE_MAX;
     size_t walked;
-    if (utf8_advance(bytes, ex->reply.length, &wanted, &walked) != UTF8_OK) {
+    if (utf8_advance(bytes, length, &wanted, &walked) != UTF8_OK) {
         ex->corruption = "the reply is not UTF-8";
         return false;
     }
-    return take(self, ex, bytes, ex->reply.length, now_ms);
+    return session_take_payload(self, ex, bytes, length, now_ms);
 }
 
-static bool take_reply_chunks(session *self, exchange *ex, take_payload *take, int64_t now_ms) {
-    const char *bytes = strbuf_str(&ex->reply);
-    if (bytes[strspn(bytes, " \t\r\n")] == '[')
-        return take_bare(self, ex, take, now_ms);
+// The chunks of an opening reply, which is whole; or its bare literal, as some servers send it.
+static bool take_opening(session *self, exchange *ex, int64_t now_ms) {
+    const char *begin = reply_begin(strbuf_str(&ex->reply));
+    if (*begin == '[')
+        return take_bare(self, ex, begin, now_ms);
     framer *frames = &ex->framer;
     framer_chunk chunk;
     framer_status status;
     framer_reset(frames);
-    framer_feed(frames, (const uint8_t *)bytes, ex->reply.length);
+    framer_feed(frames, (const uint8_t *)strbuf_str(&ex->reply), ex->reply.length);
     while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK)
-        if (!take(self, ex, chunk.payload, chunk.length, now_ms))
+        if (!session_take_payload(self, ex, chunk.payload, chunk.length, now_ms))
             return false;
     if (status == FRAMER_NEED_MORE && framer_at_boundary(frames))
         return true;
@@ -238,11 +291,14 @@ static bool take_reply_chunks(session *self, exchange *ex, take_payload *take, i
     return false;
 }
 
-static void init_done(session *self, exchange *ex) {
+static void init_done(session *self, exchange *ex, int64_t now_ms) {
+    static const char words[] = "the page does not call new chat.WcsDataClient(…)";
     if (!session_read_init_page(self, strbuf_str(&ex->reply), ex->reply.length)) {
-        fail(self, ex, ERROR_PROTOCOL, "the page does not call new chat.WcsDataClient(…)");
+        if (!outlast_answer(self, ex, words, now_ms))
+            fail(self, ex, ERROR_PROTOCOL, words);
         return;
     }
+    session_went_well(ex);
     session_log(self, LOG_DEBUG, "clid: %s", strbuf_str(&self->fields[FIELD_CLID]));
     session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(&self->fields[FIELD_GSESSIONID]));
     // A session belongs to the ids it was opened with.
@@ -251,7 +307,9 @@ static void init_done(session *self, exchange *ex) {
 }
 
 void session_opened(session *self, exchange *ex) {
-    ex->opens = false;
+    ex->opens = self->opens_by_post = false;
+    self->behind_opening = true;
+    self->poison_id = -1;
     self->rid++;
     self->stats.sessions++;
     self->streamed = false;
@@ -283,52 +341,60 @@ static void open_done(session *self, exchange *ex, int64_t now_ms) {
     strbuf_clear(&self->fields[FIELD_SID]);
     if (self->dialect->polls) {
         dev_opened(self, ex);
-    } else if (!take_reply_chunks(self, ex, session_take_payload, now_ms)) {
+    } else if (!take_opening(self, ex, now_ms)) {
         corrupt(self, ex, now_ms);
         return;
     }
-    if (self->fields[FIELD_SID].length != 0)
+    static const char words[] = "the opening reply names no SID";
+    if (self->fields[FIELD_SID].length != 0) {
+        session_went_well(ex);
         session_opened(self, ex);
-    else if (!self->ended)
-        fail(self, ex, ERROR_PROTOCOL, "the opening reply names no SID");
+    } else if (!self->ended && !outlast_answer(self, ex, words, now_ms)) {
+        fail(self, ex, ERROR_PROTOCOL, words);
+    }
 }
 
-// [back channel present, last array id sent, bytes outstanding]
-static bool take_maps_reply(session *self, exchange *ex, const uint8_t *payload, size_t length,
-                            int64_t now_ms) {
-    literal_reader reader;
-    int64_t numbers[3] = {1, -1, 0};
-    (void)ex;
-    literal_init(&reader, payload, length);
-    literal_token token = literal_next(&reader);
-    for (int i = 0; token > LITERAL_END && (token = literal_next(&reader)) == LITERAL_INTEGER && i < 3; i++)
-        numbers[i] = literal_small_integer(reader.token, reader.token_length);
+// What a forward reply says of the back channel.
+static void look_at_back_channel(session *self, const confirmation *said, int64_t now_ms) {
     exchange *back = &self->exchanges[SLOT_BACK];
     if (!back->active)
-        return true;
+        return;
     // The server has lost it; or it is merely on its way, and about to be answered.
     int64_t lost_at_ms = back->started_ms + LOST_BACK_CHANNEL_MS;
-    if (numbers[0] == 0 && lost_at_ms < self->dead_at_ms)
+    if (!said->back_present && lost_at_ms < self->dead_at_ms)
         self->dead_at_ms = lost_at_ms;
-    else if (numbers[1] > self->aid && numbers[2] < BUSY_BYTES && !back->paused &&
+    else if (said->last_id > self->aid && said->outstanding < BUSY_BYTES && !back->paused &&
              self->dead_at_ms == SESSION_NEVER)
         self->dead_at_ms = now_ms + DEAD_BACK_CHANNEL_MS;
-    return true;
 }
 
+// Only a forward reply confirms: all else that has the status 200 is somebody else's, and the try has failed.
+// That is so for a channel that never worked, too: it has a session, which somebody has opened.
 static void maps_done(session *self, exchange *ex, int64_t now_ms) {
+    static const char words[] = "the maps were not confirmed";
+    confirmation said;
+    if (!confirmation_read(&ex->framer, strbuf_str(&ex->reply), ex->reply.length, &said)) {
+        bool again = self->worked ? session_outlast(self, ex, now_ms)
+                                  : ex->failures < MAX_UNCONFIRMED && session_retry(self, ex, now_ms);
+        if (again)
+            session_log_reply(self, LOG_WARNING, words, ex);
+        else
+            fail(self, ex, ERROR_PROTOCOL, words);
+        return;
+    }
+    session_went_well(ex);
+    self->rid++;
     map_list_confirm(&self->maps, ex->maps_count);
     ex->maps_count = 0;
-    // What talk servers answer here is not known to mean anything.
-    if (!self->dialect->talk_messages)
-        take_reply_chunks(self, ex, take_maps_reply, now_ms);
+    look_at_back_channel(self, &said, now_ms);
 }
 
 // The development server's reply to a poll: nothing, or one message.
 static void poll_done(session *self, exchange *ex, int64_t now_ms) {
     size_t length = ex->reply.length;
     self->poll_done = true;
-    self->lost_in_row = ex->failures = 0;
+    self->lost_in_row = ex->failures = ex->foreign = 0;
+    self->worked = true;
     if (length == 0) {
         ex->not_before_ms = now_ms + self->dialect->poll_interval_ms;
         return;
@@ -364,11 +430,10 @@ static void back_done(session *self, exchange *ex, int64_t now_ms) {
     }
     self->poll_done = true;
     self->corrupt_in_row = 0;
-    ex->failures = 0;
+    session_went_well(ex);
     // A server that ends every back channel at once must not make us run in circles.
     bool fruitless = ex->arrays == 0 && now_ms - ex->started_ms < AT_ONCE_MS;
     ex->fruitless = fruitless ? ex->fruitless + 1 : 0;
-    ex->not_before_ms = 0;
     if (ex->fruitless > MAX_FRUITLESS)
         ex->not_before_ms = now_ms + session_jittered_backoff(self, ex->fruitless - MAX_FRUITLESS);
 }
@@ -380,15 +445,9 @@ static void response_done(session *self, exchange *ex, int64_t now_ms) {
         bad_status(self, ex, now_ms);
         return;
     }
-    if (ex->kind != REQUEST_BACK) {
-        ex->failures = 0;
-        ex->not_before_ms = 0;
-        if (ex->kind == REQUEST_MAPS)
-            self->rid++;
-    }
     switch (ex->kind) {
     case REQUEST_INIT:
-        init_done(self, ex);
+        init_done(self, ex, now_ms);
         break;
     case REQUEST_OPEN:
         open_done(self, ex, now_ms);
@@ -441,7 +500,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
     else if (why == VERDICT_DEAD)
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)
-        session_fail_exchange(self, ex, ERROR_TRANSPORT, code, words);
+        foreign(self, ex, code, words, now_ms);
     else if (outcome == TRANSPORT_STALE && session_send_again(self, ex, now_ms))
         session_log(self, LOG_DEBUG, "sending the request again: %s", words);
     else if (outcome != TRANSPORT_OK)

@@ -8,6 +8,11 @@
 #define STALE_AT_ONCE 3
 #define STALE_WAIT_MS 100
 
+// How often, and for how long, a channel that has worked meets what may be somebody else's before it gives
+// up.
+#define OUTLASTED 5
+#define OUTLASTED_MS (60 * 1000)
+
 bool session_may_retry(const session *self, const exchange *ex) {
     int limit = self->config.max_reconnects;
     return self->config.auto_reconnect && self->goal != GOAL_POLL && (limit < 0 || ex->failures < limit);
@@ -43,4 +48,18 @@ bool session_send_again(session *self, exchange *ex, int64_t now_ms) {
     if (ex->stale++ >= STALE_AT_ONCE)
         ex->not_before_ms = now_ms + (int64_t)(session_random(self) % STALE_WAIT_MS);
     return true;
+}
+
+bool session_outlast(session *self, exchange *ex, int64_t now_ms) {
+    if (!self->worked)
+        return false;
+    if (ex->foreign++ == 0)
+        ex->foreign_since_ms = now_ms;
+    bool may_pass = ex->foreign <= OUTLASTED || now_ms - ex->foreign_since_ms < OUTLASTED_MS;
+    return may_pass && session_retry(self, ex, now_ms);
+}
+
+void session_went_well(exchange *ex) {
+    ex->failures = ex->foreign = 0;
+    ex->not_before_ms = 0;
 }

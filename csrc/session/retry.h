@@ -19,4 +19,12 @@ bool session_is_worth_mending(const session *self);
  * too often. */
 bool session_send_again(session *self, exchange *ex, int64_t now_ms);
 
+/* What may be somebody else's on the way, a portal's, a proxy's, and not the server's, for a channel that has
+ * worked: as session_retry(), five times or for a minute, whichever is longer. False after that, and for a
+ * channel that never worked. */
+bool session_outlast(session *self, exchange *ex, int64_t now_ms);
+
+/* The request has done what it was for. */
+void session_went_well(exchange *ex);
+
 #endif

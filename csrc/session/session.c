@@ -9,6 +9,8 @@
 #define DEFAULT_SILENCE_MS 60000
 #define DEFAULT_MAX_BACKOFF_MS 32000
 #define FIRST_BACKOFF_MS 1000
+// Of the fast handshake's URL, as Closure has it; with more, it is a POST that opens.
+#define MAX_OPENING_URL 4096
 // A queue's buffer is kept, while it is empty, up to so many times the limit of what may wait in it.
 #define QUEUE_KEEPS 4
 #define DEFAULT_QUEUE_LIMIT ((size_t)1024 * 1024)
@@ -30,7 +32,7 @@ session *session_new(const session_config *config) {
     if (self->config.max_chunk == 0)
         self->config.max_chunk = FRAMER_DEFAULT_MAX_CHUNK;
     self->random = config->seed | 1; // xorshift must not start at 0
-    self->aid = -1;
+    self->aid = self->poison_id = -1;
     self->rid = config->dialect->first_rid ? config->dialect->first_rid
                                            : (int64_t)(10000 + session_random(self) % 90000);
     self->dead_at_ms = SESSION_NEVER;
@@ -99,7 +101,7 @@ const strbuf *session_get(const session *self, session_field field) {
 
 bool session_set(session *self, session_field field, const char *text) {
     if (field == FIELD_TOKEN)
-        self->token_expired = false;
+        self->token_expired = self->token_worked = false;
     if (!strbuf_set(&self->fields[field], text))
         return false;
     strbuf_trim(&self->fields[field]); // as long as the session
@@ -243,7 +245,7 @@ void session_set_goal(session *self, session_goal goal) {
         self->error.kind = ERROR_NONE;
         self->corrupt_in_row = self->lost_in_row = self->expired_in_row = 0;
         for (int slot = 0; slot < SLOT_COUNT; slot++) {
-            self->exchanges[slot].failures = 0;
+            self->exchanges[slot].failures = self->exchanges[slot].foreign = 0;
             self->exchanges[slot].not_before_ms = 0;
         }
     }
@@ -273,7 +275,8 @@ bool session_is_initialized(const session *self) {
 }
 
 static bool opens_on_back(const session *self) {
-    return self->config.fast_handshake && self->dialect->session_id_header && !is_open(self);
+    return self->config.fast_handshake && self->dialect->session_id_header && !is_open(self) &&
+           !self->opens_by_post;
 }
 
 bool session_has_reached(const session *self, session_goal goal) {
@@ -385,6 +388,12 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
             out->kind = ACTION_ENDED;
             return true;
         }
+        if (ex->opens && ex->url.length > MAX_OPENING_URL) {
+            self->opens_by_post = true;
+            ex->maps_count = 0;
+            session_next(self, now_ms, out);
+            return true;
+        }
         if (ex->asking_url) {
             out->kind = ACTION_ASK_URL;
             out->slot = slot;
@@ -406,6 +415,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     ex->arrays = 0;
     ex->is_ascii = false;
     ex->corruption = NULL;
+    ex->poisoned = false;
     strbuf_clear(&ex->reason);
     strbuf_free(&ex->head);
     strbuf_clear(&ex->reply);

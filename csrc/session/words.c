@@ -288,6 +288,18 @@ static void add_server_text(const session *self, const strbuf *text, strbuf *out
     }
 }
 
+void session_log_reply(session *self, int level, const char *words, const exchange *ex) {
+    strbuf *text = add_entry(self, level);
+    if (text == NULL)
+        return;
+    strbuf said = {0};
+    add_words(self, strbuf_str(&ex->reply), &said);
+    strbuf_text(text, words);
+    strbuf_text(text, said.length != 0 ? "; the server said: " : "; the server said nothing");
+    strbuf_append(text, strbuf_str(&said), said.length);
+    strbuf_free(&said);
+}
+
 void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
                            const char *words) {
     if (self->ended)

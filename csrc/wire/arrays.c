@@ -178,6 +178,14 @@ static bool take_talk_message(arrays_reader *reader, wire_array *out) {
     return true;
 }
 
+/* Whether only white space is left of the payload: some servers send empty chunks, which hold no array. */
+static bool is_blank(const literal_reader *literal) {
+    const uint8_t *at = literal->cursor;
+    while (at < literal->end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
+    return at == literal->end;
+}
+
 /* Read the outer `[`. */
 static bool begin(arrays_reader *reader) {
     literal_token token = literal_next(&reader->literal);
@@ -212,6 +220,10 @@ arrays_status arrays_read_on(arrays_reader *reader, wire_array *out) {
         if (reader->begun && take_talk_message(reader, out))
             return ARRAYS_ARRAY;
     }
+    if (!reader->begun && literal->expect != LITERAL_EXPECT_NOTHING && is_blank(literal))
+        literal->expect = LITERAL_EXPECT_NOTHING;
+    if (literal->expect == LITERAL_EXPECT_NOTHING && !reader->begun)
+        return ARRAYS_END;
     if (!reader->begun && !begin(reader))
         return ARRAYS_ERROR;
     // Once the outer array has ended, only the end is left to be told.

@@ -44,7 +44,7 @@ typedef enum arrays_status {
 } arrays_status;
 
 /* Begin reading a chunk's payload (valid UTF-8; must stay until reading is done). `length` in bytes; a
- * payload of none, or of white space, is an error as any other that is no literal. */
+ * payload of none, or of white space, holds no array. */
 static inline void arrays_init(arrays_reader *reader, const uint8_t *payload, size_t length) {
     literal_init(&reader->literal, payload, length);
     reader->begun = false;

@@ -53,6 +53,8 @@ static void begin_length(framer *self) {
 
 void framer_reset(framer *self) {
     begin_length(self);
+    self->mark = 0;
+    self->chunk_at_fault = false;
     drop_held(self);
     self->input = NULL;
     self->input_length = 0;
@@ -89,6 +91,7 @@ static inline const uint8_t *read_digits(framer *self, const uint8_t *at, const 
     for (; at < end && *at >= '0' && *at <= '9'; at++) {
         units = units * 10 + ((size_t)*at - '0');
         if (units > self->max_chunk) {
+            self->chunk_at_fault = true;
             fail(self, FRAMER_CORRUPT, "a chunk is longer than the limit");
             return NULL;
         }
@@ -98,8 +101,25 @@ static inline const uint8_t *read_digits(framer *self, const uint8_t *at, const 
     return at;
 }
 
+/* Skip a byte order mark, or more of one. False when the input ends inside it, or what began is none. */
+static bool skip_mark(framer *self) {
+    static const uint8_t mark[FRAMER_NO_MARK] = {0xEF, 0xBB, 0xBF};
+    while (self->mark < FRAMER_NO_MARK && self->input_length > 0 && *self->input == mark[self->mark]) {
+        use_input(self, 1);
+        self->mark++;
+    }
+    if (self->mark == FRAMER_NO_MARK || self->input_length == 0)
+        return self->input_length > 0;
+    if (self->mark > 0)
+        return fail(self, FRAMER_CORRUPT, "a chunk's length is not a number");
+    self->mark = FRAMER_NO_MARK;
+    return true;
+}
+
 /* Read LENGTH and its LF. False when the input ends before, or it failed. */
 static bool read_length(framer *self) {
+    if (self->mark < FRAMER_NO_MARK && !skip_mark(self))
+        return false;
     const uint8_t *at = self->input;
     const uint8_t *end = at + self->input_length;
     while (at < end) {
@@ -163,6 +183,7 @@ static inline bool check_payload(framer *self, const uint8_t *bytes, size_t leng
                                  bool *cut) {
     utf8_status status = utf8_advance(bytes, length, &self->units, walked);
     *cut = status == UTF8_CUT;
+    self->chunk_at_fault = status == UTF8_INVALID || status == UTF8_SPLIT_PAIR;
     if (status == UTF8_INVALID)
         return fail(self, FRAMER_CORRUPT, "the body is not UTF-8");
     if (status == UTF8_SPLIT_PAIR)
@@ -231,7 +252,8 @@ framer_status framer_next(framer *self, framer_chunk *out) {
 }
 
 bool framer_at_boundary(const framer *self) {
-    return self->state == FRAMER_IN_LENGTH && !self->length_begun && self->input_length == 0;
+    bool in_mark = self->mark > 0 && self->mark < FRAMER_NO_MARK;
+    return self->state == FRAMER_IN_LENGTH && !self->length_begun && !in_mark && self->input_length == 0;
 }
 
 size_t framer_input_left(const framer *self) {

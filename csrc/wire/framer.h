@@ -33,9 +33,16 @@ typedef struct framer_chunk {
     bool is_ascii;
 } framer_chunk;
 
+// Past the last byte of a byte order mark.
+#define FRAMER_NO_MARK 3u
+
 typedef struct framer {
     // Where in a chunk the next byte stands.
     enum { FRAMER_IN_LENGTH, FRAMER_IN_PAYLOAD, FRAMER_FAILED } state;
+    // How many bytes of a byte order mark the body has begun with; FRAMER_NO_MARK once none can come.
+    unsigned mark;
+    // Whether what is corrupt is a chunk, that is too long or no text, and not what stands between two.
+    bool chunk_at_fault;
     // Whether the length line has begun, that is, whether the body may not end here.
     bool length_begun;
     // Whether a space followed the digits: only space, CR and LF may come now.

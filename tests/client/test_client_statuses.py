@@ -199,14 +199,48 @@ def test_an_expired_token_is_known_by_the_body_too(client_of):
 
 
 @pytest.mark.parametrize("step", STEPS)
-# The second and third end where a longer text could go on.
-@pytest.mark.parametrize("reason", ["Invalid+token.", "Unauthorized: no such 31 by Token", "Token", ""])
-def test_an_invalid_token_raises(client_of, step, reason):
+# The last ones end where a longer text could go on.
+@pytest.mark.parametrize(
+    ("reason", "raised"),
+    [
+        ("Invalid+token.", InvalidToken),
+        ("RID_OUTSIDE_WINDOW", HTTPStatusError),
+        ("Unauthorized: no such 31 by Token", HTTPStatusError),
+        ("Token", HTTPStatusError),
+        ("", HTTPStatusError),
+    ],
+)
+def test_a_401_is_raised_as_what_its_words_say(client_of, step, reason, raised):
     with TalkServer(**{step: reply(b"Token", f"401 {reason}")}) as server:
-        with pytest.raises(InvalidToken) as caught:
+        with pytest.raises(HTTPStatusError) as caught:
             next(client_of(server, token=lambda: "another one").messages())
         assert len(server.of(step)) == 1
+    assert type(caught.value) is raised
     assert caught.value.reason == reason
+
+
+def test_a_token_that_had_worked_is_asked_for_again_when_a_restarted_server_does_not_know_it(client_of, take):
+    invalid = reply(b"", "401 Invalid+token.")
+    tokens = iter(["old-token", "new-token", "never"])
+    with TalkServer(
+        back=[ok(messages(1, "a")), invalid, streams(messages(1, "b"))],
+        page=[ok(page()), ok(page()), invalid],
+    ) as server:
+        client = client_of(server, token=lambda: next(tokens))
+        assert take(client, 2) == ["a", "b"]
+        assert client.token == "new-token"
+        assert [request.query["token"] for request in server.of("page")] == ["old-token", "new-token"]
+
+
+def test_a_token_that_is_invalid_twice_in_a_row_raises(client_of):
+    invalid = reply(b"", "401 Invalid+token.")
+    tokens = iter(["old-token", "new-token", "never"])
+    with TalkServer(back=[ok(messages(1, "a")), invalid], page=[ok(page()), invalid]) as server:
+        iterator = client_of(server, token=lambda: next(tokens)).messages()
+        assert next(iterator) == "a"
+        with pytest.raises(InvalidToken):
+            next(iterator)
+        assert next(tokens) == "never"
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -278,7 +312,9 @@ def test_a_token_callable_must_return_a_text(client_of, token, error):
 # ---- The server says so in an array ----
 
 
-@pytest.mark.parametrize("stop", ['["stop"]', "['stop']", '["\\u0073top"]', ' [ "stop" ] '])
+@pytest.mark.parametrize(
+    "stop", ['["stop"]', '["stop","a reason"]', "['stop']", '["\\u0073top"]', ' [ "stop" ] ']
+)
 def test_stop_raises_after_the_messages_before_it(client_of, stop):
     body = chunk(message(1, "a"), f"[2,{stop}]")
     with TalkServer(back=[ok(body), streams(messages(1, "anew"))]) as server:
@@ -295,20 +331,13 @@ def test_stop_raises_after_the_messages_before_it(client_of, stop):
         assert len(server.of("opening")) == 2
 
 
-def test_close_ends_in_order(client_of):
-    body = chunk(message(1, "a"), '[2,["close"]]')
-    with TalkServer(back=streams(body)) as server:
-        assert list(client_of(server)) == ["a"]
-        assert len(server.of("back")) == 1
-
-
 def test_what_is_no_message_of_ours_moves_aid_and_nothing_else(client_of, take):
     body = chunk(
         '[1,["noop"]]',
         message(2, "not ours", clid="SOMEBODY"),
         '[3,["c",["C1L2I3D4",["xx","not a message"]]]]',
         '[4,{"any": ["thing", 1.5, null]}]',
-        '[5,["stop","not alone"]]',
+        '[5,["close"]]',
         '[6,7]',
         '[7,"stop"]',
         '[8,["c","SIDX"]]',

@@ -139,12 +139,13 @@ def test_stop_that_comes_while_nobody_waits_is_told_to_who_asks_next(script):
     assert len(script.of("open")) == 1
 
 
-def test_close_ends_the_iteration_without_an_error(script):
-    script.on("back", held([1, "a"], [2, ["close"]]))
+def test_what_only_elsewhere_is_a_control_array_is_the_applications(script):
+    arrays = [["close"], ["S", "x"], [{"gsid": "x"}], ["c", "SID2"], "noop"]
+    script.on("back", held([1, ["noop", {}]], *([number, one] for number, one in enumerate(arrays, 2))))
     with BrowserChannel(script.url) as channel:
-        assert list(channel) == ["a"]
-        assert channel.sid is None
-    assert len(script.of("back")) == 1
+        assert first(channel, len(arrays)) == arrays
+        assert channel.sid == "SID1"
+        assert channel.gsessionid is None
 
 
 def test_after_a_stop_iterating_anew_opens_a_new_session(script):

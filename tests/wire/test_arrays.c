@@ -86,10 +86,15 @@ static void an_array_has_just_an_id_and_data(void) {
     ARRAYS("[[1,[2],[]]]", "!8");
 }
 
+static void a_blank_payload_holds_no_array(void) {
+    ARRAYS("", ".");
+    ARRAYS("\n", ".");
+    ARRAYS(" \t\r\n", ".");
+}
+
 static void what_is_no_array_of_arrays_is_an_error(void) {
-    ARRAYS("", "!0");
-    ARRAYS(" \n", "!2");
     ARRAYS("hello", "!0");
+    ARRAYS("\n\f", "!1");
     ARRAYS("1", "!0");
     ARRAYS("{}", "!0");
     ARRAYS("\"[]\"", "!0");
@@ -220,6 +225,7 @@ static const check_case cases[] = {
     CASE(arrays_are_pairs_of_id_and_data),
     CASE(an_id_is_a_whole_number_that_fits),
     CASE(an_array_has_just_an_id_and_data),
+    CASE(a_blank_payload_holds_no_array),
     CASE(what_is_no_array_of_arrays_is_an_error),
     CASE(what_came_before_an_error_comes_first),
     CASE(a_talk_message_is_recognized),
