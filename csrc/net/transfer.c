@@ -8,6 +8,7 @@
 #include "net/cookies.h"
 #include "net/proxy.h"
 #include "net/receive_buffer.h"
+#include "net/send_buffer.h"
 
 #define MAX_REDIRECTS 5
 
@@ -485,6 +486,7 @@ void transfer_start(transfer *self) {
     } else {
         curl_easy_setopt(self->easy, CURLOPT_HTTPGET, 1L);
     }
+    send_buffer_choose(self->easy, request.body != NULL, request.body_length);
     curl_easy_setopt(self->easy, CURLOPT_NOPROGRESS, request.body_length > LARGE_BODY ? 0L : 1L);
     self->redirects = 0;
     if (!begin(self))
