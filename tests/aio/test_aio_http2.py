@@ -109,10 +109,10 @@ def test_channels_outlive_a_proxy_that_goes_away(run, authority, served, how):
         for turn in range(2):
             waiting = [asyncio.create_task(anext_of(iterator)) for iterator in iterators]
             if how == signal.SIGQUIT:
-                # It says GOAWAY, and waits for the streams to end.
+                # It says GOAWAY, and waits for the streams to end; some may have begun just before it.
                 proxy.process.send_signal(how)
-                await asyncio.to_thread(served.cut)
-                await asyncio.to_thread(proxy.process.wait, 20)
+                while proxy.process.poll() is None:
+                    await asyncio.to_thread(served.cut)
             else:
                 await asyncio.to_thread(proxy.kill)
             for number in range(30):
