@@ -100,6 +100,10 @@ curl_socket_t connections_open(connections *self, const struct curl_sockaddr *ad
     int bytes = MAX_NOT_SENT;
     (void)setsockopt(made, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 #endif
+#ifdef TCP_KEEPCNT
+    int probes = 3;
+    (void)setsockopt(made, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+#endif
     add(self, made);
     return made;
 }

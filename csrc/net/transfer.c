@@ -18,6 +18,10 @@
 // How long a connection that is suspect may leave a request without any sign of life.
 #define PROBE_MS 5000
 
+// How many probes of an idle connection go unanswered before it is dead. connections_open() says so where
+// libcurl cannot.
+#define KEEP_ALIVE_PROBES 3L
+
 // A larger body is watched while it goes.
 #define LARGE_BODY ((size_t)16 * 1024)
 
@@ -273,7 +277,14 @@ static bool set_up(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    // The system finds a connection dead that was silent for half a minute: sooner than `timeout` may, and
+    // than a server, which waits twice as long each time, sends again what was lost.
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
+#if LIBCURL_VERSION_NUM >= 0x080900
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+#endif
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     self->may_http2 = channel->http2 && is_https(url);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
