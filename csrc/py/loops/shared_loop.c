@@ -78,20 +78,10 @@ void driver_shut_lock_held(driver *self) {
     self->loop = NULL;
 }
 
-bool driver_try_lock(driver *self) {
-    return pthread_mutex_trylock(&self->lock) == 0;
-}
-
-void driver_lock(driver *self) {
-    if (driver_try_lock(self))
-        return;
+void driver_lock_waiting(driver *self) {
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&self->lock);
     Py_END_ALLOW_THREADS;
-}
-
-void driver_unlock(driver *self) {
-    pthread_mutex_unlock(&self->lock);
 }
 
 // How often to wake a driver that is waited for, in case that it began to wait just after the last time.

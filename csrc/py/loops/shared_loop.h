@@ -35,10 +35,20 @@ void driver_release(driver *self);
 void driver_shut_lock_held(driver *self);
 
 /* Take the lock; to be called with the GIL held, which is let go while waiting. */
-void driver_lock(driver *self);
-/* The same without waiting. */
-bool driver_try_lock(driver *self);
-void driver_unlock(driver *self);
+void driver_lock_waiting(driver *self);
+static inline void driver_lock(driver *self) {
+    if (pthread_mutex_trylock(&self->lock) != 0)
+        driver_lock_waiting(self);
+}
+
+/* The same without the GIL. */
+static inline void driver_lock_detached(driver *self) {
+    pthread_mutex_lock(&self->lock);
+}
+
+static inline void driver_unlock(driver *self) {
+    pthread_mutex_unlock(&self->lock);
+}
 
 /* To be called without the GIL and with the lock. Wait for the network at most `max_ms`, with the lock
  * released, and do what can be done; or, if another thread is at it, wait for that. */
