@@ -26,19 +26,19 @@ static PyObject *running_loop(module_state *state) {
     return PyObject_CallNoArgs(get);
 }
 
-// Move from the driver that it has, the loop's of its last event loop or one without a loop, to this loop's.
+// Move from the shared loop that it has, its last event loop's or an empty one of its own, to this one's.
 static int join(channel_object *self, loop_object *loop) {
-    driver *next = loop_driver(loop, channel_notify);
+    shared_loop *next = loop_shared(loop, channel_notify);
     if (next == NULL)
         return -1;
     loop_object *left = self->loop;
     // Nobody waits in an event loop that is closed.
     if (left != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
         PyErr_Clear(); // then they are woken in vain
-    channel_change_driver_unlock(self, channel_lock(self), next);
-    driver_lock(next);
+    channel_change_loop_unlock(self, channel_lock(self), next);
+    shared_loop_lock(next);
     bool joined = net_channel_join(self->net, next->loop);
-    driver_unlock(next);
+    shared_loop_unlock(next);
     loop_joined(loop);
     if (!joined) {
         PyErr_NoMemory();

@@ -16,16 +16,16 @@ int channel_check_sync(const channel_object *self) {
 // One turn, without the GIL.
 static news go_on(channel_object *self, const want *wanted) {
     // While it waits without the lock, the channel may be given another one.
-    driver *shared = driver_share(channel_lock_detached(self));
+    shared_loop *shared = shared_loop_share(channel_lock_detached(self));
     bool steps = !shared->driving;
     if (self->closing)
         session_close(self->session);
     if (steps) {
         net_channel_resume(self->net);
-        driver_catch_up_lock_held(shared);
+        shared_loop_catch_up_lock_held(shared);
         net_channel_step(self->net);
     } else {
-        driver_poke_lock_held(shared, self->net); // whoever drives may be driving for another channel
+        shared_loop_poke_lock_held(shared, self->net); // whoever drives may be driving for another channel
     }
     news found = channel_peek_lock_held(self, wanted);
     // Even where there is no time left: who asks again and again without waiting has to get on. And what the
@@ -34,12 +34,12 @@ static news go_on(channel_object *self, const want *wanted) {
         (!steps && found.outlook != OUTLOOK_COME)) {
         int64_t left_ms =
             wanted->deadline_ms == SESSION_NEVER ? SLICE_MS : wanted->deadline_ms - net_now_ms();
-        driver_turn_lock_held(shared, left_ms < SLICE_MS ? (left_ms > 0 ? left_ms : 0) : SLICE_MS);
+        shared_loop_turn_lock_held(shared, left_ms < SLICE_MS ? (left_ms > 0 ? left_ms : 0) : SLICE_MS);
         found =
-            shared == self->driver ? channel_peek_lock_held(self, wanted) : (news){.outlook = OUTLOOK_WAIT};
+            shared == self->shared ? channel_peek_lock_held(self, wanted) : (news){.outlook = OUTLOOK_WAIT};
     }
-    driver_unlock(shared);
-    driver_release(shared);
+    shared_loop_unlock(shared);
+    shared_loop_release(shared);
     return found;
 }
 
@@ -73,14 +73,14 @@ outlook channel_wait(channel_object *self, const want *wanted) {
 
 void channel_progress_in_thread(channel_object *self) {
     Py_BEGIN_ALLOW_THREADS;
-    driver *shared = channel_lock_detached(self);
+    shared_loop *shared = channel_lock_detached(self);
     if (shared->driving) {
-        driver_poke_lock_held(shared, self->net);
+        shared_loop_poke_lock_held(shared, self->net);
     } else if (!self->closing) {
         net_channel_resume(self->net);
         net_channel_step(self->net);
         net_loop_perform(shared->loop);
     }
-    driver_unlock(shared);
+    shared_loop_unlock(shared);
     Py_END_ALLOW_THREADS;
 }

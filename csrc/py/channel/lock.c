@@ -3,13 +3,13 @@
 
 #include <sched.h> // sched_yield()
 
-void channel_change_driver_unlock(channel_object *self, driver *last, driver *next) {
+void channel_change_loop_unlock(channel_object *self, shared_loop *last, shared_loop *next) {
     net_channel_join(self->net, NULL);
-    self->driver = driver_share(next);
-    driver_unlock(last);
+    self->shared = shared_loop_share(next);
+    shared_loop_unlock(last);
     Py_BEGIN_ALLOW_THREADS;
     while (self->visitors != 0)
         sched_yield();
     Py_END_ALLOW_THREADS;
-    driver_release(last);
+    shared_loop_release(last);
 }

@@ -4,43 +4,43 @@
 
 #include "py/channel/object.h"
 
-// A channel can change its driver while a thread waits for the old one's lock. Then that thread has to have
-// the new one's; and the old one has to be there until the thread has seen that.
-static inline driver *channel_lock_by(channel_object *self, void (*lock)(driver *)) {
+// A channel can change its shared loop while a thread waits for the old one's lock. Then that thread has to
+// have the new one's; and the old one has to be there until the thread has seen that.
+static inline shared_loop *channel_lock_by(channel_object *self, void (*lock)(shared_loop *)) {
     self->visitors++;
     for (;;) {
-        driver *shared = self->driver;
+        shared_loop *shared = self->shared;
         lock(shared);
-        if (shared == self->driver) {
+        if (shared == self->shared) {
             self->visitors--;
             return shared;
         }
-        driver_unlock(shared);
+        shared_loop_unlock(shared);
     }
 }
 
-/* Take and give back the lock of the driver that the channel has; to be called with the GIL held, which is
- * let go while waiting. Inline, since each message takes it. */
-static inline driver *channel_lock(channel_object *self) {
-    return channel_lock_by(self, driver_lock);
+/* Take and give back the lock of the shared loop that the channel is in; to be called with the GIL held,
+ * which is let go while waiting. Inline, since each message takes it. */
+static inline shared_loop *channel_lock(channel_object *self) {
+    return channel_lock_by(self, shared_loop_lock);
 }
 
 static inline void channel_unlock(channel_object *self) {
-    driver_unlock(self->driver);
+    shared_loop_unlock(self->shared);
 }
 
 /* When nobody drives, so that the channel's requests may be touched. */
-static inline driver *channel_lock_idle(channel_object *self) {
-    return channel_lock_by(self, driver_lock_idle);
+static inline shared_loop *channel_lock_idle(channel_object *self) {
+    return channel_lock_by(self, shared_loop_lock_idle);
 }
 
 /* Without the GIL. */
-static inline driver *channel_lock_detached(channel_object *self) {
-    return channel_lock_by(self, driver_lock_detached);
+static inline shared_loop *channel_lock_detached(channel_object *self) {
+    return channel_lock_by(self, shared_loop_lock_detached);
 }
 
-/* Out of the loop that the channel is in; `last`, its driver, is locked, and unlocked here. From now on
+/* Out of the loop that the channel is in; `last`, that loop, is locked, and unlocked here. From now on
  * `next` drives it. The GIL is held. */
-void channel_change_driver_unlock(channel_object *self, driver *last, driver *next);
+void channel_change_loop_unlock(channel_object *self, shared_loop *last, shared_loop *next);
 
 #endif

@@ -2,7 +2,7 @@
 #include "py/channel/object.h"
 
 int channel_check(channel_object *self) {
-    if (self->driver == NULL) {
+    if (self->shared == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the channel's __init__() was not called");
         return -1;
     }

@@ -15,7 +15,7 @@ typedef struct ready_line ready_line;
 typedef struct channel_object {
     PyObject_HEAD module_state *state;
     // NULL before __init__(). Changed only with its lock held; channel_lock() is how to come by it.
-    _Atomic(driver *) driver;
+    _Atomic(shared_loop *) shared;
     // The threads that are about to lock it.
     atomic_int visitors;
     net_channel *net;

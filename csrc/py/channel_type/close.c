@@ -13,30 +13,30 @@
 
 // Give the connections back.
 static void shut(channel_object *self) {
-    driver *shared = channel_lock_idle(self);
+    shared_loop *shared = channel_lock_idle(self);
     net_channel_close(self->net);
     // Others may share it (merge), or another thread may have been faster.
     bool alone =
         self->line == NULL && shared->loop != NULL && net_loop_channel_after(shared->loop, NULL) == NULL;
     if (alone)
-        driver_shut_lock_held(shared);
+        shared_loop_shut_lock_held(shared);
     self->closed = true;
-    driver_unlock(shared);
+    shared_loop_unlock(shared);
 }
 
 PyObject *channel_close(PyObject *op, PyObject *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
-    if (self->driver == NULL || self->forks != self->state->forks || self->closed)
+    if (self->shared == NULL || self->forks != self->state->forks || self->closed)
         Py_RETURN_NONE;
     if (channel_check_sync(self) < 0)
         return NULL;
     self->closing = true;
-    driver *shared = channel_lock(self);
-    driver_poke_lock_held(shared, self->net);
+    shared_loop *shared = channel_lock(self);
+    shared_loop_poke_lock_held(shared, self->net);
     if (self->line != NULL)
         self->line->has_closed = true;
-    driver_unlock(shared);
+    shared_loop_unlock(shared);
     int64_t patience_ms = session_is_half_duplex(self->session) ? COURTESY_MS : CLOSE_MS;
     want end = {.what = WANT_END, .deadline_ms = net_now_ms() + patience_ms};
     // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.
@@ -78,7 +78,7 @@ static void warn_unclosed(channel_object *self) {
 // Called for instances of classes made in Python, which all channels are.
 void channel_finalize(PyObject *op) {
     channel_object *self = (channel_object *)op;
-    bool ours = self->driver != NULL && self->forks == self->state->forks;
+    bool ours = self->shared != NULL && self->forks == self->state->forks;
     if (!ours)
         return;
     // Whoever drives the loop now must not come by a reference to what is about to go.
@@ -112,11 +112,11 @@ void channel_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     channel_clear(op);
-    if (self->driver != NULL && self->forks != self->state->forks) {
+    if (self->shared != NULL && self->forks != self->state->forks) {
         net_channel_abandon(self->net);
-    } else if (self->driver != NULL) {
+    } else if (self->shared != NULL) {
         free_net(self);
-        driver_release(self->driver);
+        shared_loop_release(self->shared);
     }
     Py_CLEAR(self->logger);
     Py_CLEAR(self->waiters);

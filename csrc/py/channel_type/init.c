@@ -60,7 +60,7 @@ static session *make_session(const channel_options *given) {
 int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     channel_object *self = (channel_object *)op;
     channel_options given = {.session.seed = make_seed(self)};
-    if (self->driver != NULL) {
+    if (self->shared != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "__init__() was called twice");
         return -1;
     }
@@ -73,14 +73,14 @@ int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     if (made == NULL)
         return -1;
     net_channel *net = net_channel_new(made, &given.net, self);
-    driver *shared = net != NULL ? driver_new(!given.is_async) : NULL;
+    shared_loop *shared = net != NULL ? shared_loop_new(!given.is_async) : NULL;
     PyObject *waiters = given.is_async ? PyList_New(0) : NULL;
     if (shared == NULL || (given.is_async && waiters == NULL) || !net_channel_join(net, shared->loop)) {
         if (net != NULL)
             net_channel_free(net);
         else
             session_free(made);
-        driver_release(shared);
+        shared_loop_release(shared);
         Py_XDECREF(waiters);
         return PyErr_Occurred() == NULL ? (PyErr_NoMemory(), -1) : -1;
     }
@@ -94,6 +94,6 @@ int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     self->logger = given.logger;
     Py_XINCREF(given.token_source);
     self->token_source = given.token_source;
-    self->driver = shared; // last: from now on the channel may be used
+    self->shared = shared; // last: from now on the channel may be used
     return 0;
 }

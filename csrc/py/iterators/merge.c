@@ -18,7 +18,7 @@ typedef struct merge_object {
     PyObject *channels;
     ready_line line;
     // The loop that all channels share; NULL for asyncio, where it is the event loop's.
-    driver *driver;
+    shared_loop *shared;
     // Held by the thread that is in next(), and which that is.
     PyThread_type_lock turn;
     atomic_ulong whose;
@@ -116,18 +116,18 @@ static int check(const merge_object *self) {
 
 // Move the channel's connections to the loop that all share.
 static int join(merge_object *self, channel_object *channel) {
-    driver *last = channel_lock(channel);
-    if (last == self->driver || last->driving) {
-        driver_unlock(last);
-        if (last == self->driver)
+    shared_loop *last = channel_lock(channel);
+    if (last == self->shared || last->driving) {
+        shared_loop_unlock(last);
+        if (last == self->shared)
             return 0;
         PyErr_SetString(PyExc_RuntimeError, "another thread is iterating over this channel");
         return -1;
     }
-    channel_change_driver_unlock(channel, last, self->driver);
-    driver_lock_idle(self->driver);
-    bool joined = net_channel_join(channel->net, self->driver->loop);
-    driver_unlock(self->driver);
+    channel_change_loop_unlock(channel, last, self->shared);
+    shared_loop_lock_idle(self->shared);
+    bool joined = net_channel_join(channel->net, self->shared->loop);
+    shared_loop_unlock(self->shared);
     if (!joined) {
         PyErr_NoMemory();
         return -1;
@@ -137,13 +137,13 @@ static int join(merge_object *self, channel_object *channel) {
 
 // What the session wants now; where another thread drives, it will (false).
 static bool step(channel_object *channel) {
-    driver *shared = channel_lock(channel);
+    shared_loop *shared = channel_lock(channel);
     bool steps = !shared->driving;
     if (steps)
         net_channel_step(channel->net);
     else
-        driver_poke_lock_held(shared, channel->net);
-    driver_unlock(shared);
+        shared_loop_poke_lock_held(shared, channel->net);
+    shared_loop_unlock(shared);
     return steps;
 }
 
@@ -176,7 +176,7 @@ static int begin(merge_object *self) {
     // All or none: the next call tries again.
     self->begun = result == 0;
     // With asyncio, a channel's first step has asked by itself.
-    self->asks_again = self->begun && self->driver != NULL;
+    self->asks_again = self->begun && self->shared != NULL;
     return result;
 }
 
@@ -217,12 +217,12 @@ static int ask_again(merge_object *self) {
 // Serve the channels that something has happened to, and put them in line.
 static int serve_dirty(merge_object *self) {
     for (;;) {
-        driver_lock(self->driver);
+        shared_loop_lock(self->shared);
         // The last channel to be closed takes the loop with it.
-        net_channel *dirty = self->driver->loop != NULL ? net_loop_take_dirty(self->driver->loop) : NULL;
+        net_channel *dirty = self->shared->loop != NULL ? net_loop_take_dirty(self->shared->loop) : NULL;
         channel_object *channel = dirty != NULL ? net_channel_owner(dirty) : NULL;
         Py_XINCREF((PyObject *)channel);
-        driver_unlock(self->driver);
+        shared_loop_unlock(self->shared);
         if (dirty == NULL)
             return 0;
         if (channel == NULL)
@@ -239,9 +239,9 @@ static int serve_dirty(merge_object *self) {
 // Wait for the network, with the GIL released.
 static int wait_for_news(merge_object *self, int64_t max_ms) {
     Py_BEGIN_ALLOW_THREADS;
-    pthread_mutex_lock(&self->driver->lock);
-    driver_turn_lock_held(self->driver, max_ms);
-    pthread_mutex_unlock(&self->driver->lock);
+    pthread_mutex_lock(&self->shared->lock);
+    shared_loop_turn_lock_held(self->shared, max_ms);
+    pthread_mutex_unlock(&self->shared->lock);
     Py_END_ALLOW_THREADS;
     return PyErr_CheckSignals();
 }
@@ -396,9 +396,9 @@ static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->forks = state->forks;
         self->turn = PyThread_allocate_lock();
         self->channels = PyList_New(0);
-        self->driver = is_async ? NULL : driver_new(true);
+        self->shared = is_async ? NULL : shared_loop_new(true);
         failed = ready_line_init(&self->line, (size_t)count, is_async) < 0 || self->channels == NULL ||
-                 self->turn == NULL || (!is_async && self->driver == NULL);
+                 self->turn == NULL || (!is_async && self->shared == NULL);
     }
     for (Py_ssize_t i = 0; i < count && !failed; i++)
         failed = take_channel(self, PyList_GetItem(channels, i), is_async) < 0;
@@ -438,7 +438,7 @@ static void merge_dealloc(PyObject *op) {
     ready_line_free(&self->line);
     if (self->turn != NULL)
         PyThread_free_lock(self->turn);
-    driver_release(self->driver);
+    shared_loop_release(self->shared);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);
 }

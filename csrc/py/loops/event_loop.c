@@ -8,7 +8,7 @@
 
 struct loop_object {
     PyObject_HEAD module_state *state;
-    driver *driver;
+    shared_loop *shared;
     watch watch;
     // Told the owner of each channel that has something for it.
     loop_on_news *on_news;
@@ -22,7 +22,7 @@ struct loop_object {
     bool may_be_empty;
     // The thread that the event loop runs in: only there may it be told anything.
     atomic_ulong thread;
-    // Channels that went in another thread, to be freed in this one. Guarded by the driver's lock.
+    // Channels that went in another thread, to be freed in this one. Guarded by the lock.
     net_channel **dead;
     size_t dead_count;
     size_t dead_capacity;
@@ -36,20 +36,20 @@ struct loop_object {
 static PyObject *take_news(loop_object *self, int64_t *timer_ms) {
     PyObject *owner = NULL;
     net_channel *dirty;
-    driver_lock(self->driver);
+    shared_loop_lock(self->shared);
     // One without an owner is going.
-    while ((dirty = net_loop_take_dirty(self->driver->loop)) != NULL &&
+    while ((dirty = net_loop_take_dirty(self->shared->loop)) != NULL &&
            (owner = net_channel_owner(dirty)) == NULL)
         ;
     Py_XINCREF(owner);
-    *timer_ms = net_loop_timer_ms(self->driver->loop);
-    driver_unlock(self->driver);
+    *timer_ms = net_loop_timer_ms(self->shared->loop);
+    shared_loop_unlock(self->shared);
     return owner;
 }
 
 int loop_settle(loop_object *self) {
     // What the owners do may lead here again: the outermost call finishes it all.
-    if (self->settling || self->driver->loop == NULL)
+    if (self->settling || self->shared->loop == NULL)
         return 0;
     self->settling = true;
     int64_t timer_ms;
@@ -77,7 +77,7 @@ int loop_settle(loop_object *self) {
 #define READY (-2)
 
 static PyObject *act(loop_object *self, int socket, int events) {
-    driver *shared = self->driver;
+    shared_loop *shared = self->shared;
     self->thread = PyThread_get_thread_ident();
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&shared->lock);
@@ -125,8 +125,8 @@ static PyObject *loop_on_timer(PyObject *op, PyObject *unused) {
 
 /* ---- Channels come and go ---- */
 
-driver *loop_driver(loop_object *self, loop_on_news *on_news) {
-    driver *shared = self->driver;
+shared_loop *loop_shared(loop_object *self, loop_on_news *on_news) {
+    shared_loop *shared = self->shared;
     self->joining = true;
     self->on_news = on_news;
     if (shared->loop != NULL)
@@ -136,7 +136,7 @@ driver *loop_driver(loop_object *self, loop_on_news *on_news) {
         PyErr_NoMemory();
     else if (watch_begin(&self->watch, shared->loop) == 0)
         return shared;
-    driver_shut_lock_held(shared);
+    shared_loop_shut_lock_held(shared);
     self->joining = false;
     return NULL;
 }
@@ -164,16 +164,16 @@ void loop_shut_if_empty(loop_object *self) {
     self->may_be_empty = self->settling || self->joining;
     if (self->may_be_empty)
         return;
-    driver_lock(self->driver);
-    bool empty = self->driver->loop != NULL && net_loop_channel_after(self->driver->loop, NULL) == NULL;
-    driver_unlock(self->driver);
+    shared_loop_lock(self->shared);
+    bool empty = self->shared->loop != NULL && net_loop_channel_after(self->shared->loop, NULL) == NULL;
+    shared_loop_unlock(self->shared);
     if (!empty)
         return;
     // Before the descriptors are closed: their numbers may be others' at once.
     watch_end(&self->watch);
-    driver_lock(self->driver);
-    driver_shut_lock_held(self->driver);
-    driver_unlock(self->driver);
+    shared_loop_lock(self->shared);
+    shared_loop_shut_lock_held(self->shared);
+    shared_loop_unlock(self->shared);
     watch_end(&self->watch); // what closing had to say of them
 }
 
@@ -184,13 +184,13 @@ bool loop_is_here(const loop_object *self) {
 }
 
 static void free_dead(loop_object *self) {
-    driver_lock(self->driver);
+    shared_loop_lock(self->shared);
     while (self->dead_count != 0)
         net_channel_free(self->dead[--self->dead_count]);
     free(self->dead);
     self->dead = NULL;
     self->dead_capacity = 0;
-    driver_unlock(self->driver);
+    shared_loop_unlock(self->shared);
 }
 
 static PyObject *loop_reap(PyObject *op, PyObject *unused) {
@@ -205,19 +205,19 @@ static PyObject *loop_reap(PyObject *op, PyObject *unused) {
 }
 
 bool loop_bury(loop_object *self, net_channel *channel) {
-    driver_lock(self->driver);
+    shared_loop_lock(self->shared);
     if (self->dead_count == self->dead_capacity) {
         size_t capacity = self->dead_capacity ? self->dead_capacity * 2 : 4;
         net_channel **dead = realloc(self->dead, capacity * sizeof(net_channel *));
         if (dead == NULL) {
-            driver_unlock(self->driver);
+            shared_loop_unlock(self->shared);
             return false;
         }
         self->dead = dead;
         self->dead_capacity = capacity;
     }
     self->dead[self->dead_count++] = channel;
-    driver_unlock(self->driver);
+    shared_loop_unlock(self->shared);
     PyObject *done = PyObject_CallMethod(self->watch.event_loop, "call_soon_threadsafe", "O", self->reap);
     if (done == NULL) {
         PyErr_Clear(); // the event loop is closed: it is driven by no thread
@@ -236,7 +236,7 @@ static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     int watches_sockets = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:Loop", names, &event_loop, &watches_sockets))
         return -1;
-    if (self->driver != NULL) {
+    if (self->shared != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "__init__() was called twice");
         return -1;
     }
@@ -245,8 +245,8 @@ static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
         (self->reap = PyObject_GetAttrString(op, "_reap")) == NULL || (self->held = PySet_New(NULL)) == NULL)
         return -1;
     self->thread = PyThread_get_thread_ident();
-    self->driver = driver_new(false);
-    return self->driver != NULL ? 0 : -1;
+    self->shared = shared_loop_new(false);
+    return self->shared != NULL ? 0 : -1;
 }
 
 static int loop_traverse(PyObject *op, visitproc visit, void *arg) {
@@ -270,9 +270,9 @@ static void loop_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     loop_clear(op);
-    if (self->driver != NULL)
+    if (self->shared != NULL)
         free_dead(self);
-    driver_release(self->driver);
+    shared_loop_release(self->shared);
     watch_free(&self->watch);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);

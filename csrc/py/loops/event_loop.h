@@ -13,9 +13,9 @@ typedef void loop_on_news(PyObject *owner);
 /* Tell the event loop what has changed, and the channels' owners what has come. -1 with an exception set. */
 int loop_settle(loop_object *self);
 
-/* The driver, with a net loop in it, for a channel to join, whose owner is to be told of news in this way;
- * loop_joined() must follow. NULL with an exception set. */
-driver *loop_driver(loop_object *self, loop_on_news *on_news);
+/* The shared loop, with a net loop in it, for a channel to join, whose owner is to be told of news in this
+ * way; loop_joined() must follow. NULL with an exception set. */
+shared_loop *loop_shared(loop_object *self, loop_on_news *on_news);
 void loop_joined(loop_object *self);
 
 /* The event loop; NULL when the garbage collector has taken it. Borrowed. */

@@ -15,7 +15,7 @@ static void init_turn(pthread_cond_t *turn) {
     pthread_cond_init(turn, NULL);
 }
 
-static void wait_for_turn(driver *self, int64_t max_ms) {
+static void wait_for_turn(shared_loop *self, int64_t max_ms) {
     struct timespec span = {.tv_sec = (time_t)(max_ms / 1000), .tv_nsec = (long)(max_ms % 1000) * 1000000};
     pthread_cond_timedwait_relative_np(&self->turn, &self->lock, &span);
 }
@@ -30,7 +30,7 @@ static void init_turn(pthread_cond_t *turn) {
     pthread_condattr_destroy(&attributes);
 }
 
-static void wait_for_turn(driver *self, int64_t max_ms) {
+static void wait_for_turn(shared_loop *self, int64_t max_ms) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(max_ms / 1000);
@@ -44,10 +44,10 @@ static void wait_for_turn(driver *self, int64_t max_ms) {
 
 #endif
 
-/* ---- The driver ---- */
+/* ---- The loop ---- */
 
-driver *driver_new(bool with_loop) {
-    driver *self = calloc(1, sizeof *self);
+shared_loop *shared_loop_new(bool with_loop) {
+    shared_loop *self = calloc(1, sizeof *self);
     if (self == NULL || (with_loop && (self->loop = net_loop_new()) == NULL)) {
         free(self);
         PyErr_NoMemory();
@@ -59,12 +59,12 @@ driver *driver_new(bool with_loop) {
     return self;
 }
 
-driver *driver_share(driver *self) {
+shared_loop *shared_loop_share(shared_loop *self) {
     __atomic_add_fetch(&self->users, 1, __ATOMIC_RELAXED);
     return self;
 }
 
-void driver_release(driver *self) {
+void shared_loop_release(shared_loop *self) {
     if (self == NULL || __atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     net_loop_free(self->loop);
@@ -73,21 +73,22 @@ void driver_release(driver *self) {
     free(self);
 }
 
-void driver_shut_lock_held(driver *self) {
+void shared_loop_shut_lock_held(shared_loop *self) {
     net_loop_free(self->loop);
     self->loop = NULL;
 }
 
-void driver_lock_waiting(driver *self) {
+void shared_loop_lock_waiting(shared_loop *self) {
     Py_BEGIN_ALLOW_THREADS;
     pthread_mutex_lock(&self->lock);
     Py_END_ALLOW_THREADS;
 }
 
-// How often to wake a driver that is waited for, in case that it began to wait just after the last time.
+// How often to wake a thread that drives and is waited for, in case that it began to wait just after the last
+// time.
 #define WAKEUP_MS 10
 
-void driver_turn_lock_held(driver *self, int64_t max_ms) {
+void shared_loop_turn_lock_held(shared_loop *self, int64_t max_ms) {
     if (self->driving || self->loop == NULL) {
         wait_for_turn(self, max_ms);
         return;
@@ -103,31 +104,31 @@ void driver_turn_lock_held(driver *self, int64_t max_ms) {
     pthread_cond_broadcast(&self->turn);
 }
 
-void driver_catch_up_lock_held(driver *self) {
+void shared_loop_catch_up_lock_held(shared_loop *self) {
     if (self->driving || self->loop == NULL || net_now_ms() - self->driven_ms < CATCH_UP_MS)
         return;
     net_loop_perform(self->loop);
     self->driven_ms = net_now_ms();
 }
 
-void driver_poke_lock_held(driver *self, net_channel *channel) {
+void shared_loop_poke_lock_held(shared_loop *self, net_channel *channel) {
     net_channel_poke(channel);
-    driver_wakeup_lock_held(self);
+    shared_loop_wakeup_lock_held(self);
 }
 
-void driver_lock_idle(driver *self) {
-    driver_lock(self);
+void shared_loop_lock_idle(shared_loop *self) {
+    shared_loop_lock(self);
     if (!self->driving)
         return;
     Py_BEGIN_ALLOW_THREADS;
     while (self->driving) {
-        driver_wakeup_lock_held(self);
+        shared_loop_wakeup_lock_held(self);
         wait_for_turn(self, WAKEUP_MS);
     }
     Py_END_ALLOW_THREADS;
 }
 
-void driver_wakeup_lock_held(driver *self) {
+void shared_loop_wakeup_lock_held(shared_loop *self) {
     if (self->driving)
         net_loop_wakeup(self->loop);
     pthread_cond_broadcast(&self->turn);

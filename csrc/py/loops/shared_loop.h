@@ -13,59 +13,59 @@
 
 #include "net/net.h"
 
-typedef struct driver {
+typedef struct shared_loop {
     pthread_mutex_t lock;
     // Signalled when a thread has stopped driving.
     pthread_cond_t turn;
     // A thread waits for the network, without the lock: only it may touch the loop's sockets.
     bool driving;
-    // NULL after driver_shut_lock_held(), and before there is need of it.
+    // NULL after shared_loop_shut_lock_held(), and before there is need of it.
     net_loop *loop;
     // When the loop was last driven.
     int64_t driven_ms;
     // The objects that use it; guarded by the GIL or, without one, by atomics.
     int users;
-} driver;
+} shared_loop;
 
 /* With a loop of its own, or without one. NULL with an exception set. One user. */
-driver *driver_new(bool with_loop);
-driver *driver_share(driver *self);
-void driver_release(driver *self);
+shared_loop *shared_loop_new(bool with_loop);
+shared_loop *shared_loop_share(shared_loop *self);
+void shared_loop_release(shared_loop *self);
 /* Close the connections that the loop still holds. Lock held, nobody driving, no channel left in the loop. */
-void driver_shut_lock_held(driver *self);
+void shared_loop_shut_lock_held(shared_loop *self);
 
 /* Take the lock; to be called with the GIL held, which is let go while waiting. */
-void driver_lock_waiting(driver *self);
-static inline void driver_lock(driver *self) {
+void shared_loop_lock_waiting(shared_loop *self);
+static inline void shared_loop_lock(shared_loop *self) {
     if (pthread_mutex_trylock(&self->lock) != 0)
-        driver_lock_waiting(self);
+        shared_loop_lock_waiting(self);
 }
 
 /* The same without the GIL. */
-static inline void driver_lock_detached(driver *self) {
+static inline void shared_loop_lock_detached(shared_loop *self) {
     pthread_mutex_lock(&self->lock);
 }
 
-static inline void driver_unlock(driver *self) {
+static inline void shared_loop_unlock(shared_loop *self) {
     pthread_mutex_unlock(&self->lock);
 }
 
 /* To be called without the GIL and with the lock. Wait for the network at most `max_ms`, with the lock
  * released, and do what can be done; or, if another thread is at it, wait for that. */
-void driver_turn_lock_held(driver *self, int64_t max_ms);
+void shared_loop_turn_lock_held(shared_loop *self, int64_t max_ms);
 
 /* Take what has come while nobody drove, without waiting: else that time would count as the peer's silence.
  * Lock held. */
-void driver_catch_up_lock_held(driver *self);
+void shared_loop_catch_up_lock_held(shared_loop *self);
 
 /* Have whoever drives do what the channel wants. Lock held. */
-void driver_poke_lock_held(driver *self, net_channel *channel);
+void shared_loop_poke_lock_held(shared_loop *self, net_channel *channel);
 
 /* Take the lock when nobody drives, so that the loop's channels may be touched. With the GIL, which is let
  * go. */
-void driver_lock_idle(driver *self);
+void shared_loop_lock_idle(shared_loop *self);
 
-/* Make a waiting driver look again. Lock held. */
-void driver_wakeup_lock_held(driver *self);
+/* Make a waiting thread look again. Lock held. */
+void shared_loop_wakeup_lock_held(shared_loop *self);
 
 #endif
