@@ -38,18 +38,18 @@ _COURTESY_TIMEOUT = 0.05
 _ASYNCHRONOUS: dict[str, Any] = {"is_async": True}
 
 
-class _Loop(_core.Loop):
-    """A _core.Loop that can be referred to weakly."""
+class _EventLoop(_core.EventLoop):
+    """A _core.EventLoop that can be referred to weakly."""
 
 
 # Each event loop's, as long as a channel needs it.
-_loops: weakref.WeakValueDictionary[int, _Loop] = weakref.WeakValueDictionary()
+_loops: weakref.WeakValueDictionary[int, _EventLoop] = weakref.WeakValueDictionary()
 
 
-def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _Loop:
+def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _EventLoop:
     loop = _loops.get(id(event_loop))
     if loop is None or loop.event_loop is not event_loop:
-        loop = _loops[id(event_loop)] = _Loop(event_loop)
+        loop = _loops[id(event_loop)] = _EventLoop(event_loop)
     return loop
 
 
@@ -103,8 +103,8 @@ class _Channel(Channel):
 
     # ---- What the C core asks for ----
 
-    def _find_loop(self) -> _Loop:
-        """The Loop of the event loop that runs, for a channel that is not in it yet."""
+    def _find_loop(self) -> _EventLoop:
+        """The EventLoop of the event loop that runs, for a channel that is not in it yet."""
         event_loop = self._event_loop
         if event_loop is not None and not event_loop.is_closed():
             raise RuntimeError(f"{self!r} belongs to another event loop")

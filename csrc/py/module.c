@@ -62,7 +62,7 @@ static int exec_module(PyObject *module) {
         return -1;
     }
     if (errors_import(state) < 0 || builders_prepare(state) < 0 || channel_add_type(module, state) < 0 ||
-        messages_add_type(module, state) < 0 || loop_add_type(module, state) < 0 ||
+        messages_add_type(module, state) < 0 || event_loop_add_type(module, state) < 0 ||
         awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||
         decoder_add_types(module, state) < 0 || watch_forks(module) < 0)
         return -1;

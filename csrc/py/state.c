@@ -51,7 +51,7 @@ static const size_t members[] = {
     offsetof(module_state, get_running_loop),
     offsetof(module_state, channel_type),
     offsetof(module_state, messages_type),
-    offsetof(module_state, loop_type),
+    offsetof(module_state, event_loop_type),
     offsetof(module_state, awaiter_type),
     offsetof(module_state, merge_type),
     offsetof(module_state, async_merge_type),

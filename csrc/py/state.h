@@ -26,7 +26,7 @@ typedef struct module_state {
     // The types defined here.
     PyTypeObject *channel_type;
     PyTypeObject *messages_type;
-    PyTypeObject *loop_type;
+    PyTypeObject *event_loop_type;
     PyTypeObject *awaiter_type;
     PyTypeObject *merge_type;
     PyTypeObject *async_merge_type;

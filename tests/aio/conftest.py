@@ -31,7 +31,7 @@ def run():
     return lambda coroutine: asyncio.run(limited(coroutine))
 
 
-class WatchingLoop(aio._Loop):
+class WatchingLoop(aio._EventLoop):
     """Has the event loop watch every socket, as where there is no epoll."""
 
     def __init__(self, event_loop):
@@ -50,7 +50,7 @@ def run_anywhere(request, monkeypatch):
 
         return run_in_uvloop
     if request.param == "sockets":
-        monkeypatch.setattr(aio, "_Loop", WatchingLoop)
+        monkeypatch.setattr(aio, "_EventLoop", WatchingLoop)
     return lambda coroutine: asyncio.run(limited(coroutine), debug=request.param == "debug")
 
 

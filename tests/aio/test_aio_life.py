@@ -369,7 +369,7 @@ def test_an_interpreter_that_ends_with_open_channels_ends_in_order():
 
 def ours():
     gc.collect()
-    kinds = (aio._Channel, aio._Loop, asyncio.Future, asyncio.AbstractEventLoop)
+    kinds = (aio._Channel, aio._EventLoop, asyncio.Future, asyncio.AbstractEventLoop)
     return sum(isinstance(one, kinds) for one in gc.get_objects())
 
 

@@ -27,11 +27,11 @@ static PyObject *running_loop(module_state *state) {
 }
 
 // Move from the shared loop that it has, its last event loop's or an empty one of its own, to this one's.
-static int join(channel_object *self, loop_object *loop) {
-    shared_loop *next = loop_shared(loop, channel_notify);
+static int join(channel_object *self, event_loop_object *loop) {
+    shared_loop *next = event_loop_shared(loop, channel_notify);
     if (next == NULL)
         return -1;
-    loop_object *left = self->loop;
+    event_loop_object *left = self->loop;
     // Nobody waits in an event loop that is closed.
     if (left != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
         PyErr_Clear(); // then they are woken in vain
@@ -39,7 +39,7 @@ static int join(channel_object *self, loop_object *loop) {
     shared_loop_lock(next);
     bool joined = net_channel_join(self->net, next->loop);
     shared_loop_unlock(next);
-    loop_joined(loop);
+    event_loop_joined(loop);
     if (!joined) {
         PyErr_NoMemory();
         return -1;
@@ -47,7 +47,7 @@ static int join(channel_object *self, loop_object *loop) {
     Py_INCREF((PyObject *)loop);
     self->loop = loop;
     if (left != NULL)
-        loop_shut_if_empty(left);
+        event_loop_shut_if_empty(left);
     Py_XDECREF((PyObject *)left);
     return 0;
 }
@@ -56,19 +56,19 @@ int channel_attach(channel_object *self) {
     PyObject *running = running_loop(self->state);
     if (running == NULL)
         return -1;
-    bool same = self->loop != NULL && loop_event_loop(self->loop) == running;
+    bool same = self->loop != NULL && event_loop_of_asyncio(self->loop) == running;
     Py_DECREF(running);
     if (same)
         return 0;
-    // gaechannel.aio knows each event loop's Loop, and whether this channel may leave the one it is in.
+    // gaechannel.aio knows each event loop's EventLoop, and whether this channel may leave the one it is in.
     PyObject *loop = PyObject_CallMethod((PyObject *)self, "_find_loop", NULL);
     if (loop == NULL)
         return -1;
     int result = -1;
-    if (PyObject_TypeCheck(loop, self->state->loop_type))
-        result = join(self, (loop_object *)loop);
+    if (PyObject_TypeCheck(loop, self->state->event_loop_type))
+        result = join(self, (event_loop_object *)loop);
     else
-        PyErr_SetString(PyExc_TypeError, "_find_loop() must return a Loop");
+        PyErr_SetString(PyExc_TypeError, "_find_loop() must return an EventLoop");
     Py_DECREF(loop);
     return result;
 }
@@ -150,15 +150,15 @@ int channel_step(channel_object *self) {
     net_channel_step(self->net);
     channel_unlock(self);
     channel_notify((PyObject *)self);
-    return loop_settle(self->loop);
+    return event_loop_settle(self->loop);
 }
 
 // The sockets of an event loop's channel are watched by it: it must hear that they are gone.
 void channel_leave_loop(channel_object *self) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (loop_settle(self->loop) < 0)
+    if (event_loop_settle(self->loop) < 0)
         PyErr_Clear(); // the event loop may be closed
-    loop_shut_if_empty(self->loop);
+    event_loop_shut_if_empty(self->loop);
     PyErr_Restore(type, value, traceback);
 }

@@ -39,7 +39,7 @@ typedef struct channel_object {
     // asyncio. Whether the channel is driven by an event loop; then, once it has begun, by which; the futures
     // of those who wait; an exception that the next of them is to raise; whether a token is being awaited.
     bool is_async;
-    loop_object *loop;
+    event_loop_object *loop;
     PyObject *waiters;
     PyObject *raised;
     bool awaits_token;

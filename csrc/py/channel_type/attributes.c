@@ -166,7 +166,7 @@ static PyObject *get_closed(PyObject *op, void *unused) {
 static PyObject *get_event_loop(PyObject *op, void *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
-    PyObject *event_loop = self->loop != NULL ? loop_event_loop(self->loop) : NULL;
+    PyObject *event_loop = self->loop != NULL ? event_loop_of_asyncio(self->loop) : NULL;
     if (event_loop == NULL)
         Py_RETURN_NONE;
     Py_INCREF(event_loop);

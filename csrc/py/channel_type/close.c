@@ -92,10 +92,10 @@ void channel_finalize(PyObject *op) {
 static void free_net(channel_object *self) {
     // The garbage collector runs in whichever thread it likes.
     net_channel_disown(self->net);
-    if (self->loop != NULL && !loop_is_here(self->loop)) {
+    if (self->loop != NULL && !event_loop_is_here(self->loop)) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        bool buried = loop_bury(self->loop, self->net);
+        bool buried = event_loop_bury(self->loop, self->net);
         PyErr_Restore(type, value, traceback);
         if (buried)
             return;

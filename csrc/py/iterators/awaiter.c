@@ -52,7 +52,7 @@ static bool iterates(const awaiter *self) {
 // Make sure that the channel is driven by the event loop that runs, and on its way.
 static int begin(awaiter *self) {
     channel_object *channel = self->channel;
-    loop_object *loop = channel->loop;
+    event_loop_object *loop = channel->loop;
     if (channel_check(channel) < 0 || channel_attach(channel) < 0)
         return -1;
     if (origin_of(self)->begun && channel->loop == loop)

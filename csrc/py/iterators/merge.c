@@ -342,7 +342,7 @@ static PyObject *async_merge_next(PyObject *op) {
 static PyObject *async_merge_throw(PyObject *op, PyObject *args) {
     merge_object *self = (merge_object *)op;
     bool any = PyList_Size(self->channels) != 0;
-    loop_object *loop = any ? ((channel_object *)PyList_GetItem(self->channels, 0))->loop : NULL;
+    event_loop_object *loop = any ? ((channel_object *)PyList_GetItem(self->channels, 0))->loop : NULL;
     return waiters_throw(loop, self->line.waiters, args);
 }
 

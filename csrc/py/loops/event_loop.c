@@ -1,4 +1,4 @@
-/* The type Loop: one libcurl multi handle for all channels of an event loop, driven by its readers and
+/* The type EventLoop: one libcurl multi handle for all channels of an event loop, driven by its readers and
  * timers. */
 #include "py/loops/event_loop.h"
 
@@ -6,12 +6,12 @@
 
 #include "py/loops/watch.h"
 
-struct loop_object {
+struct event_loop_object {
     PyObject_HEAD module_state *state;
     shared_loop *shared;
     watch watch;
     // Told the owner of each channel that has something for it.
-    loop_on_news *on_news;
+    event_loop_on_news *on_news;
     // The set of futures that somebody waits for.
     PyObject *held;
     // settle() is under way.
@@ -33,7 +33,7 @@ struct loop_object {
 
 // The owner of a channel that has something for it, a new reference; or NULL, and when the net loop wants to
 // be called.
-static PyObject *take_news(loop_object *self, int64_t *timer_ms) {
+static PyObject *take_news(event_loop_object *self, int64_t *timer_ms) {
     PyObject *owner = NULL;
     net_channel *dirty;
     shared_loop_lock(self->shared);
@@ -47,7 +47,7 @@ static PyObject *take_news(loop_object *self, int64_t *timer_ms) {
     return owner;
 }
 
-int loop_settle(loop_object *self) {
+int event_loop_settle(event_loop_object *self) {
     // What the owners do may lead here again: the outermost call finishes it all.
     if (self->settling || self->shared->loop == NULL)
         return 0;
@@ -66,7 +66,7 @@ int loop_settle(loop_object *self) {
         result = watch_set_timer(&self->watch, timer_ms);
     self->settling = false;
     if (self->may_be_empty)
-        loop_shut_if_empty(self);
+        event_loop_shut_if_empty(self);
     return result;
 }
 
@@ -76,7 +76,7 @@ int loop_settle(loop_object *self) {
 #define TIMER (-1)
 #define READY (-2)
 
-static PyObject *act(loop_object *self, int socket, int events) {
+static PyObject *act(event_loop_object *self, int socket, int events) {
     shared_loop *shared = self->shared;
     self->thread = PyThread_get_thread_ident();
     Py_BEGIN_ALLOW_THREADS;
@@ -91,7 +91,7 @@ static PyObject *act(loop_object *self, int socket, int events) {
         net_loop_on_socket(shared->loop, socket, events);
     pthread_mutex_unlock(&shared->lock);
     Py_END_ALLOW_THREADS;
-    if (loop_settle(self) < 0)
+    if (event_loop_settle(self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -100,24 +100,24 @@ static PyObject *act_on(PyObject *self, PyObject *socket, int events) {
     long number = PyLong_AsLong(socket);
     if (number == -1 && PyErr_Occurred() != NULL)
         return NULL;
-    return act((loop_object *)self, (int)number, events);
+    return act((event_loop_object *)self, (int)number, events);
 }
 
-static PyObject *loop_on_read(PyObject *self, PyObject *socket) {
+static PyObject *event_loop_on_read(PyObject *self, PyObject *socket) {
     return act_on(self, socket, CURL_CSELECT_IN);
 }
 
-static PyObject *loop_on_write(PyObject *self, PyObject *socket) {
+static PyObject *event_loop_on_write(PyObject *self, PyObject *socket) {
     return act_on(self, socket, CURL_CSELECT_OUT);
 }
 
-static PyObject *loop_on_ready(PyObject *self, PyObject *unused) {
+static PyObject *event_loop_on_ready(PyObject *self, PyObject *unused) {
     (void)unused;
-    return act((loop_object *)self, READY, 0);
+    return act((event_loop_object *)self, READY, 0);
 }
 
-static PyObject *loop_on_timer(PyObject *op, PyObject *unused) {
-    loop_object *self = (loop_object *)op;
+static PyObject *event_loop_on_timer(PyObject *op, PyObject *unused) {
+    event_loop_object *self = (event_loop_object *)op;
     (void)unused;
     watch_timer_has_run(&self->watch);
     return act(self, TIMER, 0);
@@ -125,7 +125,7 @@ static PyObject *loop_on_timer(PyObject *op, PyObject *unused) {
 
 /* ---- Channels come and go ---- */
 
-shared_loop *loop_shared(loop_object *self, loop_on_news *on_news) {
+shared_loop *event_loop_shared(event_loop_object *self, event_loop_on_news *on_news) {
     shared_loop *shared = self->shared;
     self->joining = true;
     self->on_news = on_news;
@@ -141,25 +141,25 @@ shared_loop *loop_shared(loop_object *self, loop_on_news *on_news) {
     return NULL;
 }
 
-void loop_joined(loop_object *self) {
+void event_loop_joined(event_loop_object *self) {
     self->joining = false;
-    loop_shut_if_empty(self);
+    event_loop_shut_if_empty(self);
 }
 
-PyObject *loop_event_loop(loop_object *self) {
+PyObject *event_loop_of_asyncio(event_loop_object *self) {
     return self->watch.event_loop;
 }
 
-int loop_hold(loop_object *self, PyObject *future) {
+int event_loop_hold(event_loop_object *self, PyObject *future) {
     return PySet_Add(self->held, future);
 }
 
-void loop_let_go(loop_object *self, PyObject *future) {
+void event_loop_let_go(event_loop_object *self, PyObject *future) {
     if (self->held != NULL && PySet_Discard(self->held, future) < 0)
         PyErr_Clear();
 }
 
-void loop_shut_if_empty(loop_object *self) {
+void event_loop_shut_if_empty(event_loop_object *self) {
     // Then the loop ends when that does, or with the object.
     self->may_be_empty = self->settling || self->joining;
     if (self->may_be_empty)
@@ -179,11 +179,11 @@ void loop_shut_if_empty(loop_object *self) {
 
 /* ---- Channels that go in another thread ---- */
 
-bool loop_is_here(const loop_object *self) {
+bool event_loop_is_here(const event_loop_object *self) {
     return self->thread == PyThread_get_thread_ident();
 }
 
-static void free_dead(loop_object *self) {
+static void free_dead(event_loop_object *self) {
     shared_loop_lock(self->shared);
     while (self->dead_count != 0)
         net_channel_free(self->dead[--self->dead_count]);
@@ -193,18 +193,18 @@ static void free_dead(loop_object *self) {
     shared_loop_unlock(self->shared);
 }
 
-static PyObject *loop_reap(PyObject *op, PyObject *unused) {
-    loop_object *self = (loop_object *)op;
+static PyObject *event_loop_reap(PyObject *op, PyObject *unused) {
+    event_loop_object *self = (event_loop_object *)op;
     (void)unused;
     free_dead(self);
-    int told = loop_settle(self);
-    loop_shut_if_empty(self);
+    int told = event_loop_settle(self);
+    event_loop_shut_if_empty(self);
     if (told < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-bool loop_bury(loop_object *self, net_channel *channel) {
+bool event_loop_bury(event_loop_object *self, net_channel *channel) {
     shared_loop_lock(self->shared);
     if (self->dead_count == self->dead_capacity) {
         size_t capacity = self->dead_capacity ? self->dead_capacity * 2 : 4;
@@ -229,12 +229,12 @@ bool loop_bury(loop_object *self, net_channel *channel) {
 
 /* ---- Begin and end ---- */
 
-static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
+static int event_loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"event_loop", "watches_sockets", NULL};
-    loop_object *self = (loop_object *)op;
+    event_loop_object *self = (event_loop_object *)op;
     PyObject *event_loop;
     int watches_sockets = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:Loop", names, &event_loop, &watches_sockets))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:EventLoop", names, &event_loop, &watches_sockets))
         return -1;
     if (self->shared != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "__init__() was called twice");
@@ -249,27 +249,27 @@ static int loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     return self->shared != NULL ? 0 : -1;
 }
 
-static int loop_traverse(PyObject *op, visitproc visit, void *arg) {
-    loop_object *self = (loop_object *)op;
+static int event_loop_traverse(PyObject *op, visitproc visit, void *arg) {
+    event_loop_object *self = (event_loop_object *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->reap);
     Py_VISIT(self->held);
     return watch_traverse(&self->watch, visit, arg);
 }
 
-static int loop_clear(PyObject *op) {
-    loop_object *self = (loop_object *)op;
+static int event_loop_clear(PyObject *op) {
+    event_loop_object *self = (event_loop_object *)op;
     Py_CLEAR(self->reap);
     Py_CLEAR(self->held);
     watch_clear(&self->watch);
     return 0;
 }
 
-static void loop_dealloc(PyObject *op) {
-    loop_object *self = (loop_object *)op;
+static void event_loop_dealloc(PyObject *op) {
+    event_loop_object *self = (event_loop_object *)op;
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
-    loop_clear(op);
+    event_loop_clear(op);
     if (self->shared != NULL)
         free_dead(self);
     shared_loop_release(self->shared);
@@ -278,8 +278,8 @@ static void loop_dealloc(PyObject *op) {
     Py_DECREF(type);
 }
 
-static PyObject *loop_get_event_loop(PyObject *op, void *unused) {
-    PyObject *event_loop = ((loop_object *)op)->watch.event_loop;
+static PyObject *event_loop_get_of_asyncio(PyObject *op, void *unused) {
+    PyObject *event_loop = ((event_loop_object *)op)->watch.event_loop;
     (void)unused;
     if (event_loop == NULL)
         Py_RETURN_NONE;
@@ -287,38 +287,40 @@ static PyObject *loop_get_event_loop(PyObject *op, void *unused) {
     return event_loop;
 }
 
-static PyMethodDef loop_methods[] = {
-    {"_on_ready", loop_on_ready, METH_NOARGS, "_on_ready($self, /)\n--\n\nSome sockets are ready."},
-    {"_on_read", loop_on_read, METH_O, "_on_read($self, fd, /)\n--\n\nThe socket can be read."},
-    {"_on_write", loop_on_write, METH_O, "_on_write($self, fd, /)\n--\n\nThe socket can be written."},
-    {"_on_timer", loop_on_timer, METH_NOARGS, "_on_timer($self, /)\n--\n\nThe time has come."},
-    {"_reap", loop_reap, METH_NOARGS, "_reap($self, /)\n--\n\nFree what went in another thread."},
+static PyMethodDef event_loop_methods[] = {
+    {"_on_ready", event_loop_on_ready, METH_NOARGS, "_on_ready($self, /)\n--\n\nSome sockets are ready."},
+    {"_on_read", event_loop_on_read, METH_O, "_on_read($self, fd, /)\n--\n\nThe socket can be read."},
+    {"_on_write", event_loop_on_write, METH_O, "_on_write($self, fd, /)\n--\n\nThe socket can be written."},
+    {"_on_timer", event_loop_on_timer, METH_NOARGS, "_on_timer($self, /)\n--\n\nThe time has come."},
+    {"_reap", event_loop_reap, METH_NOARGS, "_reap($self, /)\n--\n\nFree what went in another thread."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef loop_getset[] = {
-    {"event_loop", loop_get_event_loop, NULL, "The event loop that drives it.", NULL},
+static PyGetSetDef event_loop_getset[] = {
+    {"event_loop", event_loop_get_of_asyncio, NULL, "The event loop that drives it.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyType_Slot loop_slots[] = {
+static PyType_Slot event_loop_slots[] = {
     {Py_tp_doc,
-     "Loop(event_loop, watches_sockets=False)\n--\n\nWhat all channels of an event loop share. The event "
+     "EventLoop(event_loop, watches_sockets=False)\n--\n\nWhat all channels of an event loop share. The "
+     "event "
      "loop watches one descriptor, or, where the system offers none or when told so, every socket."},
-    {Py_tp_init, loop_init},
+    {Py_tp_init, event_loop_init},
     {Py_tp_new, PyType_GenericNew},
-    {Py_tp_dealloc, loop_dealloc},
-    {Py_tp_traverse, loop_traverse},
-    {Py_tp_clear, loop_clear},
-    {Py_tp_methods, loop_methods},
-    {Py_tp_getset, loop_getset},
+    {Py_tp_dealloc, event_loop_dealloc},
+    {Py_tp_traverse, event_loop_traverse},
+    {Py_tp_clear, event_loop_clear},
+    {Py_tp_methods, event_loop_methods},
+    {Py_tp_getset, event_loop_getset},
     {0, NULL},
 };
 
-static PyType_Spec loop_spec = {
-    "gaechannel._core.Loop", sizeof(loop_object), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, loop_slots};
+static PyType_Spec event_loop_spec = {"gaechannel._core.EventLoop", sizeof(event_loop_object), 0,
+                                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                                          Py_TPFLAGS_IMMUTABLETYPE,
+                                      event_loop_slots};
 
-int loop_add_type(PyObject *module, module_state *state) {
-    return module_add_type(module, &state->loop_type, &loop_spec);
+int event_loop_add_type(PyObject *module, module_state *state) {
+    return module_add_type(module, &state->event_loop_type, &event_loop_spec);
 }

@@ -1,40 +1,40 @@
-/* The type Loop: what all channels of an event loop share. */
+/* The type EventLoop: what all channels of an event loop share. */
 #ifndef GAECHANNEL_PY_LOOPS_EVENT_LOOP_H
 #define GAECHANNEL_PY_LOOPS_EVENT_LOOP_H
 
 #include "py/loops/shared_loop.h"
 #include "py/state.h"
 
-typedef struct loop_object loop_object;
+typedef struct event_loop_object event_loop_object;
 
 /* Something has come for this owner of a channel. Leaves no exception set. */
-typedef void loop_on_news(PyObject *owner);
+typedef void event_loop_on_news(PyObject *owner);
 
 /* Tell the event loop what has changed, and the channels' owners what has come. -1 with an exception set. */
-int loop_settle(loop_object *self);
+int event_loop_settle(event_loop_object *self);
 
 /* The shared loop, with a net loop in it, for a channel to join, whose owner is to be told of news in this
- * way; loop_joined() must follow. NULL with an exception set. */
-shared_loop *loop_shared(loop_object *self, loop_on_news *on_news);
-void loop_joined(loop_object *self);
+ * way; event_loop_joined() must follow. NULL with an exception set. */
+shared_loop *event_loop_shared(event_loop_object *self, event_loop_on_news *on_news);
+void event_loop_joined(event_loop_object *self);
 
 /* The event loop; NULL when the garbage collector has taken it. Borrowed. */
-PyObject *loop_event_loop(loop_object *self);
+PyObject *event_loop_of_asyncio(event_loop_object *self);
 
 /* Whether this is the thread that the event loop runs in. */
-bool loop_is_here(const loop_object *self);
+bool event_loop_is_here(const event_loop_object *self);
 
 /* Have a channel that nobody owns any more freed in that thread. False when memory ran out. */
-bool loop_bury(loop_object *self, net_channel *channel);
+bool event_loop_bury(event_loop_object *self, net_channel *channel);
 
 /* Keep a future that somebody waits for from the garbage collector, which would take it, and who waits, for
  * a cycle that nobody refers to. -1 with an exception set. */
-int loop_hold(loop_object *self, PyObject *future);
-void loop_let_go(loop_object *self, PyObject *future);
+int event_loop_hold(event_loop_object *self, PyObject *future);
+void event_loop_let_go(event_loop_object *self, PyObject *future);
 
 /* When the last channel has left: let go of connections, sockets and timers. */
-void loop_shut_if_empty(loop_object *self);
+void event_loop_shut_if_empty(event_loop_object *self);
 
-int loop_add_type(PyObject *module, module_state *state);
+int event_loop_add_type(PyObject *module, module_state *state);
 
 #endif

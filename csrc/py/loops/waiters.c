@@ -19,7 +19,7 @@ static void wake(PyObject *future) {
 }
 
 // Those who wait look themselves whether what came is what they wait for.
-void waiters_wake(loop_object *loop, PyObject **waiters) {
+void waiters_wake(event_loop_object *loop, PyObject **waiters) {
     if (PyList_Size(*waiters) == 0)
         return;
     PyObject *woken = *waiters;
@@ -31,38 +31,38 @@ void waiters_wake(loop_object *loop, PyObject **waiters) {
     *waiters = none;
     for (Py_ssize_t i = 0; i < PyList_Size(woken); i++) {
         wake(PyList_GetItem(woken, i));
-        loop_let_go(loop, PyList_GetItem(woken, i));
+        event_loop_let_go(loop, PyList_GetItem(woken, i));
     }
     Py_DECREF(woken);
 }
 
 // Forget those who were cancelled. -1 with an exception set.
-static int prune(loop_object *loop, PyObject *waiters) {
+static int prune(event_loop_object *loop, PyObject *waiters) {
     for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
         PyObject *future = PyList_GetItem(waiters, i);
         int done = is_done(future);
         if (done > 0 && loop != NULL)
-            loop_let_go(loop, future);
+            event_loop_let_go(loop, future);
         if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
             return -1;
     }
     return 0;
 }
 
-PyObject *waiters_add(loop_object *loop, PyObject *waiters) {
+PyObject *waiters_add(event_loop_object *loop, PyObject *waiters) {
     // Whoever awaits without a coroutine does not tell that he has gone.
     Py_ssize_t count = PyList_Size(waiters);
     if (count >= 16 && (count & (count - 1)) == 0 && prune(loop, waiters) < 0)
         return NULL;
-    PyObject *future = PyObject_CallMethod(loop_event_loop(loop), "create_future", NULL);
+    PyObject *future = PyObject_CallMethod(event_loop_of_asyncio(loop), "create_future", NULL);
     // The mark by which asyncio knows that the future was awaited and not yielded.
     if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
-        PyList_Append(waiters, future) < 0 || loop_hold(loop, future) < 0)
+        PyList_Append(waiters, future) < 0 || event_loop_hold(loop, future) < 0)
         Py_CLEAR(future);
     return future;
 }
 
-PyObject *waiters_throw(loop_object *loop, PyObject *waiters, PyObject *args) {
+PyObject *waiters_throw(event_loop_object *loop, PyObject *waiters, PyObject *args) {
     PyObject *type, *value = NULL, *traceback = NULL;
     if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &traceback))
         return NULL;

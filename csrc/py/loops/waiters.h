@@ -5,14 +5,14 @@
 #include "py/loops/event_loop.h"
 
 /* Give each of the futures its result, and put an empty list in the list's place. */
-void waiters_wake(loop_object *loop, PyObject **waiters);
+void waiters_wake(event_loop_object *loop, PyObject **waiters);
 
 /* A new future of the event loop, added to the list; for a task to wait for. NULL with an exception set. */
-PyObject *waiters_add(loop_object *loop, PyObject *waiters);
+PyObject *waiters_add(event_loop_object *loop, PyObject *waiters);
 
 /* An awaitable's throw(): forget the futures that were cancelled, and raise what `args` say. `loop` may be
  * NULL where nobody has waited. Returns NULL. */
-PyObject *waiters_throw(loop_object *loop, PyObject *waiters, PyObject *args);
+PyObject *waiters_throw(event_loop_object *loop, PyObject *waiters, PyObject *args);
 
 /* Raise StopIteration with this value, whose reference is taken. Returns NULL. */
 PyObject *stop_iteration(PyObject *value);
