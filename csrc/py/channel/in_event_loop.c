@@ -52,7 +52,7 @@ static int join(channel_object *self, event_loop_object *loop) {
     return 0;
 }
 
-int channel_attach(channel_object *self) {
+int channel_join_running_loop(channel_object *self) {
     PyObject *running = running_loop(self->state);
     if (running == NULL)
         return -1;

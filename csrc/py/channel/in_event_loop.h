@@ -5,7 +5,7 @@
 #include "py/channel/object.h"
 
 /* Make sure that the channel is driven by the event loop that runs. -1 with an exception set. */
-int channel_attach(channel_object *self);
+int channel_join_running_loop(channel_object *self);
 
 /* Do what the session wants done now, and tell the event loop. -1 with an exception set. */
 int channel_step(channel_object *self);

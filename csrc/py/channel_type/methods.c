@@ -76,7 +76,7 @@ static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
 static PyObject *channel_send(PyObject *op, PyObject *pairs) {
     channel_object *self = (channel_object *)op;
     // What is sent in an event loop goes with what runs there.
-    if (channel_check_open(self) < 0 || (self->loop != NULL && channel_attach(self) < 0))
+    if (channel_check_open(self) < 0 || (self->loop != NULL && channel_join_running_loop(self) < 0))
         return NULL;
     if (!PyList_Check(pairs)) {
         PyErr_SetString(PyExc_TypeError, "a list of pairs of str is wanted");
@@ -217,7 +217,7 @@ static PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
         return NULL;
     if (self->closing)
         Py_RETURN_FALSE;
-    if (self->loop != NULL && channel_attach(self) < 0)
+    if (self->loop != NULL && channel_join_running_loop(self) < 0)
         return NULL;
     self->closing = true;
     if (channel_step(self) < 0)
@@ -267,7 +267,7 @@ static PyObject *channel_forget(PyObject *op, PyObject *name) {
     channel_object *self = (channel_object *)op;
     want wanted;
     if (channel_check(self) < 0 || !want_named(name, &wanted) ||
-        (self->loop != NULL && channel_attach(self) < 0))
+        (self->loop != NULL && channel_join_running_loop(self) < 0))
         return NULL;
     channel_lock(self);
     session_forget(self->session, wanted.goal);

@@ -53,7 +53,7 @@ static bool iterates(const awaiter *self) {
 static int begin(awaiter *self) {
     channel_object *channel = self->channel;
     event_loop_object *loop = channel->loop;
-    if (channel_check(channel) < 0 || channel_attach(channel) < 0)
+    if (channel_check(channel) < 0 || channel_join_running_loop(channel) < 0)
         return -1;
     if (origin_of(self)->begun && channel->loop == loop)
         return 0;

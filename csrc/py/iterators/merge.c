@@ -150,7 +150,7 @@ static bool step(channel_object *channel) {
 static int begin_channel(merge_object *self, channel_object *channel) {
     if (channel_check_open(channel) < 0)
         return -1;
-    if (channel->is_async ? channel_attach(channel) < 0 : join(self, channel) < 0)
+    if (channel->is_async ? channel_join_running_loop(channel) < 0 : join(self, channel) < 0)
         return -1;
     channel_pursue(channel, &(want){.what = WANT_MESSAGE, .goal = GOAL_STREAM});
     ready_line_push(&self->line, channel); // there may be something from before
@@ -327,7 +327,7 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     channel_object *any = (channel_object *)PyList_GetItem(self->channels, 0);
-    if (channel_check(any) < 0 || channel_attach(any) < 0)
+    if (channel_check(any) < 0 || channel_join_running_loop(any) < 0)
         return PYGEN_ERROR;
     *result = waiters_add(any->loop, self->line.waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
