@@ -28,7 +28,7 @@ static PyObject *running_loop(module_state *state) {
 
 // Move from the shared loop that it has, its last event loop's or an empty one of its own, to this one's.
 static int join(channel_object *self, event_loop_object *loop) {
-    shared_loop *next = event_loop_shared(loop, channel_notify);
+    shared_loop *next = event_loop_shared(loop, channel_on_news);
     if (next == NULL)
         return -1;
     event_loop_object *left = self->loop;
@@ -107,7 +107,7 @@ void channel_wake(channel_object *self) {
         ready_line_push(self->line, self);
 }
 
-void channel_notify(PyObject *op) {
+void channel_on_news(PyObject *op) {
     channel_object *self = (channel_object *)op;
     news found;
     int served;
@@ -149,7 +149,7 @@ int channel_step(channel_object *self) {
         session_close(self->session);
     net_channel_step(self->net);
     channel_unlock(self);
-    channel_notify((PyObject *)self);
+    channel_on_news((PyObject *)self);
     return event_loop_settle(self->loop);
 }
 

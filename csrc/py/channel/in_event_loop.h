@@ -12,7 +12,7 @@ int channel_step(channel_object *self);
 
 /* Something came: serve the session, wake those who wait. Keeps any exception for them. `self` is the
  * channel. */
-void channel_notify(PyObject *self);
+void channel_on_news(PyObject *self);
 
 /* Wake those who wait. */
 void channel_wake(channel_object *self);

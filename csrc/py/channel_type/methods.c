@@ -234,7 +234,7 @@ static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
     net_channel_close(self->net);
     channel_unlock(self);
     self->closed = true;
-    channel_notify(op);
+    channel_on_news(op);
     if (self->loop != NULL)
         channel_leave_loop(self);
     Py_RETURN_NONE;
