@@ -100,7 +100,7 @@ int channel_raise_pending(channel_object *self) {
     return -1;
 }
 
-void channel_wake(channel_object *self) {
+void channel_wake_waiters(channel_object *self) {
     self->goal_awaited = false;
     waiters_wake(self->loop, &self->waiters);
     if (self->line != NULL)
@@ -119,7 +119,7 @@ void channel_on_news(PyObject *op) {
     if (served < 0)
         channel_keep_exception(self);
     if (found.record || found.settled || found.ended || self->goal_awaited || self->raised != NULL)
-        channel_wake(self);
+        channel_wake_waiters(self);
 }
 
 // The event loop reads what the server has; here only the transfer is let go on.

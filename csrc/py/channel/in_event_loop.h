@@ -15,7 +15,7 @@ int channel_step(channel_object *self);
 void channel_on_news(PyObject *self);
 
 /* Wake those who wait. */
-void channel_wake(channel_object *self);
+void channel_wake_waiters(channel_object *self);
 
 /* Keep the exception that is set, or raise the one that was kept (-1; 0 when there is none). */
 void channel_keep_exception(channel_object *self);

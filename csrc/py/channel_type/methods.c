@@ -259,7 +259,7 @@ static PyObject *channel_fail(PyObject *op, PyObject *error) {
     PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     channel_keep_exception(self);
     // Nothing else: the callable is asked again only when somebody wants to go on.
-    channel_wake(self);
+    channel_wake_waiters(self);
     Py_RETURN_NONE;
 }
 
