@@ -104,7 +104,7 @@ int channel_answer(channel_object *self, const session_action *state) {
     return 0;
 }
 
-int channel_serve(channel_object *self, news *found) {
+int channel_log_and_answer(channel_object *self, news *found) {
     *found = channel_peek(self, NULL);
     if (found->logs) {
         if (channel_write_log(self) < 0)

@@ -12,6 +12,6 @@ int channel_give_token(channel_object *self, PyObject *token);
 int channel_answer(channel_object *self, const session_action *state);
 
 /* Write the log, and answer what the session asks, as channel_answer(); `found` is what there was last. */
-int channel_serve(channel_object *self, news *found);
+int channel_log_and_answer(channel_object *self, news *found);
 
 #endif

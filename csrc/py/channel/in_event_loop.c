@@ -110,13 +110,13 @@ void channel_wake_waiters(channel_object *self) {
 void channel_on_news(PyObject *op) {
     channel_object *self = (channel_object *)op;
     news found;
-    int served;
-    while ((served = channel_serve(self, &found)) > 0) {
+    int answered;
+    while ((answered = channel_log_and_answer(self, &found)) > 0) {
         channel_lock(self);
         net_channel_step(self->net);
         channel_unlock(self);
     }
-    if (served < 0)
+    if (answered < 0)
         channel_keep_exception(self);
     if (found.record || found.settled || found.ended || self->goal_awaited || self->raised != NULL)
         channel_wake_waiters(self);

@@ -10,7 +10,7 @@ int channel_join_running_loop(channel_object *self);
 /* Do what the session wants done now, and tell the event loop. -1 with an exception set. */
 int channel_step(channel_object *self);
 
-/* Something came: serve the session, wake those who wait. Keeps any exception for them. `self` is the
+/* Something came: answer the session, wake those who wait. Keeps any exception for them. `self` is the
  * channel. */
 void channel_on_news(PyObject *self);
 

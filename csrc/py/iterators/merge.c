@@ -180,17 +180,17 @@ static int begin(merge_object *self) {
     return result;
 }
 
-static int serve(merge_object *self, channel_object *channel) {
+static int answer(merge_object *self, channel_object *channel) {
     news found;
-    int served;
-    while ((served = channel_serve(channel, &found)) > 0)
+    int answered;
+    while ((answered = channel_log_and_answer(channel, &found)) > 0)
         if (!step(channel))
             return 0; // until then it would ask the same again
-    if (served < 0) {
+    if (answered < 0) {
         name_channel(channel);
         self->asks_again = true;
     }
-    return served;
+    return answered;
 }
 
 // Answer those who ask; whoever comes again after an exception wants it tried again, beginning with the
@@ -207,15 +207,15 @@ static int ask_again(merge_object *self) {
         Py_INCREF((PyObject *)channel);
         if (!channel->closing && channel->raised == NULL && !channel->awaits_token &&
             channel_peek(channel, NULL).asks)
-            result = channel->is_async ? channel_step(channel) : serve(self, channel);
+            result = channel->is_async ? channel_step(channel) : answer(self, channel);
         Py_DECREF((PyObject *)channel);
     }
     self->asks_again |= result < 0;
     return result;
 }
 
-// Serve the channels that something has happened to, and put them in line.
-static int serve_dirty(merge_object *self) {
+// Answer the channels that something has happened to, and put them in line.
+static int answer_news(merge_object *self) {
     for (;;) {
         shared_loop_lock(self->shared);
         // The last channel to be closed takes the loop with it.
@@ -227,11 +227,11 @@ static int serve_dirty(merge_object *self) {
             return 0;
         if (channel == NULL)
             continue; // it is going
-        int served = serve(self, channel);
+        int answered = answer(self, channel);
         if (channel->line == &self->line)
             ready_line_push(&self->line, channel);
         Py_DECREF((PyObject *)channel);
-        if (served < 0)
+        if (answered < 0)
             return -1;
     }
 }
@@ -264,7 +264,7 @@ static PyObject *next_in_turn(merge_object *self) {
         push_closed(self);
         // Taking lets the network go on, where a queue was full: others may have got something, too, and must
         // not wait until those in line have nothing more.
-        if ((self->line.count == 0 || self->taken % NEWS_MESSAGES == 0) && serve_dirty(self) < 0)
+        if ((self->line.count == 0 || self->taken % NEWS_MESSAGES == 0) && answer_news(self) < 0)
             return NULL;
         PyObject *pair = take(self);
         self->taken += pair != NULL;
