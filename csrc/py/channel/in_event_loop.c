@@ -150,14 +150,14 @@ int channel_step(channel_object *self) {
     net_channel_step(self->net);
     channel_unlock(self);
     channel_on_news((PyObject *)self);
-    return event_loop_settle(self->loop);
+    return event_loop_update(self->loop);
 }
 
 // The sockets of an event loop's channel are watched by it: it must hear that they are gone.
 void channel_leave_loop(channel_object *self) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (event_loop_settle(self->loop) < 0)
+    if (event_loop_update(self->loop) < 0)
         PyErr_Clear(); // the event loop may be closed
     event_loop_shut_if_empty(self->loop);
     PyErr_Restore(type, value, traceback);

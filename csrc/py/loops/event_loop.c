@@ -14,8 +14,8 @@ struct event_loop_object {
     event_loop_on_news *on_news;
     // The set of futures that somebody waits for.
     PyObject *held;
-    // settle() is under way.
-    bool settling;
+    // event_loop_update() is under way.
+    bool updating;
     // A channel is about to join: until then, the garbage collector may find that there is none.
     bool joining;
     // Meanwhile, a channel has left.
@@ -47,11 +47,11 @@ static PyObject *take_news(event_loop_object *self, int64_t *timer_ms) {
     return owner;
 }
 
-int event_loop_settle(event_loop_object *self) {
+int event_loop_update(event_loop_object *self) {
     // What the owners do may lead here again: the outermost call finishes it all.
-    if (self->settling || self->shared->loop == NULL)
+    if (self->updating || self->shared->loop == NULL)
         return 0;
-    self->settling = true;
+    self->updating = true;
     int64_t timer_ms;
     int result = 0;
     do {
@@ -64,7 +64,7 @@ int event_loop_settle(event_loop_object *self) {
     } while (result == 0 && watch_has_to_tell(&self->watch));
     if (result == 0)
         result = watch_set_timer(&self->watch, timer_ms);
-    self->settling = false;
+    self->updating = false;
     if (self->may_be_empty)
         event_loop_shut_if_empty(self);
     return result;
@@ -91,7 +91,7 @@ static PyObject *act(event_loop_object *self, int socket, int events) {
         net_loop_on_socket(shared->loop, socket, events);
     pthread_mutex_unlock(&shared->lock);
     Py_END_ALLOW_THREADS;
-    if (event_loop_settle(self) < 0)
+    if (event_loop_update(self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -161,7 +161,7 @@ void event_loop_let_go(event_loop_object *self, PyObject *future) {
 
 void event_loop_shut_if_empty(event_loop_object *self) {
     // Then the loop ends when that does, or with the object.
-    self->may_be_empty = self->settling || self->joining;
+    self->may_be_empty = self->updating || self->joining;
     if (self->may_be_empty)
         return;
     shared_loop_lock(self->shared);
@@ -197,7 +197,7 @@ static PyObject *event_loop_reap(PyObject *op, PyObject *unused) {
     event_loop_object *self = (event_loop_object *)op;
     (void)unused;
     free_dead(self);
-    int told = event_loop_settle(self);
+    int told = event_loop_update(self);
     event_loop_shut_if_empty(self);
     if (told < 0)
         return NULL;

@@ -11,7 +11,7 @@ typedef struct event_loop_object event_loop_object;
 typedef void event_loop_on_news(PyObject *owner);
 
 /* Tell the event loop what has changed, and the channels' owners what has come. -1 with an exception set. */
-int event_loop_settle(event_loop_object *self);
+int event_loop_update(event_loop_object *self);
 
 /* The shared loop, with a net loop in it, for a channel to join, whose owner is to be told of news in this
  * way; event_loop_joined() must follow. NULL with an exception set. */
