@@ -95,9 +95,9 @@ static void free_net(channel_object *self) {
     if (self->loop != NULL && !event_loop_is_here(self->loop)) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        bool buried = event_loop_bury(self->loop, self->net);
+        bool is_later = event_loop_free_later(self->loop, self->net);
         PyErr_Restore(type, value, traceback);
-        if (buried)
+        if (is_later)
             return;
     }
     channel_lock_idle(self);

@@ -23,10 +23,10 @@ struct event_loop_object {
     // The thread that the event loop runs in: only there may it be told anything.
     atomic_ulong thread;
     // Channels that went in another thread, to be freed in this one. Guarded by the lock.
-    net_channel **dead;
-    size_t dead_count;
-    size_t dead_capacity;
-    PyObject *reap;
+    net_channel **to_free;
+    size_t to_free_count;
+    size_t to_free_capacity;
+    PyObject *free_now;
 };
 
 /* ---- Telling the event loop ---- */
@@ -183,20 +183,20 @@ bool event_loop_is_here(const event_loop_object *self) {
     return self->thread == PyThread_get_thread_ident();
 }
 
-static void free_dead(event_loop_object *self) {
+static void free_waiting(event_loop_object *self) {
     shared_loop_lock(self->shared);
-    while (self->dead_count != 0)
-        net_channel_free(self->dead[--self->dead_count]);
-    free(self->dead);
-    self->dead = NULL;
-    self->dead_capacity = 0;
+    while (self->to_free_count != 0)
+        net_channel_free(self->to_free[--self->to_free_count]);
+    free(self->to_free);
+    self->to_free = NULL;
+    self->to_free_capacity = 0;
     shared_loop_unlock(self->shared);
 }
 
-static PyObject *event_loop_reap(PyObject *op, PyObject *unused) {
+static PyObject *event_loop_free_now(PyObject *op, PyObject *unused) {
     event_loop_object *self = (event_loop_object *)op;
     (void)unused;
-    free_dead(self);
+    free_waiting(self);
     int told = event_loop_update(self);
     event_loop_shut_if_empty(self);
     if (told < 0)
@@ -204,24 +204,24 @@ static PyObject *event_loop_reap(PyObject *op, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-bool event_loop_bury(event_loop_object *self, net_channel *channel) {
+bool event_loop_free_later(event_loop_object *self, net_channel *channel) {
     shared_loop_lock(self->shared);
-    if (self->dead_count == self->dead_capacity) {
-        size_t capacity = self->dead_capacity ? self->dead_capacity * 2 : 4;
-        net_channel **dead = realloc(self->dead, capacity * sizeof(net_channel *));
-        if (dead == NULL) {
+    if (self->to_free_count == self->to_free_capacity) {
+        size_t capacity = self->to_free_capacity ? self->to_free_capacity * 2 : 4;
+        net_channel **to_free = realloc(self->to_free, capacity * sizeof(net_channel *));
+        if (to_free == NULL) {
             shared_loop_unlock(self->shared);
             return false;
         }
-        self->dead = dead;
-        self->dead_capacity = capacity;
+        self->to_free = to_free;
+        self->to_free_capacity = capacity;
     }
-    self->dead[self->dead_count++] = channel;
+    self->to_free[self->to_free_count++] = channel;
     shared_loop_unlock(self->shared);
-    PyObject *done = PyObject_CallMethod(self->watch.event_loop, "call_soon_threadsafe", "O", self->reap);
+    PyObject *done = PyObject_CallMethod(self->watch.event_loop, "call_soon_threadsafe", "O", self->free_now);
     if (done == NULL) {
         PyErr_Clear(); // the event loop is closed: it is driven by no thread
-        free_dead(self);
+        free_waiting(self);
     }
     Py_XDECREF(done);
     return true;
@@ -242,7 +242,8 @@ static int event_loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     }
     self->state = module_state_of_type(Py_TYPE(op));
     if (self->state == NULL || watch_init(&self->watch, op, event_loop, watches_sockets) < 0 ||
-        (self->reap = PyObject_GetAttrString(op, "_reap")) == NULL || (self->held = PySet_New(NULL)) == NULL)
+        (self->free_now = PyObject_GetAttrString(op, "_free_now")) == NULL ||
+        (self->held = PySet_New(NULL)) == NULL)
         return -1;
     self->thread = PyThread_get_thread_ident();
     self->shared = shared_loop_new(false);
@@ -252,14 +253,14 @@ static int event_loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
 static int event_loop_traverse(PyObject *op, visitproc visit, void *arg) {
     event_loop_object *self = (event_loop_object *)op;
     Py_VISIT(Py_TYPE(op));
-    Py_VISIT(self->reap);
+    Py_VISIT(self->free_now);
     Py_VISIT(self->held);
     return watch_traverse(&self->watch, visit, arg);
 }
 
 static int event_loop_clear(PyObject *op) {
     event_loop_object *self = (event_loop_object *)op;
-    Py_CLEAR(self->reap);
+    Py_CLEAR(self->free_now);
     Py_CLEAR(self->held);
     watch_clear(&self->watch);
     return 0;
@@ -271,7 +272,7 @@ static void event_loop_dealloc(PyObject *op) {
     PyObject_GC_UnTrack(op);
     event_loop_clear(op);
     if (self->shared != NULL)
-        free_dead(self);
+        free_waiting(self);
     shared_loop_release(self->shared);
     watch_free(&self->watch);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
@@ -292,7 +293,8 @@ static PyMethodDef event_loop_methods[] = {
     {"_on_read", event_loop_on_read, METH_O, "_on_read($self, fd, /)\n--\n\nThe socket can be read."},
     {"_on_write", event_loop_on_write, METH_O, "_on_write($self, fd, /)\n--\n\nThe socket can be written."},
     {"_on_timer", event_loop_on_timer, METH_NOARGS, "_on_timer($self, /)\n--\n\nThe time has come."},
-    {"_reap", event_loop_reap, METH_NOARGS, "_reap($self, /)\n--\n\nFree what went in another thread."},
+    {"_free_now", event_loop_free_now, METH_NOARGS,
+     "_free_now($self, /)\n--\n\nFree what went in another thread."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -25,7 +25,7 @@ PyObject *event_loop_of_asyncio(event_loop_object *self);
 bool event_loop_is_here(const event_loop_object *self);
 
 /* Have a channel that nobody owns any more freed in that thread. False when memory ran out. */
-bool event_loop_bury(event_loop_object *self, net_channel *channel);
+bool event_loop_free_later(event_loop_object *self, net_channel *channel);
 
 /* Keep a future that somebody waits for from the garbage collector, which would take it, and who waits, for
  * a cycle that nobody refers to. -1 with an exception set. */
