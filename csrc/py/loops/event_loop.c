@@ -13,7 +13,7 @@ struct event_loop_object {
     // Told the owner of each channel that has something for it.
     event_loop_on_news *on_news;
     // The set of futures that somebody waits for.
-    PyObject *held;
+    PyObject *kept;
     // event_loop_update() is under way.
     bool updating;
     // A channel is about to join: until then, the garbage collector may find that there is none.
@@ -150,12 +150,12 @@ PyObject *event_loop_of_asyncio(event_loop_object *self) {
     return self->watch.event_loop;
 }
 
-int event_loop_hold(event_loop_object *self, PyObject *future) {
-    return PySet_Add(self->held, future);
+int event_loop_keep_future(event_loop_object *self, PyObject *future) {
+    return PySet_Add(self->kept, future);
 }
 
-void event_loop_let_go(event_loop_object *self, PyObject *future) {
-    if (self->held != NULL && PySet_Discard(self->held, future) < 0)
+void event_loop_release_future(event_loop_object *self, PyObject *future) {
+    if (self->kept != NULL && PySet_Discard(self->kept, future) < 0)
         PyErr_Clear();
 }
 
@@ -243,7 +243,7 @@ static int event_loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     self->state = module_state_of_type(Py_TYPE(op));
     if (self->state == NULL || watch_init(&self->watch, op, event_loop, watches_sockets) < 0 ||
         (self->free_now = PyObject_GetAttrString(op, "_free_now")) == NULL ||
-        (self->held = PySet_New(NULL)) == NULL)
+        (self->kept = PySet_New(NULL)) == NULL)
         return -1;
     self->thread = PyThread_get_thread_ident();
     self->shared = shared_loop_new(false);
@@ -254,14 +254,14 @@ static int event_loop_traverse(PyObject *op, visitproc visit, void *arg) {
     event_loop_object *self = (event_loop_object *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->free_now);
-    Py_VISIT(self->held);
+    Py_VISIT(self->kept);
     return watch_traverse(&self->watch, visit, arg);
 }
 
 static int event_loop_clear(PyObject *op) {
     event_loop_object *self = (event_loop_object *)op;
     Py_CLEAR(self->free_now);
-    Py_CLEAR(self->held);
+    Py_CLEAR(self->kept);
     watch_clear(&self->watch);
     return 0;
 }

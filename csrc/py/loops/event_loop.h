@@ -29,8 +29,8 @@ bool event_loop_free_later(event_loop_object *self, net_channel *channel);
 
 /* Keep a future that somebody waits for from the garbage collector, which would take it, and who waits, for
  * a cycle that nobody refers to. -1 with an exception set. */
-int event_loop_hold(event_loop_object *self, PyObject *future);
-void event_loop_let_go(event_loop_object *self, PyObject *future);
+int event_loop_keep_future(event_loop_object *self, PyObject *future);
+void event_loop_release_future(event_loop_object *self, PyObject *future);
 
 /* When the last channel has left: let go of connections, sockets and timers. */
 void event_loop_shut_if_empty(event_loop_object *self);

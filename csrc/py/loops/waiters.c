@@ -31,7 +31,7 @@ void waiters_wake(event_loop_object *loop, PyObject **waiters) {
     *waiters = none;
     for (Py_ssize_t i = 0; i < PyList_Size(woken); i++) {
         wake(PyList_GetItem(woken, i));
-        event_loop_let_go(loop, PyList_GetItem(woken, i));
+        event_loop_release_future(loop, PyList_GetItem(woken, i));
     }
     Py_DECREF(woken);
 }
@@ -42,7 +42,7 @@ static int prune(event_loop_object *loop, PyObject *waiters) {
         PyObject *future = PyList_GetItem(waiters, i);
         int done = is_done(future);
         if (done > 0 && loop != NULL)
-            event_loop_let_go(loop, future);
+            event_loop_release_future(loop, future);
         if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
             return -1;
     }
@@ -57,7 +57,7 @@ PyObject *waiters_add(event_loop_object *loop, PyObject *waiters) {
     PyObject *future = PyObject_CallMethod(event_loop_of_asyncio(loop), "create_future", NULL);
     // The mark by which asyncio knows that the future was awaited and not yielded.
     if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
-        PyList_Append(waiters, future) < 0 || event_loop_hold(loop, future) < 0)
+        PyList_Append(waiters, future) < 0 || event_loop_keep_future(loop, future) < 0)
         Py_CLEAR(future);
     return future;
 }
