@@ -238,7 +238,7 @@ void net_channel_step(net_channel *self) {
         opening_leave(self);
 }
 
-void net_channel_poke(net_channel *self) {
+void net_channel_step_soon(net_channel *self) {
     if (self->loop != NULL)
         timers_set(&self->loop->timers, self, 0);
 }

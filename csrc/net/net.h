@@ -121,7 +121,7 @@ net_loop *net_channel_loop(net_channel *channel);
 void net_channel_step(net_channel *channel);
 
 /* Have the loop do that at its next turn. */
-void net_channel_poke(net_channel *channel);
+void net_channel_step_soon(net_channel *channel);
 
 /* The session's answer to the last step: ACTION_WAIT, ASK_TOKEN, ASK_URL (of `slot`), REACHED or ENDED. */
 session_action net_channel_state(const net_channel *channel);

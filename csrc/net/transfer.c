@@ -102,7 +102,7 @@ static void finish_head(transfer *self) {
     if (!session_is_opening(self->channel->session))
         opening_leave(self->channel);
     // The head alone may have opened the session.
-    net_channel_poke(self->channel);
+    net_channel_step_soon(self->channel);
 }
 
 static void take_cookie(transfer *self, const char *value, size_t length) {
@@ -539,7 +539,7 @@ static void bury(net_loop *loop, uint64_t ends) {
                 continue;
             transfer_stop(self);
             report(self, TRANSPORT_STALE, CURLE_GOT_NOTHING, "the connection has fallen silent");
-            net_channel_poke(channel);
+            net_channel_step_soon(channel);
             loop_mark_dirty(channel);
         }
     connection *one = connections_find(&loop->connections, ends);

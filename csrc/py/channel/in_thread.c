@@ -25,7 +25,8 @@ static news go_on(channel_object *self, const want *wanted) {
         shared_loop_catch_up_lock_held(shared);
         net_channel_step(self->net);
     } else {
-        shared_loop_poke_lock_held(shared, self->net); // whoever drives may be driving for another channel
+        shared_loop_step_soon_lock_held(shared,
+                                        self->net); // whoever drives may be driving for another channel
     }
     news found = channel_peek_lock_held(self, wanted);
     // Even where there is no time left: who asks again and again without waiting has to get on. And what the
@@ -75,7 +76,7 @@ void channel_progress_in_thread(channel_object *self) {
     Py_BEGIN_ALLOW_THREADS;
     shared_loop *shared = channel_lock_detached(self);
     if (shared->driving) {
-        shared_loop_poke_lock_held(shared, self->net);
+        shared_loop_step_soon_lock_held(shared, self->net);
     } else if (!self->closing) {
         net_channel_resume(self->net);
         net_channel_step(self->net);

@@ -33,7 +33,7 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
         return NULL;
     self->closing = true;
     shared_loop *shared = channel_lock(self);
-    shared_loop_poke_lock_held(shared, self->net);
+    shared_loop_step_soon_lock_held(shared, self->net);
     if (self->line != NULL)
         self->line->has_closed = true;
     shared_loop_unlock(shared);

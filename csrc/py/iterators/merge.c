@@ -142,7 +142,7 @@ static bool step(channel_object *channel) {
     if (steps)
         net_channel_step(channel->net);
     else
-        shared_loop_poke_lock_held(shared, channel->net);
+        shared_loop_step_soon_lock_held(shared, channel->net);
     shared_loop_unlock(shared);
     return steps;
 }

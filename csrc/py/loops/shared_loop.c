@@ -111,8 +111,8 @@ void shared_loop_catch_up_lock_held(shared_loop *self) {
     self->driven_ms = net_now_ms();
 }
 
-void shared_loop_poke_lock_held(shared_loop *self, net_channel *channel) {
-    net_channel_poke(channel);
+void shared_loop_step_soon_lock_held(shared_loop *self, net_channel *channel) {
+    net_channel_step_soon(channel);
     shared_loop_wakeup_lock_held(self);
 }
 

@@ -59,7 +59,7 @@ void shared_loop_turn_lock_held(shared_loop *self, int64_t max_ms);
 void shared_loop_catch_up_lock_held(shared_loop *self);
 
 /* Have whoever drives do what the channel wants. Lock held. */
-void shared_loop_poke_lock_held(shared_loop *self, net_channel *channel);
+void shared_loop_step_soon_lock_held(shared_loop *self, net_channel *channel);
 
 /* Take the lock when nobody drives, so that the loop's channels may be touched. With the GIL, which is let
  * go. */
