@@ -322,7 +322,12 @@ def test_the_log_has_the_records_of_the_synchronous_client(run, server, name, cl
 def test_the_exceptions_are_the_synchronous_classes(run, answers, error):
     async def main():
         with hostile.TalkServer(**answers) as server:
-            options = {"timeout": 0.3, "max_backoff": 0.01, "base_url": server.base_url}
+            options = {
+                "timeout": 0.3,
+                "request_timeout": 0.3,
+                "max_backoff": 0.01,
+                "base_url": server.base_url,
+            }
             async with aio.Client("token", **options) as client:
                 iterator = client.messages()
                 with pytest.raises(error) as caught:
