@@ -5,6 +5,7 @@ Environment variables; the first has its default in brackets, the others are off
 GAECHANNEL_LIBCURL   the folder that a static libcurl is installed in, to be linked in (the system's libcurl)
 GAECHANNEL_WERROR    more warnings, and all of them errors
 GAECHANNEL_SANITIZE  AddressSanitizer and UndefinedBehaviorSanitizer
+GAECHANNEL_DEBUG     for a debugger: not optimized, with assertions
 GAECHANNEL_COVERAGE  gcov's counters
 """
 
@@ -151,6 +152,8 @@ def extension():
         # CPython's own flags switch assert() off, and hide overflows.
         compile_args += ["-g", "-O1", "-UNDEBUG", "-fno-wrapv"]
         link_args += [sanitizers]
+    if wanted("DEBUG"):
+        compile_args += ["-g", "-O0", "-UNDEBUG"]
     if wanted("COVERAGE"):
         compile_args += ["--coverage", "-fprofile-update=atomic", "-g", "-O0"]
         link_args += ["--coverage"]

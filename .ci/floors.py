@@ -14,16 +14,19 @@ import ast
 import re
 import subprocess
 import sys
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 
 # From the bottom to the top: each may use itself and those before it.
-C_STOREYS = ("wire", "session", "net", "py")
+C_STOREYS = ("csrc/wire", "csrc/session", "csrc/net", "csrc/py")
 PYTHON_STOREYS = ("gaechannel", "gaechannel/server/core", "gaechannel/server/http", "gaechannel/server")
 # The tops may use all.
 PYTHON_TOPS = ("gaechannel/cli", "gaechannel/__init__", "gaechannel/__main__")
 # What stands alone: the server uses nothing of the client.
 APART = "gaechannel/server/"
+# Where the manual has the drawing from.
+DRAWING = "docs/floors.txt"
 # What a folder shows of several files: a unit of its own, whatever .c file is called the same.
 CONTRACTS = ("csrc/session/session.h", "csrc/net/net.h")
 
@@ -84,7 +87,7 @@ def c_uses(root, objects):
 
 def c_storey(unit):
     """A unit's folder right under csrc/, as a place in C_STOREYS."""
-    folder = unit.split("/")[1]
+    folder = "/".join(unit.split("/")[:2])
     if folder not in C_STOREYS:
         raise Failure(f"{unit} is in no folder that the guard knows")
     return C_STOREYS.index(folder)
@@ -216,20 +219,37 @@ def compare(found, listed):
         yield f"listed, but no circle any more: {' '.join(circle)}"
 
 
-def draw(title, uses, going_round):
-    """Print the floors, from the top."""
-    print(title)
-    by_floor = defaultdict(list)
-    for unit, floor in floors(uses, going_round).items():
-        by_floor[floor].append(unit)
-    for floor in sorted(by_floor, reverse=True):
-        print(f"  {floor:3}  {'  '.join(unit.partition('/')[2] for unit in by_floor[floor])}")
+def draw(house, uses, storey, folders):
+    """The floors of each folder, from the top, as lines of text."""
+    for place, folder in reversed([*enumerate(folders), (len(folders), house)]):
+        inside = {unit for unit in uses if storey(unit) == place}
+        within = {unit: uses[unit] & inside for unit in inside}
+        by_floor = defaultdict(list)
+        for unit, floor in floors(within, circles(within)).items():
+            by_floor[floor].append(unit.removeprefix(f"{folder}/"))
+        if inside:
+            yield folder if place < len(folders) else f"{folder}: the tops"
+        for floor in sorted(by_floor, reverse=True):
+            shown = " ".join(by_floor[floor])
+            yield from textwrap.wrap(shown, 96, initial_indent=f"{floor:4}  ", subsequent_indent=" " * 6)
+        if inside:
+            yield ""
+
+
+def keep(path, drawing, writes):
+    """Print the drawing; write it, or find that the one that is shown in the manual is another."""
+    print(drawing)
+    if writes:
+        path.write_text(drawing)
+    elif path.exists() and path.read_text() != drawing:
+        yield f"{DRAWING} is not what the code says any more: .ci/floors --write"
 
 
 def main():
     parser = argparse.ArgumentParser(description="Draw the floors of csrc/ and gaechannel/; fail on circles.")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the project's directory")
     parser.add_argument("--objects", default="build/floors/temp*", help="where the objects are, from there")
+    parser.add_argument("--write", action="store_true", help=f"put the drawing into {DRAWING}")
     given = parser.parse_args()
     root = given.root.resolve()
     listed = {
@@ -237,20 +257,20 @@ def main():
         for line in (root / ".ci/circles").read_text().splitlines()
         if line.strip() and not line.startswith("#")
     }
-    faults, found = [], set()
+    faults, found, drawn = [], set(), []
     try:
         houses = [
-            ("csrc", c_uses(root, given.objects), c_storey),
-            ("gaechannel", python_uses(root), python_storey),
+            ("csrc", c_uses(root, given.objects), c_storey, C_STOREYS),
+            ("gaechannel", python_uses(root), python_storey, PYTHON_STOREYS),
         ]
-        for title, uses, storey in houses:
-            going_round = circles(uses)
-            draw(title, uses, going_round)
+        for house, uses, storey, names in houses:
+            drawn += draw(house, uses, storey, names)
             faults += [*upwards(uses, storey), *across(uses)]
-            found |= going_round
+            found |= circles(uses)
     except Failure as failure:
         sys.exit(f"floors: {failure}")
     faults += compare(found, listed)
+    faults += keep(root / DRAWING, "\n".join(drawn), given.write)
     for fault in faults:
         print(f"floors: {fault}", file=sys.stderr)
     sys.exit(bool(faults))

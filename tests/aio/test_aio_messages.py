@@ -361,7 +361,7 @@ def test_every_waiting_task_hears_of_a_failure(run):
 
 
 def test_messages_before_a_failure_come_before_it(run, until):
-    back = [hostile.ok(hostile.messages(1, "a", "b")), hostile.reply(b"", "403 Forbidden")]
+    back = [hostile.ok(hostile.messages(1, "a", "b")), hostile.reply(b"", "401 Invalid token.")]
 
     async def main():
         with hostile.TalkServer(back=back) as server:

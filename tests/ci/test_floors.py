@@ -51,13 +51,30 @@ def test_a_sound_house_passes_and_is_drawn(judge):
     status, drawn, said = judge({})
     assert (status, said) == (0, "")
     assert drawn.splitlines() == [
-        "csrc",
-        "    2  session/high",
-        "    1  wire/low",
+        "csrc/session",
+        "   1  high",
+        "",
+        "csrc/wire",
+        "   1  low",
+        "",
+        "gaechannel: the tops",
+        "   1  __init__",
+        "",
         "gaechannel",
-        "    2  high",
-        "    1  __init__  low",
+        "   2  high",
+        "   1  low",
+        "",
     ]
+
+
+def test_a_drawing_that_is_out_of_date_fails(judge):
+    _, drawn, _ = judge({})
+    status, _, said = judge({"docs/floors.txt": drawn.replace("high", "higher")})
+    assert (status, said) == (
+        1,
+        "floors: docs/floors.txt is not what the code says any more: .ci/floors --write\n",
+    )
+    assert judge({"docs/floors.txt": drawn.removesuffix("\n")})[0] == 0
 
 
 def test_a_circle_of_calls_fails(judge):
