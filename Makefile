@@ -35,7 +35,7 @@ sanitize: .venv/.test ## the tests with the C code under ASan and UBSan, and a s
 
 fuzz: .venv/.built ## fuzz the C parser for SECONDS=60, and what makes objects for 10
 	@.ci/fuzz $(SECONDS)
-	@$(BIN)/python fuzz/objects.py 10
+	@$(BIN)/python fuzz/fuzz_objects.py 10
 
 coverage: .venv/.test ## which lines of C and Python the tests run
 	@.ci/coverage

@@ -270,16 +270,14 @@ INLINE PyObject *read_number(reading *r) {
 }
 
 INLINE PyObject *read_string(reading *r) {
-    const uint8_t *text = r->at + 1;
-    if (LIKELY(r->end - text >= LITERAL_HEAD)) {
-        unsigned length = literal_head_end(text);
-        if (LIKELY(length < LITERAL_HEAD && text[length] == '"')) {
-            r->at = text + length + 1;
-            return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
-        }
+    const uint8_t *text = r->at + 1, *at = r->at;
+    unsigned length = LIKELY(r->end - text >= LITERAL_HEAD) ? literal_head_end(text) : LITERAL_HEAD;
+    if (LIKELY(length < LITERAL_HEAD && text[length] == '"')) {
+        r->at = text + length + 1;
+        return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
     }
-    const uint8_t *at = r->at;
-    PyObject *string = quoted_read(&at, r->end);
+    PyObject *string =
+        length < LITERAL_HEAD ? quoted_read_special(&at, text + length, r->end) : quoted_read(&at, r->end);
     r->at = at;
     return string;
 }

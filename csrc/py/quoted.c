@@ -90,37 +90,52 @@ typedef struct short_text {
     const uint8_t *at; // what has not
 } short_text;
 
-/* Read on as long as all is below U+0100. Returns 0 where that was all, and the quotation mark is at
- * `text->at`; the first character that is not below, and is behind `text->at`; or -1: this is not the way to
- * read it. */
+static inline bool is_plain(uint8_t byte) {
+    return byte != '"' && byte != '\\' && byte < 0x80;
+}
+
+/* Take what is plain at `*at`; false where the string gets too long, or the text ends. */
+static inline bool take_plain(short_text *text, const uint8_t **at, const uint8_t *end) {
+    while (end - *at >= LITERAL_HEAD && text->length <= NARROW_LONGEST) {
+        unsigned run = literal_head_end(*at);
+        memcpy(text->bytes + text->length, *at, LITERAL_HEAD);
+        text->length += run;
+        *at += run;
+        if (run < LITERAL_HEAD)
+            break;
+    }
+    while (*at < end && is_plain(**at) && text->length <= NARROW_LONGEST)
+        text->bytes[text->length++] = *(*at)++;
+    return *at < end && text->length <= NARROW_LONGEST;
+}
+
+/* Read on from `text->at`, which is not plain, as long as all is below U+0100. Returns 0 where that was all,
+ * and the quotation mark is at `text->at`; the character there, if it is not below; or -1: this is not the
+ * way to read it. */
 static int32_t read_narrow(short_text *text, const uint8_t *end) {
     const uint8_t *at = text->at;
-    unsigned specials = 0;
-    while (text->length <= NARROW_LONGEST) {
-        if (end - at >= LITERAL_HEAD) {
-            unsigned run = literal_head_end(at);
-            memcpy(text->bytes + text->length, at, LITERAL_HEAD);
-            text->length += run;
-            at += run;
-            if (run == LITERAL_HEAD)
-                continue;
-        } else if (at == end) {
-            return -1;
-        } else if (*at != '"' && *at != '\\' && *at < 0x80) {
-            text->bytes[text->length++] = *at++;
-            continue;
-        }
-        text->at = at;
-        if (*at == '"')
-            return 0;
+    for (unsigned specials = 0; *at != '"'; specials++) {
         int32_t code = *at == '\\' ? read_escape(&at) : read_character(&at);
         if (code < 0 || code >= 0x100)
             return code;
-        if (++specials > NARROW_SPECIALS)
-            return -1;
         text->bytes[text->length++] = (uint8_t)code;
+        if (specials == NARROW_SPECIALS || !take_plain(text, &at, end))
+            return -1;
+        text->at = at;
     }
-    return -1;
+    return 0;
+}
+
+/* Three bytes each, in a row: what has most of all to gain. Returns how many there are, `most` at most. */
+static inline size_t read_row(const uint8_t *at, const uint8_t *end, wchar_t *codes, size_t most) {
+    size_t count = 0;
+    for (; count < most && end - at >= 4; at += 3) {
+        uint32_t bytes = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
+        if (bytes >> 20 != 0xE)
+            break;
+        codes[count++] = (wchar_t)((bytes >> 4 & 0xF000) | (bytes >> 2 & 0xFC0) | (bytes & 0x3F));
+    }
+    return count;
 }
 
 /* Read on from `text->at`, where a character past U+00FF is, whatever comes. The string as UTF-32; its
@@ -131,9 +146,9 @@ static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
     for (; length < text->length; length++)
         codes[length] = text->bytes[length];
     for (size_t most = length + WIDE_LONGEST; length < most && at < end;) {
-        // Three bytes each, in a row: what has most of all to gain.
-        for (; (*at & 0xF0) == 0xE0 && length < most; at += 3)
-            codes[length++] = (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+        size_t row = read_row(at, end, codes + length, most - length);
+        at += 3 * row;
+        length += row;
         if (*at == '"') {
             text->at = at;
             return length;
@@ -158,17 +173,19 @@ static bool ends_soon(const uint8_t *at, const uint8_t *end) {
     return memchr(at, '"', left < soon ? left : soon) != NULL;
 }
 
-/* The same as read_long() for most short strings in double quotes; NULL without an exception for others. */
-static PyObject *read_short(const uint8_t **cursor, const uint8_t *end) {
+/* The same as read_long() for most short strings in double quotes, the first of whose bytes that is not plain
+ * is at `special`; NULL without an exception for others. */
+static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, const uint8_t *end) {
     short_text text;
-    text.length = 0;
-    text.at = *cursor + 1;
-    int32_t special = read_narrow(&text, end);
-    if (special == 0) {
+    text.at = special;
+    text.length = (size_t)(special - *cursor) - 1;
+    memcpy(text.bytes, *cursor + 1, text.length);
+    int32_t wide = read_narrow(&text, end);
+    if (wide == 0) {
         *cursor = text.at + 1;
         return PyUnicode_DecodeLatin1((const char *)text.bytes, (Py_ssize_t)text.length, NULL);
     }
-    if (special < 0 || !ends_soon(text.at, end))
+    if (wide < 0 || !ends_soon(text.at, end))
         return NULL;
     wchar_t codes[NARROW_LONGEST + LITERAL_HEAD + WIDE_LONGEST + 1];
     size_t length = read_wide(&text, end, codes);
@@ -180,13 +197,23 @@ static PyObject *read_short(const uint8_t **cursor, const uint8_t *end) {
 
 #else
 
-static PyObject *read_short(const uint8_t **cursor, const uint8_t *end) {
+static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, const uint8_t *end) {
     (void)cursor;
+    (void)special;
     (void)end;
     return NULL;
 }
 
 #endif
+
+PyObject *quoted_read_special(const uint8_t **cursor, const uint8_t *special, const uint8_t *end) {
+    if (special - *cursor <= NARROW_LONGEST) {
+        PyObject *string = read_short(cursor, special, end);
+        if (string != NULL || PyErr_Occurred() != NULL)
+            return string;
+    }
+    return read_long(cursor, end);
+}
 
 PyObject *quoted_read(const uint8_t **cursor, const uint8_t *end) {
     const uint8_t *text = *cursor + 1;
@@ -195,14 +222,8 @@ PyObject *quoted_read(const uint8_t **cursor, const uint8_t *end) {
     const uint8_t *at = skip_plain(text, end);
     if (at == end)
         return NULL;
-    if (*at == '"') {
-        *cursor = at + 1;
-        return str_from_ascii(text, (size_t)(at - text));
-    }
-    if (at - text <= NARROW_LONGEST) {
-        PyObject *string = read_short(cursor, end);
-        if (string != NULL || PyErr_Occurred() != NULL)
-            return string;
-    }
-    return read_long(cursor, end);
+    if (*at != '"')
+        return quoted_read_special(cursor, at, end);
+    *cursor = at + 1;
+    return str_from_ascii(text, (size_t)(at - text));
 }

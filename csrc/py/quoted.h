@@ -13,4 +13,8 @@
  * NULL with MemoryError set, or without an exception: no string, or one that the plain reader is to judge. */
 PyObject *quoted_read(const uint8_t **cursor, const uint8_t *end);
 
+/* The same of a string in double quotes, where it is known that the first of its bytes that is a backslash or
+ * past ASCII is at `special`, and no quotation mark before it. */
+PyObject *quoted_read_special(const uint8_t **cursor, const uint8_t *special, const uint8_t *end);
+
 #endif

@@ -1,6 +1,7 @@
 /* From literals to Python objects. */
 #include "py/values.h"
 
+#include "py/builder.h"
 #include "py/numbers.h"
 #include "py/strings.h"
 #include "wire/literal.h"
@@ -86,6 +87,21 @@ PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t le
     if (value == NULL && PyErr_Occurred() == NULL)
         raise_parse_error(state, &reader);
     return value;
+}
+
+PyObject *value_from_message(module_state *state, const uint8_t *text, size_t length) {
+    const uint8_t *at = text, *end = text + length;
+    if (length < 2 || (end[-1] != ']' && end[-1] != '}' && end[-1] != '"'))
+        return value_from_literal(state, text, length);
+    builder *maker = builder_take(state);
+    if (maker == NULL)
+        return NULL;
+    PyObject *value = builder_read(maker, &at, end);
+    builder_put(state, maker);
+    if (value != NULL && at == end)
+        return value;
+    Py_XDECREF(value);
+    return PyErr_Occurred() == NULL ? value_from_literal(state, text, length) : NULL;
 }
 
 PyObject *parse_literal(PyObject *module, PyObject *text) {

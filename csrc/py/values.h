@@ -8,6 +8,9 @@
  * bytes. This is the plain way, which the builder's must agree with on every input. */
 PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t length);
 
+/* The same of a text that is valid UTF-8, by the builder where that can read it. */
+PyObject *value_from_message(module_state *state, const uint8_t *text, size_t length);
+
 /* The function gaechannel._core.parse(text). */
 PyObject *parse_literal(PyObject *module, PyObject *text);
 

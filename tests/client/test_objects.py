@@ -1,6 +1,6 @@
 """Decoder's fast path to objects: the same as its plain one on every input, within bounds, nothing kept.
 
-What it is compared with, and what with, is made by fuzz/objects.py.
+What it is compared with, and what with, is made by fuzz/fuzz_objects.py.
 """
 
 import gc
@@ -17,6 +17,7 @@ import tracemalloc
 from pathlib import Path
 from typing import ClassVar
 
+import fuzz_objects as fuzz
 import pytest
 from hostile import frame
 from hypothesis import given
@@ -27,12 +28,6 @@ from gaechannel import Decoder, TalkMessageCorrupted
 
 ROOT = Path(__file__).parents[2]
 CASES = json.loads((ROOT / "tests" / "wire" / "cases.json").read_text())
-
-spec = importlib.util.spec_from_file_location("fuzz_objects", ROOT / "fuzz" / "objects.py")
-assert spec is not None
-assert spec.loader is not None
-fuzz = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(fuzz)
 
 
 def decoded(data):

@@ -1,14 +1,17 @@
 """Arrays from the server: their order, the control arrays, and when a back channel counts as dead."""
 
 import itertools
+import random
 import threading
 import time
 
+import fuzz_objects
 import pytest
 from scripted_server import brought, confirmed, cut, frame, held, opened, status
 from waiting import until
 
 from gaechannel import BrowserChannel, ChannelClosed, ChannelTimeout, HTTPStatusError, TransportError
+from gaechannel.talkparser import ParseError, parse
 
 FAST = {"max_backoff": 0.02}
 
@@ -25,6 +28,28 @@ def test_iterating_yields_each_arrays_data_as_python_objects(script):
         assert channel.aid == len(values)
         assert channel.sid == "SID1"
         assert channel.stats.messages == len(values)
+
+
+def parsed(text):
+    """What the plain reader makes of a literal; None where it is none, or a hole."""
+    try:
+        return parse(text)
+    except ParseError:
+        return None
+
+
+def test_messages_are_what_the_plain_reader_makes_of_them(script):
+    chance = random.Random(1)
+    texts = [fuzz_objects.value(chance, chance.randint(0, 4)) for _ in range(600)]
+    texts = [text for text in texts if parsed(text) is not None]
+    assert len(texts) > 400
+    payload = "[" + ",".join(f"[{number},{text}]" for number, text in enumerate(texts, 1)) + "]"
+    chunk = f"{len(payload.encode('utf-16-le')) // 2}\n{payload}"
+    script.on("back", lambda request: request.reply(chunk))
+    with BrowserChannel(script.url) as channel:
+        found = first(channel, len(texts))
+    for text, message in zip(texts, found, strict=True):
+        assert repr(message) == repr(parse(text)), text
 
 
 def test_the_back_channels_query(script):

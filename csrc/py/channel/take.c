@@ -25,7 +25,7 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found, boo
     if (copy == NULL)
         return PyErr_NoMemory();
     PyObject *value =
-        is_text ? str_with_surrogates(copy, length) : value_from_literal(self->state, copy, length);
+        is_text ? str_with_surrogates(copy, length) : value_from_message(self->state, copy, length);
     if (copy != small)
         free(copy);
     return value != NULL && self->unwraps ? unwrap_message(self->state, value) : value;

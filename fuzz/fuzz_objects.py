@@ -1,6 +1,6 @@
 """Fuzzes Decoder's fast path: arrays as servers write them, as they might, and spoiled.
 
-    python fuzz/objects.py SECONDS [SEED]
+    python fuzz/fuzz_objects.py SECONDS [SEED]
 
 feed() and its plain way must give the same objects in the same order, and find the same fault, whatever the
 body.
