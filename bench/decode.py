@@ -1,7 +1,10 @@
-"""Decoding: a body in memory to the list of its messages' texts, beside other ways to the same list.
+"""Decoding: a body in memory to what is in it, beside other ways to the same.
 
-    python bench/decode.py [--short] [--pieces] [--more] [pyperf's options, such as -o FILE]
-    python bench/decode.py --turns [--short] [--pieces] [--more]
+First, bodies of the talk dialect to the list of their messages' texts; then, bodies like those of living
+services, and of one kind of value alone, to all of their objects.
+
+    python bench/decode.py [--short] [--pieces] [--more] [--objects] [pyperf's options, such as -o FILE]
+    python bench/decode.py --turns [--short] [--pieces] [--more] [--objects]
 
 Each way runs in processes of its own, the ways of a case in turn; a value is the best of some passes over a
 body of about a megabyte, in time a message. With --turns all ways run in one process, in turn pass by pass,
@@ -11,8 +14,10 @@ all of them. The ways:
 gaechannel      TalkDecoder.feed(body)
 Decoder         gaechannel's other one, which makes all objects of all arrays, and the text picked out
 orjson, json    loads() of chunks that are already cut, and the text picked out: no framing
-framing loop    the loop that projects write in Python, with json.loads
+framing loop    the loop that projects write in Python, with json.loads: of texts alone
 floor           bytes.decode() of the text's own bytes, already cut out and without escapes
+
+Of objects, `gaechannel` is Decoder.feed(body).
 """
 
 import functools
@@ -20,11 +25,12 @@ import gc
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 import pyperf
 
-from common import bodies, report
+from common import bodies, living, report
 from common.framing import FramingLoop
 from gaechannel import Decoder, TalkDecoder
 
@@ -34,7 +40,12 @@ TURNS_BYTES = 200_000
 TURNS_PASSES = 30
 PIECES = {"whole": None, "16 kB pieces": 16 * 1024, "1,400 B pieces": 1400}
 
-Way = Callable[[], list[str]]
+# Against orjson's loads() of chunks that are already cut.
+OBJECT_GOALS = {"Firestore": 1.05, "Firestore, pretty-printed": 1.05, "Lounge": 1.05, "pblite": 1.0}
+# The same of one kind of value alone.
+VALUE_GOAL = 0.65
+
+Way = Callable[[], list[Any]]
 
 
 def gaechannel_way(body: bytes, piece: int | None) -> Way:
@@ -62,8 +73,18 @@ def framing_way(body: bytes, piece: int | None) -> Way:
     return decode
 
 
+def object_ways(kind: str) -> dict[str, Way]:
+    """The ways to all objects of a body."""
+    body, cut = living.body(kind), [payload.encode() for payload in living.payloads(kind)]
+    return {
+        "gaechannel": lambda: Decoder().feed(body),
+        "orjson": lambda: [orjson.loads(chunk) for chunk in cut],
+        "json": lambda: [json.loads(chunk) for chunk in cut],
+    }
+
+
 def ways(kind: str, size: int, piece: int | None, body_bytes: int) -> dict[str, Way]:
-    """The ways to decode a body."""
+    """The ways to decode a body of texts."""
     count = bodies.count_for(size, body_bytes)
     body = bodies.body(kind, size, count)
     if piece is not None:
@@ -81,6 +102,20 @@ def ways(kind: str, size: int, piece: int | None, body_bytes: int) -> dict[str, 
 
 
 WAY_NAMES = ("gaechannel", "Decoder", "orjson", "json", "framing loop", "floor")
+OBJECT_WAY_NAMES = ("gaechannel", "orjson", "json")
+
+
+def want_of(kind: str, size: int, body_bytes: int) -> list[Any]:
+    """What each way is to give; of objects, gaechannel alone gives pairs, and no list a chunk."""
+    if kind in bodies.KINDS + bodies.MORE_KINDS:
+        return bodies.texts(kind, size, bodies.count_for(size, body_bytes))
+    return [json.loads(payload) for payload in living.payloads(kind)]
+
+
+def as_chunks(given: list[Any], like: list[Any]) -> list[Any]:
+    """gaechannel's pairs of all chunks as the others give them."""
+    arrays = iter([list(pair) for pair in given])
+    return [[next(arrays) for _ in chunk] for chunk in like]
 
 
 @functools.cache
@@ -90,10 +125,12 @@ def case(kind: str, size: int, piece: int | None, body_bytes: int = BODY_BYTES) 
     # large block freed, as it has in any program that has run for a while. That is not what is measured here.
     del (large := [bytes(16_000_000)])[:]
     assert not large
-    made = ways(kind, size, piece, body_bytes)
-    want = bodies.texts(kind, size, bodies.count_for(size, body_bytes))
+    is_text = kind in bodies.KINDS + bodies.MORE_KINDS
+    made = ways(kind, size, piece, body_bytes) if is_text else object_ways(kind)
+    want = want_of(kind, size, body_bytes)
     for name, way in made.items():
-        assert way() == want, name
+        given = way()
+        assert (given if is_text or name != "gaechannel" else as_chunks(given, want)) == want, name
     return made
 
 
@@ -127,13 +164,15 @@ def quickest(ways_in_turn: list[Way], passes: int) -> list[float]:
 
 def in_turns(kind: str, size: str, how: str, piece: int | None, rounds: int) -> list[report.Row]:
     """One case, all ways in this process."""
-    made = case(kind, bodies.SIZES[size], piece, TURNS_BYTES)
+    made = dict(case(kind, bodies.SIZES.get(size, 0), piece, TURNS_BYTES))
     ours = made.pop("gaechannel")
     case.cache_clear()
     found: dict[str, list[float]] = {name: [] for name in made}
     for _ in range(rounds):
         # The loop in Python is slower by so much that one pass is enough.
-        for names, passes in (["framing loop"], 1), ([n for n in made if n != "framing loop"], TURNS_PASSES):
+        slow = [name for name in made if name == "framing loop"]
+        quick = [name for name in made if name != "framing loop"]
+        for names, passes in (slow, 1), (quick, TURNS_PASSES):
             if names:
                 own, *others = quickest([ours, *(made[name] for name in names)], passes)
                 for name, other in zip(names, others, strict=True):
@@ -145,7 +184,7 @@ def rows_of(
     kind: str, size: str, how: str, piece: int | None, found: dict[str, list[float]]
 ) -> list[report.Row]:
     """The rows of one case."""
-    what = f"decode {kind}, {size}" + ("" if piece is None else f", {how}")
+    what = f"decode {kind}" + (f", {size}" if size else ", objects") + ("" if piece is None else f", {how}")
     return [report.row(what, peer, values, goal=goal_of(kind, size, peer)) for peer, values in found.items()]
 
 
@@ -156,6 +195,8 @@ def ratios(slower: pyperf.Benchmark, faster: pyperf.Benchmark) -> list[float]:
 
 def goal_of(kind: str, size: str, peer: str) -> float | None:
     """What docs/performance.rst has."""
+    if not size:
+        return OBJECT_GOALS.get(kind, VALUE_GOAL) if peer == "orjson" else None
     if peer == "floor":
         return 0.7 if (kind, size) == ("ASCII", "100 B") else None
     if peer != "orjson":
@@ -165,7 +206,7 @@ def goal_of(kind: str, size: str, peer: str) -> float | None:
 
 def add_arguments(command: list[str], options: object) -> None:
     """pyperf starts this script again for its workers."""
-    command += [f"--{name}" for name in ("short", "pieces", "more") if getattr(options, name)]
+    command += [f"--{name}" for name in ("short", "pieces", "more", "objects") if getattr(options, name)]
 
 
 def main() -> None:
@@ -177,6 +218,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="two processes a way instead of four")
     parser.add_argument("--turns", action="store_true", help="all ways in one process, in turn")
     parser.add_argument("--pieces", action="store_true", help="bodies that come in pieces, too")
+    parser.add_argument("--objects", action="store_true", help="nothing but objects")
     parser.add_argument("--more", action="store_true", help="more kinds of text")
     parser.add_argument("--rows", help="write the rows to this file, as JSON")
     options = runner.parse_args()
@@ -184,13 +226,19 @@ def main() -> None:
         options.processes = 2
     pieces = PIECES if options.pieces else {"whole": None}
     rows = []
-    for kind in bodies.KINDS + (bodies.MORE_KINDS if options.more else []):
+    texts = [] if options.objects else bodies.KINDS + (bodies.MORE_KINDS if options.more else [])
+    for kind in texts:
         for size in bodies.SIZES:
             for how, piece in pieces.items():
                 if options.turns:
                     rows += in_turns(kind, size, how, piece, 3 if options.short else 9)
                 else:
                     rows += measure(runner, kind, size, how, piece)
+    for kind in living.SERVICES + living.VALUES:
+        if options.turns:
+            rows += in_turns(kind, "", "whole", None, 3 if options.short else 9)
+        else:
+            rows += measure(runner, kind, "", "whole", None)
     if options.worker:
         return
     print(report.table(rows))
@@ -200,14 +248,15 @@ def main() -> None:
 
 def measure(runner: pyperf.Runner, kind: str, size: str, how: str, piece: int | None) -> list[report.Row]:
     """One case in all ways; rows only in the process that is no worker."""
-    count = bodies.count_for(bodies.SIZES[size], BODY_BYTES)
+    count = bodies.count_for(bodies.SIZES[size], BODY_BYTES) if size else living.COUNT
+    names = WAY_NAMES if size else OBJECT_WAY_NAMES
     found = {}
-    for name in WAY_NAMES if piece is None else ("gaechannel", "framing loop"):
+    for name in names if piece is None else ("gaechannel", "framing loop"):
         found[name] = runner.bench_time_func(
             f"{kind}, {size}, {how}: {name}",
             best_pass,
             kind,
-            bodies.SIZES[size],
+            bodies.SIZES.get(size, 0),
             piece,
             name,
             inner_loops=count,

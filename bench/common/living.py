@@ -1,0 +1,217 @@
+"""Payloads like those that living services send: the same fields, the same sizes, nobody's data."""
+
+import json
+import random
+import string
+from collections.abc import Callable
+
+from common.bodies import frame
+
+# Payloads of a kind, which differ.
+COUNT = 64
+
+_LETTERS = string.ascii_letters + string.digits
+_NAMES = ["Marta Lindqvist", "Jörg Weiß", "Олена Шевчук", "佐藤花子", "Inês Araújo", "Tom O'Brien", "Zoé 🚢"]
+_WORDS = [
+    "high",
+    "water",
+    "is",
+    "at",
+    "seven",
+    "and",
+    "the",
+    "ferry",
+    "leaves",
+    "half",
+    "an",
+    "hour",
+    "before",
+]
+
+Value = object
+
+
+def _name(chance: random.Random, length: int) -> str:
+    return "".join(chance.choices(_LETTERS, k=length))
+
+
+def _sentence(chance: random.Random, most: int) -> str:
+    return " ".join(chance.choices(_WORDS, k=chance.randint(3, most))) + "."
+
+
+def _instant(chance: random.Random) -> str:
+    month, day, hour, minute = (chance.randint(*span) for span in ((1, 12), (1, 28), (0, 23), (0, 59)))
+    return f"2026-{month:02}-{day:02}T{hour:02}:{minute:02}:17.{chance.randrange(10**6):06}Z"
+
+
+def _firestore(chance: random.Random, first_id: int) -> list[Value]:
+    """A document that has changed, as Firestore's Listen tells it: each value in an object of its type."""
+
+    def text(value: str) -> Value:
+        return {"stringValue": value}
+
+    def whole(most: int) -> Value:
+        return {"integerValue": str(chance.randint(0, most))}
+
+    def array(values: list[Value]) -> Value:
+        return {"arrayValue": {"values": values}}
+
+    database = "projects/harbour/databases/(default)/documents"
+    fields = {
+        "title": text(_sentence(chance, 8)),
+        "body": text(_sentence(chance, 25)),
+        "author": text(chance.choice(_NAMES)),
+        "authorRef": {"referenceValue": f"{database}/people/{_name(chance, 28)}"},
+        "views": whole(50_000),
+        "price": {"doubleValue": round(chance.uniform(0, 200), chance.randint(1, 6))},
+        "open": {"booleanValue": chance.random() < 0.5},
+        "closedAt": {"nullValue": None},
+        "publishedAt": {"timestampValue": _instant(chance)},
+        "pier": {
+            "geoPointValue": {"latitude": chance.uniform(-90, 90), "longitude": chance.uniform(-180, 180)}
+        },
+        "labels": array([text(chance.choice(_WORDS)) for _ in range(chance.randint(1, 6))]),
+        "stops": array(
+            [
+                {"mapValue": {"fields": {"quay": text(_name(chance, 6)), "minute": whole(59)}}}
+                for _ in range(3)
+            ]
+        ),
+        "votes": {"mapValue": {"fields": {_name(chance, 20): whole(5) for _ in range(chance.randint(1, 4))}}},
+    }
+    document = {
+        "name": f"{database}/notices/{_name(chance, 20)}",
+        "fields": fields,
+        "createTime": _instant(chance),
+        "updateTime": _instant(chance),
+    }
+    return [[first_id, [{"documentChange": {"document": document, "targetIds": [chance.choice([2, 4, 6])]}}]]]
+
+
+def _lounge(chance: random.Random, first_id: int) -> list[Value]:
+    """What a screen tells its remotes when a video begins: all values are strings, one is JSON itself."""
+    length, at = chance.uniform(60, 4000), chance.uniform(0, 60)
+    video, nonce = _name(chance, 11), _name(chance, 16)
+    place = {
+        "currentTime": f"{at:.3f}",
+        "duration": f"{length:.3f}",
+        "seekableStartTime": "0",
+        "seekableEndTime": f"{length:.2f}",
+        "loadedTime": f"{at + 20:.1f}",
+        "cpn": nonce,
+    }
+    device = {
+        "app": "web",
+        "name": chance.choice(_NAMES),
+        "id": _name(chance, 32),
+        "capabilities": "que,dsdtr,mus",
+    }
+    told: list[tuple[str, Value]] = [
+        (
+            "nowPlaying",
+            {
+                "videoId": video,
+                "listId": f"RQ{_name(chance, 40)}",
+                "currentIndex": "3",
+                "state": "3",
+                **place,
+            },
+        ),
+        ("onStateChange", {"state": "1", **place}),
+        ("onVolumeChanged", {"volume": str(chance.randint(0, 100)), "muted": "false"}),
+        (
+            "onSubtitlesTrackChanged",
+            {"videoId": video, "languageCode": "", "kind": "", "vss_id": "", "trackName": ""},
+        ),
+        ("onHasPreviousNextChanged", {"hasPrevious": "true", "hasNext": "false"}),
+        ("onAutoplayModeChanged", {"autoplayMode": "UNSUPPORTED"}),
+        ("loungeStatus", {"devices": json.dumps([device]), "queueId": _name(chance, 20)}),
+    ]
+    return [[first_id + offset, list(message)] for offset, message in enumerate(told)]
+
+
+def _pblite(chance: random.Random, first_id: int) -> list[Value]:
+    """A chat's event: protocol buffers as arrays, in which most fields are missing."""
+
+    def fields(size: int, **known: Value) -> list[Value]:
+        message: list[Value] = [None] * size
+        for name, value in known.items():
+            message[int(name[1:])] = value
+        return message
+
+    def person() -> Value:
+        name = chance.choice(_NAMES)
+        picture = f"https://pictures.example/{_name(chance, 24)}"
+        return fields(
+            14, f0=[str(chance.randrange(10**20, 10**21))], f1=name, f2=picture, f4=name[:5], f9=1, f13=[1]
+        )
+
+    def message() -> Value:
+        micros = str(chance.randrange(16 * 10**14, 18 * 10**14))
+        ids = fields(5, f4=[_name(chance, 11), [None, [_name(chance, 11)]]])
+        marks = [[1, 0, chance.randint(1, 40), None, None, None, [2, None, None, [chance.randint(0, 9)]]]]
+        known = {"f0": ids, "f1": person(), "f2": micros, "f9": _sentence(chance, 14), "f10": marks, "f13": 0}
+        return fields(30, **known, f17=[None, None, 3], f19=1, f27=chance.randrange(10**6), f29=[True, False])
+
+    revision = [chance.randint(0, 255) for _ in range(10)]
+    event = fields(
+        14, f1=[None, None, [_name(chance, 11)], 5], f3=message(), f9=[[message()], None, 3], f13=revision
+    )
+    return [[first_id, [[None, event, _name(chance, 20)]]]]
+
+
+def _compact(arrays: list[Value]) -> str:
+    return json.dumps(arrays, ensure_ascii=False, separators=(",", ":"))
+
+
+def _pretty(arrays: list[Value]) -> str:
+    return json.dumps(arrays, ensure_ascii=False, indent=2)
+
+
+def _hundred(make: Callable[[random.Random], Value]) -> Callable[[random.Random, int], list[Value]]:
+    """One array of a hundred values of the same kind."""
+    return lambda chance, first_id: [[first_id, [make(chance) for _ in range(100)]]]
+
+
+def _words_of(letters: str, length: int) -> Callable[[random.Random], str]:
+    return lambda chance: "".join(chance.choices(letters, k=length))
+
+
+_SERVICES = {
+    "Firestore": (_firestore, _compact),
+    "Firestore, pretty-printed": (_firestore, _pretty),
+    "Lounge": (_lounge, _compact),
+    "pblite": (_pblite, _compact),
+}
+# Kinds of values alone.
+_VALUES = {
+    "small integers": _hundred(lambda chance: chance.randint(0, 100)),
+    "integers": _hundred(lambda chance: chance.randint(-(10**9), 10**18)),
+    "floats of 6 digits": _hundred(lambda chance: round(chance.uniform(0, 100), 4)),
+    "floats of 17 digits": _hundred(lambda chance: chance.random()),
+    "exponents": _hundred(lambda chance: chance.random() * 10.0 ** chance.randint(-200, 200)),
+    "words": _hundred(lambda chance: chance.choice([True, False, None])),
+    "strings": _hundred(lambda chance: _name(chance, chance.randint(1, 60))),
+    "strings, Latin-1": _hundred(_words_of("äöü abcdefghijklm", 20)),
+    "strings, Cyrillic": _hundred(_words_of("паром отходит в семь", 20)),
+    "strings, CJK": _hundred(_words_of("次のフェリーは七時に出ます鉛筆を二本", 15)),
+    "strings, emoji": _hundred(_words_of("🚢🎉 abc", 12)),
+    "strings, escapes": _hundred(_words_of('"\\\n abcdefgh', 20)),
+    "objects": _hundred(lambda chance: {"id": chance.randint(0, 9), "name": _name(chance, 5), "late": False}),
+    "objects, new keys": _hundred(lambda chance: {_name(chance, 12): 1}),
+    "arrays": _hundred(lambda chance: [[], [[chance.randint(0, 9)]]]),
+}
+SERVICES = list(_SERVICES)
+VALUES = list(_VALUES)
+
+
+def payloads(kind: str) -> list[str]:
+    """Payloads of a kind, of 1 to 5 kB most of them; the same in each run."""
+    make, write = _SERVICES[kind] if kind in _SERVICES else (_VALUES[kind], _compact)
+    chance = random.Random(kind)
+    return [write(make(chance, 1 + 10 * number)) for number in range(COUNT)]
+
+
+def body(kind: str) -> bytes:
+    """A body of them."""
+    return b"".join(frame(payload) for payload in payloads(kind))
