@@ -6,7 +6,7 @@ import pytest
 from rst_blocks import ROOT, Runner, blocks_of
 
 # What is shown, not run: grammar, output, and commands about the whole working copy (looked at below).
-NOT_RUN = {"text", "sh", "c", "http", "javascript"}
+NOT_RUN = {"none", "text", "sh", "c", "http", "javascript"}
 
 FILES = [
     file
