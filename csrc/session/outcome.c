@@ -234,9 +234,11 @@ static void refused(session *self, exchange *ex) {
     ex->maps_count = 0;
 }
 
-// A load balancer says 404, a portal redirects; of maps, only those are not the server's own word.
+// A load balancer says 404, a portal redirects; of maps, only those are not the server's own word. The
+// development server's 400 is its own, too: it says that of what it does not understand.
 static bool outlast_status(session *self, exchange *ex, int64_t now_ms) {
-    bool foreign = ex->maps_count == 0 || ex->status == 404 || ex->status < 400;
+    bool own_word = ex->maps_count != 0 || (self->dialect->polls && ex->status == 400);
+    bool foreign = !own_word || ex->status == 404 || ex->status < 400;
     if (!foreign || !session_outlast(self, ex, now_ms))
         return false;
     session_log(self, LOG_WARNING, "HTTP status %d %s", ex->status, strbuf_str(&ex->reason));

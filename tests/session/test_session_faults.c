@@ -140,7 +140,7 @@ static void a_new_session_that_is_answered_by_a_portal_is_tried_again(void) {
     begin_worked(&self);
     carrier_answer(&self, SLOT_BACK, 400, "Bad Request", "");
     for (int attempt = 1; attempt <= 3; attempt++) {
-        char trial[8];
+        char trial[16];
         snprintf(trial, sizeof trial, "&t=%d", attempt);
         carrier_expect(&self, REQUEST_OPEN);
         CHECK(carrier_has(self.request.url, trial));
@@ -207,7 +207,7 @@ static void only_a_forward_reply_confirms(void) {
         carrier_expect(&self, REQUEST_MAPS);
         CHECK(sscanf(strstr(self.request.url, "RID="), "%15[^&]", rid) == 1);
         for (int attempt = 2; attempt <= 4; attempt++) {
-            char trial[8];
+            char trial[16];
             snprintf(trial, sizeof trial, "&t=%d", attempt);
             carrier_answer(&self, SLOT_FORWARD, 200, "OK", unconfirmed[i]);
             CHECK(session_unsent(self.session) == 1);

@@ -96,6 +96,78 @@ static bool run(const session_config *config) {
     return failed;
 }
 
+// What a session makes of answers that are not what it asked for: it says what they said, asks again, and
+// gives up maps and arrays. True if it says that it ran out of memory.
+static bool run_badly(const session_config *config) {
+    static const char poison[] = "34\n[[2,[\"a\"]],[3,[\"b\"]],[4,[nonsense";
+    session *self = session_new(config);
+    if (self == NULL)
+        return true;
+    map_field field = {"_S", 2, "text", 4, false};
+    map_field json = {"n", 1, "[1]", 3, true};
+    bool failed = session_send_map(self, &field, 1) < 0 || session_send_map(self, &json, 1) < 0;
+    session_set_goal(self, GOAL_STREAM);
+    session_action action;
+    int64_t now_ms = 5;
+    int opened = 0, maps = 0, back = 0;
+    for (int turn = 0; turn < 60 && !failed; turn++) {
+        session_next(self, now_ms, &action);
+        if (action.kind == ACTION_WAIT && action.at_ms != SESSION_NEVER)
+            now_ms = action.at_ms;
+        if (action.kind == ACTION_ABORT)
+            session_on_done(self, action.slot, TRANSPORT_STOPPED, 0, "", now_ms);
+        if (action.kind == ACTION_ENDED) {
+            failed = session_get_error(self)->kind == ERROR_MEMORY;
+            CHECK(failed || strbuf_failed(&session_get_error(self)->message) ||
+                  session_get_error(self)->message.length != 0);
+            session_end_told(self);
+            session_set_goal(self, GOAL_STREAM);
+        }
+        if (action.kind != ACTION_SEND)
+            continue;
+        session_request request;
+        session_get_request(self, action.slot, &request);
+        if (request.kind == REQUEST_OPEN) {
+            static const char *const replies[] = {"\xEF\xBB\xBF" OPENING, "<html>", OPENING};
+            answer(self, action.slot, replies[opened++ % 3]);
+        } else if (request.kind == REQUEST_BACK) {
+            // Two times the same array, a lost session, a page.
+            static const char *const replies[] = {NOOP_1, poison, poison, NULL, "<html>"};
+            const char *reply = replies[back++ % 5];
+            if (reply != NULL) {
+                answer(self, action.slot, reply);
+            } else {
+                session_on_status(self, action.slot, 400, "Bad Request", 0);
+                session_on_done(self, action.slot, TRANSPORT_OK, 0, "", now_ms);
+            }
+            failed |= session_send_map(self, &json, 1) < 0;
+        } else if (maps++ % 2 == 0) {
+            answer(self, action.slot, "<p>who are you?</p>");
+        } else {
+            session_on_status(self, action.slot, 403, "Forbidden", 0);
+            session_on_done(self, action.slot, TRANSPORT_OK, 0, "", now_ms);
+        }
+    }
+    strbuf text = {0};
+    while (session_take_log(self, &text) != 0)
+        ;
+    strbuf_free(&text);
+    session_free(self);
+    return failed;
+}
+
+static void bad_answers_in_want_of_memory_are_survived_too(void) {
+    session_config config = carrier_config(&dialect_browserchannel);
+    int failures = 0;
+    for (long count = 0; count < 1200; count++) {
+        left = count;
+        failures += run_badly(&config);
+        left = -1;
+    }
+    CHECK(failures > 10);
+    CHECK(!run_badly(&config));
+}
+
 static void running_out_of_memory_is_survived_wherever_it_happens(void) {
     static const dialect *const dialects[] = {&dialect_talk, &dialect_browserchannel, &dialect_webchannel,
                                               &dialect_dev};
@@ -116,6 +188,7 @@ static void running_out_of_memory_is_survived_wherever_it_happens(void) {
 
 static const check_case cases[] = {
     CASE(running_out_of_memory_is_survived_wherever_it_happens),
+    CASE(bad_answers_in_want_of_memory_are_survived_too),
 };
 
 CHECK_MAIN(cases)

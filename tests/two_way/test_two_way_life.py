@@ -309,7 +309,7 @@ def test_framed_replies_and_bare_ones_may_take_turns(script):
         "maps",
         confirmed(),
         lambda request: request.reply("[1,0,0]"),
-        lambda request: request.reply(frame([1, 0])),
+        lambda request: request.reply(frame([1, 0, 0, "more"])),
     )
     with BrowserChannel(script.url) as channel:
         channel.connect()
