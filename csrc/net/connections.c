@@ -59,9 +59,10 @@ static bool grow(connections *self) {
             link_socket(&larger, one);
             link_ends(&larger, one);
         }
-    free(self->of_socket);
-    free(self->of_ends);
+    connections smaller = *self;
     *self = larger;
+    free(smaller.of_socket);
+    free(smaller.of_ends);
     return true;
 }
 

@@ -13,8 +13,12 @@ const char *reply_begin(const char *reply) {
     return reply + strspn(reply, " \t\r\n");
 }
 
+static bool is_space(uint8_t character) {
+    return character == ' ' || character == '\t' || character == '\r' || character == '\n';
+}
+
 static bool is_blank(const uint8_t *payload, size_t length) {
-    while (length > 0 && memchr(" \t\r\n", payload[length - 1], 4) != NULL)
+    while (length > 0 && is_space(payload[length - 1]))
         length--;
     return length == 0;
 }
