@@ -26,6 +26,8 @@ typedef struct merge_object {
     unsigned long forks;
     // Messages taken.
     size_t taken;
+    // Taking has let the network go on, where a queue was full: others may have got something, too.
+    bool has_read;
     bool begun;
     // Some channel may ask for what it has not been given: it has just begun, or an exception was raised in
     // place of the answer.
@@ -33,7 +35,8 @@ typedef struct merge_object {
     Py_ssize_t asked_last;
 } merge_object;
 
-// For so many messages at most nobody looks whether other channels have got something.
+// For so many messages at most nobody looks whether other channels have got something, which another thread
+// has read.
 #define NEWS_MESSAGES 64
 
 /* ---- Taking ---- */
@@ -66,11 +69,12 @@ static int drop(merge_object *self, channel_object *channel) {
 }
 
 // A message of the channel with the channel; NULL without an exception when it has none.
-static PyObject *take_from(channel_object *channel) {
+static PyObject *take_from(merge_object *self, channel_object *channel) {
     bool may_resume = false;
     PyObject *message = channel->closing ? NULL : channel_take(channel, &may_resume);
     if (may_resume)
         channel_progress(channel);
+    self->has_read |= may_resume;
     if (message == NULL)
         return NULL;
     PyObject *pair = PyTuple_Pack(2, (PyObject *)channel, message);
@@ -83,7 +87,7 @@ static PyObject *take(merge_object *self) {
     channel_object *channel;
     while ((channel = ready_line_pop(&self->line)) != NULL) {
         Py_INCREF((PyObject *)channel);
-        PyObject *pair = take_from(channel);
+        PyObject *pair = take_from(self, channel);
         bool more = pair != NULL || PyErr_Occurred() != NULL;
         // Making the message may have run anything, another thread's drop() of this channel included.
         if (more && channel->line == &self->line) {
@@ -262,9 +266,10 @@ static PyObject *next_in_turn(merge_object *self) {
         return NULL;
     for (;;) {
         push_closed(self);
-        // Taking lets the network go on, where a queue was full: others may have got something, too, and must
-        // not wait until those in line have nothing more.
-        if ((self->line.count == 0 || self->taken % NEWS_MESSAGES == 0) && answer_news(self) < 0)
+        // Those that have got something must not wait until those in line have nothing more.
+        bool looks = self->line.count == 0 || self->has_read || self->taken % NEWS_MESSAGES == 0;
+        self->has_read = false;
+        if (looks && answer_news(self) < 0)
             return NULL;
         PyObject *pair = take(self);
         self->taken += pair != NULL;
