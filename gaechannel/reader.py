@@ -37,6 +37,7 @@ class TalkMessageReader:
         self.conn = connection
         self.max_chunk_size = max_chunk_size
         self._reads_text = False
+        self._begun = False
 
     def messages(self) -> Iterator[Any]:
         """Yield each array, ``[id, data]``.
@@ -45,6 +46,8 @@ class TalkMessageReader:
             TalkMessageCorrupted: the body is no run of chunks of arrays, or ended inside one.
         """
         for submission in self.submissions():
+            if not submission.strip(" \t\r\n"):
+                continue  # a keep-alive
             try:
                 arrays = _core.parse(submission)
             except ParseError as error:
@@ -62,9 +65,11 @@ class TalkMessageReader:
                 a chunk.
         """
         while (line := self.readline()) is not None:
-            if not line.strip():
-                continue
-            yield self._payload(self._length(line))
+            # A byte order mark may stand before the body: as text, or as bytes, which _read() takes singly.
+            sound = line if self._begun else line.removeprefix("\ufeff").removeprefix("\xef\xbb\xbf")
+            self._begun = True
+            if sound.strip():
+                yield self._payload(self._length(sound))
 
     def readline(self) -> str | None:
         """Return the next line without its line feed; None at the end. Reads not a byte more."""
