@@ -4,17 +4,12 @@ import asyncio
 import itertools
 import logging
 import os
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from gaechannel import aio
 from gaechannel.server import LocalServer
-
-# The servers that answer with whatever bytes a test wants.
-sys.path.append(str(Path(__file__).parents[1] / "client"))
 
 # How long a test may take: longer means that it hangs.
 DEADLINE = 30.0

@@ -10,12 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cutting_server
 import pytest
-from cutting_server import text_of
 
 from gaechannel import TransportError
 
-HERE = Path(__file__).parent
 SANITIZED = os.environ.get("GAECHANNEL_SANITIZE") == "1"
 COUNT = int(os.environ.get("GAECHANNEL_MESSAGES", "20000" if SANITIZED else "200000"))
 STATM = Path("/proc/self/statm")
@@ -30,9 +29,10 @@ def resident():
 def test_every_message_comes_once_and_in_order_over_back_channels_that_end_and_are_cut(client_of, log):
     logging.getLogger("Channel").setLevel(logging.CRITICAL)
     # The server imports from beside it, wherever Python is told not to look there by itself.
-    paths = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+    script = Path(cutting_server.__file__)
+    paths = os.pathsep.join(filter(None, [str(script.parent), os.environ.get("PYTHONPATH")]))
     with subprocess.Popen(
-        [sys.executable, HERE / "cutting_server.py", str(COUNT), "1"],
+        [sys.executable, script, str(COUNT), "1"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": paths},
@@ -42,7 +42,7 @@ def test_every_message_comes_once_and_in_order_over_back_channels_that_end_and_a
             client = client_of(f"http://127.0.0.1:{port}", max_backoff=0.001)
             sizes = []
             for number, text in enumerate(client.messages(), 1):
-                if text != text_of(number):
+                if text != cutting_server.text_of(number):
                     pytest.fail(f"{number} was expected, not {text[:50]!r}")
                 if number % (COUNT // 20) == 0:
                     sizes.append(resident())
