@@ -2,10 +2,10 @@
 
 import asyncio
 import itertools
-import logging
 import os
 import time
 
+import logs
 import pytest
 
 from gaechannel import aio
@@ -107,22 +107,8 @@ def descriptors():
     return lambda: len(os.listdir("/proc/self/fd"))
 
 
-class Records(logging.Handler):
-    def __init__(self):
-        super().__init__(logging.DEBUG)
-        self.texts = []
-
-    def emit(self, record):
-        self.texts.append(record.getMessage())
-
-
 @pytest.fixture
 def log():
     """What the logger `Channel` is told, from DEBUG on."""
-    logger, handler = logging.getLogger("Channel"), Records()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.setLevel(level)
-    logger.removeHandler(handler)
+    with logs.clients_records() as records:
+        yield records

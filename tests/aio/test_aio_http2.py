@@ -9,6 +9,7 @@ import signal
 
 import pytest
 from nghttpx import Proxy, nghttpx
+from tls import certified
 
 from gaechannel import aio
 from gaechannel.server import LocalServer
@@ -20,14 +21,7 @@ pytestmark = pytest.mark.skipif(nghttpx is None, reason="nghttpx is not installe
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    trustme = pytest.importorskip("trustme")
-    folder = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost", "127.0.0.1")
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    certificate.private_key_pem.write_to_path(folder / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-    return folder
+    return certified(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

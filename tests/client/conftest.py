@@ -1,42 +1,18 @@
 """Fixtures of the client's tests."""
 
 import itertools
-import logging
 
+import logs
 import pytest
 
 from gaechannel import Client
 
 
-class Records(logging.Handler):
-    """Remembers what was logged."""
-
-    def __init__(self):
-        super().__init__(logging.DEBUG)
-        self.records = []
-
-    def emit(self, record):
-        self.records.append(record)
-
-    @property
-    def texts(self):
-        return [record.getMessage() for record in self.records]
-
-    def at(self, level):
-        return [record.getMessage() for record in self.records if record.levelno == level]
-
-
 @pytest.fixture
 def log():
     """What the logger `Channel` is told, from DEBUG on."""
-    logger = logging.getLogger("Channel")
-    handler = Records()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.setLevel(level)
-    logger.removeHandler(handler)
+    with logs.clients_records() as records:
+        yield records
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from hostile import (
     opening,
     page,
     streams,
-    until,
 )
+from waiting import until
 
 from gaechannel import ChannelError, ChannelTimeout, TalkMessageCorrupted
 

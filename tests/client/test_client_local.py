@@ -5,7 +5,8 @@ import threading
 import time
 
 import pytest
-from hostile import TalkServer, chunk, cut, message, messages, ok, streams, until
+from hostile import TalkServer, chunk, cut, message, messages, ok, streams
+from waiting import until
 
 from gaechannel import Client, InvalidToken, TokenExpired, TransportError
 from gaechannel.server import ChannelService, LocalServer

@@ -12,7 +12,8 @@ import weakref
 from pathlib import Path
 
 import pytest
-from hostile import TalkServer, chunk, hang, message, messages, ok, silence, streams, until
+from hostile import TalkServer, chunk, hang, message, messages, ok, silence, streams
+from waiting import until
 
 import gaechannel
 from gaechannel import ChannelError, Client

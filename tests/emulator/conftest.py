@@ -1,8 +1,6 @@
 """Google's Firestore emulator: one for each test that kills it, and one for all others."""
 
-import io
-import logging
-
+import logs
 import pytest
 from firestore import Emulator, jar
 
@@ -26,11 +24,5 @@ def own_emulator(tmp_path):
 @pytest.fixture
 def log():
     """A logger of the test's own, and what was written to it."""
-    logger = logging.getLogger(f"emulator {id(object())}")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    logger.text = io.StringIO()
-    handler = logging.StreamHandler(logger.text)
-    logger.addHandler(handler)
-    yield logger
-    logger.removeHandler(handler)
+    with logs.own_logger() as logger:
+        yield logger

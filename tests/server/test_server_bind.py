@@ -4,7 +4,8 @@ import socket
 import struct
 
 import pytest
-from wire_by_hand import Peer, until
+from waiting import until
+from wire_by_hand import Peer
 
 from gaechannel.server import BrowserChannelService, LocalServer
 from gaechannel.server.http.bind import quote_header

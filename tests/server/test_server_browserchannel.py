@@ -4,7 +4,8 @@ import json
 import threading
 
 import pytest
-from wire_by_hand import Peer, until
+from waiting import until
+from wire_by_hand import Peer
 
 from gaechannel.server import BrowserChannelService, LocalServer, SessionEnded
 

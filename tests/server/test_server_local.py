@@ -13,7 +13,8 @@ import time
 
 import pytest
 import trustme
-from wire_by_hand import Talk, texts, until
+from waiting import until
+from wire_by_hand import Talk, texts
 
 from gaechannel.server import ChannelService, LocalServer, run_server, serve
 

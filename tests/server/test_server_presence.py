@@ -8,7 +8,8 @@ import threading
 from urllib.parse import parse_qs
 
 import pytest
-from wire_by_hand import Talk, until
+from waiting import until
+from wire_by_hand import Talk
 
 from gaechannel.server import ChannelService, LocalServer
 from gaechannel.server.http import app

@@ -5,7 +5,8 @@ import json
 import re
 
 import pytest
-from wire_by_hand import CONNECT, Talk, chunks, texts, units, until
+from waiting import until
+from wire_by_hand import CONNECT, Talk, chunks, texts, units
 
 from gaechannel.server import LocalServer
 from gaechannel.server.http import talk_page

@@ -26,15 +26,6 @@ CLID = "C1L2I3D4"
 GSESSIONID = "gs-1"
 
 
-def until(condition, seconds=DEADLINE):
-    """Wait for the condition; returns what it returned."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.002)
-    return found
-
-
 # ---- What goes over the wire ----
 
 

@@ -3,7 +3,6 @@
 import http.client
 import itertools
 import json
-import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -202,11 +201,3 @@ class Talk(Peer):
 def texts(arrays):
     """The messages in arrays of the talk dialect."""
     return [data[1][1][1] for _, data in arrays if data[0] == "c" and data[1][1][0] == "ae"]
-
-
-def until(condition, seconds=20):
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)

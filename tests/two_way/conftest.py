@@ -1,8 +1,6 @@
 """Fixtures of the two-way channels' tests."""
 
-import io
-import logging
-
+import logs
 import pytest
 from either import Asyncio, Sync
 from scripted_server import ScriptedServer
@@ -27,14 +25,8 @@ def local():
 @pytest.fixture
 def log():
     """A logger of the test's own, and what was written to it."""
-    logger = logging.getLogger(f"two way {id(object())}")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    logger.text = io.StringIO()
-    handler = logging.StreamHandler(logger.text)
-    logger.addHandler(handler)
-    yield logger
-    logger.removeHandler(handler)
+    with logs.own_logger() as logger:
+        yield logger
 
 
 @pytest.fixture(params=[Sync, Asyncio], ids=["sync", "aio"])

@@ -6,11 +6,11 @@ import threading
 import time
 
 import pytest
-import trustme
 from http2_server import Http2Server
 from network import Network
 from nghttpx import Proxy, nghttpx
 from scripted_server import held
+from tls import certified
 
 from gaechannel import BrowserChannel, Client, aio, merge
 from gaechannel.server import LocalServer
@@ -25,13 +25,7 @@ TIMES = {"timeout": 1.5, "request_timeout": 1.5, "connect_timeout": 1.5}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost", "127.0.0.1")
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    certificate.private_key_pem.write_to_path(folder / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-    return folder
+    return certified(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
