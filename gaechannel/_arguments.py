@@ -63,7 +63,6 @@ def browser_channel_arguments(
     dialect: str = "browserchannel",
     params: Params | None = None,
     open_form: Params | None = None,
-    buffered: bool = False,
     logger: logging.Logger | None = None,
     **options: Unpack[ChannelOptions],
 ) -> dict[str, Any]:
@@ -81,7 +80,6 @@ def browser_channel_arguments(
         "url": check_url(url),
         "params": urlencode(params) if params else None,
         "open_form": urlencode(open_form) if open_form else None,
-        "buffered": buffered,
         "logger": check_logger(logger),
         **arguments,
     }
@@ -93,14 +91,11 @@ def web_channel_arguments(
     init_headers: Mapping[str, str] | None = None,
     fast_handshake: bool = False,
     params: Params | None = None,
-    buffered: bool = False,
     logger: logging.Logger | None = None,
     **options: Unpack[ChannelOptions],
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a WebChannel."""
-    arguments = browser_channel_arguments(
-        url, dialect="webchannel", params=params, buffered=buffered, logger=logger, **options
-    )
+    arguments = browser_channel_arguments(url, dialect="webchannel", params=params, logger=logger, **options)
     headers = dict(init_headers or {})
     for name, value in headers.items():
         if any(character in name + value for character in "\r\n\0"):

@@ -51,7 +51,7 @@ class Channel:
         cert: str | None = ...,
         key: str | None = ...,
         http2: bool = ...,
-        buffered: bool = ...,
+        buffered: int = ...,
         fast_handshake: bool = ...,
         unwraps: bool = ...,
         is_async: bool = ...,

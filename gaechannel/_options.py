@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from gaechannel._authorities import found_authorities
@@ -14,6 +14,9 @@ from gaechannel._version import __version__
 
 # A header's name: RFC 9110's token.
 _NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+# As _core.Channel has it.
+_BUFFERED: dict[bool | str, int] = {False: 0, True: 1, "auto": 2}
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -30,6 +33,9 @@ class ChannelOptions(TypedDict, total=False):
         max_reconnects: how many failures in a row, without an array between, are mended; None: any number
             (None).
         max_backoff: the longest wait between two tries, in seconds: 1, 2, 4 … with jitter (32.0).
+        buffered: whether the server is to end the back channel after each batch (``CI=1``), for proxies that
+            hold a response back until it ends; "auto": once a proxy seems to do so, because nothing came, or
+            all at the end ("auto"). The development server's dialect knows no back channel.
         headers: more headers for every request, a mapping or pairs (None).
         user_agent: the User-Agent header; None: this package's name and version (None).
         proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on
@@ -49,6 +55,7 @@ class ChannelOptions(TypedDict, total=False):
     auto_reconnect: bool
     max_reconnects: int | None
     max_backoff: float
+    buffered: bool | Literal["auto"]
     headers: Headers | None
     user_agent: str | None
     proxy: str | None
@@ -201,6 +208,7 @@ def core_arguments(
     auto_reconnect: bool = True,
     max_reconnects: int | None = None,
     max_backoff: float = 32.0,
+    buffered: bool | Literal["auto"] = "auto",
     headers: Headers | None = None,
     user_agent: str | None = None,
     proxy: str | None = None,
@@ -230,6 +238,10 @@ def core_arguments(
         },
         {"max_chunk_size": max_chunk_size, **given_limit},
     )
+    if not isinstance(buffered, (bool, str)):
+        raise TypeError(f'buffered must be True, False or "auto", not {type(buffered).__name__}')
+    if buffered not in _BUFFERED:
+        raise ValueError('buffered must be True, False or "auto"')
     header_arguments, secrets = _header_arguments(headers)
     for name, text in (("user_agent", user_agent), ("proxy", proxy)):
         check_type(name, text, str | None, "a str or None")
@@ -246,6 +258,7 @@ def core_arguments(
         "auto_reconnect": auto_reconnect,
         "max_reconnects": -1 if max_reconnects is None else max_reconnects,
         "max_backoff": max_backoff,
+        "buffered": _BUFFERED[buffered],
         **header_arguments,
         "secrets": secrets,
         "privates": [],

@@ -248,12 +248,11 @@ class BrowserChannel(_TwoWay):
         params: Params | None = None,
         open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
-        buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
         arguments = browser_channel_arguments(
-            url, params=params, open_form=open_form, buffered=buffered, logger=logger, **options
+            url, params=params, open_form=open_form, logger=logger, **options
         )
         super().__init__(**arguments, **_ASYNCHRONOUS)
         if replaces is not None:
@@ -280,7 +279,6 @@ class WebChannel(_TwoWay):
         params: Params | None = None,
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
-        buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
@@ -289,7 +287,6 @@ class WebChannel(_TwoWay):
             params=params,
             init_headers=init_headers,
             fast_handshake=fast_handshake,
-            buffered=buffered,
             logger=logger,
             **options,
         )

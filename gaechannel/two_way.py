@@ -154,8 +154,6 @@ class BrowserChannel(_TwoWay):
         params: more parameters for every request's query.
         open_form: more form fields for the opening request's body, as YouTube's Lounge wants for pairing.
         replaces: (SID, AID) of a session that this one replaces (``OSID`` and ``OAID``).
-        buffered: ask the server to end the back channel after each batch (``CI=1``), for proxies that hold
-            responses back until they are complete.
         logger: where log records go; None: the logger ``Channel``.
         **options: see :class:`gaechannel.ChannelOptions`.
 
@@ -169,14 +167,11 @@ class BrowserChannel(_TwoWay):
         params: Params | None = None,
         open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
-        buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
         super().__init__(
-            **browser_channel_arguments(
-                url, params=params, open_form=open_form, buffered=buffered, logger=logger, **options
-            )
+            **browser_channel_arguments(url, params=params, open_form=open_form, logger=logger, **options)
         )
         if replaces is not None:
             self._osid, self._oaid = replaces[0], str(replaces[1])
@@ -212,7 +207,6 @@ class WebChannel(_TwoWay):
             do it
             to avoid a preflight request.
         fast_handshake: open session and back channel in one request.
-        buffered: as :class:`BrowserChannel`'s.
         logger: where log records go; None: the logger ``Channel``.
         **options: see :class:`gaechannel.ChannelOptions`.
     """
@@ -226,7 +220,6 @@ class WebChannel(_TwoWay):
         params: Params | None = None,
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
-        buffered: bool = False,
         logger: logging.Logger | None = None,
         **options: Unpack[ChannelOptions],
     ) -> None:
@@ -236,7 +229,6 @@ class WebChannel(_TwoWay):
                 params=params,
                 init_headers=init_headers,
                 fast_handshake=fast_handshake,
-                buffered=buffered,
                 logger=logger,
                 **options,
             )

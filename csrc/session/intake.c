@@ -509,6 +509,8 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
         return INTAKE_PAUSE;
     }
     session_on_progress(self, slot, length, now_ms);
+    if (ex->first_byte_ms < 0)
+        ex->first_byte_ms = now_ms;
     self->stats.bytes += length;
     if (!streams)
         return take_reply(self, ex, bytes, length);

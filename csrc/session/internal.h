@@ -49,10 +49,25 @@ typedef enum verdict {
     VERDICT_CORRUPT,   // its body is no run of chunks of arrays
     VERDICT_TOO_LONG,  // its body passes every limit
     VERDICT_TIMEOUT,   // silence
+    VERDICT_BUFFERED,  // silence that may be a proxy's
     VERDICT_DEAD,      // the server has sent arrays that never came
     VERDICT_FULL,      // the queue has no room for what it brings
     VERDICT_CANCELLED, // nobody needs it any more
 } verdict;
+
+/* ---- What is known of proxies on the way (buffering.c) ---- */
+
+typedef struct buffering {
+    // Batches are asked for; they were once; one has brought arrays.
+    bool batches;
+    bool tried;
+    bool delivered;
+    // A response that goes on has brought something before it ended.
+    bool streamed;
+    // Back channels in a row that brought all at their end; that were not answered at all.
+    int late;
+    int unanswered;
+} buffering;
 
 typedef struct exchange {
     request_kind kind;
@@ -87,6 +102,7 @@ typedef struct exchange {
     int64_t started_ms;
     // When a byte came last; or, of a request that is no hanging one, when it last made progress.
     int64_t last_byte_ms;
+    int64_t first_byte_ms; // of the body
     size_t progress;       // bytes since
     int64_t not_before_ms; // of the next request
     // Failures in a row.
@@ -119,6 +135,7 @@ struct session {
     int trial;
     queue queue;
     map_list maps;
+    buffering buffering;
     session_stats stats;
     session_error error;
     bool ended;
@@ -128,8 +145,8 @@ struct session {
     bool end_told;
     bool closing;
     bool terminated;
-    // The server refuses a POST with TYPE=terminate: a GET is tried.
-    bool terminates_by_get;
+    // The server refuses a GET with TYPE=terminate: a POST is tried.
+    bool terminates_by_post;
     bool poll_done;
     // The back channel was given up for want of room in the queue, and is not to be asked for before there
     // is.

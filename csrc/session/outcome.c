@@ -1,4 +1,5 @@
 /* What the end of a request means: go on, try again, begin anew, or give up. */
+#include "buffering.h"
 #include "internal.h"
 
 #include <string.h>
@@ -431,6 +432,7 @@ static void back_done(session *self, exchange *ex, int64_t now_ms) {
         return;
     }
     self->poll_done = true;
+    buffering_on_end(self, ex, now_ms);
     self->corrupt_in_row = 0;
     session_went_well(ex);
     // A server that ends every back channel at once must not make us run in circles.
@@ -473,11 +475,17 @@ static void forget_request(exchange *ex) {
     strbuf_free(&ex->head);
 }
 
-// Closure's clients terminate by GET, and node-browserchannel knows no other way; others know POST.
+// Closure's clients terminate by GET. node-browserchannel, for one, knows no other way, and there are servers
+// that take a POST and do nothing; a POST is for those that say they know no GET.
 static void terminate_done(session *self, const exchange *ex, transport_outcome outcome) {
-    bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !says(ex, "Unknown SID");
-    self->terminated = !refused || self->terminates_by_get || self->dialect->polls;
-    self->terminates_by_get = refused;
+    bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !is_of_lost_session(self, ex);
+    self->terminated = !refused || self->terminates_by_post || self->dialect->polls;
+    self->terminates_by_post = refused;
+}
+
+static bool is_silence(verdict why, transport_outcome outcome) {
+    return why == VERDICT_TIMEOUT || why == VERDICT_DEAD || why == VERDICT_BUFFERED ||
+           outcome == TRANSPORT_TIMEOUT;
 }
 
 void session_on_done(session *self, exchange_slot slot, transport_outcome outcome, int code,
@@ -488,9 +496,11 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
     ex->verdict = VERDICT_NONE;
     if (slot == SLOT_BACK)
         self->dead_at_ms = SESSION_NEVER;
+    bool held_back = slot == SLOT_BACK && is_silence(why, outcome) && buffering_on_silence(self, ex) &&
+                     session_may_retry(self, ex);
     if (ex->kind == REQUEST_TERMINATE)
         terminate_done(self, ex, outcome);
-    else if (why == VERDICT_CANCELLED || why == VERDICT_FULL || self->ended || self->closing)
+    else if (why == VERDICT_CANCELLED || why == VERDICT_FULL || held_back || self->ended || self->closing)
         framer_reset(&ex->framer);
     else if (why == VERDICT_CORRUPT || why == VERDICT_TOO_LONG)
         // Of an error's page only the beginning was wanted.

@@ -1,4 +1,5 @@
 /* What the session asks: the URLs and bodies of its requests. */
+#include "buffering.h"
 #include "internal.h"
 
 #include <string.h>
@@ -98,7 +99,7 @@ static void write_bind_url(session *self, const exchange *ex, strbuf *out) {
     if (!back || ex->opens)
         add_number(out, "CVER", self->dialect->cver);
     if (back)
-        strbuf_text(out, self->config.buffered ? "&CI=1&TYPE=xmlhttp" : "&CI=0&TYPE=xmlhttp");
+        strbuf_text(out, buffering_asks_batches(self) ? "&CI=1&TYPE=xmlhttp" : "&CI=0&TYPE=xmlhttp");
     if (ex->kind == REQUEST_TERMINATE)
         strbuf_text(out, "&TYPE=terminate");
     if (ex->opens)

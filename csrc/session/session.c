@@ -1,4 +1,5 @@
 /* A session's life: its fields, its goal, and what to do next. */
+#include "buffering.h"
 #include "internal.h"
 
 #include <stdlib.h> // calloc()
@@ -368,6 +369,8 @@ static bool next_abort(session *self, int64_t now_ms, session_action *out) {
             return give_up(self, (exchange_slot)slot, VERDICT_TIMEOUT, out);
         if (slot == SLOT_BACK && self->dead_at_ms <= now_ms)
             return give_up(self, SLOT_BACK, VERDICT_DEAD, out);
+        if (slot == SLOT_BACK && buffering_deadline_ms(self, ex) <= now_ms)
+            return give_up(self, SLOT_BACK, VERDICT_BUFFERED, out);
     }
     return false;
 }
@@ -421,6 +424,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     strbuf_clear(&ex->reply);
     framer_reset(&ex->framer);
     ex->started_ms = ex->last_byte_ms = now_ms;
+    ex->first_byte_ms = -1;
     ex->progress = 0;
     static const char *const words[] = {
         [REQUEST_INIT] = "initializing",       [REQUEST_OPEN] = "Fetching sid", [REQUEST_MAPS] = "connecting",
@@ -478,14 +482,16 @@ void session_next(session *self, int64_t now_ms, session_action *out) {
         return;
     for (int slot = 0; slot < SLOT_COUNT; slot++)
         sooner(out, deadline_ms(self, (exchange_slot)slot));
-    if (self->exchanges[SLOT_BACK].active)
+    if (self->exchanges[SLOT_BACK].active) {
         sooner(out, self->dead_at_ms);
+        sooner(out, buffering_deadline_ms(self, &self->exchanges[SLOT_BACK]));
+    }
 }
 
 void session_get_request(session *self, exchange_slot slot, session_request *out) {
     const exchange *ex = &self->exchanges[slot];
     bool posts = ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS ||
-                 (ex->kind == REQUEST_TERMINATE && !self->terminates_by_get);
+                 (ex->kind == REQUEST_TERMINATE && self->terminates_by_post);
     *out = (session_request){
         .kind = ex->kind,
         .url = strbuf_str(&ex->url),

@@ -38,6 +38,12 @@ typedef enum request_kind {
     REQUEST_TERMINATE, // the session's end
 } request_kind;
 
+typedef enum buffered {
+    BUFFERED_NO,   // responses go on until the server ends them
+    BUFFERED_YES,  // the server ends each after a batch (CI=1): a proxy holds them back
+    BUFFERED_AUTO, // as the one before, once a proxy seems to do so
+} buffered;
+
 /* What a session is made of; texts are copied. Zero or NULL means the default, where one is named. */
 typedef struct session_config {
     const dialect *dialect;
@@ -61,8 +67,8 @@ typedef struct session_config {
     size_t queue_limit;
     // Any number, for jitter and `zx`.
     uint64_t seed;
-    // Ask the server to end the back channel after each batch (CI=1), for proxies that buffer.
-    bool buffered;
+    // Whether the server is to end the back channel after each batch: one of `buffered`.
+    int buffered;
     // webchannel: open session and back channel in one GET.
     bool fast_handshake;
 } session_config;

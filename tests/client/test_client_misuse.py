@@ -72,6 +72,16 @@ def test_what_is_no_place_of_certificates_is_refused(module, verify):
         module.BrowserChannel(URL, verify=verify)
 
 
+@pytest.mark.parametrize("module", [aio, gaechannel])
+def test_buffered_is_one_of_three(module):
+    for buffered in (True, False, "auto"):
+        module.Client("token", base_url=URL, buffered=buffered)
+    with pytest.raises(TypeError, match='buffered must be True, False or "auto"'):
+        module.Client("token", base_url=URL, buffered=1)
+    with pytest.raises(ValueError, match='buffered must be True, False or "auto"'):
+        module.WebChannel(URL, buffered="yes")
+
+
 def test_what_is_no_certificates_file_is_refused():
     with pytest.raises(TypeError, match="cert must be"):
         BrowserChannel(URL, cert=5)

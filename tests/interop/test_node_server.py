@@ -64,7 +64,7 @@ def test_leaving_the_block_ends_the_session(server):
         sid = channel.sid
     assert server.next("close") == {"event": "close", "id": sid, "reason": "Disconnected"}
     requests = [event for event in server.seen if event["event"] == "request"]
-    assert [one["method"] for one in requests if "TYPE=terminate" in one["url"]] == ["POST", "GET"]
+    assert [one["method"] for one in requests if "TYPE=terminate" in one["url"]] == ["GET"]
 
 
 def test_the_servers_stop_ends_the_iteration_with_an_error(server):

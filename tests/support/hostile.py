@@ -125,6 +125,8 @@ class Request:
         """Which of the talk dialect's requests it is."""
         if self.path.endswith("/d"):
             return "page"
+        if self.query.get("TYPE") == "terminate":
+            return "terminate"
         if self.method == "GET":
             return "back"
         return "connect" if "SID" in self.query else "opening"
@@ -350,6 +352,7 @@ class TalkServer(Server):
             "opening": Answers(ok(globals()["opening"]()) if opening is None else opening),
             "connect": Answers(ok(frame("[1,2,23]")) if connect is None else connect),
             "back": Answers(back),
+            "terminate": Answers(ok(b"")),
         }
         self.answer = lambda request, peer: self.answers[request.step](request, peer)
 

@@ -23,10 +23,26 @@ def test_close_tells_the_server(script):
     rid = int(script.of("open")[0].query["RID"])
     channel.close()
     (request,) = script.of("terminate")
-    assert request.method == "POST"
+    assert request.method == "GET"
     assert request.query["SID"] == "SID1"
     assert int(request.query["RID"]) == rid + 1
     assert channel.closed
+    channel.close()
+    assert len(script.of("terminate")) == 1
+
+
+def test_close_by_get_is_followed_by_a_post_where_the_server_knows_no_get(script):
+    script.on("terminate", status("405 Method Not Allowed"), status("200 OK"))
+    channel = BrowserChannel(script.url)
+    channel.connect()
+    channel.close()
+    assert [request.method for request in script.of("terminate")] == ["GET", "POST"]
+
+
+def test_close_asks_once_where_the_session_is_gone_already(script):
+    script.on("terminate", status("400 Bad Request"))
+    channel = BrowserChannel(script.url)
+    channel.connect()
     channel.close()
     assert len(script.of("terminate")) == 1
 

@@ -62,7 +62,7 @@ static const option table[] = {
     OPTION("cert", TEXT, net.cert, 0),
     OPTION("key", TEXT, net.key, 0),
     OPTION("http2", FLAG, net.http2, true),
-    OPTION("buffered", FLAG, session.buffered, false),
+    OPTION("buffered", INTEGER, session.buffered, BUFFERED_NO),
     OPTION("fast_handshake", FLAG, session.fast_handshake, false),
     OPTION("unwraps", FLAG, unwraps, false),
     OPTION("is_async", FLAG, is_async, false),
