@@ -6,7 +6,7 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: demo test trixie sid bench lint floors format sanitize fuzz coverage wheels docs clean help
+.PHONY: demo test trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -44,6 +44,9 @@ wheels: .venv/.test .venv/.wheels ## the sdist, and wheels that bring their libc
 	@.ci/packages wheels
 	@wheels/build $(WHEELS)
 	@wheels/check
+
+smoke: ## let the wheels in dist/ receive messages on systems that have nothing
+	@.ci/wheel smoke
 
 docs: .venv/.docs ## build the manual into docs/_build
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
