@@ -135,6 +135,9 @@ struct net_channel {
     session_action state;
     int64_t at_ms;
     size_t timer_index;
+    // A back channel was asked for; and a connection was closed under a request without an answer.
+    bool has_polled;
+    bool drops_connections;
     // A step is under way: what happens in it must not begin another.
     bool stepping;
     bool is_dirty;

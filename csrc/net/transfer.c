@@ -473,6 +473,19 @@ static bool begin(transfer *self) {
     return true;
 }
 
+// A server that closes a connection without a word may have taken the back channel's request by then, and
+// believe that the arrays it wrote there have come: Google's Firestore emulator never sends those again. Two
+// connections are needed anyway where maps go beside the back channel, so that the first one to it is its
+// own; and once a server has been seen to close so, each.
+static bool wants_fresh(transfer *self, const session_request *request) {
+    net_channel *channel = self->channel;
+    if (request->kind != REQUEST_BACK || session_is_half_duplex(channel->session))
+        return false;
+    bool first = !channel->has_polled;
+    channel->has_polled = true;
+    return first || channel->drops_connections;
+}
+
 void transfer_start(transfer *self) {
     session_request request;
     session_get_request(self->channel->session, self->slot, &request);
@@ -490,6 +503,7 @@ void transfer_start(transfer *self) {
     // would wait until the back channel is answered.
     bool may_share = self->may_http2 && is_https(request.url);
     curl_easy_setopt(self->easy, CURLOPT_PIPEWAIT, may_share ? 1L : 0L);
+    curl_easy_setopt(self->easy, CURLOPT_FRESH_CONNECT, !may_share && wants_fresh(self, &request) ? 1L : 0L);
     if (request.body != NULL) {
         curl_easy_setopt(self->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.body_length);
@@ -703,10 +717,11 @@ void transfer_done(transfer *self, CURLcode code) {
     self->was_busy = receive_buffer_was_busy(self->easy);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");
-    else if (is_stale(self, code))
+    else if (is_stale(self, code)) {
+        self->channel->drops_connections = true;
         report(self, TRANSPORT_STALE, CURLE_GOT_NOTHING,
                "the server closed the connection, or refused the request, without an answer");
-    else if (code == CURLE_OK && self->is_redirect)
+    } else if (code == CURLE_OK && self->is_redirect)
         follow(self);
     else if (code == CURLE_OK && !self->head_done)
         report(self, TRANSPORT_BROKEN, CURLE_GOT_NOTHING, "the response has no head");

@@ -270,6 +270,9 @@ static arrays_status take_arrays(session *self, const exchange *ex, arrays_reade
             .by_opening = in_reply || in->behind_opening,
         };
         if (!seen) {
+            if (in->aid >= 0 && array.id > in->aid + 1)
+                session_log(self, LOG_WARNING, "the server has left out arrays %lld to %lld",
+                            (long long)in->aid + 1, (long long)array.id - 1);
             in->aid = array.id;
             in->fresh++;
             in->behind_opening = false;

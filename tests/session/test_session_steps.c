@@ -159,6 +159,21 @@ static void a_keep_alive_gives_back_what_a_busy_channel_kept(void) {
     carrier_free(&self);
 }
 
+static void arrays_that_the_server_leaves_out_are_said(void) {
+    session_config config = carrier_config(&dialect_talk);
+    strbuf said = {0};
+    carrier self;
+    carrier_talk(&self, &config);
+    CHECK(carrier_body(&self, SLOT_BACK, CHUNKS("[[1,[\"noop\"]],[2,[\"noop\"]]]")) == INTAKE_OK);
+    CHECK(session_take_log(self.session, &said) == 0);
+    CHECK(carrier_body(&self, SLOT_BACK, CHUNKS("[[6,[\"noop\"]]]")) == INTAKE_OK);
+    CHECK(session_take_log(self.session, &said) == LOG_WARNING);
+    CHECK_TEXT("log", strbuf_str(&said), "the server has left out arrays 3 to 5");
+    CHECK(session_get_number(self.session, NUMBER_AID) == 6);
+    strbuf_free(&said);
+    carrier_free(&self);
+}
+
 static void bytes_behind_an_end_are_not_wanted(void) {
     session_config config = carrier_config(&dialect_talk);
     carrier self;
@@ -330,6 +345,7 @@ static const check_case cases[] = {
     CASE(a_request_that_was_broken_off_is_asked_again_at_once),
     CASE(closing_tells_the_server),
     CASE(a_keep_alive_gives_back_what_a_busy_channel_kept),
+    CASE(arrays_that_the_server_leaves_out_are_said),
     CASE(bytes_behind_an_end_are_not_wanted),
     CASE(the_fast_handshake_opens_with_its_back_channel),
     CASE(a_corrupt_fast_handshake_is_said),
