@@ -132,10 +132,12 @@ def test_asynchronous_channels_get_their_answers_through_it(server, nginx):
 
 def test_what_comes_at_the_end_of_each_response_tells_of_the_proxy_too(nginx, caplog):
     """No response is silent for longer than its time; but each holds all back until the server ends it."""
-    caplog.set_level(logging.WARNING)
+    logger = logging.getLogger("behind nginx")
     with LocalServer(backchannel_seconds=1.5) as server:
         server.browserchannel.on_session = echo
-        with gaechannel.BrowserChannel(f"{nginx(server.url)}/channel", timeout=20.0) as channel:
+        with gaechannel.BrowserChannel(
+            f"{nginx(server.url)}/channel", timeout=20.0, logger=logger
+        ) as channel:
             answers = iter(channel)
             for text in TEXTS:
                 channel.send({"text": text})

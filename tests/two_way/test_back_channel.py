@@ -188,10 +188,11 @@ def test_after_a_stop_iterating_anew_opens_a_new_session(script):
 
 def test_a_back_channel_that_owes_arrays_for_6_seconds_is_reopened(script):
     """Closure's figure. Until then it is left alone."""
-    script.on("back", held(), held([1, "a"]))
-    script.on("maps", confirmed(last=1, outstanding=5))
+    script.on("back", held([1, "early"]), held([2, "a"]))
+    script.on("maps", confirmed(last=2, outstanding=5))
     with BrowserChannel(script.url) as channel:
         arrays = iter(channel)
+        assert next(arrays) == "early"  # a byte that came later would show that the back channel lives
         reader = threading.Thread(target=lambda: next(arrays))
         reader.start()
         script.wait("back")
@@ -203,13 +204,19 @@ def test_a_back_channel_that_owes_arrays_for_6_seconds_is_reopened(script):
     assert [request.query["t"] for request in script.of("back")] == ["1", "1"]
 
 
-@pytest.mark.parametrize("back", [held(), lambda request: request.hold()], ids=["answered", "on its way"])
-def test_a_back_channel_that_the_server_says_it_has_not_is_reopened(script, back):
+@pytest.mark.parametrize(
+    ("back", "early"),
+    [(held([1, "early"]), ["early"]), (lambda request: request.hold(), [])],
+    ids=["answered", "on its way"],
+)
+def test_a_back_channel_that_the_server_says_it_has_not_is_reopened(script, back, early):
     """But not at once: the request may be on its way still."""
-    script.on("back", back, held([1, "a"]))
+    script.on("back", back, held([2, "a"]))
     script.on("maps", confirmed(present=0))
     with BrowserChannel(script.url) as channel:
         arrays = iter(channel)
+        # An answer that is seen after what the server says would show that it is wrong.
+        assert [next(arrays) for _ in early] == early
         reader = threading.Thread(target=lambda: next(arrays))
         reader.start()
         script.wait("back")
