@@ -5,8 +5,9 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 
 BIN := .venv/bin
 SECONDS ?= 60
+COUNT ?= 1000000
 
-.PHONY: demo test trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
+.PHONY: demo test strangers trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -14,6 +15,9 @@ demo: .venv/.server ## watch messages arrive from a local channel server
 test: .venv/.test ## run the tests; ARGS="-k framer" and the like go to pytest
 	@.ci/packages test peers || echo "gaechannel: tests of what is missing will be skipped"
 	@$(BIN)/pytest $(ARGS)
+
+strangers: .venv/.test ## COUNT=1000000 messages past servers and proxies that do all that was ever seen
+	@GAECHANNEL_STRANGERS=$(COUNT) $(BIN)/pytest tests/strangers -k 'browserchannel' $(ARGS)
 
 trixie sid: ## run the tests in a chroot of that Debian
 	@.ci/debian $@

@@ -14,9 +14,8 @@ from email.parser import BytesParser
 import pytest
 from elftools.elf.elffile import ELFFile
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("GAECHANNEL_WHEEL"), reason="GAECHANNEL_WHEEL names no wheel: see `make wheels`"
-)
+if not os.environ.get("GAECHANNEL_WHEEL"):
+    pytest.skip("GAECHANNEL_WHEEL names no wheel: see `make wheels`", allow_module_level=True)
 
 LIMIT_BYTES = 2_500_000
 

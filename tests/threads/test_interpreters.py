@@ -25,10 +25,9 @@ def find_module():
 
 
 interpreters = find_module()
-pytestmark = [
-    pytest.mark.skipif(interpreters is None, reason="this CPython has no module to make interpreters with"),
-    pytest.mark.timeout(60),
-]
+if interpreters is None:
+    pytest.skip("this CPython has no module to make interpreters with", allow_module_level=True)
+pytestmark = pytest.mark.timeout(60)
 
 
 class Interpreter:
