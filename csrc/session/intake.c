@@ -392,7 +392,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
         strbuf_free(&ex->reason); // as good as empty for days
     else
         strbuf_set(&ex->reason, reason);
-    if (slot == SLOT_BACK)
+    if (slot == SLOT_BACK && !self->owes)
         self->dead_at_ms = SESSION_NEVER;
     if (slot == SLOT_BACK && status == 200) {
         self->ever_streamed = self->streamed = self->token_worked = true;

@@ -176,6 +176,8 @@ struct session {
     int64_t keepalive_limit_ms;
     // When the back channel counts as dead although bytes are owed; SESSION_NEVER: not.
     int64_t dead_at_ms;
+    // Whether it does for arrays that the server has sent: its head alone does not bring them.
+    bool owes;
     int corrupt_in_row;
     int lost_in_row;
     int expired_in_row;

@@ -364,11 +364,14 @@ static void look_at_back_channel(session *self, const confirmation *said, int64_
         return;
     // The server has lost it; or it is merely on its way, and about to be answered.
     int64_t lost_at_ms = back->started_ms + LOST_BACK_CHANNEL_MS;
-    if (!said->back_present && lost_at_ms < self->dead_at_ms)
+    if (!said->back_present && lost_at_ms < self->dead_at_ms) {
         self->dead_at_ms = lost_at_ms;
-    else if (said->last_id > self->aid && said->outstanding < BUSY_BYTES && !back->paused &&
-             self->dead_at_ms == SESSION_NEVER)
+        self->owes = false;
+    } else if (said->last_id > self->aid && said->outstanding < BUSY_BYTES && !back->paused &&
+               self->dead_at_ms == SESSION_NEVER) {
         self->dead_at_ms = now_ms + DEAD_BACK_CHANNEL_MS;
+        self->owes = true;
+    }
 }
 
 // Only a forward reply confirms: all else that has the status 200 is somebody else's, and the try has failed.

@@ -291,6 +291,18 @@ static void arrays_that_were_sent_and_do_not_come_mean_a_dead_back_channel(void)
     carrier_free(&self);
 }
 
+static void a_head_alone_brings_nothing_of_what_is_owed(void) {
+    carrier self;
+    begin_two_way(&self);
+    self.now_ms += 10000;
+    send_map(&self, "9\n[1,5,100]");
+    // It was on its way when the server answered the maps.
+    session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+    CHECK(carrier_wait(&self) == 6000);
+    carrier_expect_abort(&self, SLOT_BACK);
+    carrier_free(&self);
+}
+
 static void a_byte_shows_that_it_lives(void) {
     carrier self;
     begin_two_way(&self);
@@ -410,6 +422,7 @@ static const check_case cases[] = {
     CASE(a_keep_alive_time_in_array_0_is_what_counts_as_silence),
     CASE(back_channels_that_end_at_once_and_empty_are_not_reopened_in_circles),
     CASE(arrays_that_were_sent_and_do_not_come_mean_a_dead_back_channel),
+    CASE(a_head_alone_brings_nothing_of_what_is_owed),
     CASE(a_byte_shows_that_it_lives),
     CASE(a_busy_network_or_nothing_outstanding_is_no_death),
     CASE(a_back_channel_that_the_server_has_not_is_reopened),
