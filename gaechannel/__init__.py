@@ -118,17 +118,19 @@ def _load(name: str) -> object:
         raise ImportError(_CORE_FAILED.format(error.msg), name="gaechannel") from None
 
 
-def __getattr__(name: str) -> object:
-    # The old module's name for it.
-    known = "TalkMessageCorrupted" if name == "_TalkMessageCorrupted" else name
-    if known in _HOME_OF:
-        value = getattr(_load(_HOME_OF[known]), known)
-    elif name in _MODULES:
-        value = _load(name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers would take any name for known
+
+    def __getattr__(name: str) -> object:
+        # The old module's name for it.
+        known = "TalkMessageCorrupted" if name == "_TalkMessageCorrupted" else name
+        if known in _HOME_OF:
+            value = getattr(_load(_HOME_OF[known]), known)
+        elif name in _MODULES:
+            value = _load(name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

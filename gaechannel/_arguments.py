@@ -3,16 +3,26 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Unpack
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from gaechannel._logging import check_logger
-from gaechannel._options import ChannelOptions, check_type, check_url, core_arguments, is_credential
+from gaechannel._options import check_type, check_url, core_arguments, is_credential
 
 # Where the service was until 2017, and where the old module looked for it.
 RETIRED_URL = "https://talkgadget.google.com/talkgadget"
 
-Params = Mapping[str, str]
+Params: TypeAlias = Mapping[str, str]
+
+
+def given(arguments: dict[str, Any], but: str = "") -> dict[str, Any]:
+    """What an ``__init__`` was given, to be handed on: its signature names every option, as help shows it.
+
+    Args:
+        arguments: the function's ``locals()``, before it has any of its own.
+        but: an argument that it does not hand on.
+    """
+    return {name: value for name, value in arguments.items() if name not in ("self", "__class__", but)}
 
 
 def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
@@ -41,7 +51,7 @@ def client_arguments(
     token: str | Callable[[], Any],
     logger: logging.Logger | None,
     base_url: str | None,
-    **options: Unpack[ChannelOptions],
+    **options: Any,
 ) -> dict[str, Any]:
     """A client's arguments as ``_core.Channel`` takes them; their meaning is :class:`Client`'s."""
     if base_url is None:
@@ -64,7 +74,7 @@ def browser_channel_arguments(
     params: Params | None = None,
     open_form: Params | None = None,
     logger: logging.Logger | None = None,
-    **options: Unpack[ChannelOptions],
+    **options: Any,
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a two-way channel."""
     arguments = core_arguments(**options)
@@ -92,7 +102,7 @@ def web_channel_arguments(
     fast_handshake: bool = False,
     params: Params | None = None,
     logger: logging.Logger | None = None,
-    **options: Unpack[ChannelOptions],
+    **options: Any,
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a WebChannel."""
     arguments = browser_channel_arguments(url, dialect="webchannel", params=params, logger=logger, **options)
@@ -106,7 +116,7 @@ def web_channel_arguments(
 
 
 def dev_arguments(
-    token: str | Callable[[], Any], url: str, logger: logging.Logger | None, **options: Unpack[ChannelOptions]
+    token: str | Callable[[], Any], url: str, logger: logging.Logger | None, **options: Any
 ) -> dict[str, Any]:
     """What a channel of the development server's dialect passes to ``_core.Channel``."""
     return {

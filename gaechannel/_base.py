@@ -1,6 +1,7 @@
 """What all channels share."""
 
-from typing import NamedTuple, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 from gaechannel import _core
 from gaechannel.errors import ChannelError
@@ -28,7 +29,11 @@ class Stats(NamedTuple):
     last_message_time: float | None
 
 
-class Channel(_core.Channel):
+#: What a channel's messages are.
+Message = TypeVar("Message")
+
+
+class Channel(_core.Channel, Generic[Message]):
     """What every channel has, for asyncio or not."""
 
     def __repr__(self) -> str:
@@ -41,6 +46,10 @@ class Channel(_core.Channel):
         except (ChannelError, RuntimeError):
             return f"<{name} of another process, or not initialized>"
 
+    def __dir__(self) -> list[str]:
+        # What is for programs to use; private names can be reached all the same.
+        return [name for name in super().__dir__() if not name.startswith("_")]
+
     def _obey_overrides(self) -> None:
         """Look which methods a subclass has replaced, before the channel is driven; see TalkChannel."""
 
@@ -52,8 +61,12 @@ class Channel(_core.Channel):
         return Stats(*counts[:-1], None if last < 0 else last)
 
 
-class SyncChannel(Channel):
+class SyncChannel(Channel[Message]):
     """What every channel has that is used without asyncio."""
+
+    if TYPE_CHECKING:
+
+        def __iter__(self) -> Iterator[Message]: ...
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
 from gaechannel._authorities import found_authorities
@@ -18,7 +18,11 @@ _NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxy
 # As _core.Channel has it.
 _BUFFERED: dict[bool | str, int] = {False: 0, True: 1, "auto": 2}
 
-Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+Buffered: TypeAlias = bool | Literal["auto"]
+_Path: TypeAlias = str | os.PathLike[str]
+Verify: TypeAlias = bool | _Path
+Certificate: TypeAlias = _Path | tuple[_Path, _Path]
 
 
 class ChannelOptions(TypedDict, total=False):
@@ -45,8 +49,8 @@ class ChannelOptions(TypedDict, total=False):
         cert: a file with the client's certificate and key, or a pair of files (None).
         http2: whether to speak HTTP/2 where TLS offers it (True).
         max_chunk_size: the largest chunk length believed, in UTF-16 code units (16 Mi).
-        queue_limit: how many bytes of received messages may wait before the back channel is paused
-            (1 Mi; in asyncio 512 Ki, so that one busy channel does not keep the others waiting).
+        queue_limit: how many bytes of received messages may wait before the back channel is paused; None:
+            1 Mi, or in asyncio 512 Ki, so that one busy channel does not keep the others waiting (None).
     """
 
     timeout: float | None
@@ -55,15 +59,15 @@ class ChannelOptions(TypedDict, total=False):
     auto_reconnect: bool
     max_reconnects: int | None
     max_backoff: float
-    buffered: bool | Literal["auto"]
+    buffered: Buffered
     headers: Headers | None
     user_agent: str | None
     proxy: str | None
-    verify: bool | str | os.PathLike[str]
-    cert: str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None
+    verify: Verify
+    cert: Certificate | None
     http2: bool
     max_chunk_size: int
-    queue_limit: int
+    queue_limit: int | None
 
 
 def check_type(name: str, value: object, types: type | UnionType, wanted: str) -> None:
@@ -72,10 +76,17 @@ def check_type(name: str, value: object, types: type | UnionType, wanted: str) -
         raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
 
 
+def check_no_bool(name: str, value: object, wanted: str) -> None:
+    """Raise TypeError for True and False, which Python counts among the numbers."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be {wanted}, not {value}")
+
+
 def check_seconds(name: str, value: object) -> None:
     """Raise TypeError or ValueError if an argument is no positive number of seconds."""
     or_none = " or None" if name == "timeout" else ""
     check_type(name, value, numbers.Real, f"a number of seconds{or_none}")
+    check_no_bool(name, value, f"a number of seconds{or_none}")
     if not 0 < value < math.inf:  # type: ignore[operator]
         raise ValueError(f"{name} must be a positive, finite number of seconds{or_none}, not {value}")
 
@@ -120,10 +131,15 @@ def _header_arguments(headers: Headers | None) -> tuple[dict[str, str | None], l
     """
     if headers is None:
         return {}, []
-    check_type("headers", headers, Iterable, "a mapping, or pairs of strings")
+    wanted = "a mapping, or pairs of strings"
+    given: object = headers
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise TypeError(f"headers must be {wanted}, such as {{'Name': 'value'}}, not {type(given).__name__}")
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     for pair in pairs:
         check_type("each of the headers", pair, tuple | list, "a pair of strings")
+        if len(pair) != 2:
+            raise ValueError(f"each of the headers must be a pair of strings, not {len(pair)}")
     for name, value in pairs:
         check_type("a header's name", name, str, "a str")
         check_type(f"the header {name}", value, str, "a str")
@@ -131,8 +147,8 @@ def _header_arguments(headers: Headers | None) -> tuple[dict[str, str | None], l
             raise ValueError(f"not a header's name: {name!r}")
         if any(character in value for character in "\r\n\0"):
             raise ValueError(f"the header {name} has a line end in it")
-    given = [part.strip() for name, value in pairs if name.lower() == "cookie" for part in value.split(";")]
-    cookies = "; ".join(part for part in given if part)
+    parts = [part.strip() for name, value in pairs if name.lower() == "cookie" for part in value.split(";")]
+    cookies = "; ".join(part for part in parts if part)
     # libcurl takes "Name;" for a header without a value.
     lines = [
         f"{name}: {value}" if value.strip() else f"{name};"
@@ -149,7 +165,7 @@ def _proxy_secrets(proxy: str | None) -> list[str]:
     return [part for part in (userinfo, userinfo.partition(":")[2]) if part]
 
 
-def _authorities(verify: bool | str | os.PathLike[str]) -> dict[str, str | None]:
+def _authorities(verify: Verify) -> dict[str, str | None]:
     """Where the CA certificates are: a file, a directory, or where libcurl looks by itself.
 
     A place that is named stands alone: what the system trusts is not trusted beside it.
@@ -172,16 +188,17 @@ def _authorities(verify: bool | str | os.PathLike[str]) -> dict[str, str | None]
 def _certificate(cert: Any) -> dict[str, str | None]:
     if cert is None:
         return {}
-    given = cert if isinstance(cert, tuple) else (cert,)
+    given = cert if isinstance(cert, tuple) else (cert, cert)
+    wanted = "a path, or a pair of paths: the certificate's and the key's"
     for file in given:
-        check_type(
-            "cert", file, str | os.PathLike, "a path, or a pair of paths: the certificate's and the key's"
-        )
+        check_type("cert", file, str | os.PathLike, wanted)
+    if len(given) != 2:
+        raise ValueError(f"cert must be {wanted}; this tuple has {len(given)}")
     files = [os.fspath(file) for file in given]
     for file in files:
         if not os.path.exists(file):
             raise FileNotFoundError(f"cert: there is no file {file}")
-    return {"cert": files[0], "key": files[1] if len(files) > 1 else files[0]}
+    return {"cert": files[0], "key": files[1]}
 
 
 def _check_numbers(seconds: dict[str, object], integers: dict[str, object]) -> None:
@@ -189,15 +206,7 @@ def _check_numbers(seconds: dict[str, object], integers: dict[str, object]) -> N
         check_seconds(name, value)
     for name, value in integers.items():
         check_type(name, value, numbers.Integral, "an int")
-
-
-def _refuse_unknown(options: Mapping[str, object]) -> None:
-    for name in options:
-        import difflib  # only now: few misspell, and all import this
-
-        close = difflib.get_close_matches(name, ChannelOptions.__annotations__, 1)
-        hint = f"; is {close[0]} meant?" if close else ""
-        raise TypeError(f"unexpected keyword argument {name!r}{hint}")
+        check_no_bool(name, value, "an int")
 
 
 def core_arguments(
@@ -208,25 +217,23 @@ def core_arguments(
     auto_reconnect: bool = True,
     max_reconnects: int | None = None,
     max_backoff: float = 32.0,
-    buffered: bool | Literal["auto"] = "auto",
+    buffered: Buffered = "auto",
     headers: Headers | None = None,
     user_agent: str | None = None,
     proxy: str | None = None,
-    verify: bool | str | os.PathLike[str] = True,
-    cert: str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
+    verify: Verify = True,
+    cert: Certificate | None = None,
     http2: bool = True,
     max_chunk_size: int = 16 * 1024 * 1024,
     queue_limit: int | None = None,
-    **unknown: object,
 ) -> dict[str, Any]:
     """The options as ``_core.Channel`` takes them; their meaning is ChannelOptions'.
 
     Raises:
-        TypeError: an option is of another type, or there is no such option.
+        TypeError: an option is of another type.
         ValueError: a number, a header or a URL makes no sense.
         FileNotFoundError: a file that is named does not exist.
     """
-    _refuse_unknown(unknown)
     # What it is when it is not given, _core knows.
     given_limit = {} if queue_limit is None else {"queue_limit": queue_limit}
     _check_numbers(
@@ -249,6 +256,7 @@ def core_arguments(
             raise ValueError(f"{name} has a line end in it")
     secrets += _proxy_secrets(proxy)
     check_type("max_reconnects", max_reconnects, numbers.Integral | None, "an int or None")
+    check_no_bool("max_reconnects", max_reconnects, "an int or None")
     if max_reconnects is not None and max_reconnects < 0:
         raise ValueError("max_reconnects must not be negative; None means any number")
     return {

@@ -15,7 +15,7 @@ import inspect
 import logging
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from typing import Any, Literal, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar
 
 from gaechannel import _core, client, two_way
 from gaechannel._arguments import (
@@ -23,10 +23,11 @@ from gaechannel._arguments import (
     browser_channel_arguments,
     client_arguments,
     dev_arguments,
+    given,
     web_channel_arguments,
 )
-from gaechannel._base import Channel
-from gaechannel._options import ChannelOptions
+from gaechannel._base import Channel, Message
+from gaechannel._options import Buffered, Certificate, Headers, Verify
 from gaechannel.errors import ChannelError, ChannelTimeout
 from gaechannel.merging import prepare
 
@@ -53,7 +54,7 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _EventLoop:
     return loop
 
 
-class _Channel(Channel):
+class _Channel(Channel[Message]):
     """What all channels for asyncio share."""
 
     _close_timeout = _CLOSE_TIMEOUT
@@ -67,20 +68,20 @@ class _Channel(Channel):
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[Message]:
         return self.messages()
 
     # It is iterable, but not in this way.
-    __iter__ = None  # type: ignore[assignment]
+    __iter__: None = None  # type: ignore[assignment]
 
-    def messages(self) -> AsyncIterator[Any]:
+    def messages(self) -> AsyncIterator[Message]:
         """Return an asynchronous iterator over the messages; see the synchronous class's ``messages()``.
 
         A cancelled ``__anext__`` loses no message: the next one gets it.
         """
         return self._await("messages")
 
-    def batches(self) -> AsyncIterator[list[Any]]:
+    def batches(self) -> AsyncIterator[list[Message]]:
         """Return an asynchronous iterator over lists of messages: each is all that is there, at least one."""
         return self._await("batches")
 
@@ -133,10 +134,10 @@ class _Channel(Channel):
                 raise
 
 
-_Merged = TypeVar("_Merged", bound=_Channel)
+_Merged = TypeVar("_Merged", bound=_Channel[Any])
 
 
-class Client(_Channel, client.TalkChannel):
+class Client(_Channel[str], client.TalkChannel):
     """:class:`gaechannel.Client` for asyncio::
 
         async for message in aio.Client(token).messages():
@@ -146,7 +147,8 @@ class Client(_Channel, client.TalkChannel):
         token: as the synchronous class's; a callable may also return an awaitable.
         logger: as the synchronous class's.
         base_url: as the synchronous class's.
-        **options: see :class:`gaechannel.ChannelOptions`.
+
+    All others are :class:`gaechannel.ChannelOptions`'.
 
     Raises:
         ValueError: an argument makes no sense.
@@ -160,9 +162,23 @@ class Client(_Channel, client.TalkChannel):
         logger: logging.Logger | None = None,
         *,
         base_url: str | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        super().__init__(**client_arguments(token, logger, base_url, **options), **_ASYNCHRONOUS)
+        super().__init__(**client_arguments(**given(locals())), **_ASYNCHRONOUS)
 
     def messages(self) -> AsyncIterator[str]:
         """Return an asynchronous iterator over the messages; see :meth:`gaechannel.Client.messages`.
@@ -200,10 +216,12 @@ class Client(_Channel, client.TalkChannel):
         await self._await(goal)
 
 
-class _TwoWay(_Channel):
+class _TwoWay(_Channel[Any]):
     """What BrowserChannel and WebChannel share."""
 
-    _maps_given = staticmethod(two_way.maps_given)
+    @staticmethod
+    def _maps_given(lines: str) -> list[tuple[int, Any]]:
+        return two_way.maps_given(lines)
 
     async def __aexit__(self, *exc_info: object) -> None:
         try:
@@ -249,11 +267,23 @@ class BrowserChannel(_TwoWay):
         open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
         logger: logging.Logger | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        arguments = browser_channel_arguments(
-            url, params=params, open_form=open_form, logger=logger, **options
-        )
+        arguments = browser_channel_arguments(**given(locals(), but="replaces"))
         super().__init__(**arguments, **_ASYNCHRONOUS)
         if replaces is not None:
             self._osid, self._oaid = replaces[0], str(replaces[1])
@@ -264,13 +294,15 @@ class BrowserChannel(_TwoWay):
 
     async def send_json(self, obj: object) -> int:
         """Queue an object as node-browserchannel's ``JSON`` map; return the map's id."""
-        return self._send([("JSON", two_way.dumps(obj))])
+        return self._send([("JSON", two_way.dumps(obj, "the object"))])
 
 
 class WebChannel(_TwoWay):
     """:class:`gaechannel.WebChannel` for asyncio; its arguments and exceptions are the same."""
 
-    _maps_given = staticmethod(two_way.messages_given)
+    @staticmethod
+    def _maps_given(lines: str) -> list[tuple[int, Any]]:
+        return two_way.messages_given(lines)
 
     def __init__(
         self,
@@ -280,24 +312,30 @@ class WebChannel(_TwoWay):
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
         logger: logging.Logger | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        arguments = web_channel_arguments(
-            url,
-            params=params,
-            init_headers=init_headers,
-            fast_handshake=fast_handshake,
-            logger=logger,
-            **options,
-        )
-        super().__init__(**arguments, **_ASYNCHRONOUS)
+        super().__init__(**web_channel_arguments(**given(locals())), **_ASYNCHRONOUS)
 
     async def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
-        return self._send([("__data__", two_way.dumps(message), True)])
+        return self._send([("__data__", two_way.dumps(message, "the message"), True)])
 
 
-class DevClient(_Channel):
+class DevClient(_Channel[str]):
     """:class:`gaechannel.DevClient` for asyncio; its arguments are the same, and the callable that returns a
     token may return an awaitable.
     """
@@ -310,9 +348,23 @@ class DevClient(_Channel):
         url: str,
         *,
         logger: logging.Logger | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        super().__init__(**dev_arguments(token, url, logger, **options), **_ASYNCHRONOUS)
+        super().__init__(**dev_arguments(**given(locals())), **_ASYNCHRONOUS)
 
 
 def merge(channels: Iterable[_Merged]) -> AsyncIterator[tuple[_Merged, Any]]:

@@ -4,13 +4,13 @@ import logging
 import random
 import string
 from collections.abc import Callable, Iterator
-from typing import Any, Unpack
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from gaechannel import _base
-from gaechannel._arguments import client_arguments
+from gaechannel._arguments import client_arguments, given
 from gaechannel._base import Stats
-from gaechannel._options import ChannelOptions, check_url
+from gaechannel._options import Buffered, Certificate, Headers, Verify, check_url
 from gaechannel.errors import ChannelError
 
 __all__ = ["Client", "Stats", "random_string"]
@@ -21,7 +21,7 @@ def random_string(len: int) -> str:
     return "".join(random.choices(string.ascii_letters, k=len))  # noqa: S311 - not for secrets
 
 
-class TalkChannel(_base.Channel):
+class TalkChannel(_base.Channel[str]):
     """What both clients of the talk dialect share: the old module's attributes."""
 
     def is_initialized(self) -> bool:
@@ -103,7 +103,7 @@ class TalkChannel(_base.Channel):
         self.max_reconnects = trials
 
 
-class Client(TalkChannel, _base.SyncChannel):
+class Client(TalkChannel, _base.SyncChannel[str]):
     """Receives the messages of one channel of the App Engine Channel API::
 
         for message in Client(token).messages():
@@ -119,7 +119,8 @@ class Client(TalkChannel, _base.SyncChannel):
         base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else
             Google's
             old address, which has answered nobody since 2017.
-        **options: see :class:`gaechannel.ChannelOptions`.
+
+    All others are :class:`gaechannel.ChannelOptions`'.
 
     Raises:
         ValueError: an argument makes no sense, such as an empty token or a URL that is not http or https.
@@ -133,9 +134,23 @@ class Client(TalkChannel, _base.SyncChannel):
         logger: logging.Logger | None = None,
         *,
         base_url: str | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        super().__init__(**client_arguments(token, logger, base_url, **options))
+        super().__init__(**client_arguments(**given(locals())))
 
     # ---- Receiving ----
 

@@ -2,16 +2,15 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Unpack
 
-from gaechannel._arguments import dev_arguments
+from gaechannel._arguments import dev_arguments, given
 from gaechannel._base import SyncChannel
-from gaechannel._options import ChannelOptions
+from gaechannel._options import Buffered, Certificate, Headers, Verify
 
 __all__ = ["DevClient"]
 
 
-class DevClient(SyncChannel):
+class DevClient(SyncChannel[str]):
     """A channel of App Engine's development server, which is polled every half second::
 
         for message in DevClient(token, "http://localhost:8080").messages():
@@ -21,7 +20,8 @@ class DevClient(SyncChannel):
         token: what ``create_channel`` returned; or a callable that returns it.
         url: the development server's address, without ``/_ah/channel/dev``.
         logger: where log records go; None: the logger ``Channel``.
-        **options: see :class:`gaechannel.ChannelOptions`.
+
+    All others are :class:`gaechannel.ChannelOptions`'.
     """
 
     def __init__(
@@ -30,9 +30,23 @@ class DevClient(SyncChannel):
         url: str,
         *,
         logger: logging.Logger | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        super().__init__(**dev_arguments(token, url, logger, **options))
+        super().__init__(**dev_arguments(**given(locals())))
 
     def messages(self) -> Iterator[str]:
         """Return an iterator over the channel's messages; see :meth:`gaechannel.Client.messages`."""

@@ -161,7 +161,7 @@ class MapsRefused(HTTPStatusError):
 
     def __init__(self, message: str, *, maps: Sequence[tuple[int, Any]] = (), **rest: Any) -> None:
         super().__init__(message, **rest)
-        self.maps = list(maps)
+        self.maps: list[tuple[int, Any]] = list(maps)
 
 
 class TokenError(HTTPStatusError):
@@ -188,9 +188,9 @@ class WebChannelError(ChannelError):
     """
 
     def __init__(self, error: dict[str, Any]) -> None:
-        self.code = error.get("code")
-        self.message = str(error.get("message", ""))
-        self.status = str(error.get("status", ""))
+        self.code: Any = error.get("code")
+        self.message: str = str(error.get("message", ""))
+        self.status: str = str(error.get("status", ""))
         self.error = error
         words = " ".join(str(part) for part in (self.code, self.status) if part)
         super().__init__(f"{words or 'error'}: {self.message}")

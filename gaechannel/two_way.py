@@ -5,12 +5,12 @@ import logging
 import math
 import numbers
 from collections.abc import Iterator, Mapping
-from typing import Any, Unpack
+from typing import Any
 from urllib.parse import parse_qsl
 
-from gaechannel._arguments import Params, browser_channel_arguments, web_channel_arguments
+from gaechannel._arguments import Params, browser_channel_arguments, given, web_channel_arguments
 from gaechannel._base import SyncChannel
-from gaechannel._options import ChannelOptions, check_type
+from gaechannel._options import Buffered, Certificate, Headers, Verify, check_no_bool, check_type
 from gaechannel.dev import DevClient
 from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused
 
@@ -38,7 +38,9 @@ def map_fields(map: Mapping[str, object]) -> list[Field]:
     for key, value in map.items():
         if not isinstance(key, str):
             raise TypeError(f"a map's keys must be str, not {type(key).__name__}")
-        fields.append((key, value) if isinstance(value, str) else (key, dumps(value), True))
+        fields.append(
+            (key, value) if isinstance(value, str) else (key, dumps(value, f"the field {key!r}"), True)
+        )
     return fields
 
 
@@ -72,14 +74,23 @@ def flush_seconds(timeout: float | None) -> float:
     if timeout is None:
         return -1.0
     check_type("timeout", timeout, numbers.Real, "a number of seconds or None")
+    check_no_bool("timeout", timeout, "a number of seconds or None")
     if math.isnan(timeout):
         raise ValueError("timeout must be a number of seconds or None, not nan")
     return max(timeout, 0.0) if timeout < 1e9 else -1.0  # thirty years are for ever
 
 
-def dumps(value: object) -> str:
-    """Compact JSON, in which a lone surrogate stays an escape."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def dumps(value: object, what: str) -> str:
+    """Compact JSON, in which a lone surrogate stays an escape.
+
+    Raises:
+        TypeError, ValueError: the value, which the error calls ``what``, cannot be JSON.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} cannot be JSON: {error}") from None
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -87,10 +98,12 @@ def dumps(value: object) -> str:
     return text
 
 
-class _TwoWay(SyncChannel):
+class _TwoWay(SyncChannel[Any]):
     """What BrowserChannel and WebChannel share."""
 
-    _maps_given = staticmethod(maps_given)
+    @staticmethod
+    def _maps_given(lines: str) -> list[tuple[int, Any]]:
+        return maps_given(lines)
 
     def __exit__(self, *exc_info: object) -> None:
         try:
@@ -155,7 +168,8 @@ class BrowserChannel(_TwoWay):
         open_form: more form fields for the opening request's body, as YouTube's Lounge wants for pairing.
         replaces: (SID, AID) of a session that this one replaces (``OSID`` and ``OAID``).
         logger: where log records go; None: the logger ``Channel``.
-        **options: see :class:`gaechannel.ChannelOptions`.
+
+    All others are :class:`gaechannel.ChannelOptions`'.
 
     A host prefix in the server's opening reply is for browsers' connection limits, and not used here.
     """
@@ -168,11 +182,23 @@ class BrowserChannel(_TwoWay):
         open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
         logger: logging.Logger | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        super().__init__(
-            **browser_channel_arguments(url, params=params, open_form=open_form, logger=logger, **options)
-        )
+        super().__init__(**browser_channel_arguments(**given(locals(), but="replaces")))
         if replaces is not None:
             self._osid, self._oaid = replaces[0], str(replaces[1])
 
@@ -186,7 +212,7 @@ class BrowserChannel(_TwoWay):
 
     def send_json(self, obj: object) -> int:
         """Queue an object as node-browserchannel's ``JSON`` map; return the map's id."""
-        return self._send([("JSON", dumps(obj))])
+        return self._send([("JSON", dumps(obj, "the object"))])
 
 
 class WebChannel(_TwoWay):
@@ -208,10 +234,13 @@ class WebChannel(_TwoWay):
             to avoid a preflight request.
         fast_handshake: open session and back channel in one request.
         logger: where log records go; None: the logger ``Channel``.
-        **options: see :class:`gaechannel.ChannelOptions`.
+
+    All others are :class:`gaechannel.ChannelOptions`'.
     """
 
-    _maps_given = staticmethod(messages_given)
+    @staticmethod
+    def _maps_given(lines: str) -> list[tuple[int, Any]]:
+        return messages_given(lines)
 
     def __init__(
         self,
@@ -221,19 +250,24 @@ class WebChannel(_TwoWay):
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
         logger: logging.Logger | None = None,
-        **options: Unpack[ChannelOptions],
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        auto_reconnect: bool = True,
+        max_reconnects: int | None = None,
+        max_backoff: float = 32.0,
+        buffered: Buffered = "auto",
+        headers: Headers | None = None,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        http2: bool = True,
+        max_chunk_size: int = 16 * 1024 * 1024,
+        queue_limit: int | None = None,
     ) -> None:
-        super().__init__(
-            **web_channel_arguments(
-                url,
-                params=params,
-                init_headers=init_headers,
-                fast_handshake=fast_handshake,
-                logger=logger,
-                **options,
-            )
-        )
+        super().__init__(**web_channel_arguments(**given(locals())))
 
     def send(self, message: object) -> int:
         """Queue a message, anything that can be JSON; return its map's id."""
-        return self._send([("__data__", dumps(message), True)])
+        return self._send([("__data__", dumps(message, "the message"), True)])

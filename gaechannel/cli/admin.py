@@ -15,17 +15,17 @@ from .arguments import CommandError, add_command, add_server, count
 from .output import stdin
 
 if TYPE_CHECKING:
-    from .arguments import Commands
+    from .arguments import _Commands
 
 
-def add_create(commands: Commands) -> None:
+def add_create(commands: _Commands) -> None:
     parser = add_command(commands, "create", _create, "print a token for a new channel")
     parser.add_argument("client_id", metavar="CLIENT_ID", help="the application's name for who will listen")
     parser.add_argument("--minutes", type=count, metavar="N", help="how long the token is valid (120)")
     add_server(parser)
 
 
-def add_send(commands: Commands) -> None:
+def add_send(commands: _Commands) -> None:
     parser = add_command(commands, "send", _send, "send a message to a channel")
     parser.add_argument(
         "client_id", metavar="CLIENT_ID", help="what the channel was created with; or its token"

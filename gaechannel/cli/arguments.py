@@ -15,7 +15,7 @@ PORT = 8080
 _LOCAL_URL = f"http://127.0.0.1:{PORT}/talkgadget"
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 class CommandError(Exception):
@@ -23,7 +23,7 @@ class CommandError(Exception):
 
 
 def add_command(
-    commands: Commands,
+    commands: _Commands,
     name: str,
     run: Callable[[argparse.Namespace], int],
     text: str,

@@ -17,7 +17,7 @@ from .serve import server_classes
 if TYPE_CHECKING:
     from gaechannel.server import LocalServer
 
-    from .arguments import Commands
+    from .arguments import _Commands
 
 _MESSAGES = 40
 _CUT_AT = 18
@@ -26,7 +26,7 @@ _BACKCHANNEL = 0.8  # seconds until the server ends a back channel in order
 _TEXTS = ("plain text", "naïve café, 10 €", "😀 is two UTF-16 units", '{"a": "JSON \\"document\\""}')
 
 
-def add_demo(commands: Commands) -> None:
+def add_demo(commands: _Commands) -> None:
     add_command(
         commands, "demo", _demo, "watch messages arrive from a local channel server over broken connections"
     )

@@ -17,10 +17,10 @@ from .arguments import CommandError, add_base_url, add_command, count
 from .output import json_line, log_to_stderr, one_line, stdin, when_reader_goes
 
 if TYPE_CHECKING:
-    from .arguments import Commands
+    from .arguments import _Commands
 
 
-def add_listen(commands: Commands) -> None:
+def add_listen(commands: _Commands) -> None:
     parser = add_command(
         commands,
         "listen",

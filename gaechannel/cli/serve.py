@@ -13,12 +13,12 @@ from .arguments import PORT, CommandError, add_admin_token, add_command, count, 
 if TYPE_CHECKING:
     from gaechannel.server import LocalServer, Session
 
-    from .arguments import Commands
+    from .arguments import _Commands
 
 _LOOK_SECONDS = 0.25  # how often `serve` looks whether it is to end
 
 
-def add_serve(commands: Commands) -> None:
+def add_serve(commands: _Commands) -> None:
     parser = add_command(
         commands,
         "serve",

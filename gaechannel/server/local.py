@@ -127,11 +127,11 @@ class LocalServer:
     ) -> None:
         if service is not None and options:
             raise TypeError("a service is given: its options are arguments of ChannelService")
-        self.service = ChannelService(**options) if service is None else service
-        self.mounts = _mounts(options) if mounts is None else dict(mounts)
-        self.admin_token = secrets.token_urlsafe(24) if admin_token is None else admin_token
+        self.service: ChannelService = ChannelService(**options) if service is None else service
+        self.mounts: dict[str, BrowserChannelService] = _mounts(options) if mounts is None else dict(mounts)
+        self.admin_token: str = secrets.token_urlsafe(24) if admin_token is None else admin_token
         self.host = host
-        self.port = port
+        self.port: int = port
         self._ssl_context = ssl_context
         self._backlog = backlog
         self._test_delay = test_delay

@@ -109,7 +109,10 @@ def test_repr_works_in_a_forked_child():
     [
         (lambda: Client("token", base_url=5), "URL must be a str, not int"),
         (lambda: Client("token", base_url=URL, headers=5), "headers must be a mapping, or pairs"),
-        (lambda: Client("token", base_url=URL, headers="Name: value"), "each of the headers must be a pair"),
+        (
+            lambda: Client("token", base_url=URL, headers="Name: value"),
+            "headers must be a mapping, or pairs of strings, .* not str",
+        ),
         (
             lambda: Client("token", base_url=URL, headers={"Name": 5}),
             "the header Name must be a str",
@@ -121,9 +124,19 @@ def test_repr_works_in_a_forked_child():
         ),
         (lambda: Client("token", base_url=URL, queue_limit=1.5), "queue_limit must be an int, not float"),
         (lambda: Client("token", base_url=URL, max_reconnects="3"), "max_reconnects must be an int or None"),
-        (lambda: Client("token", base_url=URL, timeuot=5), "'timeuot'; is timeout meant"),
-        (lambda: Client("token", base_url=URL, sparkle=5), "argument 'sparkle'$"),
-        (lambda: aio.Client("token", base_url=URL, max_backof=5), "'max_backof'; is max_backoff meant"),
+        (lambda: Client("token", base_url=URL, timeuot=5), "argument 'timeuot'"),
+        (lambda: aio.Client("token", base_url=URL, max_backof=5), "argument 'max_backof'"),
+        (
+            lambda: Client("token", base_url=URL, timeout=True),
+            "timeout must be a number of seconds or None, not True",
+        ),
+        (
+            lambda: aio.WebChannel(URL, max_backoff=False),
+            "max_backoff must be a number of seconds, not False",
+        ),
+        (lambda: Client("token", base_url=URL, queue_limit=True), "queue_limit must be an int, not True"),
+        (lambda: Client("token", base_url=URL, max_reconnects=True), "max_reconnects must be an int or None"),
+        (lambda: BrowserChannel(URL).flush(True), "timeout must be a number of seconds or None, not True"),
         (lambda: BrowserChannel(URL, params=5), "params must be a mapping of strings, not int"),
         (lambda: WebChannel(URL, params="a=b"), "params must be a mapping of strings, not str"),
         (lambda: BrowserChannel(URL).send([1]), "a map must be a mapping, such as a dict, not list"),
@@ -136,6 +149,42 @@ def test_repr_works_in_a_forked_child():
 def test_an_argument_of_a_wrong_type_is_named(make, words):
     with pytest.raises(TypeError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: BrowserChannel(URL, cert=("a",)), "cert must be a path, or a pair of paths.* has 1$"),
+        (
+            lambda: BrowserChannel(URL, cert=("a", "b", "c")),
+            "cert must be a path, or a pair of paths.* has 3$",
+        ),
+        (
+            lambda: BrowserChannel(URL, headers=[("Name", "a", "b")]),
+            "headers must be a pair of strings, not 3",
+        ),
+    ],
+)
+def test_what_is_no_pair_is_counted(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("send", "words"),
+    [
+        (lambda channel: channel.send({"x": 1, "a": b"x"}), "the field 'a' cannot be JSON: .*bytes"),
+        (lambda channel: channel.send_json({"a": b"x"}), "the object cannot be JSON: .*bytes"),
+    ],
+)
+def test_what_cannot_be_sent_is_named(send, words):
+    with BrowserChannel(URL) as channel, pytest.raises(TypeError, match=words):
+        send(channel)
+
+
+def test_a_message_that_cannot_be_sent_is_named():
+    with WebChannel(URL) as channel, pytest.raises(ValueError, match="the message cannot be JSON: "):
+        channel.send({"a": float("nan")})
 
 
 def test_a_token_of_two_lines_is_refused():

@@ -91,7 +91,7 @@ def test_wheel_holds_the_package_with_its_types_and_no_sources(installed):
     assert {"gaechannel/__init__.py", "gaechannel/py.typed", "gaechannel/_core.pyi"} <= files
     assert {path.split("/")[0] for path in files if ".dist-info" not in path} == {
         "gaechannel",
-        "gae_channel.py",
+        "gae_channel",
     }
     assert [path for path in files if path.endswith((".c", ".h"))] == []
 

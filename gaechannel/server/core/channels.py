@@ -27,7 +27,7 @@ class Channel:
         self.listeners: list[Listener] = []
         self.held: deque[tuple[str, bytes]] = deque(maxlen=hold)
         #: When its last token ends, in seconds since 1970.
-        self.expires = 0.0
+        self.expires: float = 0.0
 
 
 class Channels:

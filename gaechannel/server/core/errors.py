@@ -46,7 +46,7 @@ class Refusal(Error):
         self.status = status
         self.text = text
         self.headers = headers
-        self.body = text if body is None else body
+        self.body: str = text if body is None else body
 
 
 def bad_request(text: str) -> Refusal:

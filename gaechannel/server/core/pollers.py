@@ -20,11 +20,11 @@ class Poller:
     __slots__ = ("client_id", "last_seen", "queue", "size")
 
     def __init__(self, client_id: str, now: float) -> None:
-        self.client_id = client_id
-        self.last_seen = now
+        self.client_id: str = client_id
+        self.last_seen: float = now
         self.queue: deque[str] = deque()
         #: Characters of all messages in the queue.
-        self.size = 0
+        self.size: int = 0
 
     def hear(self, message: str, literal: bytes) -> None:
         """Keep a message; an empty one cannot be told from none, and is dropped."""

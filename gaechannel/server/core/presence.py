@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeGuard
 
-logger = logging.getLogger("gaechannel.server")
+logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: A callback: a plain callable, or a coroutine function.
 AsyncCallback = Callable[[str], Coroutine[Any, Any, object]]

@@ -29,7 +29,7 @@ from .sessions import Opening, SessionService
 from .talk_session import TalkSession
 from .tokens import TOKEN_PREFIX, Token, TokenSigner
 
-logger = logging.getLogger("gaechannel.server")
+logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: App Engine's limits, in bytes of UTF-8 and in minutes.
 MAX_CLIENT_ID_BYTES = 256
@@ -91,11 +91,11 @@ class ChannelService(SessionService):
             raise ValueError("hold must be 0 or more messages")
         #: Where the application is told of clients by POST; None: nowhere.
         self.presence_url = presence_url
-        self.presence = Presence(on_connected, on_disconnected, posts=presence_url is not None)
+        self.presence: Presence = Presence(on_connected, on_disconnected, posts=presence_url is not None)
         #: Who listens, by client id.
-        self.channels = Channels(self.lock, clock, hold, self.presence)
+        self.channels: Channels = Channels(self.lock, clock, hold, self.presence)
         #: The clients of the development server's dialect.
-        self.pollers = Pollers(self.channels, self.limits, monotonic)
+        self.pollers: Pollers = Pollers(self.channels, self.limits, monotonic)
         self._clock = clock
         self._tokens = TokenSigner(key, clock)
 

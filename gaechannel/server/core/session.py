@@ -22,7 +22,7 @@ from .errors import SessionEnded, unknown_sid
 from .framing import encode_json, frame, frame_each, payload_of
 from .limits import Limits
 
-logger = logging.getLogger("gaechannel.server")
+logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: Most bytes of one chunk. A client must hold a chunk whole before it can read it.
 CHUNK_BYTES = 256 << 10
@@ -127,20 +127,20 @@ class Session:
         http_session_param: str | None = None,
         http_session_id: str | None = None,
     ) -> None:
-        self.sid = sid
-        self.params = params
-        self.form = form
-        self.headers = headers
-        self.http_session_param = http_session_param
-        self.http_session_id = http_session_id
+        self.sid: str = sid
+        self.params: Mapping[str, str] = params
+        self.form: Mapping[str, str] = form
+        self.headers: Mapping[str, str] = headers
+        self.http_session_param: str | None = http_session_param
+        self.http_session_id: str | None = http_session_id
         self.on_map: Callable[[dict[str, str]], object] | None = None
         self.on_message: Callable[[Any], object] | None = None
         self.on_close: Callable[[str], object] | None = None
         self.data: Any = None
         #: Whether ``on_close`` has been called.
-        self.ended = False
+        self.ended: bool = False
         #: When the client was last heard, on the service's ``monotonic`` clock.
-        self.last_seen = context.monotonic()
+        self.last_seen: float = context.monotonic()
         self._context = context
         dialect, limits = context.dialect, context.limits
         greeting = dialect.greeting(sid, limits.host_prefix, round(limits.keepalive * 1000))

@@ -15,7 +15,7 @@ from .errors import too_many_sessions, unknown_sid
 from .limits import LimitOptions, Limits
 from .session import Session
 
-logger = logging.getLogger("gaechannel.server")
+logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 
 @dataclass(slots=True)
@@ -50,10 +50,10 @@ class SessionService:
         **options: Unpack[LimitOptions],
     ) -> None:
         self.dialect = dialect
-        self.limits = Limits(**options)
+        self.limits: Limits = Limits(**options)
         self.monotonic = monotonic
         #: Guards everything of the service and its sessions; callbacks are called without it.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._sessions: dict[str, Session] = {}
 
     def __len__(self) -> int:

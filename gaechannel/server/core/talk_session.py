@@ -40,10 +40,10 @@ class TalkSession(Session):
         **more: Any,
     ) -> None:
         super().__init__(context, sid, **more)
-        self.clid = clid
-        self.client_id = client_id
+        self.clid: str = clid
+        self.client_id: str = client_id
         #: Whether ``connect-add-client`` has come.
-        self.connected = False
+        self.connected: bool = False
         self._channels = channels
         self._tokens = tokens
         self._prefix = b'["c",[%b,["ae",' % encode_string(clid)

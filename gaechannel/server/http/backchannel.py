@@ -39,12 +39,12 @@ class HttpBackChannel:
     )
 
     def __init__(self, request: web.Request, *, one_batch: bool, deadline: float, now: float) -> None:
-        self.one_batch = one_batch
-        self.deadline = deadline
-        self.last_taken = now
-        self.taken = 0
-        self.woken = False
-        self.ending = False
+        self.one_batch: bool = one_batch
+        self.deadline: float = deadline
+        self.last_taken: float = now
+        self.taken: int = 0
+        self.woken: bool = False
+        self.ending: bool = False
         self._request = request
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()

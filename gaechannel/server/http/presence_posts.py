@@ -13,7 +13,7 @@ import aiohttp
 
 from gaechannel.server.core.presence import Post
 
-logger = logging.getLogger("gaechannel.server")
+logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: Seconds that the application may take to answer one POST.
 _POST_SECONDS = 10.0
