@@ -28,6 +28,7 @@ INSTALL_LIBCURL = (
     "install libcurl4-openssl-dev (Debian, Ubuntu), libcurl-devel (Fedora), curl-dev (Alpine)"
     " or, on macOS, brew install curl and put its lib/pkgconfig into PKG_CONFIG_PATH"
 )
+INSTALL_ZLIB = "install zlib1g-dev (Debian, Ubuntu), zlib-devel (Fedora) or zlib-dev (Alpine)"
 INSTALL_COMPILER = (
     "install build-essential (Debian, Ubuntu), gcc (Fedora), build-base (Alpine)"
     " or, on macOS, xcode-select --install"
@@ -92,6 +93,15 @@ def libcurl_flags():
     return fail(f"libcurl >= {LIBCURL_MINIMUM} was not found", INSTALL_LIBCURL)
 
 
+def zlib_flags():
+    """The same for zlib, which systems have where the compiler looks. A static libcurl brings its own."""
+    if os.environ.get("GAECHANNEL_LIBCURL"):
+        return [], []
+    pkg_config = shlex.split(os.environ.get("PKG_CONFIG") or "pkg-config")
+    cflags, libs = ask(*pkg_config, "--cflags", "zlib"), ask(*pkg_config, "--libs", "zlib")
+    return cflags or [], libs or ["-lz"]
+
+
 class BuildExt(build_ext):
     """Builds the extension after looking whether that can succeed."""
 
@@ -110,8 +120,11 @@ class BuildExt(build_ext):
             f"the libcurl found is older than {LIBCURL_MINIMUM}",
             INSTALL_LIBCURL,
         )
+        zlib_cflags, zlib_libs = zlib_flags()
+        cflags += zlib_cflags
+        self.require("#include <zlib.h>\n", cflags, "zlib's headers were not found", INSTALL_ZLIB)
         ext.extra_compile_args += cflags
-        ext.extra_link_args += libs
+        ext.extra_link_args += [*libs, *zlib_libs]
         if os.environ.get("GAECHANNEL_LIBCURL"):
             ext.extra_link_args += self.hide_all_but_ours()
         ext.define_macros += [("GAECHANNEL_VERSION", f'"{self.distribution.get_version()}"')]

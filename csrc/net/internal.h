@@ -4,6 +4,7 @@
 
 #include "net.h"
 #include "net/connections.h"
+#include "net/content_coding.h"
 
 // A place in the heap that is none.
 #define NOT_TIMED SIZE_MAX
@@ -61,6 +62,9 @@ typedef struct transfer {
     bool has_cookies;
     int redirects;
     session_intake intake;
+    // What takes the response's content coding off; NULL: it has none. And how that went.
+    content_coding *coding;
+    coding_status decoded;
     // The status line's words.
     strbuf reason;
     // The header lines, where the status is not 200.

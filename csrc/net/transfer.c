@@ -5,6 +5,7 @@
 
 #include "internal.h"
 #include "net/authorities.h"
+#include "net/content_coding.h"
 #include "net/cookies.h"
 #include "net/proxy.h"
 #include "net/receive_buffer.h"
@@ -63,6 +64,11 @@ static void hear(const transfer *self, int64_t now_ms) {
 
 /* ---- libcurl's callbacks ---- */
 
+static void drop_coding(transfer *self) {
+    content_coding_free(self->coding);
+    self->coding = NULL;
+}
+
 // "HTTP/1.1 400 Unknown SID\r\n": the words behind the number. HTTP/2 has none.
 static void read_status_line(transfer *self, const char *line, size_t length) {
     strbuf_clear(&self->reason);
@@ -76,6 +82,7 @@ static void read_status_line(transfer *self, const char *line, size_t length) {
         end--;
     strbuf_append(&self->reason, line, (size_t)(end - line));
     self->head_done = self->has_location = false;
+    drop_coding(self);
 }
 
 static void finish_head(transfer *self) {
@@ -128,6 +135,9 @@ static void read_header(transfer *self, const char *line, size_t length) {
     self->has_location |= name_length == 8 && strncasecmp(line, "Location", 8) == 0 && value < end;
     if (name_length == 10 && strncasecmp(line, "Set-Cookie", 10) == 0)
         take_cookie(self, value, (size_t)(end - value));
+    if (name_length == 16 && strncasecmp(line, "Content-Encoding", 16) == 0 &&
+        !content_coding_add(&self->coding, value, (size_t)(end - value)))
+        self->decoded = CODING_MEMORY;
     session_on_header(self->channel->session, self->slot, line, name_length, value, (size_t)(end - value));
 }
 
@@ -143,7 +153,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
         finish_head(self);
     else
         read_header(self, line, length);
-    return length;
+    return self->decoded == CODING_MEMORY ? length + 1 : length;
 }
 
 static bool is_http2(const transfer *self) {
@@ -152,29 +162,37 @@ static bool is_http2(const transfer *self) {
     return version == CURL_HTTP_VERSION_2_0;
 }
 
+static bool read_body(void *context, const uint8_t *bytes, size_t length) {
+    transfer *self = context;
+    net_channel *channel = self->channel;
+    self->intake = session_on_body(channel->session, self->slot, bytes, length, net_now_ms());
+    if (session_has_news(channel->session)) // not a mere keep-alive
+        loop_mark_dirty(channel);
+    return self->intake == INTAKE_OK;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     transfer *self = context;
+    const uint8_t *body = (const uint8_t *)bytes;
     size_t length = size * count;
     if (self->is_redirect)
         return length;
-    int64_t now_ms = net_now_ms();
-    hear(self, now_ms);
-    self->intake =
-        session_on_body(self->channel->session, self->slot, (const uint8_t *)bytes, length, now_ms);
-    if (session_has_news(self->channel->session)) // not a mere keep-alive
-        loop_mark_dirty(self->channel);
-    switch (self->intake) {
-    case INTAKE_OK:
+    hear(self, net_now_ms());
+    if (self->coding != NULL)
+        self->decoded = content_coding_decode(self->coding, body, length, read_body, self);
+    else
+        self->decoded = read_body(self, body, length) ? CODING_OK : CODING_HELD;
+    if (self->decoded == CODING_OK)
         return length;
-    case INTAKE_PAUSE:
+    if (self->decoded == CODING_HELD && self->intake == INTAKE_PAUSE) {
         if (!is_http2(self))
             return CURL_WRITEFUNC_PAUSE;
         session_on_full(self->channel->session, self->slot);
         self->intake = INTAKE_STOP;
-        break;
-    case INTAKE_STOP:
-        break;
     }
+    // An error's page is read as far as it can be: it is the status that counts.
+    if (self->decoded == CODING_CORRUPT || self->decoded == CODING_UNKNOWN)
+        self->decoded = self->is_ok ? self->decoded : CODING_OVER;
     return length + 1; // not what was given: libcurl ends the transfer
 }
 
@@ -276,7 +294,8 @@ static bool set_up(transfer *self, const char *url) {
     // A name's look-up, which cannot be broken off, goes on by itself when the transfer is given up.
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, CONTENT_CODINGS);
+    curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); // but on_body() does it
     // The system finds a connection dead that was silent for half a minute: sooner than `timeout` may, and
     // than a server, which waits twice as long each time, sends again what was lost.
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -468,6 +487,7 @@ static bool begin(transfer *self) {
     self->probe_at_ms = SESSION_NEVER;
     self->sent_unheard = self->head_done = self->is_redirect = false;
     self->intake = INTAKE_OK;
+    self->decoded = CODING_OK;
     self->error[0] = '\0';
     curl_multi_add_handle(self->channel->loop->multi, self->easy);
     return true;
@@ -542,6 +562,7 @@ void transfer_stop(transfer *self) {
     self->running = false;
     leave_connection(self);
     curl_multi_remove_handle(self->channel->loop->multi, self->easy);
+    drop_coding(self);
 }
 
 // The connection is dead: nobody uses it again, and what was on it is sent again at once.
@@ -712,11 +733,26 @@ static void report_failure(transfer *self, transport_outcome outcome, CURLcode c
     strbuf_free(&words);
 }
 
+// The response that was not decoded to its end.
+static void report_undecoded(transfer *self, const char *words) {
+    if (self->decoded == CODING_OVER)
+        report(self, TRANSPORT_OK, 0, "");
+    else if (self->decoded == CODING_MEMORY)
+        report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
+    else
+        report(self, self->decoded == CODING_UNKNOWN ? TRANSPORT_FATAL : TRANSPORT_BROKEN,
+               CURLE_BAD_CONTENT_ENCODING, words);
+}
+
 void transfer_done(transfer *self, CURLcode code) {
+    content_coding *coding = self->coding;
+    self->coding = NULL;
     transfer_stop(self);
     self->was_busy = receive_buffer_was_busy(self->easy);
     if (self->intake == INTAKE_STOP)
         report(self, TRANSPORT_STOPPED, 0, "");
+    else if (self->decoded > CODING_HELD)
+        report_undecoded(self, coding != NULL ? content_coding_words(coding) : "");
     else if (is_stale(self, code)) {
         self->channel->drops_connections = true;
         report(self, TRANSPORT_STALE, CURLE_GOT_NOTHING,
@@ -731,4 +767,5 @@ void transfer_done(transfer *self, CURLcode code) {
         report_failure(self, TRANSPORT_TIMEOUT, code);
     else
         report_failure(self, is_hopeless(self, code) ? TRANSPORT_FATAL : TRANSPORT_BROKEN, code);
+    content_coding_free(coding);
 }

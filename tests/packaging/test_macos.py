@@ -55,17 +55,19 @@ def test_it_is_linked_with_the_libcurl_that_is_built_before(machine, options):
 
 @pytest.fixture
 def headers(tmp_path):
-    """The flags for ours, for Python's and for libcurl's headers, without this system's beside those.
+    """The flags for ours, for Python's, libcurl's and zlib's headers, without this system's beside those.
 
-    The other systems' own Pythons and libcurls are not here; what their headers ask of the machine is the
+    The other systems' own Pythons and libraries are not here; what their headers ask of the machine is the
     same on all that have 64 bits.
     """
-    ask = ["pkg-config", "--variable=includedir", "libcurl"]
-    folder = Path(subprocess.run(ask, capture_output=True, text=True).stdout.strip())
-    if not (folder / "curl" / "curl.h").is_file():
-        pytest.skip("pkg-config does not know where libcurl's headers are")
     (tmp_path / "include").mkdir()
-    (tmp_path / "include" / "curl").symlink_to(folder / "curl")
+    for library, names in {"libcurl": ["curl"], "zlib": ["zlib.h", "zconf.h"]}.items():
+        ask = ["pkg-config", "--variable=includedir", library]
+        folder = Path(subprocess.run(ask, capture_output=True, text=True).stdout.strip())
+        for name in names:
+            if not folder.is_absolute() or not (folder / name).exists():
+                pytest.skip(f"pkg-config does not know where {library}'s headers are")
+            (tmp_path / "include" / name).symlink_to(folder / name)
     others = [tmp_path / "include", sysconfig.get_path("include")]
     return [f"-I{ROOT / 'csrc'}", *(word for path in others for word in ("-isystem", path))]
 

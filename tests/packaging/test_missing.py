@@ -89,6 +89,13 @@ def test_shared_libcurl_where_a_static_one_is_said_to_be(build_message, tmp_path
     assert "does not tell of a static libcurl" in build_message(GAECHANNEL_LIBCURL=str(tmp_path))
 
 
+def test_no_zlib(build_message, bin_directory):
+    write_program(bin_directory / "cc-without-zlib", 'case "$(cat)" in *zlib.h*) exit 1;; esac\n')
+    message = build_message(CC=str(bin_directory / "cc-without-zlib"))
+    assert "zlib's headers were not found" in message
+    assert all(package in message for package in ["zlib1g-dev", "zlib-devel", "zlib-dev"])
+
+
 def test_no_c_compiler(build_message):
     message = build_message(CC="/nonexistent/cc")
     assert "no C compiler" in message
