@@ -5,6 +5,8 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 
 BIN := .venv/bin
 SECONDS ?= 60
+# Most tests wait for a peer most of the time. A file's tests stay together: they share what is dear to start.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 COUNT ?= 1000000
 
 .PHONY: demo test strangers trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
@@ -14,7 +16,7 @@ demo: .venv/.server ## watch messages arrive from a local channel server
 
 test: .venv/.test ## run the tests; ARGS="-k framer" and the like go to pytest
 	@.ci/packages test peers || echo "gaechannel: tests of what is missing will be skipped"
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 strangers: .venv/.test ## COUNT=1000000 messages past servers and proxies that do all that was ever seen
 	@GAECHANNEL_STRANGERS=$(COUNT) $(BIN)/pytest tests/strangers -k 'browserchannel' $(ARGS)
