@@ -134,6 +134,8 @@ struct session {
     // `t` as a caller has set it; 0: not set.
     int trial;
     queue queue;
+    // The array's id of the message that was taken last.
+    int64_t taken_id;
     map_list maps;
     buffering buffering;
     session_stats stats;

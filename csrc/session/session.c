@@ -134,6 +134,8 @@ int64_t session_get_number(const session *self, session_number number) {
         return self->rid;
     case NUMBER_AID:
         return self->aid > 0 ? self->aid : 0;
+    case NUMBER_TAKEN:
+        return self->taken_id;
     case NUMBER_TRIAL:
         return self->trial > 0 ? self->trial : self->exchanges[SLOT_BACK].failures + 1;
     case NUMBER_BACKOFF_MS:
@@ -152,6 +154,8 @@ void session_set_number(session *self, session_number number, int64_t value) {
     switch (number) {
     case NUMBER_RID:
         self->rid = value;
+        break;
+    case NUMBER_TAKEN:
         break;
     case NUMBER_AID:
         self->aid = value;
@@ -218,6 +222,9 @@ bool session_has_news(const session *self) {
 void session_pop(session *self) {
     // What a busy channel needs stays: growing it again would cost more than all else. A single message that
     // was larger than all that usually waits does not keep its room.
+    record taken;
+    if (queue_peek(&self->queue, &taken))
+        self->taken_id = taken.id;
     queue_pop(&self->queue, QUEUE_KEEPS * self->config.queue_limit);
 }
 

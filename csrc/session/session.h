@@ -319,6 +319,7 @@ bool session_set(session *self, session_field field, const char *text);
 typedef enum session_number {
     NUMBER_RID,            // of the next forward-channel request
     NUMBER_AID,            // highest array id received in full; 0 when none was
+    NUMBER_TAKEN,          // the id of the array whose message was taken last; cannot be set
     NUMBER_TRIAL,          // `t` of the next request
     NUMBER_BACKOFF_MS,     // the next wait after a failure
     NUMBER_FAILURES,       // failures in a row

@@ -300,6 +300,23 @@ void session_log_reply(session *self, int level, const char *words, const exchan
     strbuf_free(&said);
 }
 
+// What a caller is likely to have got wrong: a server that was never there, or is somewhere else on its host.
+static void add_hint(const session *self, const exchange *ex, session_error_kind kind, strbuf *message) {
+    bool unreachable = ex->status == 0 && (kind == ERROR_TRANSPORT || kind == ERROR_TIMEOUT);
+    if (self->config.url_is_retired && unreachable)
+        strbuf_text(message, "; Google ended the Channel API's service in 2017: name the address of another "
+                             "server with base_url= or in the environment variable GAECHANNEL_BASE_URL");
+    if (ex->status != 404 || (ex->kind != REQUEST_INIT && ex->kind != REQUEST_OPEN))
+        return;
+    const char *path = self->dialect->bind_path;
+    if (self->dialect->has_init_page)
+        strbuf_text(message, "; base_url is where the server's page /d is, such as http://host/talkgadget");
+    else if (*path != '\0')
+        strbuf_format(message, "; the channel's URL is what stands before %s", path);
+    else
+        strbuf_text(message, "; the channel's URL is the whole path, such as http://host/Listen/channel");
+}
+
 void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
                            const char *words) {
     if (self->ended)
@@ -334,10 +351,5 @@ void session_fail_exchange(session *self, const exchange *ex, session_error_kind
         strbuf_append(message, strbuf_str(&said), said.length);
     }
     strbuf_free(&said);
-    if (ex->status == 404 && ex->kind == REQUEST_INIT)
-        strbuf_text(message, "; base_url is where the server's page /d is, such as http://host/talkgadget");
-    bool unreachable = ex->status == 0 && (kind == ERROR_TRANSPORT || kind == ERROR_TIMEOUT);
-    if (self->config.url_is_retired && unreachable)
-        strbuf_text(message, "; Google ended the Channel API's service in 2017: name the address of another "
-                             "server with base_url= or in the environment variable GAECHANNEL_BASE_URL");
+    add_hint(self, ex, kind, message);
 }

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from gaechannel.errors import HTTPStatusError, TransportError
 
-from .arguments import CommandError, add_command, add_server, count
+from .arguments import CommandError, add_command, add_server, count, no_server_hint, server_url
 from .output import stdin
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def _admin(args: argparse.Namespace, command: str, form: dict[str, str]) -> str:
     secret = args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN")
     if not secret:
         args.fail("no administrative token: give --admin-token, or set GAECHANNEL_ADMIN_TOKEN")
-    url = urlsplit(args.base_url)
+    url = urlsplit(server_url(args))
+    origin = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
     connection_class = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = connection_class(url.hostname or "", url.port, timeout=30)
     path = f"{url.path.removesuffix('/talkgadget')}/admin/{command}"
@@ -54,13 +55,21 @@ def _admin(args: argparse.Namespace, command: str, form: dict[str, str]) -> str:
         body = response.read(1 << 20).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise TransportError(f"cannot reach the server at {url.scheme}://{url.netloc}: {reason}") from error
+        raise TransportError(
+            f"cannot reach the server at {origin}: {reason}{no_server_hint(args.base_url)}"
+        ) from error
     finally:
         connection.close()
     if response.status == 401:
         raise CommandError("the server does not accept the administrative token")
+    if response.status == 404:
+        raise CommandError(
+            f"there is no channel server's administration at {origin}{path}: --base-url, or the environment's"
+            " GAECHANNEL_BASE_URL, is what `gaechannel serve` prints, such as http://host/talkgadget"
+        )
     if response.status != 200:
-        raise HTTPStatusError(f"the server answered {response.status}: {body.strip() or response.reason}")
+        words = body.strip() or response.reason
+        raise HTTPStatusError(f"the server answered {response.status} to {origin}{path}: {words}")
     return body
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from gaechannel._options import check_url
 
@@ -47,10 +49,25 @@ def add_base_url(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--base-url",
         type=url,
-        default=os.environ.get("GAECHANNEL_BASE_URL") or _LOCAL_URL,
         metavar="URL",
         help=f"the channel server's address; default: the environment's GAECHANNEL_BASE_URL, or {_LOCAL_URL}",
     )
+
+
+def server_url(args: argparse.Namespace) -> str:
+    """The channel server's address: the argument's, or the environment's, or where `serve` listens."""
+    if args.base_url is None:
+        try:
+            args.base_url = check_url(os.environ.get("GAECHANNEL_BASE_URL") or _LOCAL_URL)
+        except ValueError as error:
+            args.fail(f"the environment's GAECHANNEL_BASE_URL: {error}")
+    return str(args.base_url)
+
+
+def no_server_hint(url: str) -> str:
+    """What is to be done where nobody answers, on this machine."""
+    host = urlsplit(url).hostname
+    return "; `gaechannel serve` runs a server" if host in ("127.0.0.1", "localhost", "::1") else ""
 
 
 def add_admin_token(parser: argparse.ArgumentParser, text: str) -> None:
@@ -64,6 +81,30 @@ def url(text: str) -> str:
         return check_url(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def pair(text: str) -> tuple[str, str]:
+    """A parameter's name and its value."""
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def header(text: str) -> tuple[str, str]:
+    """A header's name and its value; neither is shown where they make no sense, since it may be a secret."""
+    name, separator, value = text.partition(":")
+    if not name.strip() or not separator:
+        raise argparse.ArgumentTypeError("a header is 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def json_value(text: str) -> object:
+    """JSON."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
 
 
 def count(text: str) -> int:

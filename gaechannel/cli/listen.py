@@ -7,17 +7,36 @@ import contextlib
 import logging
 import signal
 import threading
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from gaechannel.client import Client
-from gaechannel.errors import ChannelClosed
+from gaechannel.dev import DevClient
+from gaechannel.errors import ChannelClosed, TransportError
 from gaechannel.merging import merge
+from gaechannel.two_way import BrowserChannel, WebChannel
 
-from .arguments import CommandError, add_base_url, add_command, count
-from .output import json_line, log_to_stderr, one_line, stdin, when_reader_goes
+from .arguments import (
+    CommandError,
+    add_base_url,
+    add_command,
+    count,
+    header,
+    json_value,
+    no_server_hint,
+    pair,
+    server_url,
+)
+from .output import as_json, log_to_stderr, one_line, stdin, when_reader_goes
 
 if TYPE_CHECKING:
+    from gaechannel._base import SyncChannel
+
     from .arguments import _Commands
+
+_COULD_NOT_CONNECT = 7  # libcurl's CURLE_COULDNT_CONNECT
+_TWO_WAY = ("browserchannel", "webchannel")
 
 
 def add_listen(commands: _Commands) -> None:
@@ -27,15 +46,50 @@ def add_listen(commands: _Commands) -> None:
         _listen,
         "print the messages of channels, one a line",
         "A line end or another control character inside a message is printed as its escape; --json is for"
-        " readers who must tell it from a backslash that was sent.",
+        " readers who must tell it from a backslash that was sent. What is no text is printed as JSON. Of"
+        " several channels, each line begins with the place of its TOKEN or URL among the arguments.",
     )
     parser.add_argument(
-        "tokens", metavar="TOKEN", nargs="+", help="a channel's token; -: read from standard input"
+        "channels",
+        metavar="TOKEN|URL",
+        nargs="+",
+        help="a channel's token, or in the dialects browserchannel and webchannel its URL; -: read from"
+        " standard input",
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=("talk", "dev", *_TWO_WAY),
+        default="talk",
+        help="what the server speaks: App Engine's Channel API (talk), its development server (dev),"
+        " browserchannel or webchannel (%(default)s)",
+    )
+    two_way = parser.add_argument_group("of browserchannel and webchannel")
+    two_way.add_argument(
+        "--param", type=pair, action="append", metavar="NAME=VALUE", help="a parameter of every request"
+    )
+    two_way.add_argument(
+        "--send",
+        type=json_value,
+        action="append",
+        metavar="JSON",
+        help="send that when the session opens: a message; of browserchannel, a map, whose values that are no"
+        " strings go as JSON",
+    )
+    two_way.add_argument(
+        "--form",
+        type=pair,
+        action="append",
+        metavar="NAME=VALUE",
+        help="of browserchannel: a field of the opening request's form",
+    )
+    parser.add_argument(
+        "--header", type=header, action="append", metavar="'NAME: VALUE'", help="a header of every request"
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help='print {"channel": N, "message": TEXT}; N is the place of the token among the arguments, from 1',
+        help='print {"channel": N, "id": ID, "time": SECONDS, "message": MESSAGE}: the place of the token or'
+        " URL among the arguments, from 1; the array's id; seconds since 1970",
     )
     parser.add_argument("--count", type=count, metavar="N", help="stop after so many messages")
     parser.add_argument(
@@ -44,22 +98,59 @@ def add_listen(commands: _Commands) -> None:
     add_base_url(parser)
 
 
-def _tokens(args: argparse.Namespace) -> list[str]:
-    tokens: list[str] = []
-    for token in args.tokens:
-        tokens += stdin().read().split() if token == "-" else [token]  # noqa: S105
-    if not tokens:
-        raise CommandError("there is no token on standard input")
-    if "" in tokens:
-        args.fail("a TOKEN is empty")
-    return tokens
+def _named(args: argparse.Namespace) -> list[str]:
+    """The tokens or URLs."""
+    named: list[str] = []
+    for name in args.channels:
+        named += stdin().read().split() if name == "-" else [name]
+    kind = "URL" if args.dialect in _TWO_WAY else "token"
+    if not named:
+        raise CommandError(f"there is no {kind} on standard input")
+    if "" in named:
+        args.fail(f"a {kind.upper()} is empty")
+    return named
 
 
-def _clients(args: argparse.Namespace, logger: logging.Logger) -> list[Client]:
+def _check(args: argparse.Namespace) -> None:
+    """What a dialect has no use for was given by mistake."""
+    for name in ("param", "send", "form"):
+        if getattr(args, name) and args.dialect not in (_TWO_WAY if name != "form" else _TWO_WAY[:1]):
+            args.fail(f"--{name} is nothing to the dialect {args.dialect}: see --dialect")
+    if args.base_url is not None and args.dialect in _TWO_WAY:
+        args.fail(
+            f"--base-url is nothing to the dialect {args.dialect}, whose channels are named by their URLs"
+        )
+    if args.dialect == "browserchannel" and not all(one and isinstance(one, dict) for one in args.send or ()):
+        args.fail("--send: a map is a JSON object with at least one field")
+
+
+def _maker(args: argparse.Namespace, logger: logging.Logger) -> Callable[[str], SyncChannel[Any]]:
+    """What makes a channel of a token, or of a URL."""
+    headers = args.header
+    params = dict(args.param or ())
+    form = dict(args.form or ())
+    if args.dialect == "browserchannel":
+        return lambda url: BrowserChannel(url, params=params, open_form=form, logger=logger, headers=headers)
+    if args.dialect == "webchannel":
+        return lambda url: WebChannel(url, params=params, logger=logger, headers=headers)
+    base_url = server_url(args)
+    if args.dialect == "dev":
+        root = base_url.removesuffix("/talkgadget")
+        return lambda token: DevClient(token, root, logger=logger, headers=headers)
+    return lambda token: Client(token, logger, base_url=base_url, headers=headers)
+
+
+def _channels(args: argparse.Namespace, logger: logging.Logger) -> list[SyncChannel[Any]]:
+    make = _maker(args, logger)
     try:
-        return [Client(token, logger, base_url=args.base_url) for token in _tokens(args)]
+        channels = [make(name) for name in _named(args)]
     except ValueError as error:
         raise CommandError(str(error)) from None
+    for channel in channels:
+        for message in args.send or ():
+            if isinstance(channel, BrowserChannel | WebChannel):
+                channel.send(message)
+    return channels
 
 
 def _end_in_order_on_signals() -> None:
@@ -76,29 +167,43 @@ def _end_in_order_on_signals() -> None:
             signal.signal(number, leave)
 
 
+def _line(args: argparse.Namespace, place: int, channel: SyncChannel[Any], message: object) -> str:
+    if args.json:
+        known = {"channel": place, "id": channel._taken_id, "time": round(time.time(), 3)}
+        return as_json({**known, "message": message})
+    text = one_line(message) if isinstance(message, str) else as_json(message)
+    return f"{place}: {text}" if args.labels else text
+
+
 def _listen(args: argparse.Namespace) -> int:
     logger = logging.Logger("Channel")  # noqa: LOG001 - nobody else's
     log_to_stderr(logger, args.verbose)
-    clients = _clients(args, logger)
+    _check(args)
+    channels = _channels(args, logger)
+    args.labels = len(channels) > 1
     _end_in_order_on_signals()
     gone = threading.Event()
     with contextlib.ExitStack() as stack:
-        for client in clients:
-            stack.callback(client.close)
+        for channel in channels:
+            stack.callback(channel.close)
 
         def close() -> None:
             gone.set()
             stack.close()
 
         when_reader_goes(close)
-        places = {client: place for place, client in enumerate(clients, 1)}
+        places = {channel: place for place, channel in enumerate(channels, 1)}
         try:
-            for number, (client, message) in enumerate(merge(clients), 1):
-                print(json_line(places[client], message) if args.json else one_line(message))
+            for number, (channel, message) in enumerate(merge(channels), 1):
+                print(_line(args, places[channel], channel, message))
                 if number == args.count:
                     break
         except ChannelClosed:
             # By ourselves, before it was asked for a message?
             if not gone.is_set():
                 raise
+        except TransportError as error:
+            if error.curl_code != _COULD_NOT_CONNECT or args.dialect in _TWO_WAY:
+                raise
+            raise CommandError(f"{error}{no_server_hint(server_url(args))}") from None
     return 0

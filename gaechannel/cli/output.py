@@ -40,10 +40,10 @@ def one_line(text: str) -> str:
     return _CONTROLS.sub(_escape, text)
 
 
-def json_line(channel: int, message: str) -> str:
+def as_json(value: object) -> str:
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
     # Where all can be printed, print it; a lone surrogate becomes its escape on the way out.
-    text = json.dumps({"channel": channel, "message": message}, ensure_ascii=encoding != "utf8")
+    text = json.dumps(value, ensure_ascii=encoding != "utf8")
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -50,6 +50,9 @@ def test_wrong_arguments_are_status_2_and_are_named(run, arguments, word):
 
 def test_a_senseless_address_in_the_environment_is_status_2(run, environ):
     environ["GAECHANNEL_BASE_URL"] = "nonsense"
-    status, _, err = run("listen", "token")
-    assert status == 2
-    assert "http" in err.splitlines()[-1]
+    for command in (("listen", "token"), ("create", "me", "--admin-token", "secret")):
+        status, _, err = run(*command)
+        assert status == 2
+        assert "error: the environment's GAECHANNEL_BASE_URL: a channel's URL must be http" in err
+        assert "--base-url:" not in err
+    assert run("create", "--help")[0] == 0

@@ -4,6 +4,9 @@ import json
 import signal
 import socket
 import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -30,11 +33,14 @@ def test_json_is_one_object_a_line_and_loses_nothing(run, server, token):
     texts = ["plain", 'a\nb\r\tc\\n"\x1b\x00\x7f\x85\u2028', "😀 €"]
     for text in texts:
         server.send_message("me", text)
+    begun = time.time() - 0.001  # it is rounded
     status, out, err = run("listen", token, "--json", "--count", "3")
     assert (status, err) == (0, "")
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"channel": 1, "message": text} for text in texts
-    ]
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [(line["channel"], line["message"]) for line in lines] == [(1, text) for text in texts]
+    ids = [line["id"] for line in lines]
+    assert ids == list(range(ids[0], ids[0] + 3))
+    assert begun <= lines[0]["time"] <= lines[2]["time"] <= time.time()
     assert "😀 €" in out
 
 
@@ -43,7 +49,7 @@ def test_json_is_ascii_where_the_encoding_is_not_utf_8(run, server, token, envir
     server.send_message("me", "é 😀")
     status, out, _ = run("listen", token, "--json", "--count", "1", encoding="latin-1")
     assert status == 0
-    assert json.loads(out) == {"channel": 1, "message": "é 😀"}
+    assert json.loads(out)["message"] == "é 😀"
 
 
 def test_what_the_encoding_lacks_is_escaped(run, server, token, environ):
@@ -65,10 +71,121 @@ def test_takes_several_tokens(run, server):
     server.send_message("b", "to b")
     status, out, err = run("listen", *tokens, "--json", "--count", "2")
     assert (status, err) == (0, "")
-    received = sorted(json.loads(line)["channel"] for line in out.splitlines())
-    assert received == [1, 2]
-    for line in out.splitlines():
-        assert json.loads(line) in ({"channel": 1, "message": "to a"}, {"channel": 2, "message": "to b"})
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert sorted((line["channel"], line["message"]) for line in lines) == [(1, "to a"), (2, "to b")]
+
+
+def test_labels_the_messages_of_several_tokens(run, server):
+    tokens = [server.create_channel(name) for name in ("a", "b")]
+    server.send_message("a", "to a")
+    server.send_message("b", "to b")
+    status, out, err = run("listen", *tokens, "--count", "2")
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == ["1: to a", "2: to b"]
+
+
+# ---- The other dialects ----
+
+
+def test_listens_to_a_webchannel_and_sends_when_it_opens(run, server):
+    opened = []
+
+    def open_session(session):
+        opened.append(session.params["database"])
+        session.on_message = lambda message: session.send({"you said": message})
+
+    server.webchannel.on_session = open_session
+    status, out, err = run(
+        *("listen", "--dialect", "webchannel", f"{server.url}/webchannel", "--count", "2"),
+        *("--param", "database=a b&c=d", "--send", '{"é": [1]}', "--send", '"two"'),
+    )
+    assert (status, err) == (0, "")
+    assert [json.loads(line) for line in out.splitlines()] == [{"you said": {"é": [1]}}, {"you said": "two"}]
+    assert opened == ["a b&c=d"]
+
+
+@pytest.mark.parametrize("dialect", ["talk", "dev", "browserchannel", "webchannel"])
+def test_headers_go_with_every_request(run, dialect):
+    heard = []
+
+    class Refuse(BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(self.headers["X-Name"])
+            self.send_error(403)
+
+        def do_GET(self):
+            self.do_POST()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refuse) as refusing:
+        threading.Thread(target=refusing.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{refusing.server_port}/channel"
+        named = (url,) if dialect.endswith("channel") else ("token", "--base-url", url)
+        status, _, err = run("listen", "--dialect", dialect, *named, "--header", "X-Name:  a: b")
+        refusing.shutdown()
+    assert (status, heard) == (1, ["a: b"])
+    assert "403" in err
+
+
+def test_listens_to_a_browserchannel_with_a_form_and_maps(run, server):
+    def open_session(session):
+        session.send(session.form["name"])
+        session.on_map = session.send
+
+    server.browserchannel.on_session = open_session
+    status, out, err = run(
+        *("listen", "--dialect", "browserchannel", f"{server.url}/channel", "--json", "--count", "2"),
+        *("--form", "name=Kitchen", "--send", '{"_sc": "setVolume", "volume": 40}'),
+    )
+    assert (status, err) == (0, "")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["message"] for line in lines] == ["Kitchen", {"_sc": "setVolume", "volume": "40"}]
+    assert [line["id"] for line in lines] == [1, 2]
+
+
+def test_listens_to_a_development_server(start, server, token):
+    process = start("listen", "--dialect", "dev", token)
+    server.send_message("me", "hello")
+    assert process.stdout.readline() == "hello\n"
+
+
+def test_an_error_that_a_webchannel_brings_is_one_line_and_status_1(run, server):
+    error = {"code": 403, "status": "PERMISSION_DENIED", "message": "Missing\npermissions."}
+    server.webchannel.on_session = lambda session: session.send({"error": error})
+    status, out, err = run("listen", "--dialect", "webchannel", f"{server.url}/webchannel")
+    assert (status, out) == (1, "")
+    assert err == "gaechannel: 403 PERMISSION_DENIED: Missing permissions.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("token", "--param", "a=b"), "--param is nothing to the dialect talk"),
+        (("token", "--dialect", "dev", "--send", "1"), "--send is nothing to the dialect dev"),
+        (("http://h/", "--dialect", "webchannel", "--form", "a=b"), "--form is nothing to the dialect web"),
+        (("http://h/", "--dialect", "webchannel", "--base-url", "http://h/"), "--base-url is nothing"),
+        (("http://h/", "--dialect", "browserchannel", "--send", "[1]"), "a map is a JSON object"),
+        (("http://h/", "--dialect", "browserchannel", "--send", "{}"), "a map is a JSON object"),
+        (("token", "--param", "a"), "'a' is not NAME=VALUE"),
+        (("token", "--header", "s3cret"), "--header: a header is 'NAME: VALUE'"),
+        (("token", "--send", "{"), "--send: not JSON"),
+        (("token", "--dialect", "carrier"), "--dialect"),
+    ],
+)
+def test_what_a_dialect_has_no_use_for_is_status_2_and_named(run, arguments, words):
+    status, out, err = run("listen", *arguments)
+    assert (status, out) == (2, "")
+    assert words in err.splitlines()[-1]
+    assert "s3cret" not in err
+
+
+def test_a_url_that_is_none_is_one_line_and_status_1(run):
+    status, out, err = run("listen", "--dialect", "webchannel", "token")
+    assert (status, out) == (1, "")
+    assert err.startswith("gaechannel: a channel's URL must be http")
+    assert err.count("\n") == 1
 
 
 def test_one_bad_token_among_several_ends_it(run, server, token):
@@ -136,6 +253,7 @@ def test_no_server_is_one_line_and_status_1(run):
     assert err.startswith("gaechannel: ")
     assert err.count("\n") == 1
     assert "a-secret-token" not in err
+    assert err.endswith("; `gaechannel serve` runs a server\n")
 
 
 def test_survives_a_cut_connection_and_says_so_on_stderr(start, server, token, wait_until):

@@ -114,10 +114,13 @@ def test_send_reads_messages_from_standard_input(run, server):
     [
         (("create", ""), "InvalidChannelClientIdError"),
         (("create", "me", "--minutes", "1441"), "InvalidChannelTokenDurationError"),
-        (("send", "me", "x" * 32768), "InvalidMessageError"),
+        (("send", "me", "x" * 32768), "/admin/send: InvalidMessageError"),
         (("create", "me", "--admin-token", "wrong"), "administrative token"),
         (("create", "me", "--admin-token", "wröng"), "administrative token"),
-        (("create", "me", "--base-url", "http://127.0.0.1:1"), "http://127.0.0.1:1"),
+        (
+            ("create", "me", "--base-url", "http://127.0.0.1:1"),
+            "127.0.0.1:1: Connection refused; `gaechannel serve`",
+        ),
     ],
 )
 def test_what_the_server_refuses_is_one_line_and_status_1(run, server, arguments, words):
@@ -159,3 +162,13 @@ def test_serve_answers_what_comes_over_the_two_way_channels(serve, kind, path):
         send = channel.send if kind is WebChannel else channel.send_json
         send({"hello": "server"})
         assert next(iter(channel)) == {"you said": {"hello": "server"}}
+
+
+@pytest.mark.parametrize("command", [("create", "me"), ("send", "me", "hi")])
+def test_a_server_that_is_somewhere_else_is_told_by_its_address(run, server, command):
+    elsewhere = f"{server.url.replace('//', '//user:s3cret@')}/elsewhere"
+    status, out, err = run(*command, "--base-url", elsewhere)
+    assert (status, out) == (1, "")
+    assert f"administration at {server.url}/elsewhere/admin/{command[0]}: --base-url" in err
+    assert err.count("404") == 0
+    assert "s3cret" not in err

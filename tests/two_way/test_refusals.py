@@ -123,3 +123,18 @@ def test_the_exceptions_can_be_copied_and_pickled():
     for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert str(twin) == "no"
         assert (twin.code, twin.reason, twin.body, twin.maps) == (403, "Forbidden", "b", [(3, {"a": 1})])
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("BrowserChannel", "; the channel's URL is what stands before /bind"),
+        ("WebChannel", "; the channel's URL is the whole path, such as http://host/Listen/channel"),
+    ],
+)
+def test_a_channel_that_is_not_where_it_is_looked_for_says_what_its_url_is(script, channel_of, kind, hint):
+    script.on("open", status("404 Not Found", "nothing here"))
+    with channel_of(kind, script.url) as channel, pytest.raises(HTTPStatusError) as caught:
+        channel.connect()
+    assert script.url in str(caught.value)
+    assert str(caught.value).endswith(f"; the server said: nothing here{hint}")

@@ -205,6 +205,7 @@ PyGetSetDef channel_getset[] = {
     {"_osid", get_field, set_field, "The session that this one replaces.", FIELD(FIELD_OSID)},
     {"_oaid", get_field, set_field, "The replaced session's last AID.", FIELD(FIELD_OAID)},
     {"aid", get_number, NULL, "AID: the highest array id received in full.", FIELD(NUMBER_AID)},
+    {"_taken_id", get_number, NULL, "The id of the array whose message was taken last.", FIELD(NUMBER_TAKEN)},
     {"_msg_id", get_number, set_number, "AID, under the old module's name.", FIELD(NUMBER_AID)},
     {"_request_id", get_number, set_number, "RID of the next forward-channel request.", FIELD(NUMBER_RID)},
     {"_trial", get_number, set_number, "`t` of the next request.", FIELD(NUMBER_TRIAL)},
