@@ -44,8 +44,8 @@ class ChannelOptions(TypedDict, total=False):
         user_agent: the User-Agent header; None: this package's name and version (None).
         proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on
             (None).
-        verify: whether the server's certificate must be valid; or a file, or a directory, of the CA
-            certificates to trust, and no others (True).
+        verify: whether the server's certificate must be valid, and that of a proxy with an ``https`` URL; or
+            a file, or a directory, of the CA certificates to trust, and no others (True).
         cert: a file with the client's certificate and key, or a pair of files (None).
         http2: whether to speak HTTP/2 where TLS offers it (True).
         max_chunk_size: the largest chunk length believed, in UTF-16 code units (16 Mi).

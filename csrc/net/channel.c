@@ -46,7 +46,7 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
     *self = (net_channel){
         .owner = owner,
         .connect_timeout_ms = options->connect_timeout_ms,
-        .verify = options->verify,
+        .tls.verify = options->verify,
         .http2 = options->http2,
         .timer_index = NOT_TIMED,
         .at_ms = SESSION_NEVER,
@@ -57,9 +57,9 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
         self->transfers[slot].slot = (exchange_slot)slot;
     }
     if (!copy_text(&self->user_agent, options->user_agent) || !copy_text(&self->proxy, options->proxy) ||
-        !copy_text(&self->cookies, options->cookies) || !copy_text(&self->ca_file, options->ca_file) ||
-        !copy_text(&self->ca_path, options->ca_path) || !copy_text(&self->cert, options->cert) ||
-        !copy_text(&self->key, options->key) || !add_headers(self, options->headers)) {
+        !copy_text(&self->cookies, options->cookies) || !copy_text(&self->tls.ca_file, options->ca_file) ||
+        !copy_text(&self->tls.ca_path, options->ca_path) || !copy_text(&self->tls.cert, options->cert) ||
+        !copy_text(&self->tls.key, options->key) || !add_headers(self, options->headers)) {
         net_channel_free(self);
         return NULL;
     }
@@ -71,10 +71,10 @@ static void free_texts(net_channel *self) {
     free(self->user_agent);
     free(self->cookies);
     free(self->proxy);
-    free(self->ca_file);
-    free(self->ca_path);
-    free(self->cert);
-    free(self->key);
+    free(self->tls.ca_file);
+    free(self->tls.ca_path);
+    free(self->tls.cert);
+    free(self->tls.key);
     curl_slist_free_all(self->headers);
 }
 

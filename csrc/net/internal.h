@@ -5,6 +5,7 @@
 #include "net.h"
 #include "net/connections.h"
 #include "net/content_coding.h"
+#include "net/tls.h"
 
 // A place in the heap that is none.
 #define NOT_TIMED SIZE_MAX
@@ -36,8 +37,9 @@ typedef struct transfer {
     bool may_http2;
     // The last response brought so much that a large receive buffer pays.
     bool was_busy;
-    // It knows what TLS needs.
+    // It knows what TLS needs, to a server and to a proxy.
     bool has_tls;
+    bool has_proxy_tls;
     // It has the channel's share, or the loop's.
     bool shares;
     // It takes cookies and sends them. When it does not, `cookies` are those that it had.
@@ -123,15 +125,11 @@ struct net_channel {
     void *owner;
     // What net_options said, copied.
     int64_t connect_timeout_ms;
-    bool verify;
     bool http2;
     char *user_agent;
     char *cookies;
     char *proxy;
-    char *ca_file;
-    char *ca_path;
-    char *cert;
-    char *key;
+    tls_options tls;
     struct curl_slist *headers;
     // The cookies, and TLS sessions, of both transfers; NULL where one carries all.
     CURLSH *share;

@@ -10,6 +10,7 @@
 #include "net/proxy.h"
 #include "net/receive_buffer.h"
 #include "net/send_buffer.h"
+#include "net/tls.h"
 
 #define MAX_REDIRECTS 5
 
@@ -242,45 +243,6 @@ static bool is_https(const char *url) {
     return strncasecmp(url, "https:", 6) == 0;
 }
 
-static void set_tls(transfer *self, const char *ca_file, const char *ca_path) {
-    CURL *easy = self->easy;
-    const net_channel *channel = self->channel;
-    self->has_tls = true;
-    if (!channel->verify) {
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    if (ca_file != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, *ca_file != '\0' ? ca_file : NULL);
-    if (ca_path != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAPATH, *ca_path != '\0' ? ca_path : NULL);
-    if (channel->cert != NULL)
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, channel->cert);
-    if (channel->key != NULL)
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, channel->key);
-}
-
-// libcurl copies the places of its own certificates for every connection, be it without TLS.
-static void drop_authorities(CURL *easy) {
-#ifndef __APPLE__ // where libcurl, once it is told of any places, does not ask the system
-    const curl_version_info_data *built_in = curl_version_info(CURLVERSION_NOW);
-    if (built_in->cainfo != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-    if (built_in->capath != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-#else
-    (void)easy;
-#endif
-}
-
-// A redirect leads from http to https.
-static void add_tls(transfer *self) {
-    const curl_version_info_data *built_in = curl_version_info(CURLVERSION_NOW);
-    const net_channel *channel = self->channel;
-    set_tls(self, channel->ca_file != NULL ? channel->ca_file : built_in->cainfo,
-            channel->ca_path != NULL ? channel->ca_path : built_in->capath);
-}
-
 // A handle that begins without TLS stays with HTTP/1.1: its buffer may be too small for more.
 static bool set_up(transfer *self, const char *url) {
     net_channel *channel = self->channel;
@@ -324,10 +286,7 @@ static bool set_up(transfer *self, const char *url) {
         curl_easy_setopt(easy, CURLOPT_USERAGENT, channel->user_agent);
     if (channel->proxy != NULL)
         curl_easy_setopt(easy, CURLOPT_PROXY, channel->proxy);
-    if (is_https(url))
-        set_tls(self, channel->ca_file, channel->ca_path);
-    else
-        drop_authorities(easy);
+    tls_forget(easy);
     return true;
 }
 
@@ -349,11 +308,16 @@ static const char *plain_target(const char *url) {
 // given the URL without the query, and what stands in the request line apart from it.
 static CURLcode set_url(transfer *self, const char *url) {
     const char *target = plain_target(url);
-    // A proxy without TLS has to be told all of it.
-    if (target != NULL && !is_https(url) && proxy_for(self->channel->proxy, url) != NULL)
+    const char *proxy = proxy_for(self->channel->proxy, url);
+    // A proxy that sees the request has to be told all of it.
+    if (target != NULL && !is_https(url) && proxy != NULL)
         target = NULL;
     if (is_https(url) && !self->has_tls)
-        add_tls(self);
+        tls_to_server(self->easy, &self->channel->tls);
+    self->has_tls |= is_https(url);
+    if (proxy != NULL && is_https(proxy) && !self->has_proxy_tls)
+        tls_to_proxy(self->easy, &self->channel->tls);
+    self->has_proxy_tls |= proxy != NULL && is_https(proxy);
     curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, target);
     if (target == NULL)
         return curl_easy_setopt(self->easy, CURLOPT_URL, url);
@@ -616,7 +580,7 @@ void transfer_free(transfer *self) {
     if (self->easy != NULL)
         curl_easy_cleanup(self->easy);
     self->easy = NULL;
-    self->shares = self->keeps_cookies = self->has_cookies = false;
+    self->shares = self->keeps_cookies = self->has_cookies = self->has_tls = self->has_proxy_tls = false;
     curl_slist_free_all(self->cookies);
     self->cookies = NULL;
     strbuf_free(&self->head);
@@ -702,7 +666,7 @@ static bool is_stale(const transfer *self, CURLcode code) {
 }
 
 static bool knows_no_authorities(const net_channel *channel) {
-    return channel->ca_file == NULL && channel->ca_path == NULL && !net_finds_authorities();
+    return channel->tls.ca_file == NULL && channel->tls.ca_path == NULL && !net_finds_authorities();
 }
 
 static const char *words_for(const transfer *self, CURLcode code) {

@@ -21,9 +21,9 @@ STORE = "/etc/ssl/certs"
 READ = textwrap.dedent("""
     import sys
     from gaechannel import Client, TransportError
-    url, verify = sys.argv[1:]
+    url, proxy, verify = sys.argv[1:]
     try:
-        client = Client("token", base_url=url, verify=verify or True)
+        client = Client("token", base_url=url, proxy=proxy, verify=verify or True)
         print(next(client.messages()))
         client.close()
     except TransportError as error:
@@ -42,7 +42,8 @@ def namespace():
     return command
 
 
-def test_what_the_system_trusts_is_not_trusted_beside_a_place_that_is_named(namespace, tmp_path):
+@pytest.mark.parametrize("tls_speaker", ["server", "proxy"])
+def test_what_the_system_trusts_is_not_trusted_beside_a_place_that_is_named(namespace, tmp_path, tls_speaker):
     known, other = trustme.CA(), trustme.CA()
     store = tmp_path / "store"
     pinned = tmp_path / "pinned"
@@ -58,7 +59,10 @@ def test_what_the_system_trusts_is_not_trusted_beside_a_place_that_is_named(name
 
         def read(verify):
             inside = f'mount --bind "{store}" {STORE} && exec "$@"'
-            program = [sys.executable, "-c", READ, server.base_url, str(verify)]
+            url, proxy = server.base_url, ""
+            if tls_speaker == "proxy":
+                url, proxy = "http://talk.invalid/talkgadget", server.url
+            program = [sys.executable, "-c", READ, url, proxy, str(verify)]
             command = [*namespace, "sh", "-c", inside, "sh", *program]
             clean = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
             return subprocess.run(

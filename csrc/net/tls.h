@@ -1,0 +1,27 @@
+/* What TLS needs to know: whom to trust, and who we are. */
+#ifndef GAECHANNEL_NET_TLS_H
+#define GAECHANNEL_NET_TLS_H
+
+#include <stdbool.h>
+
+#include <curl/curl.h> // CURL
+
+typedef struct tls_options {
+    bool verify;
+    // A file of CA certificates, and a directory of them: NULL for libcurl's own, "" for none, where that
+    // would stand beside the other.
+    char *ca_file;
+    char *ca_path;
+    // Our own, for the server. NULL: none.
+    char *cert;
+    char *key;
+} tls_options;
+
+/* A new handle knows none of it, until it needs to: libcurl copies the places of certificates for every
+ * connection, be it without TLS. */
+void tls_forget(CURL *easy);
+/* It is about to speak TLS to a server; to a proxy. */
+void tls_to_server(CURL *easy, const tls_options *options);
+void tls_to_proxy(CURL *easy, const tls_options *options);
+
+#endif
