@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 from gaechannel import _core
+from gaechannel._options import batch_size, seconds_to_wait
 from gaechannel.errors import ChannelError
 
 
@@ -73,3 +74,36 @@ class SyncChannel(Channel[Message]):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def recv(self, timeout: float | None = None) -> Message:
+        """Return the next message; the session is opened if it is not open.
+
+        Args:
+            timeout: seconds to wait at most; 0: only look what is there, and let the channel do what it can
+                without waiting; None: as long as it takes.
+
+        Raises:
+            ChannelTimeout: no message came in that time. Nothing is lost by it: the next call, or an
+                iterator, goes on where this one stopped.
+            ChannelClosed: the channel was closed, or the session has ended.
+            ChannelError: as iterating raises it.
+            TypeError, ValueError: ``timeout`` is no number of seconds.
+        """
+        self._obey_overrides()
+        message: Message = self._recv(seconds_to_wait(timeout))
+        return message
+
+    def batches(self, max_size: int | None = None) -> Iterator[list[Message]]:
+        """Return an iterator over lists of messages: each is what is there when it is asked for, at least
+        one.
+
+        Args:
+            max_size: how many messages a list may hold; None: all that are there, which ``queue_limit``
+                bounds.
+
+        Raises:
+            ChannelError: as :meth:`messages`; what came before is handed out first.
+            TypeError, ValueError: ``max_size`` is no number of messages.
+        """
+        self._obey_overrides()
+        return self._messages("batches", batch_size(max_size))

@@ -91,6 +91,36 @@ def check_seconds(name: str, value: object) -> None:
         raise ValueError(f"{name} must be a positive, finite number of seconds{or_none}, not {value}")
 
 
+def seconds_to_wait(timeout: float | None) -> float:
+    """A wait's timeout as ``_core.Channel`` takes it: negative where there is none.
+
+    Raises:
+        TypeError, ValueError: it is no number of seconds.
+    """
+    if timeout is None:
+        return -1.0
+    check_type("timeout", timeout, numbers.Real, "a number of seconds or None")
+    check_no_bool("timeout", timeout, "a number of seconds or None")
+    if math.isnan(timeout):
+        raise ValueError("timeout must be a number of seconds or None, not nan")
+    return max(float(timeout), 0.0) if timeout < 1e9 else -1.0  # thirty years are for ever
+
+
+def batch_size(max_size: int | None) -> int:
+    """A batch's limit as ``_core.Channel`` takes it: 0 where there is none.
+
+    Raises:
+        TypeError, ValueError: it is no number of messages.
+    """
+    if max_size is None:
+        return 0
+    check_type("max_size", max_size, numbers.Integral, "an int or None")
+    check_no_bool("max_size", max_size, "an int or None")
+    if max_size < 1:
+        raise ValueError(f"max_size must be at least 1, or None, not {max_size}")
+    return min(int(max_size), 2**31 - 1)
+
+
 def check_url(url: str) -> str:
     """Return the URL without its trailing slashes; raise ValueError if it is not http or https."""
     check_type("a channel's URL", url, str, "a str")

@@ -27,7 +27,7 @@ from gaechannel._arguments import (
     web_channel_arguments,
 )
 from gaechannel._base import Channel, Message
-from gaechannel._options import Buffered, Certificate, Headers, Verify
+from gaechannel._options import Buffered, Certificate, Headers, Verify, batch_size, seconds_to_wait
 from gaechannel.errors import ChannelError, ChannelTimeout
 from gaechannel.merging import prepare
 
@@ -81,9 +81,31 @@ class _Channel(Channel[Message]):
         """
         return self._await("messages")
 
-    def batches(self) -> AsyncIterator[list[Message]]:
-        """Return an asynchronous iterator over lists of messages: each is all that is there, at least one."""
-        return self._await("batches")
+    async def recv(self, timeout: float | None = None) -> Message:
+        """Return the next message; see the synchronous class's ``recv()``.
+
+        With a ``timeout`` of 0 the event loop has one turn. A cancelled ``recv`` loses no message.
+        """
+        self._obey_overrides()
+        seconds = seconds_to_wait(timeout)
+        limit = asyncio.timeout(seconds if seconds >= 0 else None)
+        try:
+            async with limit:
+                message: Message = await self._await("message")
+                return message
+        except TimeoutError as error:
+            if not limit.expired() or isinstance(error, ChannelError):
+                raise
+        # It may have come in the last moment; or this raises ChannelTimeout.
+        last: Message = await self._await("message", 0, 0.0)
+        return last
+
+    def batches(self, max_size: int | None = None) -> AsyncIterator[list[Message]]:
+        """Return an asynchronous iterator over lists of messages: each is what is there when it is asked for,
+        at least one; see the synchronous class's ``batches()``.
+        """
+        self._obey_overrides()
+        return self._await("batches", batch_size(max_size))
 
     async def close(self) -> None:  # type: ignore[override]
         """End the channel: whoever iterates gets the end of iteration, and the server is told where the
@@ -188,11 +210,6 @@ class Client(_Channel[str], client.TalkChannel):
         self._obey_overrides()
         return self._await("messages")
 
-    def batches(self) -> AsyncIterator[list[str]]:
-        """Return an asynchronous iterator over lists of messages: each is all that is there, at least one."""
-        self._obey_overrides()
-        return self._await("batches")
-
     def long_poll_messages(self) -> AsyncIterator[str]:
         """Return an asynchronous iterator over one back channel's messages; it ends when that does."""
         self._obey_overrides()
@@ -243,7 +260,7 @@ class _TwoWay(_Channel[Any]):
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps; see the synchronous class's ``flush()``."""
-        seconds = two_way.flush_seconds(timeout)
+        seconds = seconds_to_wait(timeout)
         try:
             async with asyncio.timeout(seconds if seconds >= 0 else None):
                 await self._await("flushed")
@@ -367,7 +384,26 @@ class DevClient(_Channel[str]):
         super().__init__(**dev_arguments(**given(locals())), **_ASYNCHRONOUS)
 
 
-def merge(channels: Iterable[_Merged]) -> AsyncIterator[tuple[_Merged, Any]]:
+class _MergeWithin(AsyncIterator[tuple[_Merged, Any]]):
+    """A merge that waits so many seconds for each message."""
+
+    def __init__(self, merged: AsyncIterator[tuple[_Merged, Any]], seconds: float) -> None:
+        self._merged = merged
+        self._seconds = seconds
+
+    async def __anext__(self) -> tuple[_Merged, Any]:
+        limit = asyncio.timeout(self._seconds)
+        try:
+            async with limit:
+                return await anext(self._merged)
+        except TimeoutError as error:
+            if not limit.expired() or isinstance(error, ChannelError):
+                raise
+        raise ChannelTimeout("no message came within the timeout")
+
+
+def merge(channels: Iterable[_Merged], timeout: float | None = None) -> AsyncIterator[tuple[_Merged, Any]]:
     """Return an asynchronous iterator over the messages of many channels; see :func:`gaechannel.merge`."""
+    seconds = seconds_to_wait(timeout)
     merged: AsyncIterator[tuple[_Merged, Any]] = _core.AsyncMerge(prepare(channels))
-    return merged
+    return merged if seconds < 0 else _MergeWithin(merged, seconds)

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from gaechannel import _core
 from gaechannel._base import Channel
+from gaechannel._options import seconds_to_wait
 
 __all__ = ["merge"]
 
@@ -22,7 +23,7 @@ def prepare(channels: Iterable[Merged]) -> list[Merged]:
     return prepared
 
 
-def merge(channels: Iterable[Merged]) -> Iterator[tuple[Merged, Any]]:
+def merge(channels: Iterable[Merged], timeout: float | None = None) -> Iterator[tuple[Merged, Any]]:
     """Return an iterator over the messages of many channels, ``(channel, message)``, as they come::
 
         for client, message in merge([Client(one), Client(other)]):
@@ -33,12 +34,16 @@ def merge(channels: Iterable[Merged]) -> Iterator[tuple[Merged, Any]]:
 
     Args:
         channels: any synchronous channels of this package, each once.
+        timeout: seconds that the iterator waits for a message at most, each time that it is asked for one;
+            0: it only looks; None: as long as it takes.
 
     Raises:
+        ChannelTimeout: no message came in that time, of no channel in particular; the iteration may go on.
         ChannelError: one channel failed, as its own iterator would say; the exception's attribute
             ``channel`` is that channel. The iteration may go on with the others. What a token's callable
             raises comes in the same way; going on asks it again.
-        TypeError: something is not a synchronous channel.
+        TypeError: something is not a synchronous channel, or ``timeout`` no number of seconds.
         ValueError: a channel is given twice, or is being merged already.
     """
-    return _core.Merge(prepare(channels))
+    seconds = seconds_to_wait(timeout)
+    return _core.Merge(prepare(channels), seconds)

@@ -2,15 +2,13 @@
 
 import json
 import logging
-import math
-import numbers
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from gaechannel._arguments import Params, browser_channel_arguments, given, web_channel_arguments
 from gaechannel._base import SyncChannel
-from gaechannel._options import Buffered, Certificate, Headers, Verify, check_no_bool, check_type
+from gaechannel._options import Buffered, Certificate, Headers, Verify, check_type, seconds_to_wait
 from gaechannel.dev import DevClient
 from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused
 
@@ -67,17 +65,6 @@ def messages_given(lines: str) -> list[tuple[int, Any]]:
 def undelivered(unsent: int, error: ChannelError) -> int:
     """How many maps are lost with a channel that is left with this error."""
     return unsent + len(error.maps) if isinstance(error, MapsRefused) else unsent
-
-
-def flush_seconds(timeout: float | None) -> float:
-    """How long flush() waits, as ``_core.Channel`` takes it."""
-    if timeout is None:
-        return -1.0
-    check_type("timeout", timeout, numbers.Real, "a number of seconds or None")
-    check_no_bool("timeout", timeout, "a number of seconds or None")
-    if math.isnan(timeout):
-        raise ValueError("timeout must be a number of seconds or None, not nan")
-    return max(timeout, 0.0) if timeout < 1e9 else -1.0  # thirty years are for ever
 
 
 def dumps(value: object, what: str) -> str:
@@ -145,7 +132,7 @@ class _TwoWay(SyncChannel[Any]):
             MapsRefused: the server refused some; the others stay queued.
             ChannelError: as :meth:`messages`.
         """
-        if not self._flush(flush_seconds(timeout)):
+        if not self._flush(seconds_to_wait(timeout)):
             raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds")
 
 

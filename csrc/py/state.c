@@ -44,6 +44,8 @@ static const size_t members[] = {
     offsetof(module_state, transport_error),
     offsetof(module_state, timeout),
     offsetof(module_state, http_status_error),
+    offsetof(module_state, session_lost),
+    offsetof(module_state, maps_refused),
     offsetof(module_state, invalid_token),
     offsetof(module_state, token_expired),
     offsetof(module_state, closed),

@@ -16,6 +16,7 @@ import pytest
 
 from gaechannel import (
     BrowserChannel,
+    ChannelTimeout,
     Client,
     Decoder,
     ParseError,
@@ -94,6 +95,40 @@ def client(server, names):
         assert client.stats.messages == 10
         repr(client)
         client.logger = client.logger
+
+
+def client_that_receives(server, names):
+    name = next(names)
+    with Client(server.create_channel(name), base_url=server.base_url) as client:
+        for number in range(10):
+            server.send_message(name, str(number))
+        assert client.recv(20) == "0"
+        while client.stats.messages < 10:
+            with contextlib.suppress(ChannelTimeout):
+                client.recv(0)
+        list(itertools.islice(client.batches(2), 2))
+        with pytest.raises(ChannelTimeout):
+            list(merge([client], 0))
+
+
+def aio_that_receives(server, names):
+    name = next(names)
+
+    async def main():
+        async with aio.Client(server.create_channel(name), base_url=server.base_url) as client:
+            for number in range(10):
+                server.send_message(name, str(number))
+            assert await client.recv() == "0"
+            assert await anext(client.batches(2))
+            while client.stats.messages < 10:
+                with contextlib.suppress(ChannelTimeout):
+                    await client.recv(0.001)
+            with contextlib.suppress(ChannelTimeout):
+                await client.recv(0)
+            with pytest.raises(ChannelTimeout):
+                [found async for found in aio.merge([client], 0)]
+
+    asyncio.run(main())
 
 
 def client_with_a_callable(server, names):
@@ -223,6 +258,8 @@ CYCLES = [
     parser,
     refused_arguments,
     client,
+    client_that_receives,
+    aio_that_receives,
     client_with_a_callable,
     client_left_alone,
     client_refused,

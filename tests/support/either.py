@@ -23,6 +23,21 @@ class Sync:
         """The next messages."""
         return list(itertools.islice(self.channel, count))
 
+    def batches(self, count, max_size=None):
+        """The next batches, of one iterator."""
+        return list(itertools.islice(self.channel.batches(max_size), count))
+
+    def merged(self, count, timeout=None):
+        """What so many questions to a merge() of this channel alone brought: messages and exceptions."""
+        merged = gaechannel.merge([self.channel], timeout)
+        found = []
+        for _ in range(count):
+            try:
+                found.append(next(merged)[1])
+            except gaechannel.ChannelError as error:
+                found.append(error.with_traceback(None))
+        return found
+
     def __enter__(self):
         return self
 
@@ -41,7 +56,7 @@ class Asyncio:
         found = getattr(self.channel, name)
         if not asyncio.iscoroutinefunction(found):
             return found
-        return lambda *args: self.run(found(*args))
+        return lambda *args, **options: self.run(found(*args, **options))
 
     def run(self, coroutine):
         async def limited():
@@ -56,6 +71,30 @@ class Asyncio:
         async def taken():
             messages = self.channel.messages()
             return [await anext(messages) for _ in range(count)]
+
+        return self.run(taken())
+
+    def batches(self, count, max_size=None):
+        """The next batches, of one iterator."""
+
+        async def taken():
+            batches = self.channel.batches(max_size)
+            return [await anext(batches) for _ in range(count)]
+
+        return self.run(taken())
+
+    def merged(self, count, timeout=None):
+        """What so many questions to a merge() of this channel alone brought: messages and exceptions."""
+
+        async def taken():
+            merged = aio.merge([self.channel], timeout)
+            found = []
+            for _ in range(count):
+                try:
+                    found.append((await anext(merged))[1])
+                except gaechannel.ChannelError as error:
+                    found.append(error.with_traceback(None))
+            return found
 
         return self.run(taken())
 

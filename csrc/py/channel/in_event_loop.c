@@ -84,17 +84,17 @@ void channel_keep_exception(channel_object *self) {
     Py_XDECREF(type);
     Py_XDECREF(traceback);
     // The first is the one that matters.
-    if (self->raised == NULL)
-        self->raised = value;
-    else
+    PyObject *none = NULL;
+    if (!atomic_compare_exchange_strong(&self->raised, &none, value))
         Py_XDECREF(value);
 }
 
 int channel_raise_pending(channel_object *self) {
-    PyObject *raised = self->raised;
-    if (raised == NULL)
+    if (self->raised == NULL)
         return 0;
-    self->raised = NULL;
+    PyObject *raised = atomic_exchange(&self->raised, NULL);
+    if (raised == NULL)
+        return 0; // another thread was faster
     PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
     Py_DECREF(raised);
     return -1;

@@ -36,12 +36,13 @@ typedef struct channel_object {
     PyObject *token_source;
     // Guarded by the lock.
     PyObject *logger;
-    // asyncio. Whether the channel is driven by an event loop; then, once it has begun, by which; the futures
-    // of those who wait; an exception that the next of them is to raise; whether a token is being awaited.
+    // Whether the channel is driven by an event loop; then, once it has begun, by which; the futures of those
+    // who wait; an exception that the next who asks is to raise (without asyncio, too); whether a token is
+    // being awaited.
     bool is_async;
     event_loop_object *loop;
     PyObject *waiters;
-    PyObject *raised;
+    _Atomic(PyObject *) raised;
     bool awaits_token;
     // Whether somebody waits for something else than messages.
     bool goal_awaited;

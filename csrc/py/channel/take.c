@@ -64,3 +64,10 @@ PyObject *channel_take(channel_object *self, bool *may_resume) {
     while (message == NULL && !none && PyErr_Occurred() == NULL);
     return message;
 }
+
+size_t channel_waiting(channel_object *self) {
+    channel_lock(self);
+    size_t count = session_queue(self->session)->count;
+    channel_unlock(self);
+    return count;
+}

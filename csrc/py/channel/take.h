@@ -8,4 +8,7 @@
  * back channel can go on, for which channel_progress() is to be called. */
 PyObject *channel_take(channel_object *self, bool *may_resume);
 
+/* How many messages are there. */
+size_t channel_waiting(channel_object *self);
+
 #endif

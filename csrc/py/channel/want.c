@@ -14,6 +14,7 @@ static const struct {
 } names[] = {
     {"messages", {.what = WANT_MESSAGE, .goal = GOAL_STREAM}},
     {"batches", {.what = WANT_MESSAGE, .goal = GOAL_STREAM, .all = true}},
+    {"message", {.what = WANT_MESSAGE, .goal = GOAL_STREAM, .once = true}},
     {"poll", {.what = WANT_MESSAGE, .goal = GOAL_POLL}},
     {"initialized", {.what = WANT_GOAL, .goal = GOAL_INITIALIZE}},
     {"open", {.what = WANT_GOAL, .goal = GOAL_OPEN}},
@@ -34,6 +35,11 @@ bool want_named(PyObject *name, want *found) {
     if (text != NULL)
         PyErr_Format(PyExc_ValueError, "nothing to wait for has the name %R", name);
     return false;
+}
+
+int64_t want_deadline_ms(double seconds) {
+    const double most = 1e9; // some thirty years
+    return seconds >= 0 && seconds < most ? net_now_ms() + (int64_t)(seconds * 1000) : SESSION_NEVER;
 }
 
 /* ---- Looking ---- */

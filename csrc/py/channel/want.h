@@ -16,14 +16,20 @@ typedef struct want {
     want_kind what;
     // What the channel is driven to for it.
     session_goal goal;
-    // Not one message, but all that are there.
+    // Not one message, but all that are there; or, where it is not 0, so many of them at most.
     bool all;
+    size_t most;
+    // One message, where its absence is an error and no end of an iteration.
+    bool once;
     int64_t deadline_ms; // SESSION_NEVER: none
 } want;
 
-/* The want that Python has this name for: "messages", "batches", "poll" (one back channel's messages),
- * "initialized", "open", "connected", "flushed", "ended". False with an exception set. */
+/* The want that Python has this name for: "messages", "batches", "message" (one), "poll" (one back channel's
+ * messages), "initialized", "open", "connected", "flushed", "ended". False with an exception set. */
 bool want_named(PyObject *name, want *found);
+
+/* A deadline from a number of seconds from now; negative for none. */
+int64_t want_deadline_ms(double seconds);
 
 // What a look at the channel says to whoever wants something.
 typedef enum outlook {

@@ -61,7 +61,7 @@ int channel_traverse(PyObject *op, visitproc visit, void *arg) {
 int channel_clear(PyObject *op) {
     channel_object *self = (channel_object *)op;
     Py_CLEAR(self->token_source);
-    Py_CLEAR(self->raised);
+    Py_XDECREF(atomic_exchange(&self->raised, NULL));
     if (self->waiters != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
         PyErr_Clear();
     return 0;

@@ -10,15 +10,33 @@
 #include "py/channel_type/close.h"
 #include "py/iterators/awaiter.h"
 #include "py/iterators/messages.h"
+#include "py/iterators/receive.h"
 
 /* ---- Iterating and connecting ---- */
 
-static PyObject *channel_messages(PyObject *op, PyObject *name) {
+// _messages(wanted, max_size=0)
+static PyObject *channel_messages(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
+    PyObject *name;
+    Py_ssize_t most = 0;
     want wanted;
-    if (channel_check_open(self) < 0 || channel_check_sync(self) < 0 || !want_named(name, &wanted))
+    if (!PyArg_ParseTuple(args, "U|n", &name, &most) || channel_check_open(self) < 0 ||
+        channel_check_sync(self) < 0 || !want_named(name, &wanted))
         return NULL;
+    wanted.most = (size_t)most;
     return messages_new(self, &wanted);
+}
+
+// _recv(timeout): in seconds, negative for none.
+static PyObject *channel_recv(PyObject *op, PyObject *timeout) {
+    channel_object *self = (channel_object *)op;
+    double seconds = PyFloat_AsDouble(timeout);
+    if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0 ||
+        channel_check_sync(self) < 0)
+        return NULL;
+    want message = {
+        .what = WANT_MESSAGE, .goal = GOAL_STREAM, .once = true, .deadline_ms = want_deadline_ms(seconds)};
+    return receive_in_thread(self, &message);
 }
 
 PyObject *channel_iter(PyObject *op) {
@@ -113,9 +131,7 @@ static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
     if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0 ||
         channel_check_sync(self) < 0)
         return NULL;
-    want flushed = {.what = WANT_FLUSHED, .goal = GOAL_STREAM, .deadline_ms = SESSION_NEVER};
-    if (seconds >= 0 && seconds < 1e9)
-        flushed.deadline_ms = net_now_ms() + (int64_t)(seconds * 1000);
+    want flushed = {.what = WANT_FLUSHED, .goal = GOAL_STREAM, .deadline_ms = want_deadline_ms(seconds)};
     channel_pursue(self, &flushed);
     int come = wait_for(self, &flushed);
     return come < 0 ? NULL : PyBool_FromLong(come);
@@ -198,11 +214,18 @@ static PyObject *channel_stats(PyObject *op, PyObject *unused) {
 
 /* ---- asyncio ---- */
 
-static PyObject *channel_await(PyObject *op, PyObject *name) {
+// _await(wanted, max_size=0, timeout=-1): of the timeout, only 0 says anything, to wait for nothing.
+static PyObject *channel_await(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
+    PyObject *name;
+    Py_ssize_t most = 0;
+    double seconds = -1;
     want wanted;
-    if (channel_check(self) < 0 || !want_named(name, &wanted))
+    if (!PyArg_ParseTuple(args, "U|nd", &name, &most, &seconds) || channel_check(self) < 0 ||
+        !want_named(name, &wanted))
         return NULL;
+    wanted.most = (size_t)most;
+    wanted.deadline_ms = want_deadline_ms(seconds);
     // What is awaited for its own sake may be the end; all else must not be over.
     if (wanted.what != WANT_END && channel_check_open(self) < 0)
         return NULL;
@@ -284,16 +307,18 @@ PyMethodDef channel_methods[] = {
      "end\n"
      "of iteration, connections are closed, and, where the dialect can, the server is told. May be called\n"
      "twice. Messages that were received and not taken are dropped."},
-    {"_messages", channel_messages, METH_O,
-     "_messages($self, wanted, /)\n--\n\nAn iterator over \"messages\", or those of a \"poll\"."},
+    {"_messages", channel_messages, METH_VARARGS,
+     "_messages($self, wanted, max_size=0, /)\n--\n\n"
+     "An iterator over \"messages\", over \"batches\" of them, or those of a \"poll\"."},
+    {"_recv", channel_recv, METH_O, "_recv($self, timeout, /)\n--\n\nWait for one message."},
     {"_reach", channel_reach, METH_VARARGS,
      "_reach($self, wanted, anew, /)\n--\n\nWait until \"initialized\", \"open\", \"connected\"."},
     {"_send", channel_send, METH_O,
      "_send($self, pairs, /)\n--\n\nQueue a map, a list of (key, value); its id."},
     {"_flush", channel_flush, METH_O,
      "_flush($self, timeout, /)\n--\n\nWait until the server has all maps; whether it has."},
-    {"_await", channel_await, METH_O,
-     "_await($self, wanted, /)\n--\n\nSomething to await; see channel/want.h."},
+    {"_await", channel_await, METH_VARARGS,
+     "_await($self, wanted, max_size=0, timeout=-1, /)\n--\n\nSomething to await; see channel/want.h."},
     {"_begin_close", channel_begin_close, METH_NOARGS, "_begin_close($self, /)\n--\n\nBegin to close."},
     {"_finish_close", channel_finish_close, METH_NOARGS, "_finish_close($self, /)\n--\n\nClose now."},
     {"_take_token", channel_take_token, METH_O, "_take_token($self, token, /)\n--\n\nTake a token."},

@@ -8,7 +8,7 @@
 
 #include "py/channel/in_event_loop.h"
 #include "py/channel/report.h"
-#include "py/channel/take.h"
+#include "py/iterators/receive.h"
 #include "py/loops/waiters.h"
 
 typedef struct awaiter {
@@ -83,9 +83,9 @@ static PySendResult end_or_raise(awaiter *self) {
         origin_of(self)->ended = true;
         return PYGEN_ERROR;
     }
-    if (iterates(self))
+    if (iterates(self) && !self->want.once)
         return end_iteration(self);
-    PyErr_SetString(self->channel->state->closed, "the channel was closed");
+    receive_raise_over(self->channel);
     return PYGEN_ERROR;
 }
 
@@ -116,6 +116,9 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
     case OUTLOOK_SETTLED:
         channel_pursue_alone(channel, &self->want, false);
         return channel_step(channel) < 0 ? PYGEN_ERROR : PYGEN_NEXT;
+    case OUTLOOK_LATE:
+        receive_raise_late(channel->state);
+        return PYGEN_ERROR;
     default:
         return wait_for_more(self, result);
     }
@@ -131,33 +134,14 @@ static bool is_time_to_give_way(channel_object *channel) {
     return gives_way;
 }
 
-static PyObject *take_message(channel_object *channel) {
-    bool may_resume;
-    PyObject *message = channel_take(channel, &may_resume);
-    if (may_resume)
-        channel_progress(channel);
-    return message != NULL && channel->debug ? channel_log_message(channel, message) : message;
-}
-
-static PyObject *take_batch(channel_object *channel) {
-    PyObject *batch = PyList_New(0);
-    PyObject *message;
-    while (batch != NULL && (message = take_message(channel)) != NULL) {
-        if (PyList_Append(batch, message) < 0)
-            Py_CLEAR(batch);
-        Py_DECREF(message);
-    }
-    if (batch == NULL || PyErr_Occurred() == NULL) {
-        if (batch != NULL && PyList_Size(batch) == 0)
-            Py_CLEAR(batch);
-        return batch;
-    }
-    // An error object (webchannel) ends a batch; what came before it comes first.
-    if (PyList_Size(batch) != 0)
-        channel_keep_exception(channel);
-    else
-        Py_CLEAR(batch);
-    return batch;
+// Whether one message may be taken before anything else is asked of the channel. -1 with an exception set.
+static int may_take_at_once(awaiter *self) {
+    channel_object *channel = self->channel;
+    if (!self->want.once || self->begun || channel->loop == NULL || channel->closing)
+        return 0;
+    if (channel_check(channel) < 0 || channel_join_running_loop(channel) < 0)
+        return -1;
+    return 1;
 }
 
 static PySendResult answer(awaiter *self, PyObject **result) {
@@ -165,8 +149,11 @@ static PySendResult answer(awaiter *self, PyObject **result) {
     *result = NULL;
     if (origin_of(self)->ended)
         return end_iteration(self);
-    for (;;) {
-        if (iterates(self) && origin_of(self)->begun && !channel->closing) {
+    int at_once = may_take_at_once(self);
+    if (at_once < 0)
+        return PYGEN_ERROR;
+    for (;; at_once = 0) {
+        if (iterates(self) && (origin_of(self)->begun || at_once) && !channel->closing) {
             if (channel_check(channel) < 0)
                 return PYGEN_ERROR;
             bool pending = channel->raised != NULL;
@@ -176,7 +163,7 @@ static PySendResult answer(awaiter *self, PyObject **result) {
                 return PYGEN_NEXT;
             }
             if (!pending)
-                *result = self->want.all ? take_batch(channel) : take_message(channel);
+                *result = receive(channel, &self->want);
             if (*result != NULL)
                 return PYGEN_RETURN;
             if (!pending && PyErr_Occurred() != NULL)

@@ -10,6 +10,7 @@
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"
+#include "py/iterators/receive.h"
 #include "py/loops/waiters.h"
 
 typedef struct merge_object {
@@ -24,6 +25,8 @@ typedef struct merge_object {
     atomic_ulong whose;
     // module_state.forks when it was made.
     unsigned long forks;
+    // How long to wait for a message, in seconds; negative: as long as it takes.
+    double timeout;
     // Messages taken.
     size_t taken;
     // Taking has let the network go on, where a queue was full: others may have got something, too.
@@ -240,6 +243,11 @@ static int answer_news(merge_object *self) {
     }
 }
 
+static int64_t ms_left(int64_t deadline_ms) {
+    int64_t left_ms = deadline_ms != SESSION_NEVER ? deadline_ms - net_now_ms() : SESSION_NEVER;
+    return left_ms > 0 ? left_ms : 0;
+}
+
 // Wait for the network, with the GIL released.
 static int wait_for_news(merge_object *self, int64_t max_ms) {
     Py_BEGIN_ALLOW_THREADS;
@@ -260,7 +268,7 @@ static void push_closed(merge_object *self) {
     }
 }
 
-static PyObject *next_in_turn(merge_object *self) {
+static PyObject *next_in_turn(merge_object *self, int64_t deadline_ms) {
     bool looked = false;
     if (begin(self) < 0)
         return NULL;
@@ -278,14 +286,19 @@ static PyObject *next_in_turn(merge_object *self) {
         // A channel that cannot be given what it asks for must not keep what the others have got.
         if (self->asks_again && looked && ask_again(self) < 0)
             return NULL;
+        int64_t left_ms = ms_left(deadline_ms);
+        // Even where there is no time left: who asks again and again without waiting has to get on.
+        if (looked && left_ms == 0)
+            return receive_raise_late(self->state);
         looked = true;
-        if (wait_for_news(self, self->asks_again ? 0 : SLICE_MS) < 0)
+        int64_t slice_ms = self->asks_again ? 0 : SLICE_MS;
+        if (wait_for_news(self, left_ms < slice_ms ? left_ms : slice_ms) < 0)
             return NULL;
     }
 }
 
 // One thread at a time; the others wait, and look for signals.
-static int take_turn(merge_object *self) {
+static int take_turn(merge_object *self, int64_t deadline_ms) {
     unsigned long me = PyThread_get_thread_ident();
     bool taken = PyThread_acquire_lock(self->turn, NOWAIT_LOCK);
     if (!taken && self->whose == me) {
@@ -298,6 +311,10 @@ static int take_turn(merge_object *self) {
         Py_END_ALLOW_THREADS;
         if (!taken && PyErr_CheckSignals() < 0)
             return -1;
+        if (!taken && ms_left(deadline_ms) == 0) {
+            receive_raise_late(self->state);
+            return -1;
+        }
     }
     self->whose = me;
     return 0;
@@ -305,10 +322,11 @@ static int take_turn(merge_object *self) {
 
 static PyObject *merge_next(PyObject *op) {
     merge_object *self = (merge_object *)op;
+    int64_t deadline_ms = want_deadline_ms(self->timeout);
     // In a forked child, whoever had the turn may not be there.
-    if (check(self) < 0 || take_turn(self) < 0)
+    if (check(self) < 0 || take_turn(self, deadline_ms) < 0)
         return NULL;
-    PyObject *pair = next_in_turn(self);
+    PyObject *pair = next_in_turn(self, deadline_ms);
     self->whose = 0;
     PyThread_release_lock(self->turn);
     return pair;
@@ -382,9 +400,10 @@ static int take_channel(merge_object *self, PyObject *item, bool is_async) {
 }
 
 static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"channels", NULL};
+    static char *names[] = {"channels", "timeout", NULL};
     PyObject *given;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:merge", names, &given))
+    double timeout = -1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|d:merge", names, &given, &timeout))
         return NULL;
     module_state *state = module_state_of_type(type);
     PyObject *channels = PySequence_List(given);
@@ -398,6 +417,7 @@ static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     bool failed = self == NULL;
     if (!failed) {
         self->state = state;
+        self->timeout = timeout;
         self->forks = state->forks;
         self->turn = PyThread_allocate_lock();
         self->channels = PyList_New(0);
@@ -451,7 +471,7 @@ static void merge_dealloc(PyObject *op) {
 /* ---- The types ---- */
 
 static PyType_Slot merge_slots[] = {
-    {Py_tp_doc, "Merge(channels)\n--\n\nAn iterator over (channel, message) of many channels."},
+    {Py_tp_doc, "Merge(channels, timeout=-1)\n--\n\nAn iterator over (channel, message) of many channels."},
     {Py_tp_new, merge_new},
     {Py_tp_dealloc, merge_dealloc},
     {Py_tp_traverse, merge_traverse},

@@ -3,12 +3,11 @@
 
 #include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
-#include "py/channel/report.h"
-#include "py/channel/take.h"
+#include "py/iterators/receive.h"
 
 typedef struct messages {
     PyObject_HEAD channel_object *channel;
-    // All messages, or one back channel's.
+    // All messages, or one back channel's; one by one, or in batches.
     want want;
     // channel->goals after this iterator has set its goal; 0: it has not begun.
     atomic_ulong goals;
@@ -33,14 +32,11 @@ static PyObject *messages_next(PyObject *op) {
         self->goals = channel->goals;
     }
     while (!channel->closing) {
-        bool may_resume;
-        PyObject *message = channel_take(channel, &may_resume);
-        if (may_resume)
-            channel_progress(channel);
-        if (message != NULL)
-            return channel->debug ? channel_log_message(channel, message) : message;
-        if (PyErr_Occurred() != NULL)
+        if (channel_raise_pending(channel) < 0)
             return NULL;
+        PyObject *message = receive(channel, &self->want);
+        if (message != NULL || PyErr_Occurred() != NULL)
+            return message;
         outlook said = channel_wait(channel, &self->want);
         // What a signal handler raises (Ctrl-C) leaves all as it was: the iterator may be asked again.
         if (said == OUTLOOK_ERROR && !channel_peek(channel, NULL).ended)

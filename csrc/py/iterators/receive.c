@@ -1,0 +1,83 @@
+/* One message, or all that are there. */
+#include "py/iterators/receive.h"
+
+#include "py/channel/in_event_loop.h"
+#include "py/channel/in_thread.h"
+#include "py/channel/report.h"
+#include "py/channel/take.h"
+
+PyObject *receive_message(channel_object *channel) {
+    bool may_resume;
+    PyObject *message = channel_take(channel, &may_resume);
+    if (may_resume)
+        channel_progress(channel);
+    return message != NULL && channel->debug ? channel_log_message(channel, message) : message;
+}
+
+// Append the next message to the batch. False where there is none, or with an exception.
+static bool append(channel_object *channel, PyObject *batch, bool *may_resume) {
+    bool resumes;
+    PyObject *message = channel_take(channel, &resumes);
+    *may_resume |= resumes;
+    if (message != NULL && channel->debug)
+        message = channel_log_message(channel, message);
+    bool appended = message != NULL && PyList_Append(batch, message) == 0;
+    Py_XDECREF(message);
+    return appended;
+}
+
+PyObject *receive_batch(channel_object *channel, size_t most) {
+    // No more than there are now: a server may send as fast as they are taken.
+    size_t left = channel_waiting(channel);
+    if (left == 0)
+        return NULL;
+    PyObject *batch = PyList_New(0);
+    bool may_resume = false;
+    if (most != 0 && most < left)
+        left = most;
+    while (batch != NULL && left-- > 0 && append(channel, batch, &may_resume))
+        ;
+    if (may_resume)
+        channel_progress(channel);
+    if (batch == NULL || PyList_Size(batch) == 0)
+        Py_CLEAR(batch);
+    else if (PyErr_Occurred() != NULL)
+        channel_keep_exception(channel); // an error object (webchannel): what came before it comes first
+    return batch;
+}
+
+PyObject *receive(channel_object *channel, const want *wanted) {
+    return wanted->all ? receive_batch(channel, wanted->most) : receive_message(channel);
+}
+
+PyObject *receive_raise_late(module_state *state) {
+    PyErr_SetString(state->timeout, "no message came within the timeout");
+    return NULL;
+}
+
+PyObject *receive_raise_over(const channel_object *channel) {
+    PyErr_SetString(channel->state->closed,
+                    channel->closing ? "the channel was closed" : "the session has ended");
+    return NULL;
+}
+
+PyObject *receive_in_thread(channel_object *channel, const want *wanted) {
+    // One that is there already asks for nothing else.
+    for (bool pursued = false; !channel->closing; pursued = true) {
+        if (channel_raise_pending(channel) < 0)
+            return NULL;
+        PyObject *message = receive(channel, wanted);
+        if (message != NULL || PyErr_Occurred() != NULL)
+            return message;
+        if (!pursued)
+            channel_pursue(channel, wanted);
+        outlook said = channel_wait(channel, wanted);
+        if (said == OUTLOOK_ERROR)
+            return NULL;
+        if (said == OUTLOOK_LATE)
+            return receive_raise_late(channel->state);
+        if (said == OUTLOOK_ENDED)
+            break;
+    }
+    return receive_raise_over(channel);
+}

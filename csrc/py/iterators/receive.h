@@ -1,0 +1,28 @@
+/* Taking what a channel has received, as all ask for it who iterate or receive. */
+#ifndef GAECHANNEL_PY_ITERATORS_RECEIVE_H
+#define GAECHANNEL_PY_ITERATORS_RECEIVE_H
+
+#include "py/channel/want.h"
+
+/* The next message, told to a logger that wants to know. NULL with no exception: none is there yet. */
+PyObject *receive_message(channel_object *channel);
+
+/* A list of the messages that are there, at least one and at most `most` (0: all). NULL with no exception:
+ * none is there yet. An exception behind the first message is kept for who asks next. */
+PyObject *receive_batch(channel_object *channel, size_t most);
+
+/* What is wanted, which is messages: one or a batch. */
+PyObject *receive(channel_object *channel, const want *wanted);
+
+/* Wait in the thread that calls for one message. NULL with an exception: ChannelTimeout, why the session has
+ * ended, or ChannelClosed. */
+PyObject *receive_in_thread(channel_object *channel, const want *wanted);
+
+/* ChannelTimeout: no message has come by the deadline. Returns NULL. */
+PyObject *receive_raise_late(module_state *state);
+
+/* ChannelClosed: no message will come, since the channel was closed or the session has ended in order.
+ * Returns NULL. */
+PyObject *receive_raise_over(const channel_object *channel);
+
+#endif
