@@ -104,7 +104,9 @@ class TalkMessageReader:
             wanted = (missing + 1) // 2 if self._reads_text else missing - len(rest)
             got = self.conn.read(max(wanted, 1))
             if not got:
-                raise TalkMessageCorrupted(f"Submission: {length} chars expected, got {length - missing}")
+                raise TalkMessageCorrupted(
+                    f"the body ends inside a chunk: {length} chars expected, got {length - missing}"
+                )
             if isinstance(got, str):
                 text = got
             else:

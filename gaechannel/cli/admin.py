@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -81,10 +81,27 @@ def _create(args: argparse.Namespace) -> int:
     return 0
 
 
+def _argument(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Python's way to keep what it cannot decode
+        raise CommandError("TEXT is not in the terminal's encoding") from None
+    return text
+
+
+def _lines() -> Iterator[str]:
+    """The lines of standard input, each as soon as it is there."""
+    encoding = stdin().encoding or "utf-8"
+    for number, line in enumerate(stdin().buffer, 1):
+        try:
+            yield line.removesuffix(b"\n").removesuffix(b"\r").decode(encoding)
+        except UnicodeDecodeError as error:
+            raise CommandError(
+                f"standard input, line {number}: not {encoding.upper()}, at its byte {error.start + 1}"
+            ) from None
+
+
 def _send(args: argparse.Namespace) -> int:
-    texts: Iterable[str] = [args.text]
-    if args.text == "-":
-        texts = (line.removesuffix("\n") for line in stdin())
-    for text in texts:
+    for text in _lines() if args.text == "-" else [_argument(args.text)]:
         _admin(args, "send", {"client_id": args.client_id, "message": text})
     return 0

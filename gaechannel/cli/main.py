@@ -3,7 +3,7 @@
 Exit status: 0, 1 after an error (one line on stderr), 2 after wrong arguments, 130 after Ctrl-C. A reader of
 standard output that has gone is no error.
 
-``demo`` and ``serve`` need aiohttp; ``create``, ``send`` and ``listen`` need nothing beyond this package.
+``demo`` and ``serve`` need aiohttp, the others nothing beyond this package.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gaechannel.errors import ChannelError
 
 from .admin import add_create, add_send
 from .arguments import CommandError
+from .decode import add_decode
 from .demo import add_demo
 from .listen import add_listen
 from .output import flush, forget_stdout
@@ -72,4 +73,5 @@ def _parser() -> argparse.ArgumentParser:
     add_create(commands)
     add_send(commands)
     add_listen(commands)
+    add_decode(commands)
     return parser

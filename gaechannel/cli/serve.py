@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import secrets
 import signal
+import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import PORT, CommandError, add_admin_token, add_command, count, port, positive
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
 
     from .arguments import _Commands
 
+_MIN_KEY_BYTES = 16  # as gaechannel.server has it
 _LOOK_SECONDS = 0.25  # how often `serve` looks whether it is to end
 
 
@@ -32,6 +38,12 @@ def add_serve(commands: _Commands) -> None:
     )
     add_admin_token(
         parser, "default: the environment's GAECHANNEL_ADMIN_TOKEN, or a new one, which is printed"
+    )
+    parser.add_argument(
+        "--key-file",
+        metavar="FILE",
+        help="the secret that signs tokens, so that they outlive a restart; where there is no such file, a"
+        " new secret is written to it, for its owner only (default: a new secret each time)",
     )
     parser.add_argument(
         "--backchannel-seconds",
@@ -70,6 +82,7 @@ def _serve(args: argparse.Namespace) -> int:
         host=args.host,
         port=args.port,
         admin_token=given or None,
+        key=None if args.key_file is None else _key(Path(args.key_file)),
         backchannel_seconds=args.backchannel_seconds,
         **({} if args.channels is None else {"max_sessions": args.channels}),
     )
@@ -79,6 +92,33 @@ def _serve(args: argparse.Namespace) -> int:
         while not ended:
             time.sleep(_LOOK_SECONDS)  # a signal that comes just before this does not cut it short
     return 0
+
+
+def _key(file: Path) -> bytes:
+    """The key in the file, which is made where it is not there; whole, and nobody else's, at every moment."""
+    with contextlib.suppress(FileNotFoundError):
+        return _read_key(file)
+    handle, new = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 600
+    try:
+        with os.fdopen(handle, "w") as written:
+            print(secrets.token_hex(32), file=written)
+        with contextlib.suppress(FileExistsError):  # somebody else was faster
+            os.link(new, file)
+    finally:
+        os.unlink(new)
+    return _read_key(file)
+
+
+def _read_key(file: Path) -> bytes:
+    key = file.read_bytes().strip()
+    if len(key) < _MIN_KEY_BYTES:
+        raise CommandError(
+            f"--key-file: {file} has no key in it: that is {_MIN_KEY_BYTES} bytes or more, such as a"
+            " file that does not exist is given"
+        )
+    if file.stat().st_mode & 0o077:
+        print(f"gaechannel: {file} holds a secret and can be read by others: chmod 600", file=sys.stderr)
+    return key
 
 
 def _answer(session: Session) -> None:

@@ -172,3 +172,60 @@ def test_a_server_that_is_somewhere_else_is_told_by_its_address(run, server, com
     assert f"administration at {server.url}/elsewhere/admin/{command[0]}: --base-url" in err
     assert err.count("404") == 0
     assert "s3cret" not in err
+
+
+def test_send_blames_its_input_where_that_is_not_utf_8_and_has_sent_what_came_before(start, run, server):
+    token = server.create_channel("me")
+    process = start("send", "me", "-", text=False)
+    out, err = process.communicate("eins\r\nzwei €\n".encode() + b"caf\xe9\nfour\n", timeout=30)
+    assert (process.returncode, out) == (1, b"")
+    assert err == b"gaechannel: standard input, line 3: not UTF-8, at its byte 4\n"
+    assert run("listen", token, "--count", "2")[1] == "eins\nzwei €\n"
+
+
+def test_send_blames_an_argument_that_is_not_utf_8(run, server):
+    assert run("send", "me", b"caf\xe9") == (1, "", "gaechannel: TEXT is not in the terminal's encoding\n")
+
+
+def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tmp_path):
+    file = tmp_path / "key"
+    process, text = serve("--key-file", str(file))
+    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN_TOKEN"):
+        environ[name] = exported(text, name)
+    assert file.stat().st_mode & 0o777 == 0o600
+    key = file.read_bytes()
+    assert len(key.strip()) == 64
+    token = run("create", "me")[1].strip()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    process, text = serve("--key-file", str(file))
+    environ["GAECHANNEL_BASE_URL"] = exported(text, "GAECHANNEL_BASE_URL")
+    listening = start("listen", token, "--count", "1")
+    while listening.poll() is None:  # the new server holds nothing for who has not come yet
+        assert run("send", "me", "again") == (0, "", "")
+    assert listening.communicate() == ("again\n", "")
+    assert file.read_bytes() == key
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=10)[1] == ""
+
+
+def test_a_key_that_others_can_read_is_warned_of(serve, tmp_path):
+    file = tmp_path / "key"
+    file.write_text("0123456789abcdef\n")
+    file.chmod(0o644)
+    process, _ = serve("--key-file", str(file))
+    process.send_signal(signal.SIGTERM)
+    assert "can be read by others" in process.communicate(timeout=10)[1]
+
+
+@pytest.mark.parametrize("made", ["empty", "short", "nowhere"])
+def test_a_file_that_holds_no_key_is_one_line_and_status_1(run, tmp_path, made):
+    file = tmp_path / ("folder/key" if made == "nowhere" else "key")
+    if made != "nowhere":
+        file.write_text("" if made == "empty" else "s3cret")
+    status, out, err = run("serve", "--port", "0", "--key-file", str(file))
+    assert (status, out) == (1, "")
+    assert str(file.parent) in err
+    assert "s3cret" not in err
+    assert err.count("\n") == 1
