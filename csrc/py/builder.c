@@ -8,6 +8,7 @@
 #include "py/quoted.h"
 #include "wire/decimal.h"
 #include "wire/literal.h"
+#include "wire/literal_space.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -33,9 +34,8 @@ typedef struct nest {
 
 struct builder {
     key_cache keys;
-    // Owned values.
+    // Room for values, which are there only while something is read.
     PyObject **stack;
-    size_t height;
     size_t capacity;
     // Owned. All are there.
     PyObject *small[SMALL_COUNT];
@@ -56,9 +56,9 @@ struct builder {
 static const char shelf_name[] = "gaechannel._core.builders";
 
 // A module's builders, while they are not in use.
-typedef struct shelf {
+typedef struct builder_shelf {
     _Atomic(builder *) builders[BUILDERS_KEPT];
-} shelf;
+} builder_shelf;
 
 static void builder_free(builder *self) {
     keys_clear(&self->keys);
@@ -69,7 +69,7 @@ static void builder_free(builder *self) {
 }
 
 static void shelf_free(PyObject *capsule) {
-    shelf *kept = PyCapsule_GetPointer(capsule, shelf_name);
+    builder_shelf *kept = PyCapsule_GetPointer(capsule, shelf_name);
     for (size_t i = 0; i < BUILDERS_KEPT; i++) {
         builder *found = atomic_exchange(&kept->builders[i], NULL);
         if (found != NULL)
@@ -79,20 +79,23 @@ static void shelf_free(PyObject *capsule) {
 }
 
 int builders_prepare(module_state *state) {
-    shelf *kept = PyMem_Calloc(1, sizeof *kept);
+    builder_shelf *kept = PyMem_Calloc(1, sizeof *kept);
     if (kept == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     state->builders = PyCapsule_New(kept, shelf_name, shelf_free);
-    if (state->builders == NULL)
+    if (state->builders == NULL) {
         PyMem_Free(kept);
-    return state->builders != NULL ? 0 : -1;
+        return -1;
+    }
+    state->shelf = kept;
+    return 0;
 }
 
 /* NULL where the module has been cleared. */
-static shelf *shelf_of(const module_state *state) {
-    return state->builders != NULL ? PyCapsule_GetPointer(state->builders, shelf_name) : NULL;
+static builder_shelf *shelf_of(const module_state *state) {
+    return state->builders != NULL ? state->shelf : NULL;
 }
 
 static builder *builder_new(void) {
@@ -113,7 +116,7 @@ static builder *builder_new(void) {
 }
 
 builder *builder_take(module_state *state) {
-    shelf *kept = shelf_of(state);
+    builder_shelf *kept = shelf_of(state);
     for (size_t i = 0; kept != NULL && i < BUILDERS_KEPT; i++) {
         builder *found = atomic_exchange(&kept->builders[i], NULL);
         if (found != NULL)
@@ -128,70 +131,13 @@ void builder_put(module_state *state, builder *self) {
         self->stack = NULL;
         self->capacity = 0;
     }
-    shelf *kept = shelf_of(state);
+    builder_shelf *kept = shelf_of(state);
     for (size_t i = 0; kept != NULL && i < BUILDERS_KEPT; i++) {
         builder *none = NULL;
         if (atomic_compare_exchange_strong(&kept->builders[i], &none, self))
             return;
     }
     builder_free(self);
-}
-
-/* ---- The stack ---- */
-
-static bool grow(builder *self) {
-    size_t capacity = self->capacity > 0 ? self->capacity * 2 : STACK_FIRST;
-    PyObject **stack = PyMem_Realloc(self->stack, capacity * sizeof *stack);
-    if (stack == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    self->stack = stack;
-    self->capacity = capacity;
-    return true;
-}
-
-/* Give the stack a value. */
-INLINE bool push(builder *self, PyObject *value) {
-    if (!LIKELY(self->height < self->capacity) && !grow(self)) {
-        Py_DECREF(value);
-        return false;
-    }
-    self->stack[self->height++] = value;
-    return true;
-}
-
-INLINE bool push_none(builder *self) {
-    Py_INCREF(Py_None);
-    return push(self, Py_None);
-}
-
-/* A list of what the stack has from `bottom` on. */
-INLINE PyObject *pop_list(builder *self, size_t bottom) {
-    size_t count = self->height - bottom;
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    if (list == NULL)
-        return NULL;
-    PyObject **from = self->stack + bottom;
-    for (size_t i = 0; i < count; i++)
-        PyList_SetItem(list, (Py_ssize_t)i, from[i]);
-    self->height = bottom;
-    return list;
-}
-
-/* A dict of it. */
-INLINE PyObject *pop_dict(builder *self, size_t bottom) {
-    PyObject *dict = PyDict_New();
-    if (dict == NULL)
-        return NULL;
-    for (PyObject **at = self->stack + bottom, **top = self->stack + self->height; at < top; at += 2) {
-        if (dict != NULL && PyDict_SetItem(dict, at[0], at[1]) < 0)
-            Py_CLEAR(dict);
-        Py_DECREF(at[0]);
-        Py_DECREF(at[1]);
-    }
-    self->height = bottom;
-    return dict;
 }
 
 /* ---- Reading ---- */
@@ -202,6 +148,9 @@ typedef struct reading {
     builder *builder;
     const uint8_t *at;
     const uint8_t *end;
+    // Behind the last value on the stack, which owns them, and where its room ends.
+    PyObject **top;
+    PyObject **full;
     nest in;
     size_t depth;
 } reading;
@@ -214,29 +163,94 @@ typedef enum step {
     FAILS,
 } step;
 
-/* Indentation is walked over by sixteen bytes. */
-INLINE const uint8_t *skip_space(const uint8_t *at, const uint8_t *end) {
-    if (LIKELY(*at > ' '))
-        return at;
-    if (at[0] == ' ' && at[1] > ' ')
-        return at + 1;
-#ifdef VECTOR_BYTES
-    if (*at == '\n')
-        at++;
-    while (end - at >= VECTOR_BYTES) {
-        vector others = vector_xor(vector_equal(vector_load(at), vector_of(' ')), vector_of(0xFF));
-        uint64_t marks = vector_marks(others);
-        if (marks != 0) {
-            at += vector_first(marks);
-            break;
-        }
-        at += VECTOR_BYTES;
-    }
-#else
-    (void)end;
-#endif
-    return builder_skip_space(at);
+/* ---- The stack ---- */
+
+/* How many values are on it. */
+INLINE size_t height(const reading *r) {
+    return (size_t)(r->top - r->builder->stack);
 }
+
+/* The stack with more room; NULL with MemoryError set. */
+static PyObject **grow(builder *self) {
+    size_t capacity = self->capacity > 0 ? self->capacity * 2 : STACK_FIRST;
+    PyObject **stack = PyMem_Realloc(self->stack, capacity * sizeof *stack);
+    if (stack == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    self->stack = stack;
+    self->capacity = capacity;
+    return stack;
+}
+
+/* Give the stack a value. */
+INLINE bool push(reading *r, PyObject *value) {
+    if (!LIKELY(r->top < r->full)) {
+        size_t count = height(r);
+        PyObject **stack = grow(r->builder);
+        if (stack == NULL) {
+            Py_DECREF(value);
+            return false;
+        }
+        r->top = stack + count;
+        r->full = stack + r->builder->capacity;
+    }
+    *r->top++ = value;
+    return true;
+}
+
+INLINE bool push_none(reading *r) {
+    Py_INCREF(Py_None);
+    return push(r, Py_None);
+}
+
+/* Take a row of `,null`, which is most of what some arrays are made of, as far as there is room. Whether
+ * there was one. */
+INLINE bool take_nulls(reading *r) {
+    PyObject **first = r->top, **top = first;
+    const uint8_t *at = r->at;
+    while (top < r->full && r->end - at > 5 && memcmp(at, ",null", 5) == 0) {
+        *top++ = Py_None;
+        at += 5;
+    }
+    // Apart, so that it is one addition.
+    for (size_t i = (size_t)(top - first); i > 0; i--)
+        Py_INCREF(Py_None);
+    r->top = top;
+    r->at = at;
+    return top > first;
+}
+
+/* A list of what the stack has from `bottom` on. */
+INLINE PyObject *pop_list(reading *r, size_t bottom) {
+    PyObject **from = r->builder->stack + bottom;
+    Py_ssize_t count = r->top - from;
+    PyObject *list = PyList_New(count);
+    if (list == NULL)
+        return NULL;
+    for (Py_ssize_t i = 0; i < count; i++)
+        PyList_SetItem(list, i, from[i]);
+    r->top = from;
+    return list;
+}
+
+/* A dict of it. */
+INLINE PyObject *pop_dict(reading *r, size_t bottom) {
+    PyObject *dict = PyDict_New();
+    if (dict == NULL)
+        return NULL;
+    PyObject **from = r->builder->stack + bottom;
+    for (PyObject **at = from; at < r->top; at += 2) {
+        if (dict != NULL && PyDict_SetItem(dict, at[0], at[1]) < 0)
+            Py_CLEAR(dict);
+        Py_DECREF(at[0]);
+        Py_DECREF(at[1]);
+    }
+    r->top = from;
+    return dict;
+}
+
+/* ---- Values ---- */
 
 INLINE PyObject *read_word(reading *r, const char *word, size_t length, PyObject *value) {
     // More than the word: the last byte is no letter.
@@ -345,30 +359,27 @@ INLINE PyObject *read_key(reading *r, key_place *guess) {
 /* A key and its colon. */
 INLINE step read_member(reading *r, key_place *guess) {
     PyObject *key = read_key(r, guess);
-    if (key == NULL || !push(r->builder, key) || r->at == r->end)
+    if (key == NULL || !push(r, key) || r->at == r->end)
         return FAILS;
-    r->at = skip_space(r->at, r->end);
+    r->at = literal_skip_indent(r->at, r->end);
     if (*r->at != ':')
         return FAILS;
-    r->at = skip_space(r->at + 1, r->end);
+    r->at = literal_skip_indent(r->at + 1, r->end);
     return BEGINS;
 }
 
 /* Behind an element: a comma, or the array's end. */
 INLINE step read_element_end(reading *r) {
     while (*r->at == ',') {
-        // A row of `,null`, which is most of what some arrays are made of.
-        if (r->end - r->at > 5 && memcmp(r->at + 1, "null", 4) == 0) {
-            if (!push_none(r->builder))
-                return FAILS;
-            r->at = skip_space(r->at + 5, r->end);
+        if (take_nulls(r)) {
+            r->at = literal_skip_indent(r->at, r->end);
             continue;
         }
-        r->at = skip_space(r->at + 1, r->end);
+        r->at = literal_skip_indent(r->at + 1, r->end);
         if (LIKELY(*r->at != ',' && *r->at != ']'))
             return BEGINS;
         // A hole, whose comma is behind it; or `]` behind a comma, where there is none.
-        if (*r->at == ',' && !push_none(r->builder))
+        if (*r->at == ',' && !push_none(r))
             return FAILS;
     }
     return CLOSES;
@@ -378,12 +389,12 @@ INLINE step read_element_end(reading *r) {
 INLINE step open_nest(reading *r, bool is_object) {
     r->builder->around[r->depth++] = r->in;
     key_place key = r->in.key;
-    r->in = (nest){.bottom = r->builder->height, .key = key, .is_object = is_object};
+    r->in = (nest){.bottom = height(r), .key = key, .is_object = is_object};
     if (is_object)
         return read_member(r, &r->builder->keys.entries[key].child);
     if (LIKELY(*r->at != ','))
         return BEGINS;
-    return push_none(r->builder) ? read_element_end(r) : FAILS;
+    return push_none(r) ? read_element_end(r) : FAILS;
 }
 
 INLINE step begin_value(reading *r, PyObject **value) {
@@ -395,7 +406,7 @@ INLINE step begin_value(reading *r, PyObject **value) {
     if (r->depth == MAX_DEPTH)
         return FAILS;
     bool is_object = byte == '{';
-    r->at = skip_space(r->at + 1, r->end);
+    r->at = literal_skip_indent(r->at + 1, r->end);
     if (LIKELY(*r->at != (is_object ? '}' : ']')))
         return open_nest(r, is_object);
     r->at++;
@@ -404,14 +415,14 @@ INLINE step begin_value(reading *r, PyObject **value) {
 }
 
 INLINE step end_value(reading *r, PyObject *value) {
-    if (!push(r->builder, value) || r->at == r->end)
+    if (!push(r, value) || r->at == r->end)
         return FAILS;
-    r->at = skip_space(r->at, r->end);
+    r->at = literal_skip_indent(r->at, r->end);
     if (!r->in.is_object)
         return read_element_end(r);
     if (*r->at != ',')
         return CLOSES;
-    r->at = skip_space(r->at + 1, r->end);
+    r->at = literal_skip_indent(r->at + 1, r->end);
     return read_member(r, &r->builder->keys.entries[r->in.key].next);
 }
 
@@ -419,13 +430,22 @@ INLINE step close_nest(reading *r, PyObject **value) {
     if (*r->at != (r->in.is_object ? '}' : ']'))
         return FAILS;
     r->at++;
-    *value = r->in.is_object ? pop_dict(r->builder, r->in.bottom) : pop_list(r->builder, r->in.bottom);
+    *value = r->in.is_object ? pop_dict(r, r->in.bottom) : pop_list(r, r->in.bottom);
     r->in = r->builder->around[--r->depth];
     return LIKELY(*value != NULL) ? ENDS : FAILS;
 }
 
 PyObject *builder_read(builder *self, const uint8_t **cursor, const uint8_t *end) {
-    reading r = {.builder = self, .at = *cursor, .end = end, .in = {.key = KEYS_NONE}};
+    if (self->stack == NULL && grow(self) == NULL)
+        return NULL;
+    reading r = {
+        .builder = self,
+        .at = *cursor,
+        .end = end,
+        .top = self->stack,
+        .full = self->stack + self->capacity,
+        .in = {.key = KEYS_NONE},
+    };
     PyObject *value = NULL;
     for (step next = BEGINS; next != FAILS;) {
         switch (next) {
@@ -443,7 +463,7 @@ PyObject *builder_read(builder *self, const uint8_t **cursor, const uint8_t *end
             next = end_value(&r, value);
         }
     }
-    while (self->height > 0)
-        Py_DECREF(self->stack[--self->height]);
+    while (r.top > self->stack)
+        Py_DECREF(*--r.top);
     return NULL;
 }

@@ -28,11 +28,4 @@ void builder_put(module_state *state, builder *builder);
  */
 PyObject *builder_read(builder *builder, const uint8_t **cursor, const uint8_t *end);
 
-/* Walk over white space; `at` must be before the end of a text as above. */
-static inline const uint8_t *builder_skip_space(const uint8_t *at) {
-    while (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')
-        at++;
-    return at;
-}
-
 #endif

@@ -11,6 +11,7 @@
 #include "py/values.h"
 #include "wire/arrays.h"
 #include "wire/framer.h"
+#include "wire/literal_space.h"
 #include "wire/literal_unescape.h"
 
 typedef struct decoder {
@@ -74,13 +75,16 @@ INLINE int append_message(decoder *self, PyObject *list, const wire_array *array
 
 /* ---- Feeding ---- */
 
-// The arrays of one chunk: all, or, if it is corrupt, none.
-INLINE int append_chunk(decoder *self, PyObject *list, const framer_chunk *chunk, append_array *append) {
+// The arrays of one chunk: all, or, if it is corrupt, none. `init` begins reading them, with fast paths or
+// without.
+INLINE int append_chunk(decoder *self, PyObject *list, const framer_chunk *chunk,
+                        void (*init)(arrays_reader *reader, const uint8_t *payload, size_t length),
+                        append_array *append) {
     arrays_reader reader;
     wire_array array;
     arrays_status status;
     Py_ssize_t appended = 0;
-    arrays_init(&reader, chunk->payload, chunk->length);
+    init(&reader, chunk->payload, chunk->length);
     while ((status = arrays_next(&reader, &array)) == ARRAYS_ARRAY) {
         int added = append(self, list, &array, chunk->is_ascii);
         if (added < 0)
@@ -120,17 +124,17 @@ static PyObject *new_pair(int64_t id, PyObject *data) {
  */
 static int build_array(builder *maker, PyObject *list, const uint8_t **cursor, const uint8_t *end) {
     int64_t id;
-    const uint8_t *at = builder_skip_space(*cursor);
+    const uint8_t *at = literal_skip_space(*cursor);
     if (*at != '[')
         return 0;
-    at = take_id(builder_skip_space(at + 1), &id);
-    if (at == NULL || *(at = builder_skip_space(at)) != ',')
+    at = take_id(literal_skip_space(at + 1), &id);
+    if (at == NULL || *(at = literal_skip_space(at)) != ',')
         return 0;
-    at = builder_skip_space(at + 1);
+    at = literal_skip_space(at + 1);
     PyObject *data = builder_read(maker, &at, end);
     if (data == NULL)
         return PyErr_Occurred() != NULL ? -1 : 0;
-    if (at == end || *(at = builder_skip_space(at)) != ']' || at + 1 == end) {
+    if (at == end || *(at = literal_skip_space(at)) != ']' || at + 1 == end) {
         Py_DECREF(data);
         return 0;
     }
@@ -144,14 +148,14 @@ static int build_chunk(builder *maker, PyObject *list, const framer_chunk *chunk
     const uint8_t *at = chunk->payload, *end = at + chunk->length;
     while (end > at && (end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\r' || end[-1] == '\t'))
         end--;
-    if (end == at || end[-1] != ']' || *(at = builder_skip_space(at)) != '[')
+    if (end == at || end[-1] != ']' || *(at = literal_skip_space(at)) != '[')
         return 0;
     Py_ssize_t before = PyList_Size(list);
     int result;
     do {
         at++; // the bracket; then, commas
         result = build_array(maker, list, &at, end);
-    } while (result > 0 && *(at = builder_skip_space(at)) == ',');
+    } while (result > 0 && *(at = literal_skip_space(at)) == ',');
     if (result > 0 && *at == ']' && at + 1 == end)
         return 1;
     if (result < 0)
@@ -160,7 +164,7 @@ static int build_chunk(builder *maker, PyObject *list, const framer_chunk *chunk
 }
 
 static int take_pairs_plain(decoder *self, PyObject *list, const framer_chunk *chunk) {
-    return append_chunk(self, list, chunk, append_pair);
+    return append_chunk(self, list, chunk, arrays_init_plain, append_pair);
 }
 
 static int take_pairs(decoder *self, PyObject *list, const framer_chunk *chunk) {
@@ -171,7 +175,7 @@ static int take_pairs(decoder *self, PyObject *list, const framer_chunk *chunk) 
 }
 
 static int take_messages(decoder *self, PyObject *list, const framer_chunk *chunk) {
-    return append_chunk(self, list, chunk, append_message);
+    return append_chunk(self, list, chunk, arrays_init, append_message);
 }
 
 INLINE int feed_each(decoder *self, PyObject *list, const Py_buffer *bytes, take_chunk *take) {

@@ -32,8 +32,10 @@ typedef struct module_state {
     PyTypeObject *async_merge_type;
     PyTypeObject *decoder_type;
     PyTypeObject *talk_decoder_type;
-    // What makes objects of JSON, while it is not in use; see builder.h.
+    // What makes objects of JSON, while it is not in use; see builder.h. Freed with the first of the two; the
+    // second is where it is.
     PyObject *builders;
+    struct builder_shelf *shelf;
     // How often this process was forked off another, as far as this module has seen: a channel made before
     // the last time belongs to the parent.
     unsigned long forks;

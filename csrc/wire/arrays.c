@@ -4,8 +4,10 @@
 #include <string.h> // memcmp, memset
 
 #include "wire/literal_scan.h"
+#include "wire/literal_space.h"
 #include "wire/literal_string.h"
 #include "wire/literal_unescape.h"
+#include "wire/literal_walk.h"
 
 void arrays_init_plain(arrays_reader *reader, const uint8_t *payload, size_t length) {
     arrays_init(reader, payload, length);
@@ -178,6 +180,57 @@ static bool take_talk_message(arrays_reader *reader, wire_array *out) {
     return true;
 }
 
+/* Whether data that begins here is seen at once to be no talk message: that would begin with `["c"`. */
+static bool is_no_talk_message(const uint8_t *at) {
+    if (*at != '[')
+        return true;
+    at = literal_skip_space(at + 1);
+    if (*at == '"')
+        return at[1] != '\\' && (at[1] != 'c' || (at[2] != '"' && at[2] != '\\'));
+    return *at != '\'';
+}
+
+/* Fast path for an array of any other data, if what it is made of is what servers write. False when it is
+ * not: then nothing has moved. */
+static bool take_array(arrays_reader *reader, wire_array *out) {
+    literal_reader *literal = &reader->literal;
+    const uint8_t *at = literal->cursor, *end = literal->end;
+    while (end > at && (end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\r' || end[-1] == '\t'))
+        end--;
+    // No step below goes past the last bracket.
+    if (end - at < 4 || end[-1] != ']')
+        return false;
+    at = literal_skip_space(at);
+    if (literal->expect == LITERAL_EXPECT_ARRAY_COMMA && *at == ',')
+        at = literal_skip_space(at + 1);
+    else if (literal->expect != LITERAL_EXPECT_ELEMENT)
+        return false;
+    if (*at != '[' || at + 1 == end)
+        return false;
+    at = literal_skip_space(at + 1);
+    if ((at = take_id(at, end, &out->id)) == NULL || *(at = literal_skip_space(at)) != ',')
+        return false;
+    at = literal_skip_space(at + 1);
+    if (!is_no_talk_message(at))
+        return false;
+    out->data = at;
+    at = literal_walk(at, end, LITERAL_MAX_DEPTH - 2);
+    // It may be long, and will now be read again: once is enough.
+    reader->fast = at != NULL;
+    if (at == NULL)
+        return false;
+    out->data_length = (size_t)(at - out->data);
+    at = literal_skip_space(at);
+    reader->fast = *at == ']' && at + 1 < end;
+    if (!reader->fast)
+        return false;
+    out->is_talk_message = false;
+    literal->cursor = at + 1;
+    literal->expect = LITERAL_EXPECT_ARRAY_COMMA;
+    take_end(literal);
+    return true;
+}
+
 /* Whether only white space is left of the payload: some servers send empty chunks, which hold no array. */
 static bool is_blank(const literal_reader *literal) {
     const uint8_t *at = literal->cursor;
@@ -217,7 +270,7 @@ arrays_status arrays_read_on(arrays_reader *reader, wire_array *out) {
             take_begin(reader);
         if (take_end(literal))
             return ARRAYS_END;
-        if (reader->begun && take_talk_message(reader, out))
+        if (reader->begun && (take_talk_message(reader, out) || (reader->fast && take_array(reader, out))))
             return ARRAYS_ARRAY;
     }
     if (!reader->begun && literal->expect != LITERAL_EXPECT_NOTHING && is_blank(literal))

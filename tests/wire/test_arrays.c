@@ -176,8 +176,13 @@ static const char *const sources[] = {
         "{\\\"tick\\\": 1, \\\"name\\\": \\\"\\u00e9\\\"}") "\n]\n,[14,[\"noop\"]\n]\n]\n",
     "[[0,[\"c\",\"SID\",,8]],[1," TALK(
         "0123456789012345678901234567890123456789012345678901234567890123456789") "]]",
+    "[[5,[{\"documentChange\":{\"name\":\"a\\u00e9\\n\",\"fields\":{\"n\":{\"integerValue\":\"12\"},\"\":[]},"
+    "\"at\":-1.5e3,\"x\":[1,0,-0.25,10E+2,true,false,null,{}]}}]],[6,[null,,\"b\",[,[3,],],undefined,'q']]]",
+    "[\n  [\n    7,\n    [\n      \"nowPlaying\",\n      {\n        \"state\": \"3\",\n        \"list\": [\n"
+    "          1,\n          {}\n        ]\n      }\n    ]\n  ],\n  [ 8, \"c\" ]\n]\n",
     "[]",
 };
+#define SOURCES (sizeof sources / sizeof *sources - 1)
 
 static void compare(const uint8_t *text, size_t length) {
     check_text_buffer fast, plain;
@@ -198,8 +203,8 @@ static void mutations_are_read_alike_with_and_without_the_fast_path(void) {
     static const char bytes[] = "[[]],,\"\"'\\\n \t{}:019-.ecax\xC3\xA9";
     uint64_t seed = 9;
     for (int i = 0; i < 300000; i++) {
-        uint8_t text[400];
-        const char *source = sources[check_random_below(&seed, 3)];
+        uint8_t text[600];
+        const char *source = sources[check_random_below(&seed, SOURCES)];
         size_t length = strlen(source);
         memcpy(text, source, length);
         for (size_t count = 1 + check_random_below(&seed, 3); count > 0; count--) {

@@ -12,7 +12,7 @@
 // Out of the queue before Python objects are made of it, since making them may run anything, this channel's
 // own close() included.
 static PyObject *take_copy_unlock(channel_object *self, const record *found, bool *may_resume) {
-    uint8_t small[1024];
+    uint8_t small[4096];
     size_t length = found->length;
     bool is_text = found->kind != RECORD_LITERAL;
     uint8_t *copy = length <= sizeof small ? small : malloc(length);

@@ -20,7 +20,12 @@ static void raise_error(module_state *state, PyObject *object) {
 
 // `{"error": {…}}` and nothing else. True with the exception set.
 static bool is_error(module_state *state, PyObject *message) {
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
     if (!PyDict_Check(message) || PyDict_Size(message) != 1)
+        return false;
+    // Most are told by their key's length alone.
+    if (PyDict_Next(message, &at, &key, &value) && PyUnicode_Check(key) && PyUnicode_GetLength(key) != 5)
         return false;
     PyObject *error = PyDict_GetItemString(message, "error");
     if (error == NULL || !PyDict_Check(error))
