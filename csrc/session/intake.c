@@ -388,10 +388,12 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     ex->status = status;
     ex->retry_after_ms = retry_after_ms < MAX_RETRY_AFTER_MS ? retry_after_ms : MAX_RETRY_AFTER_MS;
     ex->stale = 0;
-    if (status == 200)
+    if (status == 200) {
         strbuf_free(&ex->reason); // as good as empty for days
-    else
+        ex->has_renewed = false;
+    } else {
         strbuf_set(&ex->reason, reason);
+    }
     if (slot == SLOT_BACK && !self->owes)
         self->dead_at_ms = SESSION_NEVER;
     if (slot == SLOT_BACK && status == 200) {

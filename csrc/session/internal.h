@@ -15,6 +15,7 @@ typedef struct map {
     // caller gave.
     strbuf fields;
     size_t field_count;
+    int64_t id;
 } map;
 
 typedef struct map_list {
@@ -23,13 +24,20 @@ typedef struct map_list {
     size_t first;
     size_t count;
     size_t capacity;
-    // The oldest one's id, over all sessions.
-    int64_t first_id;
-    // The id that counts as 0 in the present session.
-    int64_t session_base;
+    // How many were taken off, over all sessions; and how many had been when the present session began, whose
+    // first map counts as 0.
+    int64_t gone;
+    int64_t gone_before;
+    // Of the next map.
+    int64_t next_id;
+    // The oldest ones that belong to the present session alone; that have been in a request of its.
+    size_t of_session;
+    size_t tried;
 } map_list;
 
-int64_t map_list_add(map_list *list, const map_field *fields, size_t count);
+/* Add a map, behind all others, or, with `first`, behind those of the session alone. Its id; -1 when memory
+ * ran out. */
+int64_t map_list_add(map_list *list, const map_field *fields, size_t count, bool first);
 void map_list_confirm(map_list *list, size_t count);
 /* A new session begins: its first map is the oldest unconfirmed one, or, with `drop`, the next to be added.
  */
@@ -39,7 +47,7 @@ void map_list_restart(map_list *list, bool drop);
 bool map_list_refuse(map_list *list, size_t count, strbuf *out);
 void map_list_free(map_list *list);
 /* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */
-size_t map_list_write(const map_list *list, strbuf *out);
+size_t map_list_write(map_list *list, strbuf *out);
 
 /* ---- One of the two exchanges ---- */
 
@@ -109,6 +117,8 @@ typedef struct exchange {
     int failures;
     // How often in a row the request was sent and reached nobody.
     int stale;
+    // Other headers were asked for after a 401, and no 200 has come since.
+    bool has_renewed;
     // How often in a row it was answered by what may be somebody else on the way, and since when.
     int foreign;
     int64_t foreign_since_ms;
@@ -140,7 +150,17 @@ struct session {
     buffering buffering;
     session_stats stats;
     session_error error;
+    // The last failure that was mended; how many failures there were, and whether that one is the last.
+    session_error mended;
+    uint64_t failed;
+    bool last_is_mended;
     bool ended;
+    opening_retry opening_retry;
+    // How it stands, and the changes of that which nobody has taken yet, oldest first.
+    session_state state;
+    bool keeps_states;
+    size_t states_count;
+    session_state states[8];
     // Maps that were refused, of which nobody was told yet.
     size_t refused_untold;
     // Somebody was told of the end.
@@ -168,6 +188,12 @@ struct session {
     // Whether one of the present session was.
     bool streamed;
     bool asks_token;
+    bool asks_session;
+    bool asks_headers;
+    // The session that is about to open has been told to whoever wanted to know.
+    bool prepared;
+    // Other headers are being asked for.
+    bool needs_headers;
     // Whether the present token was refused as expired.
     bool token_expired;
     // Whether a back channel was answered to the present token.
@@ -207,6 +233,9 @@ void session_count_trial(session *self, exchange *ex, strbuf *out);
 
 /* ---- requests.c ---- */
 
+/* Whether the request that ends the session is a POST: with a form, or where the server refuses a GET. */
+bool session_terminates_by_post(const session *self);
+
 /* Make URL and body of the exchange's next request. False when memory ran out. */
 bool session_write_request(session *self, exchange *ex);
 
@@ -234,8 +263,12 @@ void session_log(session *self, int level, const char *format, ...) __attribute_
 void session_log_url(session *self, int level, const char *text, const char *url);
 /* The same with the words of the response's body behind it. */
 void session_log_reply(session *self, int level, const char *text, const exchange *ex);
+void session_error_free(session_error *error);
 /* Set the error: kind, code, and what the exchange knows of the response; ends the session. */
 void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
                            const char *words);
+/* The same of a failure that may be mended: it only is the last one. */
+void session_note_failure(session *self, const exchange *ex, session_error_kind kind, int code,
+                          const char *words);
 
 #endif

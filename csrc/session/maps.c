@@ -29,10 +29,10 @@ static bool make_room(map_list *list) {
     return true;
 }
 
-int64_t map_list_add(map_list *list, const map_field *fields, size_t count) {
+int64_t map_list_add(map_list *list, const map_field *fields, size_t count, bool first) {
     if (!make_room(list))
         return -1;
-    map added = {.field_count = count};
+    map added = {.field_count = count, .id = list->next_id};
     for (size_t i = 0; i < count; i++) {
         strbuf_quote(&added.fields, fields[i].key, fields[i].key_length);
         strbuf_append(&added.fields, "", 1);
@@ -44,8 +44,16 @@ int64_t map_list_add(map_list *list, const map_field *fields, size_t count) {
         map_free(&added);
         return -1;
     }
-    list->items[list->first + list->count] = added;
-    return list->first_id + (int64_t)list->count++;
+    size_t index = first ? list->of_session : list->count;
+    map *place = &list->items[list->first + index];
+    memmove(place + 1, place, (list->count++ - index) * sizeof(map));
+    *place = added;
+    list->of_session += first;
+    return list->next_id++;
+}
+
+static size_t less(size_t count, size_t taken) {
+    return count > taken ? count - taken : 0;
 }
 
 void map_list_confirm(map_list *list, size_t count) {
@@ -53,7 +61,9 @@ void map_list_confirm(map_list *list, size_t count) {
         map_free(&list->items[list->first + i]);
     list->first += count;
     list->count -= count;
-    list->first_id += (int64_t)count;
+    list->gone += (int64_t)count;
+    list->of_session = less(list->of_session, count);
+    list->tried = less(list->tried, count);
     if (list->count == 0) {
         free(list->items);
         list->items = NULL;
@@ -64,7 +74,7 @@ void map_list_confirm(map_list *list, size_t count) {
 void map_list_restart(map_list *list, bool drop) {
     if (drop)
         map_list_confirm(list, list->count);
-    list->session_base = list->first_id;
+    list->gone_before = list->gone;
 }
 
 void map_list_free(map_list *list) {
@@ -76,7 +86,7 @@ bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
     for (size_t i = 0; i < count; i++) {
         const map *item = &list->items[list->first + i];
         const char *at = strbuf_str(&item->fields);
-        strbuf_format(out, "%lld ", (long long)(list->first_id + (int64_t)i));
+        strbuf_format(out, "%lld ", (long long)item->id);
         for (size_t field = 0; field < item->field_count; field++) {
             const char *value = at + strlen(at) + 1;
             strbuf_text(out, field > 0 ? "&" : "");
@@ -120,18 +130,24 @@ static size_t how_many(const map_list *list) {
     return list->count;
 }
 
-size_t map_list_write(const map_list *list, strbuf *out) {
+size_t map_list_write(map_list *list, strbuf *out) {
     size_t count = how_many(list);
     strbuf_format(out, "count=%zu", count);
     if (count > 0)
-        strbuf_format(out, "&ofs=%lld", (long long)(list->first_id - list->session_base));
+        strbuf_format(out, "&ofs=%lld", (long long)(list->gone - list->gone_before));
     for (size_t i = 0; i < count; i++)
         write_map(&list->items[list->first + i], i, out);
+    if (count > list->tried)
+        list->tried = count;
     return count;
 }
 
 int64_t session_send_map(session *self, const map_field *fields, size_t count) {
-    return map_list_add(&self->maps, fields, count);
+    return map_list_add(&self->maps, fields, count, false);
+}
+
+int64_t session_send_map_first(session *self, const map_field *fields, size_t count) {
+    return map_list_add(&self->maps, fields, count, true);
 }
 
 size_t session_unsent(const session *self) {

@@ -39,18 +39,22 @@ static void fail(session *self, const exchange *ex, session_error_kind kind, con
 static void broken(session *self, exchange *ex, session_error_kind kind, int code, const char *words,
                    int64_t now_ms) {
     bool mendable = session_is_worth_mending(self);
-    if (mendable)
+    if (mendable) {
+        session_note_failure(self, ex, kind, code, words);
         session_log(self, LOG_WARNING, "Connection lost: %s", words);
+    }
     if (!mendable || !session_retry(self, ex, now_ms))
         session_fail_exchange(self, ex, kind, code, words);
 }
 
 // A redirect to elsewhere, a certificate that is not the server's.
 static void foreign(session *self, exchange *ex, int code, const char *words, int64_t now_ms) {
-    if (session_outlast(self, ex, now_ms))
-        session_log(self, LOG_WARNING, "Connection lost: %s", words);
-    else
+    if (!session_outlast(self, ex, now_ms)) {
         session_fail_exchange(self, ex, ERROR_TRANSPORT, code, words);
+        return;
+    }
+    session_note_failure(self, ex, ERROR_TRANSPORT, code, words);
+    session_log(self, LOG_WARNING, "Connection lost: %s", words);
 }
 
 // `dead`: it was the connection that fell silent, which had worked.
@@ -61,8 +65,10 @@ static void timed_out(session *self, exchange *ex, bool dead, int code, const ch
         [REQUEST_TERMINATE] = "The terminating request",
     };
     bool mendable = session_is_worth_mending(self);
-    if (mendable || dead)
+    if (mendable || dead) {
+        session_note_failure(self, ex, ERROR_TIMEOUT, code, words);
         session_log(self, LOG_WARNING, "%s timed out: %s", names[ex->kind], words);
+    }
     // A back channel that has brought something before it fell silent says nothing against the server.
     bool worked = dead || (ex->kind == REQUEST_BACK && ex->status == 200 && ex->arrays != 0);
     if (worked && session_may_retry(self, ex) && session_send_again(self, ex, now_ms))
@@ -94,6 +100,7 @@ static void corrupt(session *self, exchange *ex, int64_t now_ms) {
         poisoned(self, ex, words);
         return;
     }
+    session_note_failure(self, ex, ERROR_CORRUPT, 0, words);
     session_log(self, LOG_WARNING, "TalkMessageCorrupted: %s", words);
     // What arrived sound before the corruption shows that the server can do better.
     bool again = self->worked ? session_outlast(self, ex, now_ms)
@@ -108,6 +115,7 @@ static void corrupt(session *self, exchange *ex, int64_t now_ms) {
 static bool outlast_answer(session *self, exchange *ex, const char *words, int64_t now_ms) {
     if (!session_outlast(self, ex, now_ms))
         return false;
+    session_note_failure(self, ex, ERROR_PROTOCOL, 0, words);
     session_log_reply(self, LOG_WARNING, words, ex);
     return true;
 }
@@ -143,16 +151,37 @@ void session_lose(session *self, int64_t now_ms) {
             now_ms + session_jittered_backoff(self, self->lost_in_row - 1);
 }
 
+// Maps that may have been carried out in the lost session. False when memory ran out.
+static bool drop_tried(session *self, strbuf *dropped) {
+    size_t count = self->maps.tried;
+    if (!map_list_refuse(&self->maps, count, dropped)) {
+        strbuf_free(dropped);
+        session_fail(self, ERROR_MEMORY, "out of memory");
+        return false;
+    }
+    if (count != 0)
+        session_log(self, LOG_WARNING, "%zu maps that the lost session had not confirmed are dropped", count);
+    return true;
+}
+
 static void lost(session *self, exchange *ex, int64_t now_ms) {
     int limit = self->config.max_reconnects;
     bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
     bool hopeless = !self->ever_streamed && self->lost_in_row >= MAX_LOST_AT_FIRST;
-    may &= ex->kind > REQUEST_OPEN && !ex->opens && !hopeless;
-    if (may && (limit < 0 || self->lost_in_row < limit)) {
+    may &= ex->kind > REQUEST_OPEN && !ex->opens && !hopeless && !self->config.keeps_session;
+    may &= limit < 0 || self->lost_in_row < limit;
+    strbuf dropped = {0};
+    if (self->config.sends_once && !drop_tried(self, &dropped))
+        return;
+    static const char words[] = "the session is unknown to the server";
+    if (may) {
+        session_note_failure(self, ex, ERROR_SESSION_LOST, 0, words);
         session_lose(self, now_ms);
+        self->mended.refused = dropped;
         return;
     }
-    fail(self, ex, ERROR_SESSION_LOST, "the session is unknown to the server");
+    fail(self, ex, ERROR_SESSION_LOST, words);
+    self->error.refused = dropped;
     // The next try begins a new one.
     strbuf_clear(&self->fields[FIELD_SID]);
     self->aid = -1;
@@ -187,15 +216,31 @@ static session_error_kind read_401(const exchange *ex) {
     return says(ex, "Invalid token") ? ERROR_TOKEN_INVALID : ERROR_HTTP;
 }
 
+// It may be about what stands in a header, which somebody can make anew; then the session is as good as
+// before. Once, or a server that refuses all would be asked for ever.
+static bool renew_headers(session *self, exchange *ex) {
+    if (!self->asks_headers || ex->has_renewed)
+        return false;
+    ex->has_renewed = self->needs_headers = true;
+    session_note_failure(self, ex, ERROR_HTTP, 0, "");
+    session_log(self, LOG_WARNING, "HTTP status 401 %s: asking for other headers", strbuf_str(&ex->reason));
+    return true;
+}
+
 static void unauthorized(session *self, exchange *ex) {
     session_error_kind kind = read_401(ex);
     bool expired = kind == ERROR_TOKEN_EXPIRED;
     // A server that was restarted may know nothing of a token that it has given.
     bool asks = expired || (kind == ERROR_TOKEN_INVALID && self->token_worked);
-    if (!asks || !self->asks_token || self->goal == GOAL_POLL || self->expired_in_row++ > 0) {
+    // A session belongs to its token.
+    asks &= self->asks_token && (!self->config.keeps_session || self->fields[FIELD_SID].length == 0);
+    if (!asks && renew_headers(self, ex))
+        return;
+    if (!asks || self->goal == GOAL_POLL || self->expired_in_row++ > 0) {
         fail(self, ex, kind, "");
         self->token_expired = expired;
     } else {
+        session_note_failure(self, ex, kind, 0, "");
         session_log(self, LOG_WARNING, "%s: asking for a new one",
                     expired ? "Token timed out" : "Token not valid any more");
         self->token_expired = true;
@@ -242,6 +287,7 @@ static bool outlast_status(session *self, exchange *ex, int64_t now_ms) {
     bool foreign = !own_word || ex->status == 404 || ex->status < 400;
     if (!foreign || !session_outlast(self, ex, now_ms))
         return false;
+    session_note_failure(self, ex, ERROR_HTTP, 0, "");
     session_log(self, LOG_WARNING, "HTTP status %d %s", ex->status, strbuf_str(&ex->reason));
     return true;
 }
@@ -253,6 +299,7 @@ static void bad_status(session *self, exchange *ex, int64_t now_ms) {
     } else if (status >= 400 && is_of_lost_session(self, ex)) {
         lost(self, ex, now_ms);
     } else if (status == 408 || status == 429 || status >= 500) {
+        session_note_failure(self, ex, ERROR_HTTP, 0, "");
         session_log(self, LOG_WARNING, "HTTP status %d %s", status, strbuf_str(&ex->reason));
         if (!session_retry(self, ex, now_ms))
             fail(self, ex, ERROR_HTTP, "");
@@ -316,7 +363,8 @@ void session_opened(session *self, exchange *ex) {
     self->rid++;
     self->stats.sessions++;
     self->streamed = false;
-    self->token_expired = false;
+    self->token_expired = self->prepared = false;
+    self->opening_retry = OPENING_AS_EVER;
     if (self->dialect->queue_first_map != NULL)
         map_list_restart(&self->maps, true);
     map_list_confirm(&self->maps, ex->maps_count);
@@ -382,10 +430,12 @@ static void maps_done(session *self, exchange *ex, int64_t now_ms) {
     if (!confirmation_read(&ex->framer, strbuf_str(&ex->reply), ex->reply.length, &said)) {
         bool again = self->worked ? session_outlast(self, ex, now_ms)
                                   : ex->failures < MAX_UNCONFIRMED && session_retry(self, ex, now_ms);
-        if (again)
-            session_log_reply(self, LOG_WARNING, words, ex);
-        else
+        if (!again) {
             fail(self, ex, ERROR_PROTOCOL, words);
+            return;
+        }
+        session_note_failure(self, ex, ERROR_PROTOCOL, 0, words);
+        session_log_reply(self, LOG_WARNING, words, ex);
         return;
     }
     session_went_well(ex);
@@ -482,7 +532,7 @@ static void forget_request(exchange *ex) {
 // that take a POST and do nothing; a POST is for those that say they know no GET.
 static void terminate_done(session *self, const exchange *ex, transport_outcome outcome) {
     bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !is_of_lost_session(self, ex);
-    self->terminated = !refused || self->terminates_by_post || self->dialect->polls;
+    self->terminated = !refused || session_terminates_by_post(self) || self->dialect->polls;
     self->terminates_by_post = refused;
 }
 

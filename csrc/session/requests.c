@@ -146,6 +146,10 @@ static void add_opening_form(session *self, strbuf *out) {
     strbuf_free(&form);
 }
 
+bool session_terminates_by_post(const session *self) {
+    return self->terminates_by_post || self->fields[FIELD_CLOSE_FORM].length != 0;
+}
+
 bool session_write_request(session *self, exchange *ex) {
     strbuf_clear(&ex->url);
     strbuf_clear(&ex->body);
@@ -158,5 +162,7 @@ bool session_write_request(session *self, exchange *ex) {
         write_open_body(self, ex, &ex->body);
     else if (ex->kind == REQUEST_MAPS)
         ex->maps_count = map_list_write(&self->maps, &ex->body);
+    else if (ex->kind == REQUEST_TERMINATE)
+        strbuf_set(&ex->body, strbuf_str(&self->fields[FIELD_CLOSE_FORM]));
     return !strbuf_failed(&ex->url) && !strbuf_failed(&ex->body);
 }

@@ -15,6 +15,8 @@
 
 bool session_may_retry(const session *self, const exchange *ex) {
     int limit = self->config.max_reconnects;
+    if (self->opening_retry == OPENING_ONCE && self->fields[FIELD_SID].length == 0)
+        return false;
     return self->config.auto_reconnect && self->goal != GOAL_POLL && (limit < 0 || ex->failures < limit);
 }
 
@@ -38,7 +40,8 @@ bool session_retry(session *self, exchange *ex, int64_t now_ms) {
 }
 
 bool session_is_worth_mending(const session *self) {
-    return self->ever_streamed || self->fields[FIELD_SID].length != 0;
+    return self->ever_streamed || self->fields[FIELD_SID].length != 0 ||
+           self->opening_retry == OPENING_PATIENT;
 }
 
 bool session_send_again(session *self, exchange *ex, int64_t now_ms) {

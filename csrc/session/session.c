@@ -1,6 +1,7 @@
 /* A session's life: its fields, its goal, and what to do next. */
 #include "buffering.h"
 #include "internal.h"
+#include "session/state.h"
 
 #include <stdlib.h> // calloc()
 #include <string.h>
@@ -71,12 +72,8 @@ void session_free(session *self) {
     strbuf_free(&self->secrets);
     strbuf_free(&self->private_words);
     strbuf_free(&self->cookies);
-    strbuf_free(&self->error.reason);
-    strbuf_free(&self->error.body);
-    strbuf_free(&self->error.head);
-    strbuf_free(&self->error.url);
-    strbuf_free(&self->error.message);
-    strbuf_free(&self->error.refused);
+    session_error_free(&self->error);
+    session_error_free(&self->mended);
     free(self);
 }
 
@@ -192,6 +189,28 @@ void session_set_asks_token(session *self, bool asks) {
     self->asks_token = asks;
 }
 
+void session_set_asks_session(session *self, bool asks) {
+    self->asks_session = asks;
+}
+
+void session_set_asks_headers(session *self, bool asks) {
+    self->asks_headers = asks;
+    self->needs_headers &= asks;
+}
+
+void session_prepare(session *self) {
+    map_list_confirm(&self->maps, self->maps.of_session);
+}
+
+void session_prepared(session *self) {
+    self->prepared = true;
+    self->needs_headers = false;
+}
+
+void session_headers_given(session *self) {
+    self->needs_headers = false;
+}
+
 bool session_is_half_duplex(const session *self) {
     return self->dialect->back_after_maps || self->dialect->polls;
 }
@@ -216,7 +235,7 @@ queue *session_queue(session *self) {
 }
 
 bool session_has_news(const session *self) {
-    return self->queue.count != 0 || self->log_count != 0 || self->ended;
+    return self->queue.count != 0 || self->log_count != 0 || self->states_count != 0 || self->ended;
 }
 
 void session_pop(session *self) {
@@ -234,6 +253,11 @@ const session_stats *session_get_stats(const session *self) {
 
 const session_error *session_get_error(const session *self) {
     return &self->error;
+}
+
+const session_error *session_last_error(const session *self, uint64_t *count) {
+    *count = self->failed;
+    return self->last_is_mended ? &self->mended : &self->error;
 }
 
 /* ---- Goals ---- */
@@ -303,6 +327,10 @@ bool session_has_reached(const session *self, session_goal goal) {
         return false;
     }
     return true;
+}
+
+void session_set_opening_retry(session *self, opening_retry retry) {
+    self->opening_retry = retry;
 }
 
 /* ---- What to do next ---- */
@@ -382,11 +410,22 @@ static bool next_abort(session *self, int64_t now_ms, session_action *out) {
     return false;
 }
 
+static void decide(session *self, int64_t now_ms, session_action *out);
+
 static bool start(session *self, exchange_slot slot, request_kind kind, int64_t now_ms, session_action *out) {
     exchange *ex = &self->exchanges[slot];
     bool first = kind == REQUEST_INIT || kind == REQUEST_OPEN;
+    bool opens = first || (kind == REQUEST_BACK && opens_on_back(self));
+    if (opens && self->asks_session && !self->prepared) {
+        out->kind = ACTION_ASK_SESSION;
+        return true;
+    }
     if (first && self->asks_token && (self->fields[FIELD_TOKEN].length == 0 || self->token_expired)) {
         out->kind = ACTION_ASK_TOKEN;
+        return true;
+    }
+    if (self->needs_headers) {
+        out->kind = ACTION_ASK_HEADERS;
         return true;
     }
     if (!ex->asking_url || ex->kind != kind) {
@@ -401,7 +440,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
         if (ex->opens && ex->url.length > MAX_OPENING_URL) {
             self->opens_by_post = true;
             ex->maps_count = 0;
-            session_next(self, now_ms, out);
+            decide(self, now_ms, out);
             return true;
         }
         if (ex->asking_url) {
@@ -466,7 +505,7 @@ static bool try_start(session *self, exchange_slot slot, request_kind kind, int6
     return start(self, slot, kind, now_ms, out);
 }
 
-void session_next(session *self, int64_t now_ms, session_action *out) {
+static void decide(session *self, int64_t now_ms, session_action *out) {
     *out = (session_action){.kind = ACTION_WAIT, .at_ms = SESSION_NEVER};
     if (next_abort(self, now_ms, out))
         return;
@@ -495,10 +534,15 @@ void session_next(session *self, int64_t now_ms, session_action *out) {
     }
 }
 
+void session_next(session *self, int64_t now_ms, session_action *out) {
+    decide(self, now_ms, out);
+    state_update(self, out, now_ms);
+}
+
 void session_get_request(session *self, exchange_slot slot, session_request *out) {
     const exchange *ex = &self->exchanges[slot];
     bool posts = ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS ||
-                 (ex->kind == REQUEST_TERMINATE && self->terminates_by_post);
+                 (ex->kind == REQUEST_TERMINATE && session_terminates_by_post(self));
     *out = (session_request){
         .kind = ex->kind,
         .url = strbuf_str(&ex->url),

@@ -71,6 +71,11 @@ typedef struct session_config {
     int buffered;
     // webchannel: open session and back channel in one GET.
     bool fast_handshake;
+    // Where the server does not know the session any more: fail, and open no new one.
+    bool keeps_session;
+    // Maps that a lost session's requests held, and that were not confirmed, do not go to the next one: they
+    // may have been carried out.
+    bool sends_once;
 } session_config;
 
 session *session_new(const session_config *config);
@@ -106,6 +111,33 @@ bool session_is_over(const session *self);
  * that it is done anew. */
 void session_forget(session *self, session_goal goal);
 
+// How a session's opening goes on after a failure.
+typedef enum opening_retry {
+    OPENING_AS_EVER, // it is tried again where the channel has worked before
+    OPENING_PATIENT, // it is tried again
+    OPENING_ONCE,    // it fails
+} opening_retry;
+
+/* Of the session that is about to open, until it is, or has failed for good. */
+void session_set_opening_retry(session *self, opening_retry retry);
+
+/* ---- How it stands ---- */
+
+typedef enum session_state {
+    STATE_NEW,        // nothing has been asked for yet
+    STATE_CONNECTING, // on the way to a session, or back to it
+    STATE_OPEN,       // there is a session, and nothing is known to be wrong
+    STATE_WAITING,    // for the next try, after a failure
+    STATE_CLOSED,     // the session has ended, with or without an error, or is about to
+} session_state;
+
+/* As of the last session_next(). */
+session_state session_get_state(const session *self);
+/* Keep changes of the state, the last eight, for session_take_state(). */
+void session_set_keeps_states(session *self, bool keeps);
+/* The oldest change that was not taken yet. False when there is none. */
+bool session_take_state(session *self, session_state *out);
+
 /* ---- What to do next ---- */
 
 typedef enum action_kind {
@@ -114,8 +146,13 @@ typedef enum action_kind {
     ACTION_ABORT,     // give up the request of `slot`, then report it done
     ACTION_ASK_TOKEN, // a token is needed: session_set(FIELD_TOKEN)
     ACTION_ASK_URL,   // the URL of `slot`'s request is somebody else's to make: session_give_url()
-    ACTION_REACHED,   // the goal is reached
-    ACTION_ENDED,     // the session is over: session_error() says why, or an orderly end if ERROR_NONE
+    // A session is about to open: session_prepare(), then whatever it is to be opened with, then
+    // session_prepared().
+    ACTION_ASK_SESSION,
+    // A request was refused with the headers that it had (401): others, then session_headers_given().
+    ACTION_ASK_HEADERS,
+    ACTION_REACHED, // the goal is reached
+    ACTION_ENDED,   // the session is over: session_error() says why, or an orderly end if ERROR_NONE
 } action_kind;
 
 typedef struct session_action {
@@ -151,6 +188,18 @@ void session_set_custom_urls(session *self, bool init, bool bind);
 
 /* Let ACTION_ASK_TOKEN happen: when there is no token yet, and when the token has expired. */
 void session_set_asks_token(session *self, bool asks);
+
+/* Let ACTION_ASK_SESSION happen: once before each session opens, and once more where its opening has failed
+ * for good. The opening request may be sent again without it. */
+void session_set_asks_session(session *self, bool asks);
+/* Let ACTION_ASK_HEADERS happen: after a 401, once, before it is an error. */
+void session_set_asks_headers(session *self, bool asks);
+
+/* Begin to answer ACTION_ASK_SESSION. Maps that belong to the session before, and that the server has not
+ * confirmed, are dropped: this session will be given its own. */
+void session_prepare(session *self);
+void session_prepared(session *self);
+void session_headers_given(session *self);
 
 /* ---- What came back ---- */
 
@@ -258,6 +307,9 @@ typedef struct session_error {
 } session_error;
 
 const session_error *session_get_error(const session *self);
+/* The last failure, be it that one, or one that was mended since; ERROR_NONE when there was none. And how
+ * many there were. */
+const session_error *session_last_error(const session *self, uint64_t *count);
 void session_fail(session *self, session_error_kind kind, const char *message);
 
 /* ---- What the log should say ---- */
@@ -287,6 +339,9 @@ typedef struct map_field {
 
 /* Queue a map. Returns its id, counted from 0 over the session's whole life; -1 when memory ran out. */
 int64_t session_send_map(session *self, const map_field *fields, size_t count);
+/* The same, of a map that belongs to the session that is about to open: it goes before those that are left
+ * over, behind others of its kind. */
+int64_t session_send_map_first(session *self, const map_field *fields, size_t count);
 
 /* Maps that the server has not confirmed; nor is it confirmed that it refused them, before somebody is told.
  */
@@ -294,7 +349,8 @@ size_t session_unsent(const session *self);
 
 /* ---- Ends ---- */
 
-/* Ask for an orderly end: the session is told to terminate, where the dialect can. */
+/* Ask for an orderly end: the session is told to terminate, where the dialect can; with FIELD_CLOSE_FORM, by
+ * a POST. */
 void session_close(session *self);
 
 /* ---- Fields that callers see and may change ---- */
@@ -308,6 +364,7 @@ typedef enum session_field {
     FIELD_PARAMS,       // more of every query, form-encoded ("a=1&b=2")
     FIELD_OPEN_FORM,    // more of the opening body, form-encoded
     FIELD_INIT_HEADERS, // webchannel: "Name:Value\r\n…"
+    FIELD_CLOSE_FORM,   // the body of the request that ends the session, form-encoded
     FIELD_OSID,         // the session that this one replaces
     FIELD_OAID,         // and its last AID
     FIELD_COUNT

@@ -238,19 +238,32 @@ int session_take_log(session *self, strbuf *out) {
 
 /* ---- Errors ---- */
 
+void session_error_free(session_error *error) {
+    strbuf_free(&error->reason);
+    strbuf_free(&error->body);
+    strbuf_free(&error->head);
+    strbuf_free(&error->url);
+    strbuf_free(&error->message);
+    strbuf_free(&error->refused);
+    *error = (session_error){0};
+}
+
+static void count_failure(session *self, bool mended) {
+    self->failed++;
+    self->last_is_mended = mended;
+    if (mended)
+        return;
+    self->prepared = false; // the next try is told anew what it opens with
+    self->opening_retry = OPENING_AS_EVER;
+}
+
 void session_fail(session *self, session_error_kind kind, const char *message) {
-    session_error *error = &self->error;
     if (self->ended)
         return; // the first error is the one that matters
-    error->kind = kind;
-    error->code = error->status = 0;
-    strbuf_clear(&error->reason);
-    strbuf_clear(&error->body);
-    strbuf_free(&error->head);
-    strbuf_clear(&error->url);
-    strbuf_clear(&error->message);
-    strbuf_free(&error->refused);
-    session_redact(self, message, &error->message);
+    session_error_free(&self->error);
+    self->error.kind = kind;
+    session_redact(self, message, &self->error.message);
+    count_failure(self, false);
     self->ended = true;
 }
 
@@ -317,13 +330,12 @@ static void add_hint(const session *self, const exchange *ex, session_error_kind
         strbuf_text(message, "; the channel's URL is the whole path, such as http://host/Listen/channel");
 }
 
-void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
-                           const char *words) {
-    if (self->ended)
-        return;
-    session_fail(self, kind, "");
-    session_error *error = &self->error;
+// All that is known of why the exchange has failed.
+static void describe(const session *self, const exchange *ex, session_error_kind kind, int code,
+                     const char *words, session_error *error) {
+    session_error_free(error);
     strbuf *message = &error->message;
+    error->kind = kind;
     error->code = code;
     error->status = ex->status;
     redact(self, REDACT_THEIRS, strbuf_str(&ex->reason), MAX_WORDS, &error->reason);
@@ -352,4 +364,19 @@ void session_fail_exchange(session *self, const exchange *ex, session_error_kind
     }
     strbuf_free(&said);
     add_hint(self, ex, kind, message);
+}
+
+void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
+                           const char *words) {
+    if (self->ended)
+        return;
+    describe(self, ex, kind, code, words, &self->error);
+    count_failure(self, false);
+    self->ended = true;
+}
+
+void session_note_failure(session *self, const exchange *ex, session_error_kind kind, int code,
+                          const char *words) {
+    describe(self, ex, kind, code, words, &self->mended);
+    count_failure(self, true);
 }
