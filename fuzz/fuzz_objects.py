@@ -1,17 +1,20 @@
-"""Fuzzes Decoder's fast path: arrays as servers write them, as they might, and spoiled.
+"""Fuzzes Decoder's fast path, Decoder(raw=True) and Framer: arrays as servers write them, as they might, and
+spoiled.
 
     python fuzz/fuzz_objects.py SECONDS [SEED]
 
 feed() and its plain way must give the same objects in the same order, and find the same fault, whatever the
-body.
+body. What the raw decoder gives must be those objects' text, what the framer gives their payloads; neither
+may hang on how the body was cut.
 """
 
 import random
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
-from gaechannel import Decoder, TalkMessageCorrupted
+from gaechannel import Decoder, Framer, ParseError, TalkMessageCorrupted, talkparser
 
 SPACE = ["", "", "", "", "", " ", "\n", "\t", "\r\n", "\n          ", " " * 40]
 CHARACTERS = [
@@ -179,12 +182,51 @@ def compare(text: bytes) -> None:
     assert got == want, f"{text!r}\nfast:  {got}\nplain: {want}"
 
 
+def taken(reader: Any, pieces: list[bytes]) -> tuple[list[Any], str]:
+    """All that a reader gives for the pieces, and what it raises at the end."""
+    found: list[Any] = []
+    try:
+        for piece in pieces:
+            found += reader.feed(piece)
+        reader.eof()
+    except TalkMessageCorrupted as error:
+        return found, str(error)
+    return found, ""
+
+
+def cut(chance: random.Random, text: bytes) -> list[bytes]:
+    places = sorted(chance.randrange(len(text) + 1) for _ in range(chance.randrange(1, 9)))
+    return [text[begin:end] for begin, end in zip([0, *places], [*places, len(text)], strict=True)]
+
+
+def compare_raw(chance: random.Random, text: bytes) -> None:
+    """Fail where bytes and payloads are not what the objects were made of."""
+    pieces = cut(chance, text)
+    for make in (lambda: Decoder(raw=True), Framer):
+        assert taken(make(), pieces) == taken(make(), [text]), f"{pieces!r}"
+    objects, fault = taken(Decoder(), [text])
+    raw, raw_fault = taken(Decoder(raw=True), [text])
+    read = [(number, talkparser.parse(data)) for number, data in raw[: len(objects)]]
+    assert repr(read) == repr(objects), f"{text!r}"
+    assert fault or not raw_fault, f"{text!r}: {raw_fault}"
+    arrays: list[Any] = []
+    try:
+        for one in taken(Framer(), [text])[0]:
+            arrays += [tuple(array) for array in talkparser.parse(one)]
+    except (ParseError, TypeError):
+        assert fault, f"{text!r}"
+    assert repr(arrays[: len(objects)]) == repr(objects), f"{text!r}"
+
+
 def main() -> None:
     seconds = float(sys.argv[1])
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else time.time_ns()
     ends, count = time.monotonic() + seconds, 0
     while time.monotonic() < ends:
-        compare(body(random.Random(seed + count)))
+        chance = random.Random(seed + count)
+        text = body(chance)
+        compare(text)
+        compare_raw(chance, text)
         count += 1
     print(f"objects: no difference in {seconds:g} s, {count} bodies from seed {seed}")
 

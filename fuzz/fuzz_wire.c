@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "wire/arrays.h"
+#include "wire/bounds.h"
+#include "wire/bounds_scan.h"
 #include "wire/framer.h"
 #include "text_forms.h"
 #include "wire/literal_scan.h"
@@ -195,6 +197,27 @@ static bool put_arrays(record *out, const uint8_t *payload, size_t length, bool 
     return status == ARRAYS_END;
 }
 
+/* What arrays.h reads, bounds.h must read alike; where that finds an error, this may find none. */
+static void compare_bounds(const uint8_t *payload, size_t length) {
+    arrays_reader arrays;
+    bounds_reader bounds;
+    wire_array want = {0}, got = {0};
+    arrays_status status;
+    arrays_init_plain(&arrays, payload, length);
+    bounds_init(&bounds, payload, length);
+    while ((status = arrays_next(&arrays, &want)) == ARRAYS_ARRAY) {
+        MUST(bounds_next(&bounds, &got) == ARRAYS_ARRAY);
+        MUST(got.id == want.id && got.data == want.data && got.data_length == want.data_length);
+    }
+    if (status == ARRAYS_END)
+        MUST(bounds_next(&bounds, &got) == ARRAYS_END);
+    while ((status = bounds_next(&bounds, &got)) == ARRAYS_ARRAY)
+        MUST(got.data_length > 0 && got.data >= payload && got.data + got.data_length <= payload + length);
+    MUST(bounds_next(&bounds, &got) == status);
+    MUST(bounds.cursor >= payload && bounds.cursor <= payload + length);
+    MUST((bounds.error != NULL) == (status == ARRAYS_ERROR));
+}
+
 static bool is_blank(const uint8_t *bytes, size_t length) {
     size_t blanks = 0;
     while (blanks < length && memchr(" \t\r\n", bytes[blanks], 4) != NULL)
@@ -211,6 +234,7 @@ static void put_payload(record *out, const uint8_t *payload, size_t length) {
     bool good = put_arrays(&plain, copy, length, false);
     MUST(put_arrays(&fast, copy, length, true) == good);
     must_be_same(&fast, &plain);
+    compare_bounds(copy, length);
     put(out, plain.bytes, plain.length);
     // Only a blank payload is no literal and no error.
     MUST(put_tokens(out, copy, length) || !good || is_blank(copy, length));
@@ -262,6 +286,7 @@ static void compare_functions(const uint8_t *bytes, size_t length) {
         }
         MUST(literal_scan_string(at, end, '"') == literal_scan_string_plain(at, end, '"'));
         MUST(literal_scan_string(at, end, '\'') == literal_scan_string_plain(at, end, '\''));
+        MUST(bounds_scan(at, end) == bounds_scan_plain(at, end));
         bool fast_escaped = false, plain_escaped = false;
         const uint8_t *fast_bad = NULL, *plain_bad = NULL;
         const uint8_t *fast = literal_string_end(at, end, '"', &fast_escaped, &fast_bad);

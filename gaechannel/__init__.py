@@ -13,7 +13,7 @@ TYPE_CHECKING = False  # as type checkers see it, True; typing itself takes its 
 if TYPE_CHECKING:
     from gaechannel import talkparser
     from gaechannel._base import Stats
-    from gaechannel._core import Decoder, TalkDecoder
+    from gaechannel._core import Decoder, Framer, TalkDecoder
     from gaechannel._options import ChannelOptions
     from gaechannel._version import __version__
     from gaechannel.client import Client, random_string
@@ -48,6 +48,7 @@ __all__ = [
     "Client",
     "Decoder",
     "DevClient",
+    "Framer",
     "HTTPStatusError",
     "InvalidToken",
     "MapsRefused",
@@ -72,7 +73,7 @@ __all__ = [
 # to load: libcurl and its thirty libraries, logging, typing.
 _HOMES = {
     "_base": ("Stats",),
-    "_core": ("Decoder", "TalkDecoder"),
+    "_core": ("Decoder", "Framer", "TalkDecoder"),
     "_options": ("ChannelOptions",),
     "_version": ("__version__",),
     "client": ("Client", "random_string"),

@@ -8,4 +8,4 @@ from gaechannel.errors import ParseError
 
 __all__ = ["ParseError", "parse"]
 
-parse: Callable[[str], Any] = _core.parse
+parse: Callable[[str | bytes | bytearray | memoryview], Any] = _core.parse

@@ -1,4 +1,5 @@
-/* The types Decoder and TalkDecoder: response bodies to arrays, or to messages, without a network. */
+/* The types Decoder, TalkDecoder and Framer: response bodies to arrays, to messages or to payloads, without a
+ * network. */
 #include "py/decoder.h"
 
 #include <pythread.h> // PyThread_type_lock
@@ -10,6 +11,7 @@
 #include "py/strings.h"
 #include "py/values.h"
 #include "wire/arrays.h"
+#include "wire/bounds.h"
 #include "wire/framer.h"
 #include "wire/literal_space.h"
 #include "wire/literal_unescape.h"
@@ -24,8 +26,10 @@ typedef struct decoder {
     // TalkDecoder: the clid whose messages are wanted, UTF-8; NULL: all.
     char *clid;
     size_t clid_length;
-    // Decoder: what makes its objects, during a feed().
+    // Decoder: what makes its objects, during a feed(); and whether it makes none, but hands out data as
+    // bytes.
     builder *builder;
+    bool raw;
 } decoder;
 
 // Append what a chunk gives to the list: all of it, or, if it is corrupt, nothing. -1 with an exception.
@@ -174,6 +178,39 @@ static int take_pairs(decoder *self, PyObject *list, const framer_chunk *chunk) 
     return take_pairs_plain(self, list, chunk);
 }
 
+static PyObject *bytes_of(const uint8_t *text, size_t length) {
+    return PyBytes_FromStringAndSize((const char *)text, (Py_ssize_t)length);
+}
+
+/* Each array's id and the bytes of its data. */
+static int take_raw(decoder *self, PyObject *list, const framer_chunk *chunk) {
+    bounds_reader reader;
+    wire_array array;
+    arrays_status status;
+    Py_ssize_t before = PyList_Size(list);
+    bounds_init(&reader, chunk->payload, chunk->length);
+    while ((status = bounds_next(&reader, &array)) == ARRAYS_ARRAY) {
+        PyObject *data = bytes_of(array.data, array.data_length);
+        if (data == NULL || append_new(list, new_pair(array.id, data)) < 0)
+            return -1;
+    }
+    if (status == ARRAYS_END)
+        return 0;
+    self->broken = reader.error;
+    return PyList_SetSlice(list, before, PY_SSIZE_T_MAX, NULL);
+}
+
+/* The payload as it is; but for those that hold nothing, as some servers send them. */
+static int take_payload(decoder *self, PyObject *list, const framer_chunk *chunk) {
+    (void)self;
+    size_t blanks = 0;
+    while (blanks < chunk->length && memchr(" \t\r\n", chunk->payload[blanks], 4) != NULL)
+        blanks++;
+    if (blanks == chunk->length)
+        return 0;
+    return append_new(list, bytes_of(chunk->payload, chunk->length)) < 0 ? -1 : 0;
+}
+
 static int take_messages(decoder *self, PyObject *list, const framer_chunk *chunk) {
     return append_chunk(self, list, chunk, arrays_init, append_message);
 }
@@ -204,6 +241,8 @@ INLINE int feed_each(decoder *self, PyObject *list, const Py_buffer *bytes, take
 typedef int feed_bytes(decoder *self, PyObject *list, const Py_buffer *bytes);
 
 static int feed_pairs(decoder *self, PyObject *list, const Py_buffer *bytes) {
+    if (self->raw)
+        return feed_each(self, list, bytes, take_raw);
     self->builder = builder_take(self->state);
     if (self->builder == NULL)
         return -1;
@@ -218,6 +257,10 @@ static int feed_pairs_plain(decoder *self, PyObject *list, const Py_buffer *byte
 
 static int feed_messages(decoder *self, PyObject *list, const Py_buffer *bytes) {
     return feed_each(self, list, bytes, take_messages);
+}
+
+static int feed_payloads(decoder *self, PyObject *list, const Py_buffer *bytes) {
+    return feed_each(self, list, bytes, take_payload);
 }
 
 static bool lock(decoder *self) {
@@ -265,6 +308,10 @@ static PyObject *talk_decoder_feed(PyObject *self, PyObject *data) {
     return feed(self, data, feed_messages);
 }
 
+static PyObject *framer_feed_payloads(PyObject *self, PyObject *data) {
+    return feed(self, data, feed_payloads);
+}
+
 static PyObject *decoder_eof(PyObject *op, PyObject *unused) {
     decoder *self = (decoder *)op;
     (void)unused;
@@ -305,9 +352,25 @@ static PyObject *new_decoder(PyTypeObject *type, Py_ssize_t max_chunk_size) {
 }
 
 static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"max_chunk_size", "raw", NULL};
+    Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
+    PyObject *raw = Py_False;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$nO:Decoder", names, &max_chunk_size, &raw))
+        return NULL;
+    if (!PyBool_Check(raw)) {
+        PyErr_Format(PyExc_TypeError, "raw must be True or False, not %R", (PyObject *)Py_TYPE(raw));
+        return NULL;
+    }
+    decoder *self = (decoder *)new_decoder(type, max_chunk_size);
+    if (self != NULL)
+        self->raw = raw == Py_True;
+    return (PyObject *)self;
+}
+
+static PyObject *framer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"max_chunk_size", NULL};
     Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$n:Decoder", names, &max_chunk_size))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$n:Framer", names, &max_chunk_size))
         return NULL;
     return new_decoder(type, max_chunk_size);
 }
@@ -381,10 +444,27 @@ static PyMethodDef talk_decoder_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyMethodDef framer_methods[] = {
+    {"feed", framer_feed_payloads, METH_O,
+     "feed($self, data, /)\n--\n\n"
+     "Take the next bytes of a body, however it was cut; return the payloads that are now complete, a list "
+     "of\n"
+     "bytes. Payloads that hold nothing but white space are left out.\n\n"
+     "Raises TalkMessageCorrupted where the body is no run of chunks of UTF-8, as Decoder.feed() does."},
+    {"eof", decoder_eof, METH_NOARGS, EOF_DOC},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyType_Slot decoder_slots[] = {
-    {Py_tp_doc, "Decoder(*, max_chunk_size=16777216)\n--\n\n"
-                "Reads response bodies of any dialect: length-prefixed chunks of arrays.\n\n"
-                "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
+    {Py_tp_doc,
+     "Decoder(*, max_chunk_size=16777216, raw=False)\n--\n\n"
+     "Reads response bodies of any dialect: length-prefixed chunks of arrays.\n\n"
+     "max_chunk_size: the largest chunk length believed, in UTF-16 code units.\n"
+     "raw: True: each array's data is not parsed, but given as it stands in the body, bytes of JSON "
+     "text\n"
+     "in UTF-8, for a parser of your own. Nothing is checked then but the framing and where an array "
+     "ends:\n"
+     "holes, single quotes, and what is no literal at all are yours."},
     {Py_tp_new, decoder_new},
     {Py_tp_dealloc, decoder_dealloc},
     {Py_tp_methods, decoder_methods},
@@ -402,14 +482,28 @@ static PyType_Slot talk_decoder_slots[] = {
     {0, NULL},
 };
 
+static PyType_Slot framer_slots[] = {
+    {Py_tp_doc, "Framer(*, max_chunk_size=16777216)\n--\n\n"
+                "Cuts response bodies into the payloads of their chunks, whatever those hold: arrays, or a\n"
+                "forward reply such as [0,1,7]. For those who want only the lengths to be right.\n\n"
+                "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
+    {Py_tp_new, framer_new},
+    {Py_tp_dealloc, decoder_dealloc},
+    {Py_tp_methods, framer_methods},
+    {0, NULL},
+};
+
 #define DECODER_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE)
 
 static PyType_Spec decoder_spec = {"gaechannel.Decoder", sizeof(decoder), 0, DECODER_FLAGS, decoder_slots};
 static PyType_Spec talk_decoder_spec = {"gaechannel.TalkDecoder", sizeof(decoder), 0, DECODER_FLAGS,
                                         talk_decoder_slots};
+static PyType_Spec framer_spec = {"gaechannel.Framer", sizeof(decoder), 0, DECODER_FLAGS, framer_slots};
 
 int decoder_add_types(PyObject *module, module_state *state) {
     if (module_add_type(module, &state->decoder_type, &decoder_spec) < 0)
         return -1;
-    return module_add_type(module, &state->talk_decoder_type, &talk_decoder_spec);
+    if (module_add_type(module, &state->talk_decoder_type, &talk_decoder_spec) < 0)
+        return -1;
+    return module_add_type(module, &state->framer_type, &framer_spec);
 }

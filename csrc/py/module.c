@@ -29,7 +29,7 @@ static PyObject *after_fork(PyObject *module, PyObject *unused) {
 static PyMethodDef methods[] = {
     {"parse", parse_literal, METH_O,
      "parse(text, /)\n--\n\nThe value of a literal as the talk servers write it: JSON, plus holes, single "
-     "quotes, JavaScript's escapes and undefined."},
+     "quotes, JavaScript's escapes and undefined. The text is a str, or bytes of UTF-8."},
     {"_after_fork", after_fork, METH_NOARGS, "_after_fork()\n--\n\nTo be called in a forked child."},
     {NULL, NULL, 0, NULL},
 };

@@ -59,6 +59,7 @@ static const size_t members[] = {
     offsetof(module_state, async_merge_type),
     offsetof(module_state, decoder_type),
     offsetof(module_state, talk_decoder_type),
+    offsetof(module_state, framer_type),
     offsetof(module_state, builders),
 };
 

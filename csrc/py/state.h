@@ -32,6 +32,7 @@ typedef struct module_state {
     PyTypeObject *async_merge_type;
     PyTypeObject *decoder_type;
     PyTypeObject *talk_decoder_type;
+    PyTypeObject *framer_type;
     // What makes objects of JSON, while it is not in use; see builder.h. Freed with the first of the two; the
     // second is where it is.
     PyObject *builders;

@@ -5,6 +5,7 @@
 #include "py/numbers.h"
 #include "py/strings.h"
 #include "wire/literal.h"
+#include "wire/utf8.h"
 
 static PyObject *value_of(literal_reader *reader, literal_token token);
 
@@ -104,16 +105,40 @@ PyObject *value_from_message(module_state *state, const uint8_t *text, size_t le
     return PyErr_Occurred() == NULL ? value_from_literal(state, text, length) : NULL;
 }
 
+// The literal reader is to be given UTF-8 alone. False with ParseError set.
+static bool check_utf8(module_state *state, const uint8_t *text, size_t length) {
+    size_t units = SIZE_MAX;
+    size_t sound;
+    if (utf8_advance(text, length, &units, &sound) == UTF8_OK)
+        return true;
+    literal_reader reader;
+    literal_init(&reader, text, length);
+    reader.cursor += sound;
+    reader.error = "not UTF-8";
+    raise_parse_error(state, &reader);
+    return false;
+}
+
+// The text's bytes, a new reference; of a buffer that may change, a copy.
+static PyObject *bytes_of(PyObject *text) {
+    if (PyUnicode_Check(text))
+        return PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
+    if (PyObject_CheckBuffer(text))
+        return PyBytes_FromObject(text);
+    PyErr_Format(PyExc_TypeError, "parse() takes a str or bytes, not %R", (PyObject *)Py_TYPE(text));
+    return NULL;
+}
+
 PyObject *parse_literal(PyObject *module, PyObject *text) {
-    if (!PyUnicode_Check(text)) {
-        PyErr_SetString(PyExc_TypeError, "parse() takes a str");
-        return NULL;
-    }
-    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
+    module_state *state = module_state_of(module);
+    PyObject *bytes = bytes_of(text);
     if (bytes == NULL)
         return NULL;
     const uint8_t *utf8 = (const uint8_t *)PyBytes_AsString(bytes);
-    PyObject *value = value_from_literal(module_state_of(module), utf8, (size_t)PyBytes_Size(bytes));
+    size_t length = (size_t)PyBytes_Size(bytes);
+    PyObject *value = NULL;
+    if (PyUnicode_Check(text) || check_utf8(state, utf8, length))
+        value = value_from_literal(state, utf8, length);
     Py_DECREF(bytes);
     return value;
 }

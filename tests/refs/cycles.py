@@ -19,6 +19,7 @@ from gaechannel import (
     ChannelTimeout,
     Client,
     Decoder,
+    Framer,
     ParseError,
     TalkMessageCorrupted,
     WebChannel,
@@ -56,6 +57,18 @@ def decoder(_server, _names):
     decoder.eof()
 
 
+def raw_decoder(_server, _names):
+    for reader in (Decoder(raw=True), Framer()):
+        for cut in range(len(BODY)):
+            reader.feed(BODY[:cut])
+            reader.feed(BODY[cut:])
+        reader.eof()
+    decoder = Decoder(raw=True)
+    assert len(decoder.feed(BODY + chunk(b"[[3,[]],[4]]"))) == 2
+    with pytest.raises(TalkMessageCorrupted):
+        decoder.eof()
+
+
 def talk_decoder(_server, _names):
     decoder = TalkDecoder("C1")
     assert decoder.feed(BODY) == ["text"]
@@ -72,8 +85,10 @@ def corrupt_decoder(_server, _names):
 
 def parser(_server, _names):
     assert talkparser.parse("[1,,'\\x41',{\"a\":undefined}]")
-    with pytest.raises(ParseError):
-        talkparser.parse('{"a":[1,2,{"b":')
+    assert talkparser.parse(b"[1]") == [1]
+    for text in ('{"a":[1,2,{"b":', b"[1", b"\xff"):
+        with pytest.raises(ParseError):
+            talkparser.parse(text)
 
 
 def refused_arguments(_server, _names):
@@ -253,6 +268,7 @@ def aio_merge(server, names):
 
 CYCLES = [
     decoder,
+    raw_decoder,
     talk_decoder,
     corrupt_decoder,
     parser,

@@ -488,8 +488,8 @@ static PyMethodDef async_merge_methods[] = {
 };
 
 static PyType_Slot async_merge_slots[] = {
-    {Py_tp_doc,
-     "AsyncMerge(channels)\n--\n\nAn asynchronous iterator over (channel, message) of many channels."},
+    {Py_tp_doc, "AsyncMerge(channels, timeout=-1)\n--\n\nAn asynchronous iterator over (channel, message) of "
+                "many channels."},
     {Py_tp_new, merge_new},
     {Py_tp_dealloc, merge_dealloc},
     {Py_tp_traverse, merge_traverse},
