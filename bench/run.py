@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).parent
 # And what makes each of them short.
 SHORT = {
     "decode": ["--turns"],
+    "objects": ["--short"],
     "stream": ["--short"],
     "latency": ["--short"],
     "side_effects": ["--short"],

@@ -205,11 +205,11 @@ SERVICES = list(_SERVICES)
 VALUES = list(_VALUES)
 
 
-def payloads(kind: str) -> list[str]:
+def payloads(kind: str, count: int = COUNT) -> list[str]:
     """Payloads of a kind, of 1 to 5 kB most of them; the same in each run."""
     make, write = _SERVICES[kind] if kind in _SERVICES else (_VALUES[kind], _compact)
     chance = random.Random(kind)
-    return [write(make(chance, 1 + 10 * number)) for number in range(COUNT)]
+    return [write(make(chance, 1 + 10 * number)) for number in range(count)]
 
 
 def body(kind: str) -> bytes:

@@ -45,20 +45,46 @@ struct builder {
 
 /* ---- One at a time ---- */
 
-// How many builders a module keeps. With the GIL, a second one is wanted where the garbage collector runs
-// what feeds a decoder while another decodes.
+// How many builders a module keeps. With the GIL, which then is enough to have one's turn, a second one is
+// wanted where the garbage collector runs what feeds a decoder while another decodes.
 #ifdef Py_GIL_DISABLED
 #define BUILDERS_KEPT 16
+typedef _Atomic(builder *) builder_place;
 #else
 #define BUILDERS_KEPT 2
+typedef builder *builder_place;
 #endif
 
 static const char shelf_name[] = "gaechannel._core.builders";
 
 // A module's builders, while they are not in use.
 typedef struct builder_shelf {
-    _Atomic(builder *) builders[BUILDERS_KEPT];
+    builder_place builders[BUILDERS_KEPT];
 } builder_shelf;
+
+/* Take what is in a place, which is empty then; NULL where it was. */
+INLINE builder *place_take(builder_place *place) {
+#ifdef Py_GIL_DISABLED
+    return atomic_exchange(place, NULL);
+#else
+    builder *found = *place;
+    *place = NULL;
+    return found;
+#endif
+}
+
+/* Put a builder where there is none; whether there was none. */
+INLINE bool place_put(builder_place *place, builder *self) {
+#ifdef Py_GIL_DISABLED
+    builder *none = NULL;
+    return atomic_compare_exchange_strong(place, &none, self);
+#else
+    if (*place != NULL)
+        return false;
+    *place = self;
+    return true;
+#endif
+}
 
 static void builder_free(builder *self) {
     keys_clear(&self->keys);
@@ -71,7 +97,7 @@ static void builder_free(builder *self) {
 static void shelf_free(PyObject *capsule) {
     builder_shelf *kept = PyCapsule_GetPointer(capsule, shelf_name);
     for (size_t i = 0; i < BUILDERS_KEPT; i++) {
-        builder *found = atomic_exchange(&kept->builders[i], NULL);
+        builder *found = place_take(&kept->builders[i]);
         if (found != NULL)
             builder_free(found);
     }
@@ -118,7 +144,7 @@ static builder *builder_new(void) {
 builder *builder_take(module_state *state) {
     builder_shelf *kept = shelf_of(state);
     for (size_t i = 0; kept != NULL && i < BUILDERS_KEPT; i++) {
-        builder *found = atomic_exchange(&kept->builders[i], NULL);
+        builder *found = place_take(&kept->builders[i]);
         if (found != NULL)
             return found;
     }
@@ -132,11 +158,9 @@ void builder_put(module_state *state, builder *self) {
         self->capacity = 0;
     }
     builder_shelf *kept = shelf_of(state);
-    for (size_t i = 0; kept != NULL && i < BUILDERS_KEPT; i++) {
-        builder *none = NULL;
-        if (atomic_compare_exchange_strong(&kept->builders[i], &none, self))
+    for (size_t i = 0; kept != NULL && i < BUILDERS_KEPT; i++)
+        if (place_put(&kept->builders[i], self))
             return;
-    }
     builder_free(self);
 }
 
