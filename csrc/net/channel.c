@@ -2,10 +2,14 @@
 #include <stdlib.h> // calloc()
 #include <string.h> // strdup()
 
-#include "internal.h"
+#include "net/connect_queue.h"
+#include "net/internal.h"
+#include "net/news.h"
+#include "net/timers.h"
+#include "net/transfer.h"
 
 // What long timers are rounded up to.
-#define COARSE_MS 128
+#define ROUND_MS 128
 
 /* ---- Begin and end ---- */
 
@@ -98,12 +102,6 @@ void net_channel_close(net_channel *self) {
     self->state = (session_action){.kind = ACTION_ENDED};
 }
 
-void net_channel_abandon(net_channel *self) {
-    // All stays as it is. To clean up the handles would write to connections that the parent process goes on
-    // using; and the session may have been forked in the middle of a change that another thread made to it.
-    (void)self;
-}
-
 session *net_channel_session(net_channel *self) {
     return self->session;
 }
@@ -126,25 +124,19 @@ session_action net_channel_state(const net_channel *self) {
 
 /* ---- Its place in a loop ---- */
 
+// Where forward and back channel never run at once, one easy handle carries both, over one connection.
+static transfer *transfer_for(net_channel *self, exchange_slot slot) {
+    return &self->transfers[session_is_half_duplex(self->session) ? SLOT_BACK : slot];
+}
+
 static void break_off(net_channel *self) {
     for (int slot = 0; slot < SLOT_COUNT; slot++) {
-        transfer *carrier = channel_transfer(self, (exchange_slot)slot);
+        transfer *carrier = transfer_for(self, (exchange_slot)slot);
         if (!carrier->running || carrier->slot != (exchange_slot)slot)
             continue;
         transfer_stop(carrier);
         session_on_break(self->session, carrier->slot);
     }
-}
-
-// Out of the loop's list of those that have something for their owner.
-static void clean(net_channel *self) {
-    if (!self->is_dirty)
-        return;
-    net_channel **link = &self->loop->dirty;
-    while (*link != self)
-        link = &(*link)->next_dirty;
-    *link = self->next_dirty;
-    self->is_dirty = false;
 }
 
 static void leave(net_channel *self) {
@@ -153,8 +145,8 @@ static void leave(net_channel *self) {
         break_off(self);
     for (int slot = 0; slot < SLOT_COUNT; slot++)
         transfer_leave(&self->transfers[slot]);
-    opening_leave(self);
-    clean(self);
+    connect_queue_leave(self);
+    news_forget(self);
     timers_set(&loop->timers, self, SESSION_NEVER);
     if (self->previous != NULL)
         self->previous->next = self->next;
@@ -187,17 +179,12 @@ bool net_channel_join(net_channel *self, net_loop *loop) {
 
 /* ---- Doing what the session wants ---- */
 
-// Where forward and back channel never run at once, one easy handle carries both, over one connection.
-transfer *channel_transfer(net_channel *self, exchange_slot slot) {
-    return &self->transfers[session_is_half_duplex(self->session) ? SLOT_BACK : slot];
-}
-
 // A back channel's silence is measured in seconds: ten thousand of them need not be looked at one by one,
 // each at its own millisecond.
-static int64_t coarse(const net_channel *self, int64_t at_ms, int64_t now_ms) {
-    if (at_ms == SESSION_NEVER || at_ms - now_ms < 64 * COARSE_MS || session_is_opening(self->session))
+static int64_t rounded(const net_channel *self, int64_t at_ms, int64_t now_ms) {
+    if (at_ms == SESSION_NEVER || at_ms - now_ms < 64 * ROUND_MS || session_is_opening(self->session))
         return at_ms;
-    return (at_ms / COARSE_MS + 1) * COARSE_MS;
+    return (at_ms / ROUND_MS + 1) * ROUND_MS;
 }
 
 void net_channel_step(net_channel *self) {
@@ -205,7 +192,7 @@ void net_channel_step(net_channel *self) {
     session_action action;
     if (self->stepping || self->loop == NULL)
         return;
-    if (!opening_enter(self)) {
+    if (!connect_queue_enter(self)) {
         self->state = (session_action){.kind = ACTION_WAIT, .at_ms = SESSION_NEVER};
         return;
     }
@@ -214,7 +201,7 @@ void net_channel_step(net_channel *self) {
         transfer_probe(&self->transfers[slot], now_ms);
     for (;;) {
         session_next(self->session, now_ms, &action);
-        transfer *carrier = channel_transfer(self, action.slot);
+        transfer *carrier = transfer_for(self, action.slot);
         if (action.kind == ACTION_SEND) {
             carrier->slot = action.slot;
             transfer_start(carrier);
@@ -227,27 +214,20 @@ void net_channel_step(net_channel *self) {
     }
     self->stepping = false;
     for (int slot = 0; slot < SLOT_COUNT; slot++)
-        transfer_slim(&self->transfers[slot]);
+        transfer_trim(&self->transfers[slot]);
     self->state = action;
-    int64_t at_ms = action.kind == ACTION_WAIT ? coarse(self, action.at_ms, now_ms) : SESSION_NEVER;
+    int64_t at_ms = action.kind == ACTION_WAIT ? rounded(self, action.at_ms, now_ms) : SESSION_NEVER;
     for (int slot = 0; slot < SLOT_COUNT; slot++)
         if (self->transfers[slot].running && self->transfers[slot].probe_at_ms < at_ms)
             at_ms = self->transfers[slot].probe_at_ms;
     timers_set(&self->loop->timers, self, at_ms);
     if (!session_is_opening(self->session) || !session_is_busy(self->session))
-        opening_leave(self);
-}
-
-void net_channel_step_soon(net_channel *self) {
-    if (self->loop != NULL)
-        timers_set(&self->loop->timers, self, 0);
+        connect_queue_leave(self);
 }
 
 void net_channel_resume(net_channel *self) {
     if (self->loop == NULL || !session_can_resume(self->session))
         return;
     session_on_resume(self->session, net_now_ms());
-    transfer *back = channel_transfer(self, SLOT_BACK);
-    if (back->running)
-        curl_easy_pause(back->easy, CURLPAUSE_CONT);
+    transfer_resume(transfer_for(self, SLOT_BACK));
 }

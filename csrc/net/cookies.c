@@ -1,15 +1,65 @@
-/* The cookies that a channel's caller has given it. They stand beside those of libcurl's own, in one header;
- * a cookie that the server sets is the server's from then on. */
+/* The caller's cookies stand beside those of libcurl's own, in one header; a cookie that the server sets is
+ * the server's from then on. */
 #include "net/cookies.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+// As many cookies libcurl takes of one response; and of CURLOPT_COOKIELIST, before the next request.
+#define MAX_SET_COOKIES 50
+
+/* ---- Those that servers have set ---- */
+
+bool cookies_open(cookie_jar *self, CURL *easy) {
+    self->set = 0;
+    if (self->is_open)
+        return true;
+    if (curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "") != CURLE_OK) // in memory
+        return false;
+    for (struct curl_slist *line = self->kept; line != NULL; line = line->next)
+        if (curl_easy_setopt(easy, CURLOPT_COOKIELIST, line->data) != CURLE_OK)
+            return false;
+    curl_slist_free_all(self->kept);
+    self->kept = NULL;
+    self->is_open = true;
+    return true;
+}
+
+// Whether libcurl reads a cookie as it has written it: domain, whether subdomains have it, path …
+static bool is_sound(const char *line) {
+    const char *path = strchr(line, '\t');
+    path = path != NULL ? strchr(path + 1, '\t') : NULL;
+    return path != NULL && path[1] == '/';
+}
+
+// In between, cookies are kept as libcurl writes them to files.
+void cookies_close(cookie_jar *self, CURL *easy) {
+    struct curl_slist *kept = NULL;
+    if (self->set >= MAX_SET_COOKIES || curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &kept) != CURLE_OK)
+        return;
+    bool sound = kept != NULL || !self->has_any; // or memory has run out
+    for (struct curl_slist *line = kept; line != NULL; line = line->next)
+        sound = sound && is_sound(line->data);
+    if (!sound) {
+        curl_slist_free_all(kept);
+        return;
+    }
+    self->kept = kept;
+    self->is_open = false;
+    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL);
+}
+
+void cookies_free(cookie_jar *self) {
+    curl_slist_free_all(self->kept);
+    *self = (cookie_jar){0};
+}
+
+/* ---- Those of the caller ---- */
 
 static bool is_named(const char *cookie, const char *name, size_t name_length) {
     return strncmp(cookie, name, name_length) == 0 && cookie[name_length] == '=';
 }
 
-void cookies_drop(char *cookies, const char *name, size_t name_length) {
+static void drop(char *cookies, const char *name, size_t name_length) {
     char *to = cookies;
     for (const char *at = cookies; *at != '\0';) {
         size_t length = strcspn(at, ";");
@@ -25,11 +75,18 @@ void cookies_drop(char *cookies, const char *name, size_t name_length) {
     *to = '\0';
 }
 
-size_t cookies_name_length(const char *value, size_t value_length) {
+static size_t name_length_of(const char *value, size_t value_length) {
     size_t length = 0;
     while (length < value_length && value[length] != '=' && value[length] != ';')
         length++;
     while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
         length--;
     return length;
+}
+
+void cookies_set(cookie_jar *self, char *given, const char *value, size_t value_length) {
+    self->set++;
+    self->has_any = true;
+    if (given != NULL)
+        drop(given, value, name_length_of(value, value_length));
 }

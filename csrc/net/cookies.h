@@ -1,13 +1,20 @@
-/* The cookies that a channel's caller has given it; libcurl keeps those that servers set. */
+/* Cookies: those that servers have set, which libcurl keeps while it needs them; and those that a channel's
+ * caller has given it. */
 #ifndef GAECHANNEL_NET_COOKIES_H
 #define GAECHANNEL_NET_COOKIES_H
 
-#include <stddef.h> // size_t
+#include "net/internal.h"
 
-/* Take each cookie of this name out of `cookies`, which reads "name=value; name=value", NUL at its end. */
-void cookies_drop(char *cookies, const char *name, size_t name_length);
+/* Let `easy` take cookies, and send those that it had. False when memory ran out. */
+bool cookies_open(cookie_jar *self, CURL *easy);
+/* Take them out of `easy`, if all can be kept. What libcurl keeps even a single cookie in is large; cookies
+ * come in heads, and go with requests. */
+void cookies_close(cookie_jar *self, CURL *easy);
+/* `easy` is gone. */
+void cookies_free(cookie_jar *self);
 
-/* How many bytes of a Set-Cookie header's value are the cookie's name. */
-size_t cookies_name_length(const char *value, size_t value_length);
+/* A Set-Cookie header has this value. `given` are the caller's, "name=value; name=value", or NULL: there, one
+ * of this name is taken out. */
+void cookies_set(cookie_jar *self, char *given, const char *value, size_t value_length);
 
 #endif

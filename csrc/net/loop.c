@@ -1,21 +1,11 @@
 /* The loop: a libcurl multi handle, driven by waiting or by somebody's event loop. */
 #include <stdlib.h> // calloc()
-#include <time.h>   // clock_gettime()
 
-#include "internal.h"
-
-int64_t net_now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-CURLSH *loop_make_share(void) {
-    CURLSH *share = curl_share_init();
-    if (share != NULL) // without TLS in libcurl it cannot, and need not
-        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-    return share;
-}
+#include "net/internal.h"
+#include "net/news.h"
+#include "net/poller.h"
+#include "net/timers.h"
+#include "net/transfer.h"
 
 net_loop *net_loop_new(void) {
     net_loop *self = calloc(1, sizeof *self);
@@ -24,7 +14,7 @@ net_loop *net_loop_new(void) {
     self->curl_at_ms = SESSION_NEVER;
     self->poller = -1;
     self->multi = curl_multi_init();
-    self->share = loop_make_share();
+    self->share = tls_new_share();
     if (self->multi == NULL || self->share == NULL) {
         net_loop_free(self);
         return NULL;
@@ -51,24 +41,6 @@ net_channel *net_loop_channel_after(net_loop *self, net_channel *channel) {
 
 /* ---- What both ways share ---- */
 
-void loop_mark_dirty(net_channel *channel) {
-    net_loop *self = channel->loop;
-    if (channel->is_dirty || self == NULL)
-        return;
-    channel->is_dirty = true;
-    channel->next_dirty = self->dirty;
-    self->dirty = channel;
-}
-
-net_channel *net_loop_take_dirty(net_loop *self) {
-    net_channel *channel = self->dirty;
-    if (channel != NULL) {
-        self->dirty = channel->next_dirty;
-        channel->is_dirty = false;
-    }
-    return channel;
-}
-
 static void finish_transfers(net_loop *self) {
     CURLMsg *message;
     int left;
@@ -80,27 +52,24 @@ static void finish_transfers(net_loop *self) {
         net_channel *channel = done->channel;
         transfer_done(done, message->data.result);
         net_channel_step(channel);
-        loop_mark_dirty(channel);
+        news_add(channel);
     }
 }
 
 static void run_timers(net_loop *self) {
     int64_t now_ms = net_now_ms();
-    while (self->timers.count != 0 && self->timers.items[0]->at_ms <= now_ms) {
-        net_channel *channel = self->timers.items[0];
-        timers_set(&self->timers, channel, SESSION_NEVER);
+    net_channel *channel;
+    while ((channel = timers_take(&self->timers, now_ms)) != NULL) {
         net_channel_resume(channel);
         net_channel_step(channel);
-        loop_mark_dirty(channel);
+        news_add(channel);
     }
 }
 
 /* ---- Driven by waiting ---- */
 
 int64_t net_loop_wait_ms(const net_loop *self, int64_t max_ms) {
-    if (self->timers.count == 0)
-        return max_ms;
-    int64_t until_ms = self->timers.items[0]->at_ms - net_now_ms();
+    int64_t until_ms = timers_next_ms(&self->timers) - net_now_ms();
     return until_ms >= max_ms ? max_ms : until_ms > 0 ? until_ms : 0;
 }
 
@@ -190,6 +159,6 @@ void net_loop_on_timer(net_loop *self) {
 }
 
 int64_t net_loop_timer_ms(const net_loop *self) {
-    int64_t at_ms = self->timers.count != 0 ? self->timers.items[0]->at_ms : SESSION_NEVER;
+    int64_t at_ms = timers_next_ms(&self->timers);
     return at_ms < self->curl_at_ms ? at_ms : self->curl_at_ms;
 }

@@ -44,7 +44,7 @@ net_channel *net_loop_channel_after(net_loop *loop, net_channel *channel);
 
 /* A channel that has something for its owner, records or a new state, since it was last named here; NULL when
  * there is none. */
-net_channel *net_loop_take_dirty(net_loop *loop);
+net_channel *net_loop_take_news(net_loop *loop);
 
 /* ---- Driven by an event loop ---- */
 
@@ -103,10 +103,6 @@ void net_channel_free(net_channel *channel);
  */
 void net_channel_close(net_channel *channel);
 
-/* Forget the channel's connections without a word to the server: they belong to the process that forked this
- * one. */
-void net_channel_abandon(net_channel *channel);
-
 session *net_channel_session(net_channel *channel);
 /* NULL after net_channel_disown(). */
 void *net_channel_owner(net_channel *channel);
@@ -126,7 +122,7 @@ void net_channel_step_soon(net_channel *channel);
 /* The session's answer to the last step: ACTION_WAIT, ASK_TOKEN, ASK_URL (of `slot`), REACHED or ENDED. */
 session_action net_channel_state(const net_channel *channel);
 
-/* Go on with a back channel that was paused, if enough was taken. */
+/* Go on with a back channel that was paused, if enough was taken. net_channel_step() is to follow. */
 void net_channel_resume(net_channel *channel);
 
 #endif

@@ -1,6 +1,6 @@
 /* One descriptor for many sockets: an event loop that watches ten thousand of them one by one needs an object
  * or five for each, and a call for each that is ready. */
-#include "internal.h"
+#include "net/poller.h"
 
 #ifdef __linux__
 

@@ -1,7 +1,7 @@
-/* A binary heap of channels by the time at which they want to be called. */
-#include <stdlib.h> // realloc()
+/* A binary heap, in which each channel knows its place. */
+#include "net/timers.h"
 
-#include "internal.h"
+#include <stdlib.h> // realloc()
 
 bool timers_reserve(timers *heap, size_t channels) {
     if (channels <= heap->capacity)
@@ -69,4 +69,21 @@ void timers_set(timers *heap, net_channel *channel, int64_t at_ms) {
     channel->at_ms = at_ms;
     if (at_ms != SESSION_NEVER)
         sift_up(heap, channel, heap->count++);
+}
+
+int64_t timers_next_ms(const timers *heap) {
+    return heap->count != 0 ? heap->items[0]->at_ms : SESSION_NEVER;
+}
+
+net_channel *timers_take(timers *heap, int64_t now_ms) {
+    if (timers_next_ms(heap) > now_ms)
+        return NULL;
+    net_channel *channel = heap->items[0];
+    timers_set(heap, channel, SESSION_NEVER);
+    return channel;
+}
+
+void net_channel_step_soon(net_channel *channel) {
+    if (channel->loop != NULL)
+        timers_set(&channel->loop->timers, channel, 0);
 }

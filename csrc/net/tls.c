@@ -32,30 +32,37 @@ void tls_forget(CURL *easy) {
     }
 }
 
-static void set_place(CURL *easy, CURLoption option, const char *given, const char *own) {
-    const char *place = given != NULL ? given : own;
-    if (place != NULL)
-        curl_easy_setopt(easy, option, *place != '\0' ? place : NULL);
+static bool is_set(CURL *easy, CURLoption option, const char *text) {
+    return curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY;
 }
 
-void tls_to_server(CURL *easy, const tls_options *options) {
+static bool set_place(CURL *easy, CURLoption option, const char *given, const char *own) {
+    const char *place = given != NULL ? given : own;
+    return place == NULL || is_set(easy, option, *place != '\0' ? place : NULL);
+}
+
+bool tls_to_server(CURL *easy, const tls_options *options) {
     if (!options->verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    set_place(easy, CURLOPT_CAINFO, options->ca_file, own_file());
-    set_place(easy, CURLOPT_CAPATH, options->ca_path, own_path());
-    if (options->cert != NULL)
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, options->cert);
-    if (options->key != NULL)
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, options->key);
+    return set_place(easy, CURLOPT_CAINFO, options->ca_file, own_file()) &&
+           set_place(easy, CURLOPT_CAPATH, options->ca_path, own_path()) &&
+           is_set(easy, CURLOPT_SSLCERT, options->cert) && is_set(easy, CURLOPT_SSLKEY, options->key);
 }
 
-void tls_to_proxy(CURL *easy, const tls_options *options) {
+bool tls_to_proxy(CURL *easy, const tls_options *options) {
     if (!options->verify) {
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
     }
-    set_place(easy, CURLOPT_PROXY_CAINFO, options->ca_file, own_file());
-    set_place(easy, CURLOPT_PROXY_CAPATH, options->ca_path, own_path());
+    return set_place(easy, CURLOPT_PROXY_CAINFO, options->ca_file, own_file()) &&
+           set_place(easy, CURLOPT_PROXY_CAPATH, options->ca_path, own_path());
+}
+
+CURLSH *tls_new_share(void) {
+    CURLSH *share = curl_share_init();
+    if (share != NULL) // without TLS in libcurl it cannot, and need not
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    return share;
 }

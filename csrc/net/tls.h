@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include <curl/curl.h> // CURL
+#include <curl/curl.h> // CURL, CURLSH
 
 typedef struct tls_options {
     bool verify;
@@ -20,8 +20,12 @@ typedef struct tls_options {
 /* A new handle knows none of it, until it needs to: libcurl copies the places of certificates for every
  * connection, be it without TLS. */
 void tls_forget(CURL *easy);
-/* It is about to speak TLS to a server; to a proxy. */
-void tls_to_server(CURL *easy, const tls_options *options);
-void tls_to_proxy(CURL *easy, const tls_options *options);
+/* It is about to speak TLS to a server; to a proxy. False when memory ran out. */
+bool tls_to_server(CURL *easy, const tls_options *options);
+bool tls_to_proxy(CURL *easy, const tls_options *options);
+
+/* A share of TLS sessions; libcurl would have a cache of its own for each handle. NULL when memory ran out.
+ */
+CURLSH *tls_new_share(void);
 
 #endif

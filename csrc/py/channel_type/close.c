@@ -112,9 +112,10 @@ void channel_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     channel_clear(op);
-    if (self->shared != NULL && self->forks != self->state->forks) {
-        net_channel_abandon(self->net);
-    } else if (self->shared != NULL) {
+    // In a forked child all stays as it is. To clean up would write to connections that the parent process
+    // goes on using; and the session may have been forked in the middle of a change that another thread made
+    // to it.
+    if (self->shared != NULL && self->forks == self->state->forks) {
         free_net(self);
         shared_loop_release(self->shared);
     }

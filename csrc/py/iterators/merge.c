@@ -226,11 +226,11 @@ static int answer_news(merge_object *self) {
     for (;;) {
         shared_loop_lock(self->shared);
         // The last channel to be closed takes the loop with it.
-        net_channel *dirty = self->shared->loop != NULL ? net_loop_take_dirty(self->shared->loop) : NULL;
-        channel_object *channel = dirty != NULL ? net_channel_owner(dirty) : NULL;
+        net_channel *with_news = self->shared->loop != NULL ? net_loop_take_news(self->shared->loop) : NULL;
+        channel_object *channel = with_news != NULL ? net_channel_owner(with_news) : NULL;
         Py_XINCREF((PyObject *)channel);
         shared_loop_unlock(self->shared);
-        if (dirty == NULL)
+        if (with_news == NULL)
             return 0;
         if (channel == NULL)
             continue; // it is going

@@ -35,11 +35,11 @@ struct event_loop_object {
 // be called.
 static PyObject *take_news(event_loop_object *self, int64_t *timer_ms) {
     PyObject *owner = NULL;
-    net_channel *dirty;
+    net_channel *channel;
     shared_loop_lock(self->shared);
     // One without an owner is going.
-    while ((dirty = net_loop_take_dirty(self->shared->loop)) != NULL &&
-           (owner = net_channel_owner(dirty)) == NULL)
+    while ((channel = net_loop_take_news(self->shared->loop)) != NULL &&
+           (owner = net_channel_owner(channel)) == NULL)
         ;
     Py_XINCREF(owner);
     *timer_ms = net_loop_timer_ms(self->shared->loop);

@@ -1,0 +1,96 @@
+/* By libcurl's codes, and where these say too little, by its words. */
+#include "net/failure.h"
+
+#include <string.h> // strncmp()
+
+#include "net/authorities.h"
+#include "net/proxy.h"
+
+// CURLE_TOO_LARGE, which libcurl says since 8.6 where it said CURLE_OUT_OF_MEMORY: of a header, for one. It
+// may run with a newer libcurl than it was compiled with.
+#define TOO_LARGE 100
+
+bool failure_is_stale(const transfer *self, CURLcode code) {
+    long new_connections = 1;
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return true; // the transfer's on_send() did it
+    if (!self->is_unanswered)
+        return false;
+    switch (code) {
+    case CURLE_HTTP2: // GOAWAY; a stream that is reset is CURLE_HTTP2_STREAM
+        return true;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        // Of five such ends in a handle's life libcurl (7.88) makes an error, and says so in words alone.
+        if (self->error != NULL && strncmp(self->error, "Connection died, tried", 22) == 0)
+            return true;
+        // fall through
+    case CURLE_GOT_NOTHING:
+        curl_easy_getinfo(self->easy, CURLINFO_NUM_CONNECTS, &new_connections);
+        return new_connections == 0;
+    default:
+        return false;
+    }
+}
+
+static bool knows_no_authorities(const net_channel *channel) {
+    return channel->tls.ca_file == NULL && channel->tls.ca_path == NULL && !net_finds_authorities();
+}
+
+static const char *words_for(const transfer *self, CURLcode code) {
+    if (code == CURLE_PARTIAL_FILE) // "Transferred a partial file" after the head, "transfer closed …" before
+        return "the connection was closed before the end of the response";
+    if (code == CURLE_PEER_FAILED_VERIFICATION && knows_no_authorities(self->channel))
+        return "no CA certificates were found: install ca-certificates or certifi, or name them by verify=…";
+    return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
+}
+
+// libcurl's words name a proxy as though it were the server.
+static void add_proxy(const transfer *self, strbuf *words) {
+    char *url = NULL;
+    curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url);
+    const char *proxy = proxy_for(self->channel->proxy, url != NULL ? url : "");
+    if (proxy == NULL || self->head_done || (self->channel->proxy == NULL && proxy_has_exceptions()))
+        return;
+    strbuf_text(words, " (through the proxy ");
+    strbuf_text(words, proxy);
+    strbuf_text(words, ")");
+}
+
+// Whether the request would fail in the same way however often it were tried.
+static bool is_hopeless(const transfer *self, CURLcode code) {
+    long request_bytes = 0;
+    switch (code) {
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        // Also said of a server that does not speak HTTP; it may yet learn.
+        curl_easy_getinfo(self->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+        return request_bytes == 0;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_NOT_BUILT_IN:
+    case CURLE_FAILED_INIT:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case TOO_LARGE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+transport_outcome failure_outcome(const transfer *self, CURLcode code) {
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return TRANSPORT_TIMEOUT;
+    return is_hopeless(self, code) ? TRANSPORT_FATAL : TRANSPORT_BROKEN;
+}
+
+void failure_words(const transfer *self, CURLcode code, strbuf *words) {
+    strbuf_text(words, words_for(self, code));
+    add_proxy(self, words);
+}
