@@ -9,12 +9,12 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from gaechannel import _core
+from gaechannel._core import Decoder, parse
 from gaechannel.errors import ParseError, TalkMessageCorrupted
 from gaechannel.reader import TalkMessageReader
 
 from .arguments import CommandError, add_command
-from .output import as_json, stdin
+from .output import as_json, one_line, stdin
 
 if TYPE_CHECKING:
     from .arguments import _Commands
@@ -69,9 +69,15 @@ def add_decode(commands: _Commands) -> None:
         "file", metavar="FILE", nargs="?", default="-", help="the body; -: standard input (%(default)s)"
     )
     parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="print the data as it stands in the body, not parsed: what is no JSON in it, too",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
-        help='print {"id": ID, "offset": N, "data": DATA}; N is where its chunk begins, in bytes',
+        help='print {"id": ID, "offset": N, "data": DATA}; N is where its chunk begins, in bytes;'
+        " with --raw, DATA is text",
     )
 
 
@@ -87,11 +93,8 @@ def _open(name: str) -> BinaryIO:
 def _decode(args: argparse.Namespace) -> int:
     body = _Body(_open(args.file))
     try:
-        for array in _arrays(body):
-            if args.json:
-                print(as_json(array._asdict()))
-            else:
-                print("-" if array.id is None else array.id, as_json(array.data))
+        for array in _arrays(body, args.raw):
+            print(_line(args, array))
     except _Broken as broken:
         raise CommandError(f"{_name(args.file)}, at byte {broken.offset}: {broken}") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -101,11 +104,20 @@ def _decode(args: argparse.Namespace) -> int:
     return 0
 
 
+def _line(args: argparse.Namespace, array: _Array) -> str:
+    if isinstance(array.data, bytes):
+        array = array._replace(data=array.data.decode())
+    if args.json:
+        return as_json(array._asdict())
+    data = one_line(str(array.data)) if args.raw else as_json(array.data)
+    return f"{'-' if array.id is None else array.id} {data}"
+
+
 def _name(file: str) -> str:
     return "standard input" if file == "-" else file
 
 
-def _arrays(body: _Body) -> Iterator[_Array]:
+def _arrays(body: _Body, raw: bool) -> Iterator[_Array]:
     chunks = TalkMessageReader(body).submissions()
     while True:
         begin = body.offset
@@ -116,7 +128,7 @@ def _arrays(body: _Body) -> Iterator[_Array]:
             raise _Broken(str(error), _where_framing_broke(body, begin)) from None
         if payload is None:
             return
-        for id_, data in _arrays_of(payload, bytes(body.chunk), body.offset):
+        for id_, data in _arrays_of(payload, bytes(body.chunk), body.offset, raw):
             yield _Array(id_, begin, data)
 
 
@@ -132,19 +144,20 @@ def _where_framing_broke(body: _Body, begin: int) -> int:
     return body.offset
 
 
-def _arrays_of(payload: str, chunk: bytes, end: int) -> list[tuple[int | None, object]]:
+def _arrays_of(payload: str, chunk: bytes, end: int, raw: bool) -> Iterator[tuple[int | None, object]]:
     """A chunk's arrays, read as channels do."""
     if not payload.strip(" \t\r\n"):
-        return []  # a keep-alive
-    begin = end - len(payload.encode())
+        return  # a keep-alive
     try:
-        return [*_core.Decoder().feed(chunk)]
+        yield from Decoder(raw=raw).feed(chunk)
+        return
     except TalkMessageCorrupted as error:
         words = str(error)
+    begin = end - len(payload.encode())
     try:
-        value = _core.parse(payload)
+        value = parse(payload)
     except ParseError as error:
         raise _Broken(error.msg, begin + len(payload[: error.pos].encode())) from None
-    if isinstance(value, list) and not (value and isinstance(value[0], list)):
-        return [(None, value)]
-    raise _Broken(words, begin)
+    if not isinstance(value, list) or (value and isinstance(value[0], list)):
+        raise _Broken(words, begin)
+    yield None, payload.encode() if raw else value

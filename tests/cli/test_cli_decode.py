@@ -42,6 +42,13 @@ def test_json_has_the_id_the_chunks_offset_and_the_data(decode):
     ]
 
 
+def test_raw_prints_the_data_as_it_stands_in_the_body(decode):
+    body = frame("[[1,['a' ,,\"\\u00e9é\"]],[2, {x:1}\n]]") + frame("[1, 0,7]")
+    assert decode(body, "--raw") == (0, "1 ['a' ,,\"\\u00e9é\"]\n2 {x:1}\n- [1, 0,7]\n", "")
+    lines = [json.loads(line) for line in decode(body, "--raw", "--json")[1].splitlines()]
+    assert [line["data"] for line in lines] == ["['a' ,,\"\\u00e9é\"]", "{x:1}", "[1, 0,7]"]
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_reads_standard_input(start, compressed):
     body = frame('[[1,"ä"]]')
