@@ -408,7 +408,9 @@ def test_a_bomb_of_messages_is_paused_and_all_come(client_of):
         assert peak() - before < 80 * 2**20
 
 
-@pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(messages(1, "x"))[:-12]])
+@pytest.mark.parametrize(
+    "body", [b"not gzip at all", gzip.compress(messages(1, "x"))[:-12]], ids=["none", "cut"]
+)
 def test_broken_compression_breaks_the_back_channel_only(client_of, take, body):
     broken = head("200 OK", "Content-Encoding: gzip", length=len(body)) + body
     with TalkServer(back=[ok(messages(1, "a")), broken, streams(messages(2, "b"))]) as server:

@@ -242,8 +242,10 @@ def test_without_one_the_timeout_does(script):
         began = time.monotonic()
         assert first(channel, 1) == ["a"]
         assert 0.19 < time.monotonic() - began < 5
+    # On a busy machine a request's time may be over before the server sees it.
     trials = [int(request.query["t"]) for request in script.of("back")]
-    assert trials == list(range(1, len(trials) + 1))
+    assert trials[0] == 1
+    assert trials == sorted(set(trials))
 
 
 def test_a_consumer_that_takes_its_time_loses_nothing(script):
