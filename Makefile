@@ -6,7 +6,7 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 BIN := .venv/bin
 SECONDS ?= 60
 # Most tests wait for a peer most of the time. A file's tests stay together: they share what is dear to start.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
+PARALLEL ?= -n 4 --dist loadfile
 COUNT ?= 1000000
 
 .PHONY: demo test strangers trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
