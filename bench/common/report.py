@@ -8,6 +8,8 @@ import pathlib
 import statistics
 from collections.abc import Sequence
 
+from gaechannel._core import libcurl_version
+
 
 @dataclasses.dataclass
 class Row:
@@ -24,6 +26,8 @@ class Row:
     # What docs/performance.rst has as the goal: "3 ×" at least, or at most; None: no goal, only to be seen.
     goal: float | None = None
     at_most: bool = False
+    # That of the process that measured: much depends on it.
+    libcurl: str = libcurl_version
 
     @property
     def reached(self) -> bool | None:
@@ -38,7 +42,15 @@ class Row:
         goal = "" if self.goal is None else f"{'≤' if self.at_most else '≥'} {self.goal:g} {self.unit}"
         verdict = {None: "", True: "reached", False: "NOT REACHED"}[self.reached]
         spread = f"{_short(self.low)} … {_short(self.high)}"
-        return self.what, self.against, f"{_short(self.value)} {self.unit}", spread, goal, verdict
+        return (
+            self.what,
+            self.against,
+            f"{_short(self.value)} {self.unit}",
+            spread,
+            self.libcurl,
+            goal,
+            verdict,
+        )
 
 
 def _short(value: float) -> str:
@@ -56,8 +68,8 @@ def row(what: str, against: str, values: Sequence[float], unit: str = "×", **go
 
 def table(rows: Sequence[Row]) -> str:
     """The rows in columns."""
-    cells = [("what", "against", "measured", "spread", "goal", ""), *(row.cells() for row in rows)]
-    widths = [max(len(line[i]) for line in cells) for i in range(6)]
+    cells = [("what", "against", "measured", "spread", "libcurl", "goal", ""), *(row.cells() for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(7)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
