@@ -67,7 +67,11 @@ def encrypting(backend: int) -> Iterator[tuple[str, str]]:
         ]
         command += ["--workers=1", "--no-ocsp", "--log-level=FATAL", "--accesslog-file=/dev/null"]
         command += ["--errorlog-file=/dev/null", f"--frontend-http2-max-concurrent-streams={STREAMS}"]
-        command += ["--backend-connections-per-host=100000", str(folder / "key.pem"), str(folder / "cert.pem")]
+        command += [
+            "--backend-connections-per-host=100000",
+            str(folder / "key.pem"),
+            str(folder / "cert.pem"),
+        ]
         # A session of its own: it has a worker process, which is to go with it.
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -46,6 +46,8 @@ typedef struct transfer {
     // `easy` knows what TLS needs, to a server and to a proxy.
     bool has_tls;
     bool has_proxy_tls;
+    // Of authorities it knows a directory alone.
+    bool trusts_directory;
     // `easy` has the channel's share, or the loop's.
     bool shares;
     // The last response brought so much that a large receive buffer pays.

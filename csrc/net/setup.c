@@ -83,6 +83,10 @@ static const char *plain_target(const char *url) {
 // A redirect may lead from http to https, and so to another proxy.
 static bool set_tls(transfer *self, const char *url, const char *proxy) {
     const tls_options *options = &self->channel->tls;
+    bool trusts_directory = tls_trusts_directory(options);
+    if (self->trusts_directory && !trusts_directory)
+        self->has_tls = self->has_proxy_tls = false; // it is to know more
+    self->trusts_directory = trusts_directory;
     if (is_https(url) && !self->has_tls)
         self->has_tls = tls_to_server(self->easy, options);
     bool is_sound = self->has_tls || !is_https(url);

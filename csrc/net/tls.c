@@ -2,6 +2,7 @@
 #include "net/tls.h"
 
 #include <stddef.h> // NULL
+#include <string.h> // strncmp()
 
 // Where libcurl's own certificates are, which a handle knows when it is made; on macOS they are left alone:
 // there, once it is told of any places, it does not ask the system.
@@ -36,9 +37,32 @@ static bool is_set(CURL *easy, CURLoption option, const char *text) {
     return curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY;
 }
 
-static bool set_place(CURL *easy, CURLoption option, const char *given, const char *own) {
+static const char *place_of(const char *given, const char *own) {
     const char *place = given != NULL ? given : own;
-    return place == NULL || is_set(easy, option, *place != '\0' ? place : NULL);
+    return place != NULL && *place != '\0' ? place : NULL;
+}
+
+/* The TLS libraries that look for a certificate when it is needed. */
+static bool reads_as_needed(void) {
+    static const char *const names[] = {"OpenSSL/", "LibreSSL/", "quictls/", "AWS-LC/"};
+    const char *version = curl_version_info(CURLVERSION_NOW)->ssl_version;
+    for (size_t i = 0; version != NULL && i < sizeof names / sizeof *names; i++)
+        if (strncmp(version, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+bool tls_trusts_directory(const tls_options *options) {
+    return options->verify && !options->needs_file && place_of(options->ca_file, own_file()) != NULL &&
+           place_of(options->ca_path, own_path()) != NULL && reads_as_needed();
+}
+
+static bool set_authorities(CURL *easy, const tls_options *options, CURLoption file, CURLoption path) {
+    const char *at_file = tls_trusts_directory(options) ? NULL : place_of(options->ca_file, own_file());
+    const char *at_path = place_of(options->ca_path, own_path());
+    // A handle that has been told of neither has forgotten both, or asks the system.
+    return (at_file == NULL || is_set(easy, file, at_file)) &&
+           (at_path == NULL || is_set(easy, path, at_path));
 }
 
 bool tls_to_server(CURL *easy, const tls_options *options) {
@@ -46,8 +70,7 @@ bool tls_to_server(CURL *easy, const tls_options *options) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    return set_place(easy, CURLOPT_CAINFO, options->ca_file, own_file()) &&
-           set_place(easy, CURLOPT_CAPATH, options->ca_path, own_path()) &&
+    return set_authorities(easy, options, CURLOPT_CAINFO, CURLOPT_CAPATH) &&
            is_set(easy, CURLOPT_SSLCERT, options->cert) && is_set(easy, CURLOPT_SSLKEY, options->key);
 }
 
@@ -56,8 +79,7 @@ bool tls_to_proxy(CURL *easy, const tls_options *options) {
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
     }
-    return set_place(easy, CURLOPT_PROXY_CAINFO, options->ca_file, own_file()) &&
-           set_place(easy, CURLOPT_PROXY_CAPATH, options->ca_path, own_path());
+    return set_authorities(easy, options, CURLOPT_PROXY_CAINFO, CURLOPT_PROXY_CAPATH);
 }
 
 CURLSH *tls_new_share(void) {

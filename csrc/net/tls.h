@@ -12,6 +12,8 @@ typedef struct tls_options {
     // would stand beside the other.
     char *ca_file;
     char *ca_path;
+    // The directory alone was not enough for some certificate: see tls_trusts_directory().
+    bool needs_file;
     // Our own, for the server. NULL: none.
     char *cert;
     char *key;
@@ -23,6 +25,11 @@ void tls_forget(CURL *easy);
 /* It is about to speak TLS to a server; to a proxy. False when memory ran out. */
 bool tls_to_server(CURL *easy, const tls_options *options);
 bool tls_to_proxy(CURL *easy, const tls_options *options);
+
+/* Whether a handle that is told now will trust the directory of CA certificates alone, though there is a file
+ * of them, too: OpenSSL reads of a directory what a server's certificate needs, and of a file all, so that
+ * each connection would keep a MB and take 20 ms for it. What fails so is to be tried again with both. */
+bool tls_trusts_directory(const tls_options *options);
 
 /* A share of TLS sessions; libcurl would have a cache of its own for each handle. NULL when memory ran out.
  */

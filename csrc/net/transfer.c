@@ -366,7 +366,7 @@ void transfer_free(transfer *self) {
     if (self->easy != NULL)
         curl_easy_cleanup(self->easy);
     self->easy = NULL;
-    self->shares = self->has_tls = self->has_proxy_tls = false;
+    self->shares = self->has_tls = self->has_proxy_tls = self->trusts_directory = false;
     cookies_free(&self->cookies);
     strbuf_free(&self->head);
     strbuf_free(&self->reason);
@@ -413,6 +413,16 @@ static void report_undecoded(transfer *self, const char *words) {
                CURLE_BAD_CONTENT_ENCODING, words);
 }
 
+// Whether a certificate was found wanting, and could be found sound with all authorities.
+static bool needs_file(const transfer *self, CURLcode code) {
+    long found = 0;
+    if (!self->trusts_directory)
+        return false;
+    // OpenSSL's word: no more than one where the certificate was not judged, since it is another host's.
+    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found);
+    return code == CURLE_SSL_CACERT_BADFILE || (code == CURLE_PEER_FAILED_VERIFICATION && found > 1);
+}
+
 void transfer_done(transfer *self, CURLcode code) {
     content_coding *coding = self->coding;
     self->coding = NULL;
@@ -432,7 +442,10 @@ void transfer_done(transfer *self, CURLcode code) {
         report(self, TRANSPORT_BROKEN, CURLE_GOT_NOTHING, "the response has no head");
     else if (code == CURLE_OK)
         report(self, TRANSPORT_OK, 0, "");
-    else
+    else if (needs_file(self, code)) {
+        self->channel->tls.needs_file = true;
+        transfer_start(self);
+    } else
         report_failure(self, code);
     content_coding_free(coding);
 }
