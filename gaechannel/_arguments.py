@@ -15,14 +15,14 @@ RETIRED_URL = "https://talkgadget.google.com/talkgadget"
 Params: TypeAlias = Mapping[str, str]
 
 
-def given(arguments: dict[str, Any], but: str = "") -> dict[str, Any]:
+def given(arguments: dict[str, Any], *but: str) -> dict[str, Any]:
     """What an ``__init__`` was given, to be handed on: its signature names every option, as help shows it.
 
     Args:
         arguments: the function's ``locals()``, before it has any of its own.
-        but: an argument that it does not hand on.
+        but: arguments that it does not hand on.
     """
-    return {name: value for name, value in arguments.items() if name not in ("self", "__class__", but)}
+    return {name: value for name, value in arguments.items() if name not in ("self", "__class__", *but)}
 
 
 def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
@@ -73,11 +73,14 @@ def browser_channel_arguments(
     dialect: str = "browserchannel",
     params: Params | None = None,
     open_form: Params | None = None,
+    bind_path: str = "/bind",
+    raw: bool = False,
     logger: logging.Logger | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a two-way channel."""
     arguments = core_arguments(**options)
+    check_type("raw", raw, bool, "True or False")
     for name, given in (("params", params), ("open_form", open_form)):
         check_type(name, given, Mapping | None, "a mapping of strings")
     # Tokens and names of somebody's, most of them: a server that quotes them must not bring them into a log.
@@ -90,9 +93,33 @@ def browser_channel_arguments(
         "url": check_url(url),
         "params": urlencode(params) if params else None,
         "open_form": urlencode(open_form) if open_form else None,
+        "bind_path": check_bind_path(bind_path),
+        "raw": raw,
         "logger": check_logger(logger),
         **arguments,
     }
+
+
+def check_bind_path(path: str) -> str:
+    """Return the path; raise TypeError or ValueError if it is none that can follow a channel's URL."""
+    check_type("bind_path", path, str, "a str")
+    if (path and not path.startswith("/")) or any(not "!" <= one <= "~" or one in "?#" for one in path):
+        raise ValueError(
+            "bind_path must be empty or begin with a slash, in ASCII, without spaces, query or fragment"
+        )
+    return path
+
+
+def check_message_key(key: str) -> str:
+    """Return the key; raise TypeError or ValueError if no map can have it."""
+    check_type("message_key", key, str, "a str")
+    if not key:
+        raise ValueError("message_key is empty")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise ValueError("message_key is no text: it has surrogates in it") from None
+    return key
 
 
 def web_channel_arguments(
@@ -100,19 +127,20 @@ def web_channel_arguments(
     *,
     init_headers: Mapping[str, str] | None = None,
     fast_handshake: bool = False,
-    params: Params | None = None,
-    logger: logging.Logger | None = None,
+    bind_path: str = "",
+    unwrap: bool = True,
     **options: Any,
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a WebChannel."""
-    arguments = browser_channel_arguments(url, dialect="webchannel", params=params, logger=logger, **options)
+    check_type("unwrap", unwrap, bool, "True or False")
+    arguments = browser_channel_arguments(url, dialect="webchannel", bind_path=bind_path, **options)
     headers = dict(init_headers or {})
     for name, value in headers.items():
         if any(character in name + value for character in "\r\n\0"):
             raise ValueError(f"the initial header {name!r} has a line end in it")
     arguments["init_headers"] = "".join(f"{name}:{value}\r\n" for name, value in headers.items()) or None
     arguments["secrets"] += [part for value in headers.values() for part in {value, *value.split()}]
-    return {**arguments, "fast_handshake": fast_handshake, "unwraps": True}
+    return {**arguments, "fast_handshake": fast_handshake, "unwraps": unwrap}
 
 
 def dev_arguments(

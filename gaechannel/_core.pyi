@@ -41,6 +41,7 @@ class Channel:
         auto_reconnect: bool = ...,
         max_chunk_size: int = ...,
         queue_limit: int = ...,
+        max_unsent: int = ...,
         headers: str | None = ...,
         cookies: str | None = ...,
         user_agent: str | None = ...,
@@ -53,6 +54,8 @@ class Channel:
         http2: bool = ...,
         buffered: int = ...,
         fast_handshake: bool = ...,
+        raw: bool = ...,
+        bind_path: str | None = ...,
         unwraps: bool = ...,
         is_async: bool = ...,
     ) -> None: ...
@@ -61,7 +64,11 @@ class Channel:
     def _messages(self, wanted: Literal["messages", "batches", "poll"], max_size: int = 0, /) -> Messages: ...
     def _recv(self, timeout: float, /) -> Any: ...
     def _reach(self, wanted: Literal["initialized", "open", "connected"], anew: bool, /) -> None: ...
+    # The map's id; -1: there is no room for it now; -2: nor will there ever be.
     def _send(self, pairs: list[_Field], /) -> int: ...
+    # Maps as gaechannel.two_way's maps_given() reads them.
+    def _pending(self) -> str: ...
+    def _drop_unsent(self) -> str: ...
     def _flush(self, timeout: float, /) -> bool: ...
     def _set_custom_urls(self, init: bool, bind: bool, /) -> None: ...
     def _init_url(self) -> str: ...
@@ -79,6 +86,7 @@ class Channel:
             "open",
             "connected",
             "flushed",
+            "room",
             "ended",
         ],
         max_size: int = 0,

@@ -51,6 +51,8 @@ class ChannelOptions(TypedDict, total=False):
         max_chunk_size: the largest chunk length believed, in UTF-16 code units (16 Mi).
         queue_limit: how many bytes of received messages may wait before the back channel is paused; None:
             1 Mi, or in asyncio 512 Ki, so that one busy channel does not keep the others waiting (None).
+        max_unsent: how many bytes of maps, keys and values together, may wait for the server to confirm them;
+            past that ``send`` raises :class:`gaechannel.SendQueueFull`, and in asyncio it waits (16 Mi).
     """
 
     timeout: float | None
@@ -68,6 +70,7 @@ class ChannelOptions(TypedDict, total=False):
     http2: bool
     max_chunk_size: int
     queue_limit: int | None
+    max_unsent: int
 
 
 def check_type(name: str, value: object, types: type | UnionType, wanted: str) -> None:
@@ -256,6 +259,7 @@ def core_arguments(
     http2: bool = True,
     max_chunk_size: int = 16 * 1024 * 1024,
     queue_limit: int | None = None,
+    max_unsent: int = 16 * 1024 * 1024,
 ) -> dict[str, Any]:
     """The options as ``_core.Channel`` takes them; their meaning is ChannelOptions'.
 
@@ -273,7 +277,7 @@ def core_arguments(
             "connect_timeout": connect_timeout,
             "max_backoff": max_backoff,
         },
-        {"max_chunk_size": max_chunk_size, **given_limit},
+        {"max_chunk_size": max_chunk_size, "max_unsent": max_unsent, **given_limit},
     )
     if not isinstance(buffered, (bool, str)):
         raise TypeError(f'buffered must be True, False or "auto", not {type(buffered).__name__}')
@@ -307,5 +311,6 @@ def core_arguments(
         **_certificate(cert),
         "http2": http2,
         "max_chunk_size": max_chunk_size,
+        "max_unsent": max_unsent,
         **given_limit,
     }

@@ -21,6 +21,7 @@ from gaechannel import _core, client, two_way
 from gaechannel._arguments import (
     Params,
     browser_channel_arguments,
+    check_message_key,
     client_arguments,
     dev_arguments,
     given,
@@ -199,6 +200,7 @@ class Client(_Channel[str], client.TalkChannel):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
         super().__init__(**client_arguments(**given(locals())), **_ASYNCHRONOUS)
 
@@ -233,12 +235,16 @@ class Client(_Channel[str], client.TalkChannel):
         await self._await(goal)
 
 
-class _TwoWay(_Channel[Any]):
+class _TwoWay(_Channel[Any], two_way.Maps):
     """What BrowserChannel and WebChannel share."""
 
-    @staticmethod
-    def _maps_given(lines: str) -> list[tuple[int, Any]]:
-        return two_way.maps_given(lines)
+    async def _queue(self, fields: list[two_way.Field]) -> int:
+        while (number := self._send(fields)) == -1:
+            # There is room once the server has confirmed others, for which the session must be open.
+            await self._await("room", two_way.field_bytes(fields))
+        if number < 0:
+            raise two_way.queue_full(self, number)
+        return number
 
     async def __aexit__(self, *exc_info: object) -> None:
         try:
@@ -283,6 +289,9 @@ class BrowserChannel(_TwoWay):
         params: Params | None = None,
         open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
+        message_key: str = "JSON",
+        bind_path: str = "/bind",
+        raw: bool = False,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -299,27 +308,35 @@ class BrowserChannel(_TwoWay):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
-        arguments = browser_channel_arguments(**given(locals(), but="replaces"))
+        self._message_key = check_message_key(message_key)
+        arguments = browser_channel_arguments(**given(locals(), "replaces", "message_key"))
         super().__init__(**arguments, **_ASYNCHRONOUS)
         if replaces is not None:
             self._osid, self._oaid = replaces[0], str(replaces[1])
 
     async def send(self, map: Mapping[str, object]) -> int:
-        """Queue a map; values that are not str are sent as JSON. Returns the map's id."""
-        return self._send(two_way.map_fields(map))
+        """Queue a map; values that are not str are sent as JSON. Returns the map's id.
+
+        Where ``max_unsent`` is reached it waits until the server has confirmed others. It raises
+        :class:`gaechannel.SendQueueFull` only of a map that is larger than that by itself.
+        """
+        return await self._queue(two_way.map_fields(map))
 
     async def send_json(self, obj: object) -> int:
-        """Queue an object as node-browserchannel's ``JSON`` map; return the map's id."""
-        return self._send([("JSON", two_way.dumps(obj, "the object"))])
+        """Queue an object as JSON under ``message_key``; return the map's id. Waits as :meth:`send`."""
+        return await self._queue([(self._message_key, two_way.dumps(obj, "the object"))])
+
+    async def send_raw(self, text: str | bytes) -> int:
+        """The same with JSON text that is made already; whether it is JSON is not looked at."""
+        return await self._queue([(self._message_key, two_way.raw_text(text))])
 
 
 class WebChannel(_TwoWay):
     """:class:`gaechannel.WebChannel` for asyncio; its arguments and exceptions are the same."""
 
-    @staticmethod
-    def _maps_given(lines: str) -> list[tuple[int, Any]]:
-        return two_way.messages_given(lines)
+    _sends_messages = True
 
     def __init__(
         self,
@@ -328,6 +345,10 @@ class WebChannel(_TwoWay):
         params: Params | None = None,
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
+        message_key: str = "__data__",
+        bind_path: str = "",
+        unwrap: bool = True,
+        raw: bool = False,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -344,12 +365,24 @@ class WebChannel(_TwoWay):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
-        super().__init__(**web_channel_arguments(**given(locals())), **_ASYNCHRONOUS)
+        self._message_key = check_message_key(message_key)
+        super().__init__(**web_channel_arguments(**given(locals(), "message_key")), **_ASYNCHRONOUS)
 
     async def send(self, message: object) -> int:
-        """Queue a message, anything that can be JSON; return its map's id."""
-        return self._send([("__data__", two_way.dumps(message, "the message"), True)])
+        """Queue a message, anything that can be JSON; return its map's id. It waits as BrowserChannel's
+        ``send`` does.
+        """
+        return await self._queue([(self._message_key, two_way.dumps(message, "the message"), True)])
+
+    async def send_raw(self, text: str | bytes) -> int:
+        """The same with JSON text that is made already; whether it is JSON is not looked at."""
+        return await self._queue([(self._message_key, two_way.raw_text(text), True)])
+
+    async def send_map(self, fields: Mapping[str, object]) -> int:
+        """Queue a map of any keys; values that are not str are sent as JSON. Else as :meth:`send`."""
+        return await self._queue(two_way.map_fields(fields))
 
 
 class DevClient(_Channel[str]):
@@ -380,6 +413,7 @@ class DevClient(_Channel[str]):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
         super().__init__(**dev_arguments(**given(locals())), **_ASYNCHRONOUS)
 

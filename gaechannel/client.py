@@ -149,6 +149,7 @@ class Client(TalkChannel, _base.SyncChannel[str]):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
         super().__init__(**client_arguments(**given(locals())))
 

@@ -45,6 +45,7 @@ class DevClient(SyncChannel[str]):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
         super().__init__(**dev_arguments(**given(locals())))
 

@@ -14,6 +14,7 @@
      │              ├── InvalidToken
      │              └── TokenExpired
      ├── WebChannelError
+     ├── SendQueueFull            (also a BufferError)
      └── ChannelClosed
 
 Their texts name the URL and quote the server, without tokens and other secrets.
@@ -33,6 +34,7 @@ __all__ = [
     "InvalidToken",
     "MapsRefused",
     "ParseError",
+    "SendQueueFull",
     "SessionLost",
     "TalkMessageCorrupted",
     "TokenError",
@@ -156,7 +158,8 @@ class MapsRefused(HTTPStatusError):
     """The server refused a request with maps. They are queued no longer, and the channel can go on.
 
     Attributes:
-        maps: them, oldest first: (id, map), each map as it was given to ``send``.
+        maps: them, oldest first: (id, map), each map as it was given to ``send``, and as ``pending()`` shows
+            it.
     """
 
     def __init__(self, message: str, *, maps: Sequence[tuple[int, Any]] = (), **rest: Any) -> None:
@@ -214,6 +217,10 @@ class WebChannelError(ChannelError):
 
     def __reduce__(self) -> tuple[type["WebChannelError"], tuple[dict[str, Any]], dict[str, Any]]:
         return type(self), (self.error,), self.__dict__
+
+
+class SendQueueFull(ChannelError, BufferError):
+    """More than ``max_unsent`` bytes of maps would wait to be confirmed; the map was not queued."""
 
 
 class ChannelClosed(ChannelError):

@@ -1,16 +1,24 @@
 """The living dialects: BrowserChannel and WebChannel, which send, too."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from gaechannel._arguments import Params, browser_channel_arguments, given, web_channel_arguments
-from gaechannel._base import SyncChannel
+from gaechannel import _core
+from gaechannel._arguments import (
+    Params,
+    browser_channel_arguments,
+    check_message_key,
+    given,
+    web_channel_arguments,
+)
+from gaechannel._base import Channel, SyncChannel
 from gaechannel._options import Buffered, Certificate, Headers, Verify, check_type, seconds_to_wait
 from gaechannel.dev import DevClient
-from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused
+from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused, SendQueueFull
 
 __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
 
@@ -42,24 +50,58 @@ def map_fields(map: Mapping[str, object]) -> list[Field]:
     return fields
 
 
-def maps_given(lines: str) -> list[tuple[int, Any]]:
-    """The maps that the server has refused, as they were given: from ``_core``'s lines."""
-    maps = []
+def _value_given(value: str) -> Any:
+    """A field's value as it was given, from ``_core``'s: behind an S what was a str, behind a J its JSON."""
+    if value[0] == "J":
+        with contextlib.suppress(ValueError):  # JSON text of somebody's own, which may be anything
+            return json.loads(value[1:])
+    return value[1:]
+
+
+def maps_given(lines: str, message_key: str | None) -> list[tuple[int, Any]]:
+    """Maps as they were given, with their ids: from ``_core``'s lines.
+
+    Args:
+        lines: a line each.
+        message_key: where the maps hold one message each, its key; other maps come as they are.
+    """
+    maps: list[tuple[int, Any]] = []
     for line in lines.splitlines():
         number, _, form = line.partition(" ")
-        fields = parse_qsl(form, keep_blank_values=True)
-        maps.append(
-            (
-                int(number),
-                {key: json.loads(value[1:]) if value[0] == "J" else value[1:] for key, value in fields},
-            )
-        )
+        pairs = parse_qsl(form, keep_blank_values=True)
+        is_message = len(pairs) == 1 and pairs[0][0] == message_key and pairs[0][1][0] == "J"
+        fields = {key: _value_given(value) for key, value in pairs}
+        maps.append((int(number), fields[pairs[0][0]] if is_message else fields))
     return maps
 
 
-def messages_given(lines: str) -> list[tuple[int, Any]]:
-    """The same of a WebChannel, whose maps hold one message each."""
-    return [(number, fields["__data__"]) for number, fields in maps_given(lines)]
+def raw_text(text: str | bytes) -> str:
+    """JSON text that is made already.
+
+    Raises:
+        TypeError, ValueError: it is no text. Whether it is JSON is not looked at.
+    """
+    check_type("text", text, str | bytes, "JSON text, a str or bytes")
+    try:
+        made = text.decode() if isinstance(text, bytes) else text
+        made.encode()
+    except UnicodeError:
+        raise ValueError("text must be UTF-8, without surrogates") from None
+    return made
+
+
+def field_bytes(fields: list[Field]) -> int:
+    """What of a map counts for ``max_unsent``."""
+    return sum(len(field[0].encode()) + len(field[1].encode()) for field in fields)
+
+
+def queue_full(channel: _core.Channel, number: int) -> SendQueueFull:
+    """Why ``_core.Channel._send`` returned that number."""
+    if number == -1:
+        return SendQueueFull(
+            f"max_unsent is reached: {channel.unsent} maps wait for the server to confirm them"
+        )
+    return SendQueueFull("the map is larger than max_unsent")
 
 
 def undelivered(unsent: int, error: ChannelError) -> int:
@@ -85,12 +127,43 @@ def dumps(value: object, what: str) -> str:
     return text
 
 
-class _TwoWay(SyncChannel[Any]):
+class Maps(Channel[Any]):
+    """What two-way channels have, for asyncio or not, of the maps that they send."""
+
+    # The key of a map that holds a message; and whether messages are what the channel's send() takes.
+    _message_key = ""
+    _sends_messages = False
+
+    def _maps_given(self, lines: str) -> list[tuple[int, Any]]:
+        return maps_given(lines, self._message_key if self._sends_messages else None)
+
+    def pending(self) -> list[tuple[int, Any]]:
+        """Return the maps that the server has not confirmed, oldest first: (id, map), each map as it was
+        given to ``send``.
+
+        Some of them may be on their way, or have been carried out.
+        """
+        return self._maps_given(self._pending())
+
+    def drop_unsent(self) -> list[tuple[int, Any]]:
+        """Take the maps that the server has not confirmed off the queue, and return them as :meth:`pending`
+        does.
+
+        What a request of the present session holds, or has held, cannot be called back: it may have been
+        carried out, or may yet be, since the server waits for the next map by its number. All others are
+        never sent.
+        """
+        return self._maps_given(self._drop_unsent())
+
+
+class _TwoWay(SyncChannel[Any], Maps):
     """What BrowserChannel and WebChannel share."""
 
-    @staticmethod
-    def _maps_given(lines: str) -> list[tuple[int, Any]]:
-        return maps_given(lines)
+    def _queue(self, fields: list[Field]) -> int:
+        number = self._send(fields)
+        if number < 0:
+            raise queue_full(self, number)
+        return number
 
     def __exit__(self, *exc_info: object) -> None:
         try:
@@ -150,10 +223,14 @@ class BrowserChannel(_TwoWay):
     once.
 
     Args:
-        url: the channel's address; requests go to ``{url}/bind``.
+        url: the channel's address; requests go to ``{url}{bind_path}``.
         params: more parameters for every request's query.
         open_form: more form fields for the opening request's body, as YouTube's Lounge wants for pairing.
         replaces: (SID, AID) of a session that this one replaces (``OSID`` and ``OAID``).
+        message_key: the key under which :meth:`send_json` and :meth:`send_raw` send.
+        bind_path: what follows the URL in all requests.
+        raw: True: messages are ``bytes`` of JSON text, each array's data as it stands in the response, for a
+            parser of your own; nothing is checked but the framing and where an array ends.
         logger: where log records go; None: the logger ``Channel``.
 
     All others are :class:`gaechannel.ChannelOptions`'.
@@ -168,6 +245,9 @@ class BrowserChannel(_TwoWay):
         params: Params | None = None,
         open_form: Params | None = None,
         replaces: tuple[str, int] | None = None,
+        message_key: str = "JSON",
+        bind_path: str = "/bind",
+        raw: bool = False,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -184,8 +264,10 @@ class BrowserChannel(_TwoWay):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
-        super().__init__(**browser_channel_arguments(**given(locals(), but="replaces")))
+        self._message_key = check_message_key(message_key)
+        super().__init__(**browser_channel_arguments(**given(locals(), "replaces", "message_key")))
         if replaces is not None:
             self._osid, self._oaid = replaces[0], str(replaces[1])
 
@@ -194,12 +276,26 @@ class BrowserChannel(_TwoWay):
 
         Returns:
             The map's id: 0 for the first, and so on.
+
+        Raises:
+            SendQueueFull: ``max_unsent`` is reached.
+            TypeError, ValueError: it is no map, or a value cannot be JSON.
         """
-        return self._send(map_fields(map))
+        return self._queue(map_fields(map))
 
     def send_json(self, obj: object) -> int:
-        """Queue an object as node-browserchannel's ``JSON`` map; return the map's id."""
-        return self._send([("JSON", dumps(obj, "the object"))])
+        """Queue an object as JSON under ``message_key``, as node-browserchannel takes it; return its map's
+        id.
+
+        Raises:
+            SendQueueFull: as :meth:`send`.
+            TypeError, ValueError: it cannot be JSON.
+        """
+        return self._queue([(self._message_key, dumps(obj, "the object"))])
+
+    def send_raw(self, text: str | bytes) -> int:
+        """The same with JSON text that is made already; whether it is JSON is not looked at."""
+        return self._queue([(self._message_key, raw_text(text))])
 
 
 class WebChannel(_TwoWay):
@@ -214,20 +310,24 @@ class WebChannel(_TwoWay):
     which the iteration may go on.
 
     Args:
-        url: the channel's address, to which all requests go.
+        url: the channel's address; all requests go to ``{url}{bind_path}``.
         params: more parameters for every request's query.
         init_headers: headers that travel in the opening request's body, such as Authorization, as browsers
             do it
             to avoid a preflight request.
         fast_handshake: open session and back channel in one request.
+        message_key: the key of the maps that hold messages; Google Chat's is ``data``.
+        bind_path: what follows the URL in all requests.
+        unwrap: False: yield each array's data as it is, a list with one object in most cases, and errors,
+            too.
+        raw: True: messages are ``bytes`` of JSON text, each array's data as it stands in the response, errors
+            included, for a parser of your own; nothing is checked but the framing and where an array ends.
         logger: where log records go; None: the logger ``Channel``.
 
     All others are :class:`gaechannel.ChannelOptions`'.
     """
 
-    @staticmethod
-    def _maps_given(lines: str) -> list[tuple[int, Any]]:
-        return messages_given(lines)
+    _sends_messages = True
 
     def __init__(
         self,
@@ -236,6 +336,10 @@ class WebChannel(_TwoWay):
         params: Params | None = None,
         init_headers: Mapping[str, str] | None = None,
         fast_handshake: bool = False,
+        message_key: str = "__data__",
+        bind_path: str = "",
+        unwrap: bool = True,
+        raw: bool = False,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -252,9 +356,24 @@ class WebChannel(_TwoWay):
         http2: bool = True,
         max_chunk_size: int = 16 * 1024 * 1024,
         queue_limit: int | None = None,
+        max_unsent: int = 16 * 1024 * 1024,
     ) -> None:
-        super().__init__(**web_channel_arguments(**given(locals())))
+        self._message_key = check_message_key(message_key)
+        super().__init__(**web_channel_arguments(**given(locals(), "message_key")))
 
     def send(self, message: object) -> int:
-        """Queue a message, anything that can be JSON; return its map's id."""
-        return self._send([("__data__", dumps(message, "the message"), True)])
+        """Queue a message, anything that can be JSON; return its map's id.
+
+        Raises:
+            SendQueueFull: ``max_unsent`` is reached.
+            TypeError, ValueError: it cannot be JSON.
+        """
+        return self._queue([(self._message_key, dumps(message, "the message"), True)])
+
+    def send_raw(self, text: str | bytes) -> int:
+        """The same with JSON text that is made already; whether it is JSON is not looked at."""
+        return self._queue([(self._message_key, raw_text(text), True)])
+
+    def send_map(self, fields: Mapping[str, object]) -> int:
+        """Queue a map of any keys; values that are not str are sent as JSON. Else as :meth:`send`."""
+        return self._queue(map_fields(fields))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "wire/arrays.h"
+#include "wire/bounds.h"
 #include "wire/utf8.h"
 
 // Of a body that is not asked for (an error's page): enough to quote from.
@@ -183,7 +184,8 @@ static bool queue_literal(session *self, const wire_array *array) {
     if (room == NULL)
         return false;
     memcpy(room, array->data, array->data_length);
-    queue_commit(&self->queue, array->id, RECORD_LITERAL, array->data_length);
+    queue_commit(&self->queue, array->id, self->config.raw ? RECORD_BYTES : RECORD_LITERAL,
+                 array->data_length);
     return true;
 }
 
@@ -243,6 +245,32 @@ static bool is_poison(session *self, exchange *ex, int64_t id) {
     return again;
 }
 
+// Whichever reads a payload's arrays.
+typedef struct payload_reader {
+    bool raw;
+    union {
+        arrays_reader arrays;
+        bounds_reader bounds;
+    };
+} payload_reader;
+
+static void begin_payload(payload_reader *reader, bool raw, const uint8_t *payload, size_t length) {
+    reader->raw = raw;
+    if (raw)
+        bounds_init(&reader->bounds, payload, length);
+    else
+        arrays_init(&reader->arrays, payload, length);
+}
+
+static arrays_status next_array(payload_reader *reader, wire_array *out) {
+    return reader->raw ? bounds_next(&reader->bounds, out) : arrays_next(&reader->arrays, out);
+}
+
+static const char *payload_error(const payload_reader *reader) {
+    size_t position;
+    return reader->raw ? reader->bounds.error : arrays_error(&reader->arrays, &position);
+}
+
 // The arrays of a chunk on their way into the session.
 typedef struct intake {
     effects todo;
@@ -254,13 +282,13 @@ typedef struct intake {
 
 // All arrays of a payload, or those before one that cannot be read, whose id is `*bad` then; -1 where it has
 // none, or one that was seen.
-static arrays_status take_arrays(session *self, const exchange *ex, arrays_reader *reader, intake *in,
+static arrays_status take_arrays(session *self, const exchange *ex, payload_reader *reader, intake *in,
                                  int64_t *bad) {
     bool in_reply = ex->kind == REQUEST_OPEN || ex->opens;
     arrays_status status;
     for (;;) {
         wire_array array = {.id = -1};
-        status = arrays_next(reader, &array);
+        status = next_array(reader, &array);
         *bad = array.id > in->aid ? array.id : -1;
         if (status != ARRAYS_ARRAY || in->no_memory)
             return status;
@@ -285,12 +313,12 @@ static arrays_status take_arrays(session *self, const exchange *ex, arrays_reade
 
 bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length,
                           int64_t now_ms) {
-    arrays_reader reader;
+    payload_reader reader;
     queue_mark mark = queue_get_mark(&self->queue);
     intake in = {.aid = self->aid, .behind_opening = self->behind_opening};
     bool opening = in.aid < 0;
     int64_t bad;
-    arrays_init(&reader, payload, length);
+    begin_payload(&reader, self->config.raw, payload, length);
     arrays_status status = take_arrays(self, ex, &reader, &in, &bad);
     if (in.no_memory) {
         queue_rewind(&self->queue, mark);
@@ -298,8 +326,7 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
         return true;
     }
     if (status == ARRAYS_ERROR) {
-        size_t position;
-        ex->corruption = arrays_error(&reader, &position);
+        ex->corruption = payload_error(&reader);
         if (!is_poison(self, ex, bad)) {
             queue_rewind(&self->queue, mark);
             return false;

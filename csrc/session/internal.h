@@ -15,6 +15,8 @@ typedef struct map {
     // caller gave.
     strbuf fields;
     size_t field_count;
+    // Of its keys and values as they were given, in bytes.
+    size_t size;
     int64_t id;
 } map;
 
@@ -33,6 +35,11 @@ typedef struct map_list {
     // The oldest ones that belong to the present session alone; that have been in a request of its.
     size_t of_session;
     size_t tried;
+    // The oldest ones that the caller has taken back. A request of this session has held them, so the server
+    // may count them: they stay until they are confirmed, or the session is gone.
+    size_t dropped;
+    // The sizes of all others, together.
+    size_t bytes;
 } map_list;
 
 /* Add a map, behind all others, or, with `first`, behind those of the session alone. Its id; -1 when memory
@@ -45,6 +52,11 @@ void map_list_restart(map_list *list, bool drop);
 /* Take the oldest `count` off, and append them to `out` as session_error has them. False, with nothing taken,
  * when memory ran out. */
 bool map_list_refuse(map_list *list, size_t count, strbuf *out);
+/* Append all that was not dropped to `out` in the same way. */
+void map_list_tell(const map_list *list, size_t count, strbuf *out);
+/* The same, and drop them: they are gone, but for the oldest `held`, which count as dropped. False, with
+ * nothing dropped, when memory ran out. */
+bool map_list_drop(map_list *list, size_t held, strbuf *out);
 void map_list_free(map_list *list);
 /* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */
 size_t map_list_write(map_list *list, strbuf *out);
@@ -200,6 +212,8 @@ struct session {
     bool token_worked;
     bool custom_init_url;
     bool custom_bind_url;
+    // FIELD_BIND_PATH, which may be empty, stands in place of the dialect's.
+    bool has_bind_path;
     // 1.5 times the keep-alive that array 0 gave; 0: none given.
     int64_t keepalive_limit_ms;
     // When the back channel counts as dead although bytes are owed; SESSION_NEVER: not.

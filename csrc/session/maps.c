@@ -34,6 +34,7 @@ int64_t map_list_add(map_list *list, const map_field *fields, size_t count, bool
         return -1;
     map added = {.field_count = count, .id = list->next_id};
     for (size_t i = 0; i < count; i++) {
+        added.size += fields[i].key_length + fields[i].value_length;
         strbuf_quote(&added.fields, fields[i].key, fields[i].key_length);
         strbuf_append(&added.fields, "", 1);
         strbuf_text(&added.fields, fields[i].is_json ? "J" : "S");
@@ -49,6 +50,7 @@ int64_t map_list_add(map_list *list, const map_field *fields, size_t count, bool
     memmove(place + 1, place, (list->count++ - index) * sizeof(map));
     *place = added;
     list->of_session += first;
+    list->bytes += added.size;
     return list->next_id++;
 }
 
@@ -57,13 +59,17 @@ static size_t less(size_t count, size_t taken) {
 }
 
 void map_list_confirm(map_list *list, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        map_free(&list->items[list->first + i]);
+    for (size_t i = 0; i < count; i++) {
+        map *item = &list->items[list->first + i];
+        list->bytes -= i >= list->dropped ? item->size : 0;
+        map_free(item);
+    }
     list->first += count;
     list->count -= count;
     list->gone += (int64_t)count;
     list->of_session = less(list->of_session, count);
     list->tried = less(list->tried, count);
+    list->dropped = less(list->dropped, count);
     if (list->count == 0) {
         free(list->items);
         list->items = NULL;
@@ -72,8 +78,7 @@ void map_list_confirm(map_list *list, size_t count) {
 }
 
 void map_list_restart(map_list *list, bool drop) {
-    if (drop)
-        map_list_confirm(list, list->count);
+    map_list_confirm(list, drop ? list->count : list->dropped);
     list->gone_before = list->gone;
 }
 
@@ -82,8 +87,8 @@ void map_list_free(map_list *list) {
     *list = (map_list){0};
 }
 
-bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
-    for (size_t i = 0; i < count; i++) {
+void map_list_tell(const map_list *list, size_t count, strbuf *out) {
+    for (size_t i = list->dropped; i < count; i++) {
         const map *item = &list->items[list->first + i];
         const char *at = strbuf_str(&item->fields);
         strbuf_format(out, "%lld ", (long long)item->id);
@@ -97,9 +102,31 @@ bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
         }
         strbuf_text(out, "\n");
     }
+}
+
+bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
+    map_list_tell(list, count, out);
     if (strbuf_failed(out))
         return false;
     map_list_confirm(list, count);
+    return true;
+}
+
+static size_t at_most(size_t count, size_t most) {
+    return count < most ? count : most;
+}
+
+bool map_list_drop(map_list *list, size_t held, strbuf *out) {
+    map_list_tell(list, list->count, out);
+    if (strbuf_failed(out))
+        return false;
+    while (list->count > held)
+        map_free(&list->items[list->first + --list->count]);
+    list->of_session = at_most(list->of_session, held);
+    list->tried = at_most(list->tried, held);
+    list->dropped = held;
+    list->bytes = 0;
+    map_list_confirm(list, 0); // gives back what an empty list need not have
     return true;
 }
 
@@ -151,5 +178,28 @@ int64_t session_send_map_first(session *self, const map_field *fields, size_t co
 }
 
 size_t session_unsent(const session *self) {
-    return self->maps.count + self->refused_untold;
+    return self->maps.count - self->maps.dropped + self->refused_untold;
+}
+
+session_room session_room_for(const session *self, size_t bytes) {
+    size_t most = self->config.max_unsent;
+    if (bytes > most)
+        return ROOM_NEVER;
+    return self->maps.bytes <= most - bytes ? ROOM_NOW : ROOM_LATER;
+}
+
+bool session_tell_unsent(session *self, strbuf *out) {
+    map_list_tell(&self->maps, self->maps.count, out);
+    return !strbuf_failed(out);
+}
+
+bool session_drop_unsent(session *self, strbuf *out) {
+    // A server that has seen a map, or may have, waits for the one that follows it, by number.
+    size_t held = self->fields[FIELD_SID].length != 0 ? self->maps.tried : 0;
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        const exchange *ex = &self->exchanges[slot];
+        if (ex->active && ex->maps_count > held)
+            held = ex->maps_count;
+    }
+    return map_list_drop(&self->maps, held, out);
 }

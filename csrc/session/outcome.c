@@ -266,6 +266,7 @@ static bool is_of_lost_session(const session *self, const exchange *ex) {
 static void refused(session *self, exchange *ex) {
     strbuf maps = {0};
     bool theirs = ex->status >= 400 && ex->maps_count != 0 && self->dialect->queue_first_map == NULL;
+    size_t dropped = self->maps.dropped < ex->maps_count ? self->maps.dropped : ex->maps_count;
     if (theirs && !map_list_refuse(&self->maps, ex->maps_count, &maps)) {
         session_fail(self, ERROR_MEMORY, "out of memory");
         strbuf_free(&maps);
@@ -276,7 +277,7 @@ static void refused(session *self, exchange *ex) {
                     ex->maps_count);
     fail(self, ex, theirs ? ERROR_MAPS_REFUSED : ERROR_HTTP, "");
     self->error.refused = maps;
-    self->refused_untold = theirs ? ex->maps_count : 0;
+    self->refused_untold = theirs ? ex->maps_count - dropped : 0;
     ex->maps_count = 0;
 }
 

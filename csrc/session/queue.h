@@ -11,6 +11,7 @@ typedef enum record_kind {
     RECORD_TEXT,           // the same, its escapes undone: UTF-8
     RECORD_TEXT_SURROGATE, // the same, with lone surrogates as three bytes
     RECORD_LITERAL,        // an array's data, a literal known to be well-formed
+    RECORD_BYTES,          // an array's data, of which only the bounds are known
 } record_kind;
 
 typedef struct record {

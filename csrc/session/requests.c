@@ -13,6 +13,10 @@ static void add_escaped(strbuf *out, const char *name, const strbuf *value) {
     strbuf_quote(out, strbuf_str(value), value->length);
 }
 
+static const char *bind_path(const session *self) {
+    return self->has_bind_path ? strbuf_str(&self->fields[FIELD_BIND_PATH]) : self->dialect->bind_path;
+}
+
 static void begin_query(const session *self, const char *path, strbuf *out) {
     const strbuf *url = &self->fields[FIELD_URL];
     strbuf_append(out, strbuf_str(url), url->length);
@@ -49,7 +53,7 @@ void session_write_init_url(session *self, strbuf *out) {
 }
 
 static void write_dev_url(session *self, request_kind kind, strbuf *out) {
-    begin_query(self, self->dialect->bind_path, out);
+    begin_query(self, bind_path(self), out);
     strbuf_text(out, kind == REQUEST_OPEN   ? "command=connect"
                      : kind == REQUEST_BACK ? "command=poll"
                                             : "command=disconnect");
@@ -76,7 +80,7 @@ static void add_common(session *self, exchange_slot slot, request_kind kind, str
 }
 
 void session_write_common_url(session *self, strbuf *out) {
-    begin_query(self, self->dialect->bind_path, out);
+    begin_query(self, bind_path(self), out);
     strbuf_text(out, "VER=8");
     add_common(self, SLOT_FORWARD, REQUEST_MAPS, out);
 }
@@ -86,7 +90,7 @@ static void add_opening_form(session *self, strbuf *out);
 
 static void write_bind_url(session *self, const exchange *ex, strbuf *out) {
     bool back = ex->kind == REQUEST_BACK;
-    begin_query(self, self->dialect->bind_path, out);
+    begin_query(self, bind_path(self), out);
     strbuf_text(out, "VER=8");
     if (back && !ex->opens)
         strbuf_text(out, "&RID=rpc");

@@ -15,6 +15,7 @@
 #define MAX_OPENING_URL 4096
 // A queue's buffer is kept, while it is empty, up to so many times the limit of what may wait in it.
 #define QUEUE_KEEPS 4
+#define DEFAULT_MAX_UNSENT ((size_t)16 * 1024 * 1024)
 #define DEFAULT_QUEUE_LIMIT ((size_t)1024 * 1024)
 
 /* ---- Begin and end ---- */
@@ -31,6 +32,8 @@ session *session_new(const session_config *config) {
         self->config.max_backoff_ms = DEFAULT_MAX_BACKOFF_MS;
     if (self->config.queue_limit == 0)
         self->config.queue_limit = DEFAULT_QUEUE_LIMIT;
+    if (self->config.max_unsent == 0)
+        self->config.max_unsent = DEFAULT_MAX_UNSENT;
     if (self->config.max_chunk == 0)
         self->config.max_chunk = FRAMER_DEFAULT_MAX_CHUNK;
     self->random = config->seed | 1; // xorshift must not start at 0
@@ -47,6 +50,12 @@ session *session_new(const session_config *config) {
         return NULL;
     }
     self->config.url = NULL; // the caller's
+    if (config->bind_path != NULL && !session_set(self, FIELD_BIND_PATH, config->bind_path)) {
+        session_free(self);
+        return NULL;
+    }
+    self->has_bind_path = config->bind_path != NULL;
+    self->config.bind_path = NULL;
     return self;
 }
 
@@ -199,7 +208,8 @@ void session_set_asks_headers(session *self, bool asks) {
 }
 
 void session_prepare(session *self) {
-    map_list_confirm(&self->maps, self->maps.of_session);
+    const map_list *maps = &self->maps;
+    map_list_confirm(&self->maps, maps->of_session > maps->dropped ? maps->of_session : maps->dropped);
 }
 
 void session_prepared(session *self) {

@@ -65,12 +65,18 @@ typedef struct session_config {
     size_t max_chunk;
     // How many bytes may wait to be taken before the back channel is paused.
     size_t queue_limit;
+    // How many bytes of maps, keys and values together, may wait to be confirmed; see session_room_for().
+    size_t max_unsent;
     // Any number, for jitter and `zx`.
     uint64_t seed;
     // Whether the server is to end the back channel after each batch: one of `buffered`.
     int buffered;
     // webchannel: open session and back channel in one GET.
     bool fast_handshake;
+    // Messages are arrays' data as it stands in the body, not read: RECORD_BYTES.
+    bool raw;
+    // Path of every bind request, in place of the dialect's; NULL: that.
+    const char *bind_path;
     // Where the server does not know the session any more: fail, and open no new one.
     bool keeps_session;
     // Maps that a lost session's requests held, and that were not confirmed, do not go to the next one: they
@@ -347,6 +353,19 @@ int64_t session_send_map_first(session *self, const map_field *fields, size_t co
  */
 size_t session_unsent(const session *self);
 
+typedef enum session_room { ROOM_NOW, ROOM_LATER, ROOM_NEVER } session_room;
+
+/* When a map of so many bytes, keys and values together, may be queued. Who sends has to ask. */
+session_room session_room_for(const session *self, size_t bytes);
+
+/* Append the maps that are not confirmed to `out`, as session_error has those that were refused. False when
+ * memory ran out. */
+bool session_tell_unsent(session *self, strbuf *out);
+/* The same, and take them off. What a request of this session holds, or has held, may have been carried out,
+ * or may yet be: the server may count on it. Nobody is told of it any more. False, with nothing taken off,
+ * when memory ran out. */
+bool session_drop_unsent(session *self, strbuf *out);
+
 /* ---- Ends ---- */
 
 /* Ask for an orderly end: the session is told to terminate, where the dialect can; with FIELD_CLOSE_FORM, by
@@ -367,6 +386,7 @@ typedef enum session_field {
     FIELD_CLOSE_FORM,   // the body of the request that ends the session, form-encoded
     FIELD_OSID,         // the session that this one replaces
     FIELD_OAID,         // and its last AID
+    FIELD_BIND_PATH,    // where the dialect's is not meant
     FIELD_COUNT
 } session_field;
 

@@ -21,6 +21,7 @@ from gaechannel import (
     Decoder,
     Framer,
     ParseError,
+    SendQueueFull,
     TalkMessageCorrupted,
     WebChannel,
     aio,
@@ -196,6 +197,21 @@ def browser_channel(server, _names):
         assert channel.unsent == 0
 
 
+def channel_of_bytes(server, _names):
+    with WebChannel(server.url + "/webchannel", raw=True, unwrap=False, max_unsent=60) as channel:
+        channel.send({"n": 1})
+        assert channel.pending() == [(0, {"n": 1})]
+        assert channel.drop_unsent() == [(0, {"n": 1})]
+        channel.send_raw(b'{"n":2}')
+        channel.send_map({"a": "b", "c": [3]})
+        for large in ("x" * 50, "x" * 100):
+            with pytest.raises(SendQueueFull):
+                channel.send(large)
+        with pytest.raises(UnicodeEncodeError):
+            channel.send_map({"a": "\ud83d"})
+        channel.flush(20)
+
+
 def web_channel(server, _names):
     with WebChannel(f"{server.url}/webchannel", init_headers={"X-A": "b"}) as channel:
         channel.connect()
@@ -282,6 +298,7 @@ CYCLES = [
     client_merge,
     browser_channel,
     web_channel,
+    channel_of_bytes,
     aio_client,
     aio_cancelled,
     aio_web_channel,

@@ -31,6 +31,13 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found, boo
     return value != NULL && self->unwraps ? unwrap_message(self->state, value) : value;
 }
 
+static PyObject *value_of_sound(const record *found) {
+    if (found->kind == RECORD_BYTES)
+        return PyBytes_FromStringAndSize((const char *)found->bytes, (Py_ssize_t)found->length);
+    return found->kind == RECORD_ASCII ? str_from_ascii(found->bytes, found->length)
+                                       : str_from_token(found->bytes, found->length, false);
+}
+
 // `none`: there is none, where NULL is returned without an exception. If not, there was one that is not to be
 // told.
 static PyObject *take(channel_object *self, bool *may_resume, bool *none) {
@@ -42,12 +49,11 @@ static PyObject *take(channel_object *self, bool *may_resume, bool *none) {
         *none = true;
         return NULL;
     }
-    // To make a str of sound UTF-8 runs nothing else, and so can be done with the lock, from where the text
-    // lies.
-    if (found.kind != RECORD_ASCII && found.kind != RECORD_TEXT)
+    // To make a str of sound UTF-8, or bytes, runs nothing else, and so can be done with the lock, from where
+    // the text lies.
+    if (found.kind == RECORD_LITERAL || found.kind == RECORD_TEXT_SURROGATE)
         return take_copy_unlock(self, &found, may_resume);
-    message = found.kind == RECORD_ASCII ? str_from_ascii(found.bytes, found.length)
-                                         : str_from_token(found.bytes, found.length, false);
+    message = value_of_sound(&found);
     if (message != NULL)
         session_pop(self->session);
     *may_resume |= session_can_resume(self->session);

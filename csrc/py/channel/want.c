@@ -20,6 +20,7 @@ static const struct {
     {"open", {.what = WANT_GOAL, .goal = GOAL_OPEN}},
     {"connected", {.what = WANT_GOAL, .goal = GOAL_CONNECT}},
     {"flushed", {.what = WANT_FLUSHED, .goal = GOAL_STREAM}},
+    {"room", {.what = WANT_ROOM, .goal = GOAL_STREAM}},
     {"ended", {.what = WANT_END, .goal = GOAL_REST}},
 };
 
@@ -52,6 +53,8 @@ static bool has_come(const channel_object *self, const want *wanted, const news 
         return session_has_reached(self->session, wanted->goal);
     case WANT_FLUSHED:
         return session_unsent(self->session) == 0;
+    case WANT_ROOM:
+        return session_room_for(self->session, wanted->most) == ROOM_NOW;
     case WANT_END:
         break;
     }

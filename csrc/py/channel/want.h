@@ -9,6 +9,7 @@ typedef enum want_kind {
     WANT_MESSAGE, // a message that can be taken
     WANT_GOAL,    // the goal is reached
     WANT_FLUSHED, // the server has all maps
+    WANT_ROOM,    // `most` bytes of maps more may wait
     WANT_END,     // the session has ended
 } want_kind;
 
@@ -16,7 +17,7 @@ typedef struct want {
     want_kind what;
     // What the channel is driven to for it.
     session_goal goal;
-    // Not one message, but all that are there; or, where it is not 0, so many of them at most.
+    // Not one message, but all that are there; or, where `most` is not 0, so many of them at most.
     bool all;
     size_t most;
     // One message, where its absence is an error and no end of an iteration.
@@ -25,7 +26,7 @@ typedef struct want {
 } want;
 
 /* The want that Python has this name for: "messages", "batches", "message" (one), "poll" (one back channel's
- * messages), "initialized", "open", "connected", "flushed", "ended". False with an exception set. */
+ * messages), "initialized", "open", "connected", "flushed", "room", "ended". False with an exception set. */
 bool want_named(PyObject *name, want *found);
 
 /* A deadline from a number of seconds from now; negative for none. */

@@ -91,6 +91,35 @@ static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
     return 0;
 }
 
+// Why a map is not queued, as _send() says it: it may be soon, or never.
+#define FULL (-1)
+#define TOO_LARGE (-2)
+
+// Queue a map: its id, or why it is not queued. -3 with an exception set.
+static int64_t queue_map(channel_object *self, const map_field *fields, size_t count) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += fields[i].key_length + fields[i].value_length;
+    channel_lock(self);
+    session_room room = session_room_for(self->session, size);
+    int64_t id = room == ROOM_LATER ? FULL : TOO_LARGE;
+    if (room == ROOM_NOW)
+        id = session_send_map(self->session, fields, count);
+    // Before the session is open there is nothing to hurry for: the map goes with the opening POST.
+    bool open = session_get(self->session, FIELD_SID)->length != 0 &&
+                net_channel_state(self->net).kind != ACTION_ENDED;
+    if (open)
+        session_set_goal(self->session, GOAL_STREAM);
+    channel_unlock(self);
+    if (room == ROOM_NOW && id < 0) {
+        PyErr_NoMemory();
+        return -3;
+    }
+    if (open)
+        channel_progress(self);
+    return id;
+}
+
 static PyObject *channel_send(PyObject *op, PyObject *pairs) {
     channel_object *self = (channel_object *)op;
     // What is sent in an event loop goes with what runs there.
@@ -104,24 +133,38 @@ static PyObject *channel_send(PyObject *op, PyObject *pairs) {
     map_field *fields = PyMem_Calloc((size_t)count + 1, sizeof *fields);
     if (fields == NULL)
         return PyErr_NoMemory();
-    if (read_fields(pairs, fields, count) < 0) {
-        PyMem_Free(fields);
-        return NULL;
-    }
-    channel_lock(self);
-    int64_t id = session_send_map(self->session, fields, (size_t)count);
-    // Before the session is open there is nothing to hurry for: the map goes with the opening POST.
-    bool open = session_get(self->session, FIELD_SID)->length != 0 &&
-                net_channel_state(self->net).kind != ACTION_ENDED;
-    if (open)
-        session_set_goal(self->session, GOAL_STREAM);
-    channel_unlock(self);
+    int64_t id = read_fields(pairs, fields, count) < 0 ? -3 : queue_map(self, fields, (size_t)count);
     PyMem_Free(fields);
-    if (id < 0)
-        return PyErr_NoMemory();
-    if (open)
-        channel_progress(self);
-    return PyLong_FromLongLong(id);
+    return id == -3 ? NULL : PyLong_FromLongLong(id);
+}
+
+// The maps that `tell` tells of, as MapsRefused has them.
+static PyObject *maps_told(channel_object *self, bool (*tell)(session *, strbuf *)) {
+    strbuf lines = {0};
+    if (channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    bool told = tell(self->session, &lines);
+    channel_unlock(self);
+    PyObject *text = told ? PyUnicode_DecodeUTF8(strbuf_str(&lines), (Py_ssize_t)lines.length, "strict")
+                          : PyErr_NoMemory();
+    strbuf_free(&lines);
+    return text;
+}
+
+static PyObject *channel_pending(PyObject *op, PyObject *unused) {
+    (void)unused;
+    return maps_told((channel_object *)op, session_tell_unsent);
+}
+
+static PyObject *channel_drop_unsent(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    PyObject *text = maps_told(self, session_drop_unsent);
+    // Whoever waits until all is sent, or for room, need not any more.
+    if (text != NULL && self->loop != NULL)
+        channel_wake_waiters(self);
+    return text;
 }
 
 // _flush(timeout): whether the server has all maps; timeout in seconds, negative for none.
@@ -314,7 +357,12 @@ PyMethodDef channel_methods[] = {
     {"_reach", channel_reach, METH_VARARGS,
      "_reach($self, wanted, anew, /)\n--\n\nWait until \"initialized\", \"open\", \"connected\"."},
     {"_send", channel_send, METH_O,
-     "_send($self, pairs, /)\n--\n\nQueue a map, a list of (key, value); its id."},
+     "_send($self, pairs, /)\n--\n\n"
+     "Queue a map, a list of (key, value); its id. -1: there is no room for it now; -2: nor will there be."},
+    {"_pending", channel_pending, METH_NOARGS,
+     "_pending($self, /)\n--\n\nThe maps that are not confirmed, a line each."},
+    {"_drop_unsent", channel_drop_unsent, METH_NOARGS,
+     "_drop_unsent($self, /)\n--\n\nThe same, which are taken off."},
     {"_flush", channel_flush, METH_O,
      "_flush($self, timeout, /)\n--\n\nWait until the server has all maps; whether it has."},
     {"_await", channel_await, METH_VARARGS,

@@ -52,6 +52,7 @@ static const option table[] = {
     OPTION("auto_reconnect", FLAG, session.auto_reconnect, true),
     OPTION("max_chunk_size", COUNT, session.max_chunk, 16 * 1024 * 1024),
     OPTION("queue_limit", COUNT, session.queue_limit, 0),
+    OPTION("max_unsent", COUNT, session.max_unsent, 0),
     OPTION("headers", TEXT, net.headers, 0),
     OPTION("cookies", TEXT, net.cookies, 0),
     OPTION("user_agent", TEXT, net.user_agent, 0),
@@ -64,6 +65,8 @@ static const option table[] = {
     OPTION("http2", FLAG, net.http2, true),
     OPTION("buffered", INTEGER, session.buffered, BUFFERED_NO),
     OPTION("fast_handshake", FLAG, session.fast_handshake, false),
+    OPTION("raw", FLAG, session.raw, false),
+    OPTION("bind_path", TEXT, session.bind_path, 0),
     OPTION("unwraps", FLAG, unwraps, false),
     OPTION("is_async", FLAG, is_async, false),
 };
