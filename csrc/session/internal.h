@@ -84,9 +84,13 @@ typedef struct buffering {
     bool delivered;
     // A response that goes on has brought something before it ended.
     bool streamed;
-    // Back channels in a row that brought all at their end; that were not answered at all.
+    // A batch came at once where responses had gone on before: they are asked for once more.
+    bool doubted;
+    // Back channels in a row that brought all at their end; of whose body nothing came.
     int late;
-    int unanswered;
+    int empty;
+    // How many of the latter say that batches are to be asked for; 0: not counted yet.
+    int needed;
 } buffering;
 
 typedef struct exchange {

@@ -537,9 +537,19 @@ static void terminate_done(session *self, const exchange *ex, transport_outcome 
     self->terminates_by_post = refused;
 }
 
-static bool is_silence(verdict why, transport_outcome outcome) {
-    return why == VERDICT_TIMEOUT || why == VERDICT_DEAD || why == VERDICT_BUFFERED ||
+// A back channel that the server says never reached it was not held back.
+static bool is_silence(const session *self, verdict why, transport_outcome outcome) {
+    return why == VERDICT_TIMEOUT || (why == VERDICT_DEAD && self->owes) || why == VERDICT_BUFFERED ||
            outcome == TRANSPORT_TIMEOUT;
+}
+
+// What the end of the back channel says of proxies on the way. Whether it is not held against the server.
+static bool was_held_back(session *self, exchange *ex, verdict why, transport_outcome outcome,
+                          int64_t now_ms) {
+    if (ex->arrays != 0)
+        buffering_on_arrays(self, ex, now_ms);
+    bool silent = is_silence(self, why, outcome) && buffering_on_silence(self, ex);
+    return why == VERDICT_BUFFERED || (silent && session_may_retry(self, ex));
 }
 
 void session_on_done(session *self, exchange_slot slot, transport_outcome outcome, int code,
@@ -550,8 +560,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
     ex->verdict = VERDICT_NONE;
     if (slot == SLOT_BACK)
         self->dead_at_ms = SESSION_NEVER;
-    bool held_back = slot == SLOT_BACK && is_silence(why, outcome) && buffering_on_silence(self, ex) &&
-                     session_may_retry(self, ex);
+    bool held_back = slot == SLOT_BACK && was_held_back(self, ex, why, outcome, now_ms);
     if (ex->kind == REQUEST_TERMINATE)
         terminate_done(self, ex, outcome);
     else if (why == VERDICT_CANCELLED || why == VERDICT_FULL || held_back || self->ended || self->closing)
