@@ -244,9 +244,6 @@ struct session {
 bool session_is_initialized(const session *self);
 /* How long the exchange's request may be silent. */
 int64_t session_patience_ms(const session *self, exchange_slot slot);
-uint64_t session_random(session *self);
-/* The wait after the n-th failure in a row, in ms: 1 s, 2 s, 4 s …, less up to half of it at random. */
-int64_t session_jittered_backoff(session *self, int failures);
 void session_count_trial(session *self, exchange *ex, strbuf *out);
 
 /* ---- requests.c ---- */

@@ -1,5 +1,8 @@
-/* Whether a request that failed is sent again, and when. */
+/* Chance, waits, and whether a request that failed is sent again. */
 #include "session/retry.h"
+
+// The first wait in a row.
+#define FIRST_BACKOFF_MS 1000
 
 // Times in a row that a request reached nobody before that is a failure: with ten streams a connection, and a
 // hundred requests at once, the last of them are refused nine times.
@@ -12,6 +15,30 @@
 // up.
 #define OUTLASTED 5
 #define OUTLASTED_MS (60 * 1000)
+
+/* ---- Chance and waits ---- */
+
+// xorshift64*: for jitter and against caches, not for secrets.
+uint64_t session_random(session *self) {
+    self->random ^= self->random >> 12;
+    self->random ^= self->random << 25;
+    self->random ^= self->random >> 27;
+    return (self->random * 0x2545F4914F6CDD1DULL) >> 16;
+}
+
+int64_t session_backoff_ms(const session *self, int failures) {
+    int64_t wait = FIRST_BACKOFF_MS;
+    while (failures-- > 1 && wait < self->config.max_backoff_ms)
+        wait *= 2;
+    return wait < self->config.max_backoff_ms ? wait : self->config.max_backoff_ms;
+}
+
+int64_t session_jittered_backoff(session *self, int failures) {
+    int64_t wait = session_backoff_ms(self, failures);
+    return wait - (int64_t)(session_random(self) % (uint64_t)(wait / 2 + 1));
+}
+
+/* ---- Whether there is another try ---- */
 
 bool session_may_retry(const session *self, const exchange *ex) {
     int limit = self->config.max_reconnects;

@@ -1,8 +1,14 @@
-/* Whether a request that failed is sent again, and when. */
+/* Chance, waits, and whether a request that failed is sent again. */
 #ifndef GAECHANNEL_SESSION_RETRY_H
 #define GAECHANNEL_SESSION_RETRY_H
 
 #include "internal.h"
+
+uint64_t session_random(session *self);
+/* The wait after the n-th failure in a row, in ms: 1 s, 2 s, 4 s … */
+int64_t session_backoff_ms(const session *self, int failures);
+/* The same, less up to half of it at random. */
+int64_t session_jittered_backoff(session *self, int failures);
 
 /* Whether a failure may be mended. */
 bool session_may_retry(const session *self, const exchange *ex);

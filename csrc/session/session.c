@@ -6,11 +6,12 @@
 #include <stdlib.h> // calloc()
 #include <string.h>
 
+#include "session/retry.h"
+
 #define DEFAULT_REQUEST_TIMEOUT_MS 30000
 // Servers send keep-alives every 15 to 30 seconds.
 #define DEFAULT_SILENCE_MS 60000
 #define DEFAULT_MAX_BACKOFF_MS 32000
-#define FIRST_BACKOFF_MS 1000
 // Of the fast handshake's URL, as Closure has it; with more, it is a POST that opens.
 #define MAX_OPENING_URL 4096
 // A queue's buffer is kept, while it is empty, up to so many times the limit of what may wait in it.
@@ -86,14 +87,6 @@ void session_free(session *self) {
     free(self);
 }
 
-// xorshift64*: for jitter and against caches, not for secrets.
-uint64_t session_random(session *self) {
-    self->random ^= self->random >> 12;
-    self->random ^= self->random << 25;
-    self->random ^= self->random >> 27;
-    return (self->random * 0x2545F4914F6CDD1DULL) >> 16;
-}
-
 void session_random_letters(session *self, size_t count, strbuf *out) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     for (size_t i = 0; i < count; i++)
@@ -121,19 +114,6 @@ void session_count_trial(session *self, exchange *ex, strbuf *out) {
     strbuf_format(out, "&t=%d", self->trial > 0 ? self->trial : ex->failures + ex->stale + 1);
 }
 
-// The wait after the n-th failure in a row, before jitter.
-static int64_t backoff_ms(const session *self, int failures) {
-    int64_t wait = FIRST_BACKOFF_MS;
-    while (failures-- > 1 && wait < self->config.max_backoff_ms)
-        wait *= 2;
-    return wait < self->config.max_backoff_ms ? wait : self->config.max_backoff_ms;
-}
-
-int64_t session_jittered_backoff(session *self, int failures) {
-    int64_t wait = backoff_ms(self, failures);
-    return wait - (int64_t)(session_random(self) % (uint64_t)(wait / 2 + 1));
-}
-
 int64_t session_get_number(const session *self, session_number number) {
     switch (number) {
     case NUMBER_RID:
@@ -145,7 +125,7 @@ int64_t session_get_number(const session *self, session_number number) {
     case NUMBER_TRIAL:
         return self->trial > 0 ? self->trial : self->exchanges[SLOT_BACK].failures + 1;
     case NUMBER_BACKOFF_MS:
-        return backoff_ms(self, self->exchanges[SLOT_BACK].failures + 1);
+        return session_backoff_ms(self, self->exchanges[SLOT_BACK].failures + 1);
     case NUMBER_FAILURES:
         return self->exchanges[SLOT_BACK].failures;
     case NUMBER_AUTO_RECONNECT:
@@ -172,7 +152,7 @@ void session_set_number(session *self, session_number number, int64_t value) {
     case NUMBER_BACKOFF_MS: {
         // The number of failures that leads to the wait asked for.
         int failures = 0;
-        while (backoff_ms(self, failures + 1) < value && failures < 32)
+        while (session_backoff_ms(self, failures + 1) < value && failures < 32)
             failures++;
         self->exchanges[SLOT_BACK].failures = failures;
         break;
