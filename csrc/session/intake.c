@@ -1,23 +1,13 @@
-/* What comes back while a request runs: the response's head, and the arrays in its body. */
-#include "internal.h"
+/* The arrays in a response's body: control arrays are obeyed, messages queued. */
+#include "session/intake.h"
 
-#include <stdlib.h> // malloc()
 #include <string.h>
 
+#include "session/fields.h"
+#include "session/life.h"
+#include "session/phase.h"
 #include "wire/arrays.h"
 #include "wire/bounds.h"
-#include "wire/utf8.h"
-
-// Of a body that is not asked for (an error's page): enough to quote from.
-#define MAX_ERROR_BODY ((size_t)64 * 1024)
-// Of the page that names clid and gsessionid.
-#define MAX_INIT_PAGE ((size_t)4 * 1024 * 1024)
-
-// What counts as progress: less is a trickle, which must not keep a request alive for ever.
-#define PROGRESS_BYTES 1024
-
-// The longest Retry-After that is obeyed.
-#define MAX_RETRY_AFTER_MS (3600 * 1000)
 
 // Of the keep-alive time in array 0: a longer one is no help against a dead connection.
 #define MAX_KEEPALIVE_MS (3600 * 1000)
@@ -86,18 +76,6 @@ static array_role role_of(const session *self, const wire_array *array, array_pl
     return opens ? ROLE_OPEN : ROLE_GSESSIONID;
 }
 
-static bool set_from_token(session *self, session_field field, const literal_reader *reader) {
-    char *plain = malloc(reader->token_length + 1);
-    if (plain == NULL)
-        return false;
-    bool lone;
-    size_t length = literal_unescape(reader->token, reader->token_length, (uint8_t *)plain, &lone);
-    plain[length] = '\0';
-    bool done = session_set(self, field, plain);
-    free(plain);
-    return done;
-}
-
 // ["c", SID, hostPrefix, version, minor version, keep-alive in ms]
 static bool apply_open(session *self, const wire_array *array) {
     literal_reader reader;
@@ -105,7 +83,7 @@ static bool apply_open(session *self, const wire_array *array) {
     literal_next(&reader); // [
     literal_next(&reader); // "c"
     literal_next(&reader);
-    if (!set_from_token(self, FIELD_SID, &reader))
+    if (!session_set_from_token(self, FIELD_SID, &reader))
         return false;
     int64_t keepalive_ms = 0;
     literal_token token;
@@ -127,7 +105,7 @@ static bool apply_gsessionid(session *self, const wire_array *array) {
     if (literal_next(&reader) == LITERAL_OBJECT_BEGIN) // or "S"
         literal_next(&reader);                         // "gsid"
     literal_next(&reader);
-    if (!set_from_token(self, FIELD_GSESSIONID, &reader))
+    if (!session_set_from_token(self, FIELD_GSESSIONID, &reader))
         return false;
     session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(&self->fields[FIELD_GSESSIONID]));
     return true;
@@ -228,17 +206,12 @@ static bool apply_effects(session *self, const effects *todo) {
         apply_stop(self, &todo->stop);
     else if (todo->close)
         self->ended = true; // in order: no error
-    if (todo->has_stop || todo->close) {
-        // It is over for good; the next try begins a new one.
-        strbuf_clear(&self->fields[FIELD_SID]);
-        self->aid = -1;
-    }
+    if (todo->has_stop || todo->close)
+        session_forget_sid(self); // over for good; the next try begins a new one
     return true;
 }
 
-// An array that the server sends again and again, and that cannot be read, must not keep back all behind it.
-// Whether this is the second time: then it counts as received.
-static bool is_poison(session *self, exchange *ex, int64_t id) {
+bool session_is_poison(session *self, exchange *ex, int64_t id) {
     bool again = id >= 0 && id == self->poison_id && ex->kind == REQUEST_BACK && !ex->opens;
     self->poison_id = id;
     ex->poisoned = again;
@@ -294,7 +267,7 @@ static arrays_status take_arrays(session *self, const exchange *ex, payload_read
             return status;
         bool seen = array.id <= in->aid; // sent again, since our last AID had not reached it
         array_place place = {
-            .may_open = in_reply && !in->todo.has_open && self->fields[FIELD_SID].length == 0,
+            .may_open = in_reply && !in->todo.has_open && !session_is_open(self),
             .by_opening = in_reply || in->behind_opening,
         };
         if (!seen) {
@@ -327,7 +300,7 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
     }
     if (status == ARRAYS_ERROR) {
         ex->corruption = payload_error(&reader);
-        if (!is_poison(self, ex, bad)) {
+        if (!session_is_poison(self, ex, bad)) {
             queue_rewind(&self->queue, mark);
             return false;
         }
@@ -356,215 +329,4 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
     else if (in.todo.has_open && ex->opens)
         session_opened(self, ex);
     return status != ARRAYS_ERROR;
-}
-
-/* ---- The init page ---- */
-
-bool session_read_init_page(session *self, const char *page, size_t length) {
-    static const char call[] = "new chat.WcsDataClient(";
-    const char *end = page + length;
-    const char *at = page;
-    while ((at = memchr(at, 'n', (size_t)(end - at))) != NULL) {
-        if ((size_t)(end - at) >= sizeof call - 1 && memcmp(at, call, sizeof call - 1) == 0)
-            break;
-        at++;
-    }
-    if (at == NULL)
-        return false;
-    // The arguments are literals: read them as an array's elements, of which only the first four matter.
-    at += sizeof call - 2;
-    size_t arguments_length = (size_t)(end - at);
-    char *arguments = malloc(arguments_length);
-    if (arguments == NULL)
-        return false;
-    memcpy(arguments, at, arguments_length);
-    arguments[0] = '[';
-    literal_reader reader;
-    literal_init(&reader, (const uint8_t *)arguments, arguments_length);
-    bool found = literal_next(&reader) == LITERAL_ARRAY_BEGIN && literal_next(&reader) == LITERAL_STRING &&
-                 literal_next(&reader) == LITERAL_STRING && literal_next(&reader) == LITERAL_STRING &&
-                 reader.token_length != 0 && set_from_token(self, FIELD_CLID, &reader) &&
-                 literal_next(&reader) == LITERAL_STRING && set_from_token(self, FIELD_GSESSIONID, &reader);
-    free(arguments);
-    if (!found)
-        strbuf_clear(&self->fields[FIELD_CLID]);
-    return found;
-}
-
-/* ---- The response ---- */
-
-// The opening reply, in the fast handshake's header.
-static void take_initial_response(session *self, exchange *ex) {
-    strbuf reply = ex->reply;
-    size_t wanted = SIZE_MAX;
-    size_t walked;
-    const uint8_t *bytes = (const uint8_t *)strbuf_str(&reply);
-    ex->reply = (strbuf){0};
-    if (utf8_advance(bytes, reply.length, &wanted, &walked) != UTF8_OK)
-        ex->corruption = "the opening reply is not UTF-8";
-    else if (session_take_payload(self, ex, bytes, reply.length, ex->started_ms))
-        ex->corruption = NULL;
-    if (ex->corruption != NULL)
-        ex->verdict = VERDICT_CORRUPT;
-    strbuf_free(&reply);
-}
-
-void session_on_status(session *self, exchange_slot slot, int status, const char *reason,
-                       int64_t retry_after_ms) {
-    exchange *ex = &self->exchanges[slot];
-    ex->status = status;
-    ex->retry_after_ms = retry_after_ms < MAX_RETRY_AFTER_MS ? retry_after_ms : MAX_RETRY_AFTER_MS;
-    ex->stale = 0;
-    if (status == 200) {
-        strbuf_free(&ex->reason); // as good as empty for days
-        ex->has_renewed = false;
-    } else {
-        strbuf_set(&ex->reason, reason);
-    }
-    if (slot == SLOT_BACK && !self->owes)
-        self->dead_at_ms = SESSION_NEVER;
-    if (slot == SLOT_BACK && status == 200) {
-        self->ever_streamed = self->streamed = self->token_worked = true;
-        self->expired_in_row = 0;
-        session_shorten_url(self, ex); // it stays for minutes
-    }
-    if (ex->opens && status == 200 && ex->reply.length != 0)
-        take_initial_response(self, ex);
-}
-
-void session_on_head(session *self, exchange_slot slot, const char *lines, size_t length) {
-    strbuf *head = &self->exchanges[slot].head;
-    strbuf_clear(head);
-    strbuf_append(head, lines, length); // without it, when memory runs out, an error only says less
-}
-
-static bool name_is(const char *name, size_t length, const char *wanted) {
-    if (strlen(wanted) != length)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if ((name[i] | 0x20) != (wanted[i] | 0x20))
-            return false;
-    return true;
-}
-
-void session_on_header(session *self, exchange_slot slot, const char *name, size_t name_length,
-                       const char *value, size_t value_length) {
-    exchange *ex = &self->exchanges[slot];
-    if (name_is(name, name_length, "Set-Cookie")) {
-        const char *equals = memchr(value, '=', value_length);
-        const char *semicolon = memchr(value, ';', value_length);
-        const char *end = semicolon != NULL ? semicolon : value + value_length;
-        if (equals != NULL && equals < end)
-            session_add_cookie(self, equals + 1, (size_t)(end - equals - 1));
-    } else if (!self->dialect->session_id_header) {
-        return;
-    } else if (name_is(name, name_length, "X-HTTP-Session-Id")) {
-        strbuf_clear(&self->fields[FIELD_GSESSIONID]);
-        strbuf_append(&self->fields[FIELD_GSESSIONID], value, value_length);
-    } else if (ex->opens && name_is(name, name_length, "X-HTTP-Initial-Response")) {
-        strbuf_clear(&ex->reply);
-        strbuf_append(&ex->reply, value, value_length);
-    }
-}
-
-static session_intake stop(exchange *ex, verdict why, const char *corruption) {
-    ex->verdict = why;
-    if (corruption != NULL)
-        ex->corruption = corruption;
-    return INTAKE_STOP;
-}
-
-static session_intake take_stream(session *self, exchange *ex, const uint8_t *bytes, size_t length,
-                                  int64_t now_ms) {
-    framer *frames = &ex->framer;
-    framer_chunk chunk;
-    framer_status status;
-    framer_feed(frames, bytes, length);
-    while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK) {
-        ex->is_ascii = chunk.is_ascii;
-        if (!session_take_payload(self, ex, chunk.payload, chunk.length, now_ms))
-            return stop(ex, VERDICT_CORRUPT, NULL);
-        if (self->ended)
-            return stop(ex, VERDICT_CANCELLED, NULL);
-    }
-    if (status == FRAMER_NO_MEMORY) {
-        session_fail(self, ERROR_MEMORY, "out of memory");
-        return stop(ex, VERDICT_CANCELLED, NULL);
-    }
-    if (status != FRAMER_CORRUPT)
-        return INTAKE_OK;
-    // The server numbers its arrays one by one, and sends those that were not acknowledged.
-    if (frames->chunk_at_fault && self->aid >= 0 && is_poison(self, ex, self->aid + 1))
-        self->aid++;
-    return stop(ex, VERDICT_CORRUPT, frames->error);
-}
-
-static size_t reply_limit(const session *self, const exchange *ex) {
-    if (ex->status != 200)
-        return MAX_ERROR_BODY;
-    if (ex->kind == REQUEST_INIT)
-        return MAX_INIT_PAGE;
-    size_t units = self->config.max_chunk; // each takes three bytes at most
-    return units < SIZE_MAX / 3 ? units * 3 : SIZE_MAX;
-}
-
-static session_intake take_reply(session *self, exchange *ex, const uint8_t *bytes, size_t length) {
-    size_t room = reply_limit(self, ex) - ex->reply.length;
-    strbuf_append(&ex->reply, (const char *)bytes, length < room ? length : room);
-    if (strbuf_failed(&ex->reply)) {
-        session_fail(self, ERROR_MEMORY, "out of memory");
-        return stop(ex, VERDICT_CANCELLED, NULL);
-    }
-    return length <= room ? INTAKE_OK : stop(ex, VERDICT_TOO_LONG, "the reply is too long");
-}
-
-void session_on_progress(session *self, exchange_slot slot, size_t bytes, int64_t now_ms) {
-    exchange *ex = &self->exchanges[slot];
-    bool hangs = slot == SLOT_BACK && !self->dialect->polls;
-    ex->progress += bytes;
-    if (!hangs && ex->progress < PROGRESS_BYTES)
-        return;
-    ex->progress = 0;
-    ex->last_byte_ms = now_ms;
-}
-
-session_intake session_on_body(session *self, exchange_slot slot, const uint8_t *bytes, size_t length,
-                               int64_t now_ms) {
-    exchange *ex = &self->exchanges[slot];
-    bool streams = slot == SLOT_BACK && ex->status == 200 && !self->dialect->polls;
-    if (ex->verdict != VERDICT_NONE)
-        return INTAKE_STOP;
-    if (streams)
-        self->dead_at_ms = SESSION_NEVER; // it lives, even where it now has to wait
-    if (streams && queue_bytes(&self->queue) >= self->config.queue_limit) {
-        ex->paused = true;
-        return INTAKE_PAUSE;
-    }
-    session_on_progress(self, slot, length, now_ms);
-    if (ex->first_byte_ms < 0)
-        ex->first_byte_ms = now_ms;
-    self->stats.bytes += length;
-    if (!streams)
-        return take_reply(self, ex, bytes, length);
-    return take_stream(self, ex, bytes, length, now_ms);
-}
-
-void session_on_full(session *self, exchange_slot slot) {
-    exchange *ex = &self->exchanges[slot];
-    ex->paused = false;
-    ex->verdict = VERDICT_FULL;
-    self->full = true;
-}
-
-bool session_can_resume(const session *self) {
-    const exchange *ex = &self->exchanges[SLOT_BACK];
-    bool waits = self->full || (ex->active && ex->paused);
-    return waits && queue_bytes(&self->queue) <= self->config.queue_limit / 2;
-}
-
-void session_on_resume(session *self, int64_t now_ms) {
-    exchange *ex = &self->exchanges[SLOT_BACK];
-    self->full = false;
-    ex->paused = false;
-    ex->last_byte_ms = now_ms;
 }

@@ -241,29 +241,8 @@ struct session {
 
 /* ---- session.c ---- */
 
-bool session_is_initialized(const session *self);
 /* How long the exchange's request may be silent. */
 int64_t session_patience_ms(const session *self, exchange_slot slot);
-void session_count_trial(session *self, exchange *ex, strbuf *out);
-
-/* ---- requests.c ---- */
-
-/* Whether the request that ends the session is a POST: with a form, or where the server refuses a GET. */
-bool session_terminates_by_post(const session *self);
-
-/* Make URL and body of the exchange's next request. False when memory ran out. */
-bool session_write_request(session *self, exchange *ex);
-
-/* ---- intake.c ---- */
-
-/* Take the arrays of a chunk; nothing of it counts if it is corrupt. False then, with ex->corruption set. */
-bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, size_t length, int64_t now_ms);
-
-/* ---- outcome.c ---- */
-
-void session_lose(session *self, int64_t now_ms);
-/* The exchange's response has opened the session. */
-void session_opened(session *self, exchange *ex);
 
 /* ---- words.c ---- */
 

@@ -1,12 +1,13 @@
 /* What the end of a request means: go on, try again, begin anew, or give up. */
-#include "buffering.h"
-#include "internal.h"
-
 #include <string.h>
 
+#include "session/buffering.h"
 #include "session/confirmation.h"
+#include "session/intake.h"
+#include "session/life.h"
+#include "session/phase.h"
+#include "session/requests.h"
 #include "session/retry.h"
-#include "wire/arrays.h"
 #include "wire/utf8.h"
 
 // Corrupt bodies in a row, without one array between them, after which no retry is going to help.
@@ -14,10 +15,8 @@
 // How often maps that were answered with anything but a forward reply are sent again by a channel that never
 // worked; with the waits, that is for a minute.
 #define MAX_UNCONFIRMED 7
-// Sessions lost in a row after which the talk dialect starts from its init page again; and after which there
-// is no hope for a channel that never had an answer to a back channel, which with the waits is after a
-// minute.
-#define MAX_LOST 3
+// Sessions lost in a row after which there is no hope for a channel that never had an answer to a back
+// channel, which with the waits is after a minute.
 #define MAX_LOST_AT_FIRST 8
 // Back channels that end at once and empty, in a row, before the next one waits.
 #define MAX_FRUITLESS 3
@@ -122,35 +121,6 @@ static bool outlast_answer(session *self, exchange *ex, const char *words, int64
 
 /* ---- The session is gone ---- */
 
-// Begin a new session. Maps that were not confirmed go to it, except a dialect's own first one.
-void session_lose(session *self, int64_t now_ms) {
-    self->lost_in_row++;
-    session_log(
-        self, LOG_WARNING,
-        "the session is lost: opening a new one; subscriptions made in the old one are gone, and arrays "
-        "that it had not delivered");
-    strbuf oaid = {0};
-    strbuf_format(&oaid, "%lld", (long long)session_get_number(self, NUMBER_AID));
-    session_set(self, FIELD_OSID, strbuf_str(&self->fields[FIELD_SID]));
-    session_set(self, FIELD_OAID, strbuf_str(&oaid));
-    strbuf_free(&oaid);
-    strbuf_clear(&self->fields[FIELD_SID]);
-    self->aid = self->poison_id = -1;
-    self->dead_at_ms = SESSION_NEVER;
-    if (!self->dialect->has_init_page)
-        strbuf_clear(&self->fields[FIELD_GSESSIONID]); // the lost session's
-    if (self->lost_in_row >= MAX_LOST && self->dialect->has_init_page)
-        strbuf_clear(&self->fields[FIELD_CLID]);
-    // What the other request is told of the old session matters no more.
-    for (int slot = 0; slot < SLOT_COUNT; slot++)
-        if (self->exchanges[slot].active)
-            self->exchanges[slot].verdict = VERDICT_CANCELLED;
-    self->exchanges[SLOT_BACK].not_before_ms = 0;
-    if (self->lost_in_row > 1)
-        self->exchanges[SLOT_FORWARD].not_before_ms =
-            now_ms + session_jittered_backoff(self, self->lost_in_row - 1);
-}
-
 // Maps that may have been carried out in the lost session. False when memory ran out.
 static bool drop_tried(session *self, strbuf *dropped) {
     size_t count = self->maps.tried;
@@ -176,15 +146,14 @@ static void lost(session *self, exchange *ex, int64_t now_ms) {
     static const char words[] = "the session is unknown to the server";
     if (may) {
         session_note_failure(self, ex, ERROR_SESSION_LOST, 0, words);
-        session_lose(self, now_ms);
+        session_restart(self, now_ms);
         self->mended.refused = dropped;
         return;
     }
     fail(self, ex, ERROR_SESSION_LOST, words);
     self->error.refused = dropped;
     // The next try begins a new one.
-    strbuf_clear(&self->fields[FIELD_SID]);
-    self->aid = -1;
+    session_forget_sid(self);
 }
 
 /* ---- Statuses ---- */
@@ -233,7 +202,7 @@ static void unauthorized(session *self, exchange *ex) {
     // A server that was restarted may know nothing of a token that it has given.
     bool asks = expired || (kind == ERROR_TOKEN_INVALID && self->token_worked);
     // A session belongs to its token.
-    asks &= self->asks_token && (!self->config.keeps_session || self->fields[FIELD_SID].length == 0);
+    asks &= self->asks_token && (!self->config.keeps_session || !session_is_open(self));
     if (!asks && renew_headers(self, ex))
         return;
     if (!asks || self->goal == GOAL_POLL || self->expired_in_row++ > 0) {
@@ -247,8 +216,7 @@ static void unauthorized(session *self, exchange *ex) {
     }
     // The next try must not use what came of this token.
     strbuf_clear(&self->fields[FIELD_CLID]);
-    strbuf_clear(&self->fields[FIELD_SID]);
-    self->aid = -1;
+    session_forget_sid(self);
     exchange *back = &self->exchanges[SLOT_BACK];
     if (back->active)
         back->verdict = VERDICT_CANCELLED;
@@ -353,26 +321,7 @@ static void init_done(session *self, exchange *ex, int64_t now_ms) {
     session_log(self, LOG_DEBUG, "clid: %s", strbuf_str(&self->fields[FIELD_CLID]));
     session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(&self->fields[FIELD_GSESSIONID]));
     // A session belongs to the ids it was opened with.
-    strbuf_clear(&self->fields[FIELD_SID]);
-    self->aid = -1;
-}
-
-void session_opened(session *self, exchange *ex) {
-    ex->opens = self->opens_by_post = false;
-    self->behind_opening = true;
-    self->poison_id = -1;
-    self->rid++;
-    self->stats.sessions++;
-    self->streamed = false;
-    self->token_expired = self->prepared = false;
-    self->opening_retry = OPENING_AS_EVER;
-    if (self->dialect->queue_first_map != NULL)
-        map_list_restart(&self->maps, true);
-    map_list_confirm(&self->maps, ex->maps_count);
-    ex->maps_count = 0;
-    session_log(self, LOG_DEBUG, "sid: %s", strbuf_str(&self->fields[FIELD_SID]));
-    if (self->dialect->queue_first_map != NULL && !self->dialect->queue_first_map(self))
-        session_fail(self, ERROR_MEMORY, "out of memory");
+    session_forget_sid(self);
 }
 
 // The reply to `connect`: a client id, or the word of a server that knows none. App Engine's SDK answers "1".
@@ -389,8 +338,7 @@ static void dev_opened(session *self, exchange *ex) {
 }
 
 static void open_done(session *self, exchange *ex, int64_t now_ms) {
-    self->aid = -1;
-    strbuf_clear(&self->fields[FIELD_SID]);
+    session_forget_sid(self);
     if (self->dialect->polls) {
         dev_opened(self, ex);
     } else if (!take_opening(self, ex, now_ms)) {
@@ -398,7 +346,7 @@ static void open_done(session *self, exchange *ex, int64_t now_ms) {
         return;
     }
     static const char words[] = "the opening reply names no SID";
-    if (self->fields[FIELD_SID].length != 0) {
+    if (session_is_open(self)) {
         session_went_well(ex);
         session_opened(self, ex);
     } else if (!self->ended && !outlast_answer(self, ex, words, now_ms)) {
@@ -583,18 +531,6 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
     else
         response_done(self, ex, now_ms);
     forget_request(ex);
-}
-
-void session_forget(session *self, session_goal goal) {
-    if (goal == GOAL_INITIALIZE)
-        strbuf_clear(&self->fields[FIELD_CLID]);
-    if (goal == GOAL_INITIALIZE || goal == GOAL_OPEN) {
-        strbuf_clear(&self->fields[FIELD_SID]);
-        self->aid = -1;
-    } else if (self->maps.count == 0 && self->dialect->queue_first_map != NULL &&
-               !self->dialect->queue_first_map(self)) {
-        session_fail(self, ERROR_MEMORY, "out of memory");
-    }
 }
 
 void session_on_break(session *self, exchange_slot slot) {

@@ -1,8 +1,10 @@
 /* What the session asks: the URLs and bodies of its requests. */
-#include "buffering.h"
-#include "internal.h"
+#include "session/requests.h"
 
 #include <string.h>
+
+#include "session/buffering.h"
+#include "session/fields.h"
 
 static void add_number(strbuf *out, const char *name, int64_t number) {
     strbuf_format(out, "&%s=%lld", name, (long long)number);
@@ -62,6 +64,10 @@ static void write_dev_url(session *self, request_kind kind, strbuf *out) {
         add_escaped(out, "&client=", &self->fields[FIELD_SID]);
 }
 
+static void add_trial(const session *self, const exchange *ex, strbuf *out) {
+    strbuf_format(out, "&t=%d", self->trial > 0 ? self->trial : ex->failures + ex->stale + 1);
+}
+
 // What every bind request's query has, whatever it asks: from the SID to `t`.
 static void add_common(session *self, exchange_slot slot, request_kind kind, strbuf *out) {
     const strbuf *sid = &self->fields[FIELD_SID];
@@ -76,7 +82,7 @@ static void add_common(session *self, exchange_slot slot, request_kind kind, str
     }
     strbuf_text(out, "&zx=");
     session_random_letters(self, 12, out);
-    session_count_trial(self, &self->exchanges[slot], out);
+    add_trial(self, &self->exchanges[slot], out);
 }
 
 void session_write_common_url(session *self, strbuf *out) {

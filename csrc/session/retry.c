@@ -1,6 +1,8 @@
 /* Chance, waits, and whether a request that failed is sent again. */
 #include "session/retry.h"
 
+#include "session/phase.h"
+
 // The first wait in a row.
 #define FIRST_BACKOFF_MS 1000
 
@@ -42,7 +44,7 @@ int64_t session_jittered_backoff(session *self, int failures) {
 
 bool session_may_retry(const session *self, const exchange *ex) {
     int limit = self->config.max_reconnects;
-    if (self->opening_retry == OPENING_ONCE && self->fields[FIELD_SID].length == 0)
+    if (self->opening_retry == OPENING_ONCE && !session_is_open(self))
         return false;
     return self->config.auto_reconnect && self->goal != GOAL_POLL && (limit < 0 || ex->failures < limit);
 }
@@ -67,8 +69,7 @@ bool session_retry(session *self, exchange *ex, int64_t now_ms) {
 }
 
 bool session_is_worth_mending(const session *self) {
-    return self->ever_streamed || self->fields[FIELD_SID].length != 0 ||
-           self->opening_retry == OPENING_PATIENT;
+    return self->ever_streamed || session_is_open(self) || self->opening_retry == OPENING_PATIENT;
 }
 
 bool session_send_again(session *self, exchange *ex, int64_t now_ms) {

@@ -1,12 +1,11 @@
 /* A session's life: its fields, its goal, and what to do next. */
-#include "buffering.h"
-#include "internal.h"
-#include "session/state.h"
-
 #include <stdlib.h> // calloc()
-#include <string.h>
 
+#include "session/buffering.h"
+#include "session/phase.h"
+#include "session/requests.h"
 #include "session/retry.h"
+#include "session/state.h"
 
 #define DEFAULT_REQUEST_TIMEOUT_MS 30000
 // Servers send keep-alives every 15 to 30 seconds.
@@ -87,88 +86,6 @@ void session_free(session *self) {
     free(self);
 }
 
-void session_random_letters(session *self, size_t count, strbuf *out) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    for (size_t i = 0; i < count; i++)
-        strbuf_append(out, &letters[session_random(self) % (sizeof letters - 1)], 1);
-}
-
-/* ---- Fields ---- */
-
-const strbuf *session_get(const session *self, session_field field) {
-    return &self->fields[field];
-}
-
-bool session_set(session *self, session_field field, const char *text) {
-    if (field == FIELD_TOKEN)
-        self->token_expired = self->token_worked = false;
-    if (!strbuf_set(&self->fields[field], text))
-        return false;
-    strbuf_trim(&self->fields[field]); // as long as the session
-    if (field == FIELD_URL)
-        session_add_userinfo(self, text);
-    return true;
-}
-
-void session_count_trial(session *self, exchange *ex, strbuf *out) {
-    strbuf_format(out, "&t=%d", self->trial > 0 ? self->trial : ex->failures + ex->stale + 1);
-}
-
-int64_t session_get_number(const session *self, session_number number) {
-    switch (number) {
-    case NUMBER_RID:
-        return self->rid;
-    case NUMBER_AID:
-        return self->aid > 0 ? self->aid : 0;
-    case NUMBER_TAKEN:
-        return self->taken_id;
-    case NUMBER_TRIAL:
-        return self->trial > 0 ? self->trial : self->exchanges[SLOT_BACK].failures + 1;
-    case NUMBER_BACKOFF_MS:
-        return session_backoff_ms(self, self->exchanges[SLOT_BACK].failures + 1);
-    case NUMBER_FAILURES:
-        return self->exchanges[SLOT_BACK].failures;
-    case NUMBER_AUTO_RECONNECT:
-        return self->config.auto_reconnect;
-    case NUMBER_MAX_RECONNECTS:
-        return self->config.max_reconnects;
-    }
-    return 0;
-}
-
-void session_set_number(session *self, session_number number, int64_t value) {
-    switch (number) {
-    case NUMBER_RID:
-        self->rid = value;
-        break;
-    case NUMBER_TAKEN:
-        break;
-    case NUMBER_AID:
-        self->aid = value;
-        break;
-    case NUMBER_TRIAL:
-        self->trial = (int)value;
-        break;
-    case NUMBER_BACKOFF_MS: {
-        // The number of failures that leads to the wait asked for.
-        int failures = 0;
-        while (session_backoff_ms(self, failures + 1) < value && failures < 32)
-            failures++;
-        self->exchanges[SLOT_BACK].failures = failures;
-        break;
-    }
-    case NUMBER_FAILURES:
-        self->exchanges[SLOT_BACK].failures = (int)value;
-        break;
-    case NUMBER_AUTO_RECONNECT:
-        self->config.auto_reconnect = value != 0;
-        break;
-    case NUMBER_MAX_RECONNECTS:
-        self->config.max_reconnects = value < INT32_MAX ? (int)value : INT32_MAX;
-        break;
-    }
-}
-
 void session_set_custom_urls(session *self, bool init, bool bind) {
     self->custom_init_url = init;
     self->custom_bind_url = bind;
@@ -205,10 +122,6 @@ bool session_is_half_duplex(const session *self) {
     return self->dialect->back_after_maps || self->dialect->polls;
 }
 
-static bool is_open(const session *self) {
-    return self->fields[FIELD_SID].length != 0;
-}
-
 bool session_is_busy(const session *self) {
     return self->exchanges[SLOT_FORWARD].active || self->exchanges[SLOT_BACK].active;
 }
@@ -216,7 +129,7 @@ bool session_is_busy(const session *self) {
 bool session_is_opening(const session *self) {
     const exchange *back = &self->exchanges[SLOT_BACK];
     bool streams = back->active && back->status == 200;
-    bool went_well = is_open(self) && self->streamed && back->failures == 0;
+    bool went_well = session_is_open(self) && self->streamed && back->failures == 0;
     return !self->closing && !self->ended && !streams && !went_well;
 }
 
@@ -292,33 +205,6 @@ void session_close(session *self) {
     self->goal = GOAL_REST;
 }
 
-bool session_is_initialized(const session *self) {
-    return !self->dialect->has_init_page || self->fields[FIELD_CLID].length != 0;
-}
-
-static bool opens_on_back(const session *self) {
-    return self->config.fast_handshake && self->dialect->session_id_header && !is_open(self) &&
-           !self->opens_by_post;
-}
-
-bool session_has_reached(const session *self, session_goal goal) {
-    switch (goal) {
-    case GOAL_REST:
-        return true;
-    case GOAL_INITIALIZE:
-        return session_is_initialized(self);
-    case GOAL_OPEN:
-        return is_open(self);
-    case GOAL_CONNECT:
-        return is_open(self) && self->maps.count == 0;
-    case GOAL_POLL:
-        return self->poll_done;
-    case GOAL_STREAM:
-        return false;
-    }
-    return true;
-}
-
 void session_set_opening_retry(session *self, opening_retry retry) {
     self->opening_retry = retry;
 }
@@ -329,7 +215,7 @@ void session_set_opening_retry(session *self, opening_retry retry) {
 static bool forward_need(const session *self, request_kind *kind) {
     if (self->closing) {
         *kind = REQUEST_TERMINATE;
-        return self->dialect->terminates && is_open(self) && !self->terminated;
+        return self->dialect->terminates && session_is_open(self) && !self->terminated;
     }
     if (session_has_reached(self, self->goal) || self->ended)
         return false;
@@ -339,9 +225,9 @@ static bool forward_need(const session *self, request_kind *kind) {
     }
     if (self->goal == GOAL_INITIALIZE)
         return false;
-    if (!is_open(self)) {
+    if (!session_is_open(self)) {
         *kind = REQUEST_OPEN;
-        return !opens_on_back(self);
+        return !session_opens_on_back(self);
     }
     *kind = REQUEST_MAPS;
     return self->goal != GOAL_OPEN && self->maps.count != 0 && !self->dialect->polls;
@@ -350,9 +236,9 @@ static bool forward_need(const session *self, request_kind *kind) {
 static bool back_is_needed(const session *self) {
     if (self->closing || self->ended || self->full || session_has_reached(self, self->goal))
         return false;
-    if (opens_on_back(self))
+    if (session_opens_on_back(self))
         return self->goal >= GOAL_OPEN;
-    return self->goal >= GOAL_POLL && is_open(self) &&
+    return self->goal >= GOAL_POLL && session_is_open(self) &&
            !(self->dialect->back_after_maps && self->maps.count != 0);
 }
 
@@ -405,7 +291,7 @@ static void decide(session *self, int64_t now_ms, session_action *out);
 static bool start(session *self, exchange_slot slot, request_kind kind, int64_t now_ms, session_action *out) {
     exchange *ex = &self->exchanges[slot];
     bool first = kind == REQUEST_INIT || kind == REQUEST_OPEN;
-    bool opens = first || (kind == REQUEST_BACK && opens_on_back(self));
+    bool opens = first || (kind == REQUEST_BACK && session_opens_on_back(self));
     if (opens && self->asks_session && !self->prepared) {
         out->kind = ACTION_ASK_SESSION;
         return true;
@@ -420,7 +306,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     }
     if (!ex->asking_url || ex->kind != kind) {
         ex->kind = kind;
-        ex->opens = kind == REQUEST_BACK && opens_on_back(self);
+        ex->opens = kind == REQUEST_BACK && session_opens_on_back(self);
         ex->rid = kind == REQUEST_BACK && !ex->opens ? -1 : self->rid;
         if (!session_write_request(self, ex)) {
             session_fail(self, ERROR_MEMORY, "out of memory");

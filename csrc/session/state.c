@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "session/phase.h"
+
 #define KEPT (sizeof((session *)NULL)->states / sizeof(session_state))
 
 // The development server's polls wait for their turn without anything being wrong.
@@ -14,7 +16,7 @@ static bool waits(const session *self, const exchange *ex, int64_t now_ms) {
 
 static session_state state_of(const session *self, const session_action *next, int64_t now_ms) {
     const exchange *back = &self->exchanges[SLOT_BACK];
-    bool has_sid = self->fields[FIELD_SID].length != 0;
+    bool has_sid = session_is_open(self);
     bool goes_on = has_sid && self->error.kind == ERROR_MAPS_REFUSED;
     if (self->closing || (self->ended && !goes_on))
         return STATE_CLOSED;

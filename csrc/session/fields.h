@@ -1,0 +1,10 @@
+/* A session's texts and numbers, for the files of this folder; the rest is in session.h. */
+#ifndef GAECHANNEL_SESSION_FIELDS_H
+#define GAECHANNEL_SESSION_FIELDS_H
+
+#include "internal.h"
+
+/* As session_set(), of the string that the reader's token is. */
+bool session_set_from_token(session *self, session_field field, const literal_reader *reader);
+
+#endif
