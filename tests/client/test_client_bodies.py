@@ -10,6 +10,7 @@ import time
 import zlib
 
 import pytest
+from either import Asyncio, Sync
 from hostile import (
     TalkServer,
     chunk,
@@ -420,6 +421,32 @@ def test_broken_compression_breaks_the_back_channel_only(client_of, take, body):
 
 
 # ---- A consumer that is slow ----
+
+
+@pytest.mark.parametrize("face", [Sync, Asyncio], ids=["sync", "aio"])
+@pytest.mark.parametrize("fault", ["framing", "gzip", "garbage"])
+def test_what_is_wrong_behind_a_pause_is_found_though_nothing_more_comes(face, fault):
+    """What libcurl keeps during a pause is handed over when the transfer goes on, outside of its own loop."""
+    count = 400
+    sound = messages(1, *[f"{n} {'x' * 90}" for n in range(1, count + 1)])
+    wrong = {
+        "framing": sound + b"no length\n",
+        "gzip": gzip.compress(sound, 0) + b"\x1f\x8b\x08\xff",  # a head with flags that nobody knows
+        "garbage": gzip.compress(sound, 0) + b"no member",
+    }[fault]
+
+    def answer(_request, peer):
+        peer.start(*(["Content-Encoding: gzip"] if fault != "framing" else []))
+        peer.send(wrong)
+        peer.until_gone()
+
+    with TalkServer(back=[answer, streams(messages(count + 1, "the rest"))]) as server:
+        options = {"timeout": 600.0, "max_backoff": 0.02, "queue_limit": 1000}
+        with face("Client", "token", base_url=server.base_url, **options) as channel:
+            assert channel.take(1) == [f"1 {'x' * 90}"]
+            assert channel.stats.messages < count
+            assert [int(text.split()[0]) for text in channel.take(count - 1)] == list(range(2, count + 1))
+            assert channel.take(1) == ["the rest"]
 
 
 def test_a_slow_consumer_pauses_the_transfer_and_loses_nothing(client_of):
