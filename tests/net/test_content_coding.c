@@ -2,34 +2,11 @@
  * runs out, at every allocation in turn.
  *
  * Compiled with -Dmalloc=failing_malloc and so on, as content_coding.c is for this program. */
-#undef malloc
-#undef calloc
-#include "check.h"
+#include "failing.h"
 
 #include <zlib.h>
 
 #include "net/content_coding.h"
-
-// How many allocations are still to succeed; -1: all.
-static long left = -1;
-
-static bool fails(void) {
-    if (left == 0)
-        return true;
-    left -= left > 0;
-    return false;
-}
-
-void *failing_malloc(size_t size);
-void *failing_calloc(size_t count, size_t size);
-
-void *failing_malloc(size_t size) {
-    return fails() ? NULL : malloc(size);
-}
-
-void *failing_calloc(size_t count, size_t size) {
-    return fails() ? NULL : calloc(count, size);
-}
 
 // zlib's windowBits.
 enum { GZIP = 31, ZLIB = 15, RAW = -15 };
@@ -213,9 +190,9 @@ static void too_many_codings_take_no_memory(void) {
     for (size_t i = 0; i + 5 <= sizeof names; i += 5)
         memcpy(names + i, "gzip,", 5);
     content_coding *self = NULL;
-    left = 6; // that of five, and of the one too many
+    failing_left = 6; // that of five, and of the one too many
     CHECK(content_coding_add(&self, names, sizeof names));
-    left = -1;
+    failing_left = -1;
     reader to = {0};
     CHECK(feed(self, (const uint8_t *)"x", 1, &to) == CODING_UNKNOWN);
     content_coding_free(self);
@@ -279,10 +256,10 @@ static void memory_that_runs_out_is_told(void) {
     for (long allowed = 0; status == CODING_MEMORY; allowed++) {
         reader to = {.keeps = true};
         content_coding *self = NULL;
-        left = allowed;
+        failing_left = allowed;
         if (content_coding_add(&self, "gzip, gzip", 10))
             status = content_coding_decode(self, from.bytes, from.length, take, &to);
-        left = -1;
+        failing_left = -1;
         failures += status == CODING_MEMORY;
         CHECK(status == CODING_OK || status == CODING_MEMORY);
         content_coding_free(self);

@@ -1,8 +1,9 @@
-"""What of net's C code needs no network, tested in C: builds the program beside this file and runs its cases.
+"""net's C code, tested in C: content codings by hand, and a whole channel that runs out of memory.
 
 With GAECHANNEL_SANITIZE=1, GAECHANNEL_COVERAGE=1 and GAECHANNEL_WERROR=1 in the environment as in tests/wire.
 """
 
+import gzip
 import os
 import re
 import shlex
@@ -11,17 +12,21 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hostile import TalkServer, frame, head, messages, opening, page
 
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "csrc"
-PROGRAM = HERE / "test_content_coding.c"
-SOURCE = CSRC / "net" / "content_coding.c"
+CODING = HERE / "test_content_coding.c"
+CHANNEL = HERE / "channel_memory.c"
+ALL_BUT_PYTHON = [
+    file for folder in ("net", "session", "wire") for file in sorted((CSRC / folder).rglob("*.c"))
+]
 
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
 FLAGS = ["-std=c11", "-D_GNU_SOURCE=1", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
-FLAGS += [f"-I{CSRC}", f"-I{HERE.parent / 'wire'}"]
-# All allocations go through the program's own functions.
-FLAGS += [f"-D{name}=failing_{name}" for name in ("malloc", "calloc")]
+FLAGS += [f"-I{CSRC}", f"-I{CSRC / 'session'}", f"-I{HERE.parent / 'wire'}"]
+# All allocations go through the programs' own functions.
+FLAGS += [f"-D{name}=failing_{name}" for name in ("malloc", "calloc", "realloc", "strdup", "strndup")]
 if os.environ.get("GAECHANNEL_WERROR") == "1":
     FLAGS += ["-Werror"]
 if os.environ.get("GAECHANNEL_SANITIZE") == "1":
@@ -30,26 +35,87 @@ if os.environ.get("GAECHANNEL_COVERAGE") == "1":
     FLAGS += ["--coverage", "-O0"]
 
 # The names that the program's `--list` will print; pytest wants them before anything is built.
-CASES = re.findall(r"^ +CASE\((\w+)\),$", PROGRAM.read_text(), re.MULTILINE)
+CASES = re.findall(r"^ +CASE\((\w+)\),$", CODING.read_text(), re.MULTILINE)
 
 pytestmark = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="no C compiler")
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory):
-    folder = tmp_path_factory.getbasetemp() / "net_c"
-    folder.mkdir(exist_ok=True)
-    built = folder / PROGRAM.stem
-    subprocess.run([*COMPILER, *FLAGS, PROGRAM, SOURCE, "-o", built, "-lz"], check=True, cwd=folder)
-    return built
+def build(tmp_path_factory):
+    """Builds a program; returns its path."""
+
+    def build(program, *more):
+        folder = tmp_path_factory.mktemp(program.stem)
+        built = folder / program.stem
+        subprocess.run([*COMPILER, *FLAGS, program, *more, "-o", built, "-lz"], check=True, cwd=folder)
+        return built
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def coding(build):
+    return build(CODING, CSRC / "net" / "content_coding.c")
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_in_c(program, case):
-    result = subprocess.run([program, case], capture_output=True, check=False)
+def test_in_c(coding, case):
+    result = subprocess.run([coding, case], capture_output=True, check=False)
     assert result.returncode == 0, result.stderr.decode(errors="replace")
 
 
-def test_no_case_in_c_is_left_out(program):
-    output = subprocess.run([program, "--list"], capture_output=True, check=True).stdout
+def test_no_case_in_c_is_left_out(coding):
+    output = subprocess.run([coding, "--list"], capture_output=True, check=True).stdout
     assert output.decode().split() == CASES
+
+
+# ---- A channel that runs out of memory ----
+
+
+@pytest.fixture(scope="session")
+def channel(build):
+    """The program, linked as the package is."""
+    ask = ["pkg-config", "--cflags", "--libs", "libcurl"]
+    if shutil.which("pkg-config") is None or subprocess.run(ask, capture_output=True).returncode:
+        ask = ["curl-config", "--cflags", "--libs"]
+    flags = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
+    return build(CHANNEL, *ALL_BUT_PYTHON, *shlex.split(flags))
+
+
+@pytest.fixture
+def talk():
+    """A server that redirects, sets cookies, and compresses a member a message."""
+
+    def reply(body, *headers, status="200 OK"):
+        return lambda _request, peer: peer.send(head(status, *headers, length=len(body)) + body)
+
+    def first(request, peer):
+        if "again" in request.query:
+            packed = gzip.compress(page())
+            reply(packed, "Content-Encoding: gzip", "Set-Cookie: theirs=3; Path=/")(request, peer)
+        else:
+            reply(b"", f"Location: {request.target}&again=1", status="302 Found")(request, peer)
+
+    both = gzip.compress(messages(1, "a")) + gzip.compress(messages(2, "b"))
+    with TalkServer(
+        page=first,
+        opening=reply(opening()),
+        connect=reply(frame("[1,2,3]")),
+        back=reply(both, "Content-Encoding: gzip", "Set-Cookie: more=4; Path=/"),
+    ) as server:
+        yield server
+
+
+@pytest.mark.timeout(570)
+@pytest.mark.parametrize("how", ["once", "for-good"])
+def test_a_channel_outlives_want_of_memory(channel, talk, how):
+    result = subprocess.run([channel, how, talk.base_url], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    # Of libcurl's own there are hundreds.
+    assert int(result.stdout) > 100
+    assert {"page", "opening", "connect", "back"} <= set(talk.steps())
+    # A request goes out with all that belongs to it, or not at all.
+    whole = {"user-agent": "a test", "accept-encoding": "gzip, deflate", "one": "1", "two": "2"}
+    for request in talk.requests:
+        assert {name: request.headers.get(name) for name in whole} == whole
+        assert "mine=1" in request.headers["cookie"]

@@ -1,0 +1,105 @@
+/* Memory that runs out in a channel, libcurl's included, at every allocation in turn:
+ *
+ *     channel_memory once|for-good URL
+ *
+ * The server at URL speaks talk, and has two messages. Each time both come, or the channel says what is
+ * wrong; it does neither crash nor hang. Prints how many allocations there are. */
+#include "failing.h"
+
+#include <curl/curl.h>
+
+#include "net/net.h"
+#include "session/dialect.h"
+
+// In ms: longer means that it hangs.
+#define PATIENCE_MS 20000
+#define MESSAGES 2
+
+static void count_messages(session *self, size_t *count) {
+    record taken;
+    while (queue_peek(session_queue(self), &taken)) {
+        (*count)++;
+        session_pop(self);
+    }
+}
+
+static net_channel *make(net_loop *loop, const char *url) {
+    session_config config = {.dialect = &dialect_talk,
+                             .url = url,
+                             .timeout_ms = 2000,
+                             .request_timeout_ms = 2000,
+                             .max_backoff_ms = 1,
+                             .max_reconnects = 3,
+                             .auto_reconnect = true,
+                             .seed = 7};
+    net_options options = {.connect_timeout_ms = 2000,
+                           .user_agent = "a test",
+                           .headers = "One: 1\nTwo: 2",
+                           .cookies = "mine=1; theirs=2",
+                           .proxy = "",
+                           .verify = true};
+    session *carried = session_new(&config);
+    if (carried == NULL)
+        return NULL;
+    net_channel *self =
+        session_set(carried, FIELD_TOKEN, "tok-secret") ? net_channel_new(carried, &options, NULL) : NULL;
+    if (self == NULL) {
+        session_free(carried);
+        return NULL;
+    }
+    session_set_goal(carried, GOAL_STREAM);
+    if (net_channel_join(self, loop))
+        return self;
+    net_channel_free(self);
+    return NULL;
+}
+
+// Whether all messages have come; if not, the channel has said that it failed.
+static bool receive(net_loop *loop, net_channel *self) {
+    int64_t deadline_ms = net_now_ms() + PATIENCE_MS;
+    size_t count = 0;
+    net_channel_step(self);
+    while (count < MESSAGES) {
+        if (net_channel_state(self).kind == ACTION_ENDED) {
+            CHECK(session_get_error(net_channel_session(self))->kind != ERROR_NONE);
+            return false;
+        }
+        CHECK(net_now_ms() < deadline_ms);
+        net_loop_wait(loop, net_loop_wait_ms(loop, 100));
+        net_loop_perform(loop);
+        count_messages(net_channel_session(self), &count);
+        net_channel_resume(self);
+        net_channel_step(self);
+    }
+    return true;
+}
+
+static bool run(const char *url) {
+    net_loop *loop = net_loop_new();
+    net_channel *channel = loop != NULL ? make(loop, url) : NULL;
+    bool received = channel != NULL && receive(loop, channel);
+    net_channel_free(channel);
+    net_loop_free(loop);
+    return received;
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 3);
+    CHECK(curl_global_init_mem(CURL_GLOBAL_DEFAULT, failing_malloc, free, failing_realloc, failing_strdup,
+                               failing_calloc) == CURLE_OK);
+    CHECK(run(argv[2]));
+    failing_for_good = strcmp(argv[1], "for-good") == 0;
+    long allowed = 0;
+    size_t failed;
+    do {
+        failed = failing_count;
+        failing_left = allowed++;
+        run(argv[2]);
+        failing_left = -1;
+    } while (failing_count != failed);
+    // It has taken no harm.
+    CHECK(run(argv[2]));
+    curl_global_cleanup();
+    printf("%ld\n", allowed - 1);
+    return 0;
+}
