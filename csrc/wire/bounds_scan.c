@@ -44,7 +44,7 @@ const uint8_t *bounds_scan_plain(const uint8_t *at, const uint8_t *end) {
 
 /* ---- By blocks ---- */
 
-#ifdef BLOCKS_QUAD
+#ifdef VECTOR_BYTES
 
 /* For each bit, whether an odd number of bits is set from the lowest one up to it. */
 static inline uint64_t running_parity(uint64_t bits) {
@@ -99,7 +99,7 @@ const uint8_t *bounds_scan(const uint8_t *at, const uint8_t *end) {
     if (wide_can())
         return wide_scan(at, end);
 #endif
-#ifdef BLOCKS_QUAD
+#ifdef VECTOR_BYTES
     if (vector_can_shuffle())
         return quad_scan(at, end);
 #endif

@@ -83,6 +83,13 @@ static bool run(const session_config *config) {
         answer(self, action.slot, body_for(config->dialect, request.kind));
     }
     failed |= session_get_error(self)->kind != ERROR_NONE;
+    failed |= session_send_map(self, &field, 1) < 0;
+    size_t unsent = session_unsent(self);
+    strbuf lines = {0};
+    bool dropped = session_tell_unsent(self, &lines) && session_drop_unsent(self, &lines);
+    CHECK(session_unsent(self) == (dropped ? 0 : unsent)); // all, or none
+    failed |= !dropped;
+    strbuf_free(&lines);
     session_forget(self, GOAL_CONNECT);
     failed |= session_get_error(self)->kind != ERROR_NONE;
     strbuf text = {0};
@@ -168,21 +175,28 @@ static void bad_answers_in_want_of_memory_are_survived_too(void) {
     CHECK(!run_badly(&config));
 }
 
+static void fail_everywhere(const session_config *config) {
+    int failures = 0;
+    for (long count = 0; count < 400; count++) {
+        left = count;
+        bool failed = run(config);
+        bool ran_out = left == 0;
+        left = -1;
+        CHECK(ran_out || !failed);
+        failures += failed;
+    }
+    CHECK(failures > 10);
+}
+
 static void running_out_of_memory_is_survived_wherever_it_happens(void) {
     static const dialect *const dialects[] = {&dialect_talk, &dialect_browserchannel, &dialect_webchannel,
                                               &dialect_dev};
     for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
         session_config config = carrier_config(dialects[i]);
-        int failures = 0;
-        for (long count = 0; count < 400; count++) {
-            left = count;
-            bool failed = run(&config);
-            bool ran_out = left == 0;
-            left = -1;
-            CHECK(ran_out || !failed);
-            failures += failed;
-        }
-        CHECK(failures > 10);
+        fail_everywhere(&config);
+        config.raw = true;
+        config.bind_path = "/events";
+        fail_everywhere(&config);
     }
 }
 
