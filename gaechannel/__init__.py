@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gaechannel import talkparser
     from gaechannel._base import Stats
     from gaechannel._core import Decoder, Framer, TalkDecoder
+    from gaechannel._hooks import Session
     from gaechannel._options import ChannelOptions
     from gaechannel._version import __version__
     from gaechannel.client import Client, random_string
@@ -55,6 +56,7 @@ __all__ = [
     "MapsRefused",
     "ParseError",
     "SendQueueFull",
+    "Session",
     "SessionLost",
     "Stats",
     "TalkDecoder",
@@ -76,6 +78,7 @@ __all__ = [
 _HOMES = {
     "_base": ("Stats",),
     "_core": ("Decoder", "Framer", "TalkDecoder"),
+    "_hooks": ("Session",),
     "_options": ("ChannelOptions",),
     "_version": ("__version__",),
     "client": ("Client", "random_string"),

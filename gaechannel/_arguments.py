@@ -2,17 +2,15 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
-from urllib.parse import urlencode
+from collections.abc import Callable
+from typing import Any
 
+from gaechannel._hooks import Hooks, OnSession, Params, encode_form, encode_init_headers, encode_params
 from gaechannel._logging import check_logger
-from gaechannel._options import check_type, check_url, core_arguments, is_credential
+from gaechannel._options import Given, check_flag, check_type, check_url, core_arguments
 
 # Where the service was until 2017, and where the old module looked for it.
 RETIRED_URL = "https://talkgadget.google.com/talkgadget"
-
-Params: TypeAlias = Mapping[str, str]
 
 
 def given(arguments: dict[str, Any], *but: str) -> dict[str, Any]:
@@ -25,16 +23,47 @@ def given(arguments: dict[str, Any], *but: str) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in ("self", "__class__", *but)}
 
 
-def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
+def channel_arguments(
+    given: dict[str, Any],
+    *,
+    on_session: OnSession | None = None,
+    new_sessions: bool = True,
+    resend_unconfirmed: bool = True,
+    **options: Any,
+) -> dict[str, Any]:
+    """What every channel's ``__init__`` takes: ``_core.Channel``'s arguments, and who is asked and told.
+
+    Args:
+        given: mappings, or callables that return them.
+        on_session: see :class:`gaechannel.BrowserChannel`.
+        new_sessions: see :class:`gaechannel.BrowserChannel`.
+        resend_unconfirmed: see :class:`gaechannel.BrowserChannel`.
+        **options: see :class:`gaechannel.ChannelOptions`.
+    """
+    arguments = core_arguments(**options)
+    given = {**given, "headers": options.get("headers")}
+    hooks = Hooks(given, on_session, options.get("on_state"), options.get("cookies"))
+    arguments["keeps_session"] = not check_flag("new_sessions", new_sessions)
+    arguments["sends_once"] = not check_flag("resend_unconfirmed", resend_unconfirmed)
+    return {**arguments, "hooks": hooks if hooks.are_any() else None}
+
+
+def token_arguments(token: str | bytes | Callable[[], Any]) -> dict[str, Any]:
     """A token, or where to get one, as ``_core.Channel`` takes it.
 
     Raises:
-        TypeError: it is neither a str nor callable.
+        TypeError: it is neither a str, nor bytes, nor callable.
         ValueError: it is empty, or has a line end or a surrogate in it.
     """
     if callable(token):
         return {"token_source": token}
-    check_type("token", token, str, "a str or a callable that returns one")
+    check_type("token", token, str | bytes, "a str, bytes, or a callable that returns one of them")
+    if isinstance(token, bytes):
+        try:
+            token = token.decode()
+        except UnicodeDecodeError:
+            # Not from that, which would show the token.
+            raise ValueError("token is no UTF-8") from None
     if not token:
         raise ValueError("token is empty")
     if "\n" in token or "\r" in token:
@@ -48,7 +77,7 @@ def token_arguments(token: str | Callable[[], Any]) -> dict[str, Any]:
 
 
 def client_arguments(
-    token: str | Callable[[], Any],
+    token: str | bytes | Callable[[], Any],
     logger: logging.Logger | None,
     base_url: str | None,
     **options: Any,
@@ -63,7 +92,7 @@ def client_arguments(
         "url_is_retired": url == RETIRED_URL,
         "logger": check_logger(logger),
         **token_arguments(token),
-        **core_arguments(**options),
+        **channel_arguments({}, **options),
     }
 
 
@@ -71,30 +100,25 @@ def browser_channel_arguments(
     url: str,
     *,
     dialect: str = "browserchannel",
-    params: Params | None = None,
-    open_form: Params | None = None,
+    params: Given[Params] | None = None,
+    open_form: Given[Params] | None = None,
     bind_path: str = "/bind",
     raw: bool = False,
     logger: logging.Logger | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a two-way channel."""
-    arguments = core_arguments(**options)
-    check_type("raw", raw, bool, "True or False")
-    for name, given in (("params", params), ("open_form", open_form)):
-        check_type(name, given, Mapping | None, "a mapping of strings")
-    # Tokens and names of somebody's, most of them: a server that quotes them must not bring them into a log.
-    # Of the parameters, its body may show those that are no credentials: a link that names the database, say.
-    arguments["secrets"] += map(str, (open_form or {}).values())
-    for key, value in (params or {}).items():
-        arguments["secrets" if is_credential(str(key)) else "privates"].append(str(value))
+    arguments = channel_arguments({"params": params, "open_form": open_form}, **options)
+    for name, given, encode in (("params", params, encode_params), ("open_form", open_form, encode_form)):
+        encoded = encode(name, None if callable(given) else given)
+        arguments[name] = encoded.text
+        arguments["secrets"] += encoded.secrets
+        arguments["privates"] += encoded.privates
     return {
         "dialect": dialect,
         "url": check_url(url),
-        "params": urlencode(params) if params else None,
-        "open_form": urlencode(open_form) if open_form else None,
         "bind_path": check_bind_path(bind_path),
-        "raw": raw,
+        "raw": check_flag("raw", raw),
         "logger": check_logger(logger),
         **arguments,
     }
@@ -125,26 +149,29 @@ def check_message_key(key: str) -> str:
 def web_channel_arguments(
     url: str,
     *,
-    init_headers: Mapping[str, str] | None = None,
+    init_headers: Given[Params] | None = None,
     fast_handshake: bool = False,
     bind_path: str = "",
     unwrap: bool = True,
     **options: Any,
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a WebChannel."""
-    check_type("unwrap", unwrap, bool, "True or False")
     arguments = browser_channel_arguments(url, dialect="webchannel", bind_path=bind_path, **options)
-    headers = dict(init_headers or {})
-    for name, value in headers.items():
-        if any(character in name + value for character in "\r\n\0"):
-            raise ValueError(f"the initial header {name!r} has a line end in it")
-    arguments["init_headers"] = "".join(f"{name}:{value}\r\n" for name, value in headers.items()) or None
-    arguments["secrets"] += [part for value in headers.values() for part in {value, *value.split()}]
-    return {**arguments, "fast_handshake": fast_handshake, "unwraps": unwrap}
+    encoded = encode_init_headers("init_headers", None if callable(init_headers) else init_headers)
+    if init_headers is not None:
+        arguments["hooks"] = arguments["hooks"] or Hooks({})
+        arguments["hooks"].given["init_headers"] = init_headers
+    arguments["secrets"] += encoded.secrets
+    return {
+        **arguments,
+        "init_headers": encoded.text,
+        "fast_handshake": check_flag("fast_handshake", fast_handshake),
+        "unwraps": check_flag("unwrap", unwrap),
+    }
 
 
 def dev_arguments(
-    token: str | Callable[[], Any], url: str, logger: logging.Logger | None, **options: Any
+    token: str | bytes | Callable[[], Any], url: str, logger: logging.Logger | None, **options: Any
 ) -> dict[str, Any]:
     """What a channel of the development server's dialect passes to ``_core.Channel``."""
     return {
@@ -152,5 +179,5 @@ def dev_arguments(
         "url": check_url(url),
         "logger": check_logger(logger),
         **token_arguments(token),
-        **core_arguments(**options),
+        **channel_arguments({}, **options),
     }

@@ -1,10 +1,18 @@
 """What all channels share."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from gaechannel import _core
-from gaechannel._options import batch_size, seconds_to_wait
+from gaechannel._hooks import (
+    Asking,
+    Hooks,
+    Params,
+    encode_form,
+    is_asked_by,
+    refuse_awaitable,
+)
+from gaechannel._options import Given, Headers, State, batch_size, seconds_to_wait
 from gaechannel.errors import ChannelError
 
 
@@ -37,6 +45,15 @@ Message = TypeVar("Message")
 class Channel(_core.Channel, Generic[Message]):
     """What every channel has, for asyncio or not."""
 
+    # Those whom the channel asks and tells; None where there are none.
+    _hooks: Hooks | None = None
+
+    def __init__(self, *, hooks: Hooks | None = None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        if hooks is not None:
+            self._hooks = hooks
+            hooks.attach(self)
+
     def __repr__(self) -> str:
         # Without secrets; of a channel that a forked child has from its parent, too.
         module = type(self).__module__
@@ -53,6 +70,41 @@ class Channel(_core.Channel, Generic[Message]):
 
     def _obey_overrides(self) -> None:
         """Look which methods a subclass has replaced, before the channel is driven; see TalkChannel."""
+
+    # ---- What was given, and may be changed ----
+
+    def _get_given(self, name: str) -> Any:
+        return self._hooks.given.get(name) if self._hooks is not None else None
+
+    def _set_given(self, name: str, value: Any) -> None:
+        hooks = self._hooks if self._hooks is not None else Hooks({})
+        hooks.set(self, name, value)
+        self._hooks = hooks
+
+    @property
+    def headers(self) -> Given[Headers] | None:
+        """More headers, as they were given. Others may be set: a mapping or pairs go with the requests from
+        now on, a callable is asked before each session from now on.
+        """
+        headers: Given[Headers] | None = self._get_given("headers")
+        return headers
+
+    @headers.setter
+    def headers(self, headers: Given[Headers] | None) -> None:
+        self._set_given("headers", headers)
+
+    def _send(self, pairs: list[Any], /) -> int:
+        # What is sent by who is asked about the next session belongs to that.
+        return super()._send_first(pairs) if is_asked_by(self) else super()._send(pairs)
+
+    # Whether the dialect's request that ends a session may have a form.
+    _ends_with_form = True
+
+    def _take_close_form(self, form: Params | None) -> None:
+        if form is not None and not self._ends_with_form:
+            raise TypeError("form: the development server's dialect knows none")
+        if form is not None:
+            self._close_form = encode_form("form", form).text
 
     @property
     def stats(self) -> Stats:
@@ -74,6 +126,42 @@ class SyncChannel(Channel[Message]):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def close(self, form: Params | None = None) -> None:
+        """End the channel, from any thread or a signal handler: a waiting ``next()`` ends within 100 ms with
+        the end of iteration, connections are closed, and, where the dialect can, the server is told. May be
+        called twice. Messages that were received and not taken are dropped.
+
+        Args:
+            form: fields for the request that ends the session, which then is a POST: YouTube's Lounge wants
+                to know why. The development server's dialect knows none.
+
+        Raises:
+            TypeError: ``form`` is no mapping of strings.
+        """
+        self._take_close_form(form)
+        super().close()
+
+    # ---- What the C core asks, and tells ----
+
+    def _prepare_session(self) -> None:
+        if self._hooks is not None:
+            self._answer("on_session, or a callable in a mapping's place,", self._hooks.prepare(self))
+
+    def _renew_headers(self) -> None:
+        if self._hooks is not None:
+            self._answer("headers", self._hooks.renew_headers(self))
+
+    def _answer(self, name: str, steps: Any) -> None:
+        asking = Asking(self, steps)
+        more, answer = asking.next()
+        while more:
+            refuse_awaitable(name, answer)
+            more, answer = asking.next(answer)
+
+    def _tell_state(self, state: State) -> None:
+        if self._hooks is not None and self._hooks.on_state is not None:
+            refuse_awaitable("on_state", self._hooks.on_state(self, state))
 
     def recv(self, timeout: float | None = None) -> Message:
         """Return the next message; the session is opened if it is not open.
@@ -107,3 +195,41 @@ class SyncChannel(Channel[Message]):
         """
         self._obey_overrides()
         return self._messages("batches", batch_size(max_size))
+
+
+class OpenedWith(Channel[Any]):
+    """What a two-way channel's sessions are opened with."""
+
+    @property
+    def params(self) -> Given[Params] | None:
+        """More parameters of every query, as they were given; to be set as ``headers``."""
+        params: Given[Params] | None = self._get_given("params")
+        return params
+
+    @params.setter
+    def params(self, params: Given[Params] | None) -> None:
+        self._set_given("params", params)
+
+    @property
+    def open_form(self) -> Given[Params] | None:
+        """More form fields of the opening request, as they were given; to be set as ``headers``."""
+        form: Given[Params] | None = self._get_given("open_form")
+        return form
+
+    @open_form.setter
+    def open_form(self, form: Given[Params] | None) -> None:
+        self._set_given("open_form", form)
+
+
+class WebOpenedWith(OpenedWith):
+    """What a WebChannel's sessions are opened with."""
+
+    @property
+    def init_headers(self) -> Given[Params] | None:
+        """Headers that travel in the opening request's body, as they were given; to be set as ``headers``."""
+        headers: Given[Params] | None = self._get_given("init_headers")
+        return headers
+
+    @init_headers.setter
+    def init_headers(self, headers: Given[Params] | None) -> None:
+        self._set_given("init_headers", headers)

@@ -4,9 +4,9 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import UnionType
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from gaechannel._authorities import found_authorities
@@ -19,6 +19,13 @@ _NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxy
 _BUFFERED: dict[bool | str, int] = {False: 0, True: 1, "auto": 2}
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+Cookies: TypeAlias = Mapping[str, str]
+_Given = TypeVar("_Given")
+#: A value, or a callable that is asked for it; for asyncio it may return an awaitable.
+Given: TypeAlias = _Given | Callable[[], _Given | Awaitable[_Given]]
+#: How a channel stands.
+State: TypeAlias = Literal["new", "connecting", "open", "waiting", "closed"]
+OnState: TypeAlias = Callable[[Any, Any], object]
 Buffered: TypeAlias = bool | Literal["auto"]
 _Path: TypeAlias = str | os.PathLike[str]
 Verify: TypeAlias = bool | _Path
@@ -40,7 +47,13 @@ class ChannelOptions(TypedDict, total=False):
         buffered: whether the server is to end the back channel after each batch (``CI=1``), for proxies that
             hold a response back until it ends; "auto": once a proxy seems to do so, because nothing came, or
             all at the end ("auto"). The development server's dialect knows no back channel.
-        headers: more headers for every request, a mapping or pairs (None).
+        headers: more headers for every request, a mapping or pairs; or a callable that returns a mapping,
+            asked before each session, and after a 401 once more before that is raised (None).
+        cookies: cookies for every request, a mapping; one that the server sets takes the place of the one of
+            its name (None).
+        on_state: a callable that is told when ``state`` has changed, ``on_state(channel, state)``: while
+            somebody waits for something of the channel, in that thread or event loop. What it raises comes
+            out there (None).
         user_agent: the User-Agent header; None: this package's name and version (None).
         proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on
             (None).
@@ -62,7 +75,9 @@ class ChannelOptions(TypedDict, total=False):
     max_reconnects: int | None
     max_backoff: float
     buffered: Buffered
-    headers: Headers | None
+    headers: Given[Headers] | None
+    cookies: Cookies | None
+    on_state: OnState | None
     user_agent: str | None
     proxy: str | None
     verify: Verify
@@ -83,6 +98,18 @@ def check_no_bool(name: str, value: object, wanted: str) -> None:
     """Raise TypeError for True and False, which Python counts among the numbers."""
     if isinstance(value, bool):
         raise TypeError(f"{name} must be {wanted}, not {value}")
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Raise TypeError if an argument is neither True nor False."""
+    check_type(name, value, bool, "True or False")
+    return value is True
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raise TypeError if an argument is neither callable nor None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a callable or None, not {type(value).__name__}")
 
 
 def check_seconds(name: str, value: object) -> None:
@@ -157,13 +184,48 @@ def _cookie_secrets(cookies: str) -> list[str]:
     return [cookie.partition("=")[2].strip() for cookie in cookies.split(";")]
 
 
-def _header_arguments(headers: Headers | None) -> tuple[dict[str, str | None], list[str]]:
+def check_header(kind: str, name: object, value: object) -> None:
+    """Raise TypeError or ValueError if these are no header."""
+    check_type(f"a{'n' if kind[0] == 'i' else ''} {kind}'s name", name, str, "a str")
+    check_type(f"the {kind} {name}", value, str, "a str")
+    if not name or not set(str(name)) <= _NAME_CHARACTERS:
+        raise ValueError(f"not a{'n' if kind[0] == 'i' else ''} {kind}'s name: {name!r}")
+    if any(character in str(value) for character in "\r\n\0"):
+        raise ValueError(f"the {kind} {name} has a line end in it")
+
+
+# What may not stand in a cookie's name, or in its value, between others: RFC 6265's, but for the quotes and
+# the spaces that servers take.
+_NOT_IN_COOKIES = frozenset(map(chr, range(32))) | {";", "\x7f"}
+
+
+def cookie_arguments(cookies: Cookies | None, given: str | None) -> tuple[str | None, list[str]]:
+    """The cookies as a ``Cookie`` header has them, behind those that are there already; and their values,
+    which are nobody's business.
+
+    Raises:
+        TypeError, ValueError: it is no mapping of strings, or they would not come as they are.
+    """
+    check_type("cookies", cookies, Mapping | None, "a mapping of strings")
+    parts = [given] if given else []
+    for name, value in (cookies or {}).items():
+        check_type("a cookie's name", name, str, "a str")
+        check_type(f"the cookie {name}", value, str, "a str")
+        if not name or not _NOT_IN_COOKIES.isdisjoint(name) or {"=", ",", " "} & set(name):
+            raise ValueError(f"not a cookie's name: {name!r}")
+        if not _NOT_IN_COOKIES.isdisjoint(value):
+            raise ValueError(f"the cookie {name} has a semicolon or a control character in it")
+        parts.append(f"{name}={value}")
+    return "; ".join(parts) or None, list((cookies or {}).values())
+
+
+def header_arguments(headers: Headers | None) -> tuple[dict[str, str | None], list[str]]:
     """The headers as ``_core.Channel`` takes them, and their values, which are nobody's business.
 
     Cookies go apart from the others: libcurl is to write one header of these and those that the server sets.
     """
     if headers is None:
-        return {}, []
+        return {"headers": None, "cookies": None}, []
     wanted = "a mapping, or pairs of strings"
     given: object = headers
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
@@ -174,12 +236,7 @@ def _header_arguments(headers: Headers | None) -> tuple[dict[str, str | None], l
         if len(pair) != 2:
             raise ValueError(f"each of the headers must be a pair of strings, not {len(pair)}")
     for name, value in pairs:
-        check_type("a header's name", name, str, "a str")
-        check_type(f"the header {name}", value, str, "a str")
-        if not name or not set(name) <= _NAME_CHARACTERS:
-            raise ValueError(f"not a header's name: {name!r}")
-        if any(character in value for character in "\r\n\0"):
-            raise ValueError(f"the header {name} has a line end in it")
+        check_header("header", name, value)
     parts = [part.strip() for name, value in pairs if name.lower() == "cookie" for part in value.split(";")]
     cookies = "; ".join(part for part in parts if part)
     # libcurl takes "Name;" for a header without a value.
@@ -251,7 +308,9 @@ def core_arguments(
     max_reconnects: int | None = None,
     max_backoff: float = 32.0,
     buffered: Buffered = "auto",
-    headers: Headers | None = None,
+    headers: Given[Headers] | None = None,
+    cookies: Cookies | None = None,
+    on_state: OnState | None = None,
     user_agent: str | None = None,
     proxy: str | None = None,
     verify: Verify = True,
@@ -283,12 +342,14 @@ def core_arguments(
         raise TypeError(f'buffered must be True, False or "auto", not {type(buffered).__name__}')
     if buffered not in _BUFFERED:
         raise ValueError('buffered must be True, False or "auto"')
-    header_arguments, secrets = _header_arguments(headers)
+    check_callable("on_state", on_state)
+    given_headers, secrets = header_arguments(None if callable(headers) else headers)
+    given_headers["cookies"], values = cookie_arguments(cookies, given_headers["cookies"])
     for name, text in (("user_agent", user_agent), ("proxy", proxy)):
         check_type(name, text, str | None, "a str or None")
         if text is not None and any(character in text for character in "\r\n\0"):
             raise ValueError(f"{name} has a line end in it")
-    secrets += _proxy_secrets(proxy)
+    secrets += values + _proxy_secrets(proxy)
     check_type("max_reconnects", max_reconnects, numbers.Integral | None, "an int or None")
     check_no_bool("max_reconnects", max_reconnects, "an int or None")
     if max_reconnects is not None and max_reconnects < 0:
@@ -301,7 +362,7 @@ def core_arguments(
         "max_reconnects": -1 if max_reconnects is None else max_reconnects,
         "max_backoff": max_backoff,
         "buffered": _BUFFERED[buffered],
-        **header_arguments,
+        **given_headers,
         "secrets": secrets,
         "privates": [],
         "user_agent": user_agent if user_agent is not None else f"gaechannel/{__version__}",

@@ -19,7 +19,6 @@ from typing import Any, Literal, Self, TypeVar
 
 from gaechannel import _core, client, two_way
 from gaechannel._arguments import (
-    Params,
     browser_channel_arguments,
     check_message_key,
     client_arguments,
@@ -27,8 +26,21 @@ from gaechannel._arguments import (
     given,
     web_channel_arguments,
 )
-from gaechannel._base import Channel, Message
-from gaechannel._options import Buffered, Certificate, Headers, Verify, batch_size, seconds_to_wait
+from gaechannel._base import Channel, Message, WebOpenedWith
+from gaechannel._hooks import Asking, OnSession, Params, refuse_waiting
+from gaechannel._options import (
+    Buffered,
+    Certificate,
+    Cookies,
+    Given,
+    Headers,
+    OnState,
+    State,
+    Verify,
+    batch_size,
+    check_flag,
+    seconds_to_wait,
+)
 from gaechannel.errors import ChannelError, ChannelTimeout
 from gaechannel.merging import prepare
 
@@ -60,8 +72,10 @@ class _Channel(Channel[Message]):
 
     _close_timeout = _CLOSE_TIMEOUT
 
-    # Waits for a token.
+    # Waits for a token; for what a session is to open with; tells of states, one after the other.
     _token_task: asyncio.Future[None] | None = None
+    _asking_task: asyncio.Task[None] | None = None
+    _telling_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,22 +122,29 @@ class _Channel(Channel[Message]):
         self._obey_overrides()
         return self._await("batches", batch_size(max_size))
 
-    async def close(self) -> None:  # type: ignore[override]
+    async def close(self, form: Params | None = None) -> None:  # type: ignore[override]
         """End the channel: whoever iterates gets the end of iteration, and the server is told where the
-        dialect can. May be called twice. Messages that were received and not taken are dropped.
+        dialect can. May be called twice. Messages that were received and not taken are dropped. See the
+        synchronous class's ``close()`` for ``form``.
         """
+        self._take_close_form(form)
         if not self._begin_close():
             return
-        if self._token_task is not None:
-            self._token_task.cancel()
+        here = asyncio.current_task()
+        for task in (self._token_task, self._asking_task):
+            if task is not None and task is not here:
+                task.cancel()
         try:
             if self._event_loop is not None:
-                async with asyncio.timeout(self._close_timeout):
+                async with asyncio.timeout(self._close_timeout if form is None else _CLOSE_TIMEOUT):
                     await self._await("ended")
         except TimeoutError:
             self.logger.debug("the server did not answer the closing request")
         finally:
             self._finish_close()
+        telling = self._telling_task
+        if telling is not None and telling is not here:
+            await asyncio.wait([telling], timeout=_CLOSE_TIMEOUT)
 
     # ---- What the C core asks for ----
 
@@ -134,7 +155,73 @@ class _Channel(Channel[Message]):
             raise RuntimeError(f"{self!r} belongs to another event loop")
         return _loop_of(asyncio.get_running_loop())
 
-    def _ask_token(self, source: Callable[[], str | Awaitable[str]]) -> str | None:
+    def _await(self, wanted: Any, /, *limits: Any) -> _core.Awaiter:
+        if wanted != "ended":
+            refuse_waiting(self)
+        return super()._await(wanted, *limits)
+
+    def _prepare_session(self) -> bool:
+        """Ask what the next session is to open with; whether the answer comes later."""
+        return self._hooks is not None and self._ask(self._hooks.prepare(self), True)
+
+    def _renew_headers(self) -> bool:
+        """Ask for other headers; whether they come later."""
+        return self._hooks is not None and self._ask(self._hooks.renew_headers(self), False)
+
+    def _ask(self, steps: Any, session_opens: bool) -> bool:
+        asking = Asking(self, steps)
+        more, answer = asking.next()
+        while more and not inspect.isawaitable(answer):
+            more, answer = asking.next(answer)
+        if more:
+            self._asking_task = asyncio.get_running_loop().create_task(
+                self._wait_for_answers(asking, answer, session_opens)
+            )
+        return more
+
+    async def _wait_for_answers(self, asking: Asking, answer: Any, session_opens: bool) -> None:
+        asking.enter()
+        try:
+            more = True
+            while more:
+                if inspect.isawaitable(answer):
+                    answer = await answer
+                more, answer = asking.next(answer)
+            if not self.closed:
+                self._take_answer(session_opens)
+        except asyncio.CancelledError:
+            self._fail(ChannelError("a callable that a session waits for was cancelled"))
+            raise
+        except BaseException as error:
+            self._fail(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            asking.end()
+            self._asking_task = None
+
+    def _tell_state(self, state: State) -> None:
+        if self._hooks is None or self._hooks.on_state is None:
+            return
+        told = self._hooks.on_state(self, state)
+        if inspect.isawaitable(told):
+            self._telling_task = asyncio.get_running_loop().create_task(self._tell(self._telling_task, told))
+
+    async def _tell(self, before: asyncio.Task[None] | None, told: Awaitable[object]) -> None:
+        """Have a coroutine told, after the one before."""
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            await told
+        except Exception as error:
+            self._keep(error)
+        finally:
+            if inspect.iscoroutine(told):
+                told.close()
+            if self._telling_task is asyncio.current_task():
+                self._telling_task = None
+
+    def _ask_token(self, source: Callable[[], str | bytes | Awaitable[str | bytes]]) -> str | bytes | None:
         """A token, or None if it is going to come later."""
         token = source()
         if not inspect.isawaitable(token):
@@ -144,7 +231,7 @@ class _Channel(Channel[Message]):
         self._token_task = asyncio.ensure_future(self._wait_for_token(token))
         return None
 
-    async def _wait_for_token(self, token: Awaitable[str]) -> None:
+    async def _wait_for_token(self, token: Awaitable[str | bytes]) -> None:
         try:
             self._take_token(await token)
             self._token_task = None
@@ -181,10 +268,12 @@ class Client(_Channel[str], client.TalkChannel):
 
     def __init__(
         self,
-        token: str | Callable[[], str | Awaitable[str]],
+        token: str | bytes | Callable[[], str | bytes | Awaitable[str | bytes]],
         logger: logging.Logger | None = None,
         *,
         base_url: str | None = None,
+        on_session: OnSession | None = None,
+        new_sessions: bool = True,
         timeout: float | None = None,
         request_timeout: float = 30.0,
         connect_timeout: float = 10.0,
@@ -192,7 +281,9 @@ class Client(_Channel[str], client.TalkChannel):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,
@@ -259,10 +350,20 @@ class _TwoWay(_Channel[Any], two_way.Maps):
         finally:
             await self.close()
 
-    async def connect(self) -> None:
+    async def connect(self, timeout: float | None = None, *, retry: bool = True) -> None:
         """Open the session, unless it is open; see the synchronous class's ``connect()``."""
-        if self.sid is None:
-            await self._await("open")
+        seconds = seconds_to_wait(timeout)
+        self._set_opening_retry(check_flag("retry", retry))
+        if self.sid is not None:
+            return
+        limit = asyncio.timeout(seconds if seconds >= 0 else None)
+        try:
+            async with limit:
+                await self._await("open")
+        except TimeoutError as error:
+            if not limit.expired() or isinstance(error, ChannelError):
+                raise
+            raise ChannelTimeout(two_way.NOT_OPEN.format(timeout)) from self.last_error
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps; see the synchronous class's ``flush()``."""
@@ -286,12 +387,15 @@ class BrowserChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: Params | None = None,
-        open_form: Params | None = None,
+        params: Given[Params] | None = None,
+        open_form: Given[Params] | None = None,
         replaces: tuple[str, int] | None = None,
         message_key: str = "JSON",
         bind_path: str = "/bind",
         raw: bool = False,
+        on_session: OnSession | None = None,
+        new_sessions: bool = True,
+        resend_unconfirmed: bool = True,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -300,7 +404,9 @@ class BrowserChannel(_TwoWay):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,
@@ -333,7 +439,7 @@ class BrowserChannel(_TwoWay):
         return await self._queue([(self._message_key, two_way.raw_text(text))])
 
 
-class WebChannel(_TwoWay):
+class WebChannel(_TwoWay, WebOpenedWith):
     """:class:`gaechannel.WebChannel` for asyncio; its arguments and exceptions are the same."""
 
     _sends_messages = True
@@ -342,13 +448,17 @@ class WebChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: Params | None = None,
-        init_headers: Mapping[str, str] | None = None,
+        params: Given[Params] | None = None,
+        open_form: Given[Params] | None = None,
+        init_headers: Given[Params] | None = None,
         fast_handshake: bool = False,
         message_key: str = "__data__",
         bind_path: str = "",
         unwrap: bool = True,
         raw: bool = False,
+        on_session: OnSession | None = None,
+        new_sessions: bool = True,
+        resend_unconfirmed: bool = True,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -357,7 +467,9 @@ class WebChannel(_TwoWay):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,
@@ -390,11 +502,12 @@ class DevClient(_Channel[str]):
     token may return an awaitable.
     """
 
+    _ends_with_form = False
     _close_timeout = _COURTESY_TIMEOUT
 
     def __init__(
         self,
-        token: str | Callable[[], str | Awaitable[str]],
+        token: str | bytes | Callable[[], str | bytes | Awaitable[str | bytes]],
         url: str,
         *,
         logger: logging.Logger | None = None,
@@ -405,7 +518,9 @@ class DevClient(_Channel[str]):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 from gaechannel import _base
 from gaechannel._arguments import client_arguments, given
 from gaechannel._base import Stats
-from gaechannel._options import Buffered, Certificate, Headers, Verify, check_url
+from gaechannel._hooks import OnSession
+from gaechannel._options import Buffered, Certificate, Cookies, Given, Headers, OnState, Verify, check_url
 from gaechannel.errors import ChannelError
 
 __all__ = ["Client", "Stats", "random_string"]
@@ -81,8 +82,8 @@ class TalkChannel(_base.Channel[str]):
         return self._token
 
     @token.setter
-    def token(self, token: str) -> None:
-        self._token = token
+    def token(self, token: str | bytes | None) -> None:
+        self._token = token.decode() if isinstance(token, bytes) else token
 
     @property
     def clid(self) -> str | None:
@@ -119,6 +120,14 @@ class Client(TalkChannel, _base.SyncChannel[str]):
         base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else
             Google's
             old address, which has answered nobody since 2017.
+        on_session: a callable that is asked before each session opens, the first included, in the thread or
+            event loop that waits for the channel: ``on_session(channel, session)``. What it sends belongs to
+            that session and goes first in the opening request, before maps that are left over; it may set
+            ``channel.params``, ``channel.headers``. What it raises comes out of the iteration,
+            and the next try asks it again; so does one after an opening that failed for good, in place of
+            what it sent before. It must not wait for the channel itself. See :class:`gaechannel.Session`.
+        new_sessions: whether a session that the server has lost is replaced by a new one; if not,
+            :class:`gaechannel.SessionLost` is raised. Broken connections are mended all the same.
 
     All others are :class:`gaechannel.ChannelOptions`'.
 
@@ -130,10 +139,12 @@ class Client(TalkChannel, _base.SyncChannel[str]):
 
     def __init__(
         self,
-        token: str | Callable[[], str],
+        token: str | bytes | Callable[[], str | bytes],
         logger: logging.Logger | None = None,
         *,
         base_url: str | None = None,
+        on_session: OnSession | None = None,
+        new_sessions: bool = True,
         timeout: float | None = None,
         request_timeout: float = 30.0,
         connect_timeout: float = 10.0,
@@ -141,7 +152,9 @@ class Client(TalkChannel, _base.SyncChannel[str]):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from gaechannel._arguments import dev_arguments, given
 from gaechannel._base import SyncChannel
-from gaechannel._options import Buffered, Certificate, Headers, Verify
+from gaechannel._options import Buffered, Certificate, Cookies, Given, Headers, OnState, Verify
 
 __all__ = ["DevClient"]
 
@@ -24,9 +24,11 @@ class DevClient(SyncChannel[str]):
     All others are :class:`gaechannel.ChannelOptions`'.
     """
 
+    _ends_with_form = False
+
     def __init__(
         self,
-        token: str | Callable[[], str],
+        token: str | bytes | Callable[[], str | bytes],
         url: str,
         *,
         logger: logging.Logger | None = None,
@@ -37,7 +39,9 @@ class DevClient(SyncChannel[str]):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,

@@ -132,11 +132,20 @@ class HTTPStatusError(TransportError):
         self.body = body
         self.url = url
         self._head = head
+        self._read = 0
 
     @property
     def msg(self) -> str:
         """``reason``, under the name that ``urllib``'s HTTPError has for it."""
         return self.reason
+
+    def read(self, amt: int | None = None) -> bytes:
+        """``body`` as bytes, as ``urllib``'s HTTPError reads it: what is not read yet, or so many of them."""
+        body = self.body.encode("utf-8", "surrogatepass")
+        begin = self._read
+        end = len(body) if amt is None or amt < 0 else min(begin + amt, len(body))
+        self._read = end
+        return body[begin:end]
 
     @property
     def headers(self) -> "Message":
@@ -151,7 +160,15 @@ class SessionLost(HTTPStatusError):
 
     It has said 400 or 410 to a request that named the session, or ``Unknown SID`` with any status. What the
     old session had not delivered is gone, and so are subscriptions made in it.
+
+    Attributes:
+        maps: where ``resend_unconfirmed`` is off, maps that may have been carried out, as they were given:
+            (id, map), oldest first. They are queued no longer.
     """
+
+    def __init__(self, message: str, *, maps: Sequence[tuple[int, Any]] = (), **rest: Any) -> None:
+        super().__init__(message, **rest)
+        self.maps = list(maps)
 
 
 class MapsRefused(HTTPStatusError):

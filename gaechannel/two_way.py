@@ -9,14 +9,25 @@ from urllib.parse import parse_qsl
 
 from gaechannel import _core
 from gaechannel._arguments import (
-    Params,
     browser_channel_arguments,
     check_message_key,
     given,
     web_channel_arguments,
 )
-from gaechannel._base import Channel, SyncChannel
-from gaechannel._options import Buffered, Certificate, Headers, Verify, check_type, seconds_to_wait
+from gaechannel._base import OpenedWith, SyncChannel, WebOpenedWith
+from gaechannel._hooks import OnSession, Params
+from gaechannel._options import (
+    Buffered,
+    Certificate,
+    Cookies,
+    Given,
+    Headers,
+    OnState,
+    Verify,
+    check_flag,
+    check_type,
+    seconds_to_wait,
+)
 from gaechannel.dev import DevClient
 from gaechannel.errors import ChannelError, ChannelTimeout, MapsRefused, SendQueueFull
 
@@ -24,6 +35,8 @@ __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
 
 # How long leaving a `with` block waits for maps that the server has not confirmed, in seconds.
 LEAVE_TIMEOUT = 5.0
+
+NOT_OPEN = "the session was not open within {} seconds"
 
 # A map's field: its key, its value, and whether the value is JSON of what was given.
 Field = tuple[str, str] | tuple[str, str, bool]
@@ -127,7 +140,7 @@ def dumps(value: object, what: str) -> str:
     return text
 
 
-class Maps(Channel[Any]):
+class Maps(OpenedWith):
     """What two-way channels have, for asyncio or not, of the maps that they send."""
 
     # The key of a map that holds a message; and whether messages are what the channel's send() takes.
@@ -176,15 +189,26 @@ class _TwoWay(SyncChannel[Any], Maps):
         finally:
             self.close()
 
-    def connect(self) -> None:
-        """Open the session, unless it is open.
+    def connect(self, timeout: float | None = None, *, retry: bool = True) -> None:
+        """Open the session, unless it is open. What came with the opening reply is there to
+        ``recv(timeout=0)``.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
+            retry: whether a first connection that fails is tried again, after a backoff and as often as
+                ``max_reconnects`` says, or raised at once. Where ``auto_reconnect`` is off, it is raised.
 
         Raises:
-            TransportError, ChannelTimeout: the server could not be reached.
+            ChannelTimeout: the time is up. The next try goes on where this one stopped.
+            TransportError: the server could not be reached.
             HTTPStatusError: it refused; MapsRefused where maps went with the request.
             ChannelError: it said something unexpected.
+            TypeError, ValueError: an argument makes no sense.
         """
-        self._reach("open", False)
+        seconds = seconds_to_wait(timeout)
+        self._set_opening_retry(check_flag("retry", retry))
+        if not self._reach("open", False, seconds):
+            raise ChannelTimeout(NOT_OPEN.format(timeout)) from self.last_error
 
     def messages(self) -> Iterator[Any]:
         """Return an iterator over what the server sends; the same as iterating over the channel.
@@ -224,13 +248,27 @@ class BrowserChannel(_TwoWay):
 
     Args:
         url: the channel's address; requests go to ``{url}{bind_path}``.
-        params: more parameters for every request's query.
-        open_form: more form fields for the opening request's body, as YouTube's Lounge wants for pairing.
+        params: more parameters for every request's query; or a callable that returns them, asked before each
+            session.
+        open_form: more form fields for the opening request's body, as YouTube's Lounge wants for pairing;
+            or a callable, as ``params``.
         replaces: (SID, AID) of a session that this one replaces (``OSID`` and ``OAID``).
         message_key: the key under which :meth:`send_json` and :meth:`send_raw` send.
         bind_path: what follows the URL in all requests.
         raw: True: messages are ``bytes`` of JSON text, each array's data as it stands in the response, for a
             parser of your own; nothing is checked but the framing and where an array ends.
+        on_session: a callable that is asked before each session opens, the first included, in the thread or
+            event loop that waits for the channel: ``on_session(channel, session)``. What it sends belongs to
+            that session and goes first in the opening request, before maps that are left over; it may set
+            ``channel.params``, ``channel.headers``, ``channel.open_form`` and, of a
+            WebChannel, ``channel.init_headers``. What it raises comes out of the iteration,
+            and the next try asks it again; so does one after an opening that failed for good, in place of
+            what it sent before. It must not wait for the channel itself. See :class:`gaechannel.Session`.
+        new_sessions: whether a session that the server has lost is replaced by a new one; if not,
+            :class:`gaechannel.SessionLost` is raised. Broken connections are mended all the same.
+        resend_unconfirmed: whether maps that a lost session had not confirmed go to the next one; they may
+            have been carried out, and then are carried out twice. If not, those that were in a request of the
+            lost session are in :attr:`gaechannel.SessionLost.maps` instead.
         logger: where log records go; None: the logger ``Channel``.
 
     All others are :class:`gaechannel.ChannelOptions`'.
@@ -242,12 +280,15 @@ class BrowserChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: Params | None = None,
-        open_form: Params | None = None,
+        params: Given[Params] | None = None,
+        open_form: Given[Params] | None = None,
         replaces: tuple[str, int] | None = None,
         message_key: str = "JSON",
         bind_path: str = "/bind",
         raw: bool = False,
+        on_session: OnSession | None = None,
+        new_sessions: bool = True,
+        resend_unconfirmed: bool = True,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -256,7 +297,9 @@ class BrowserChannel(_TwoWay):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,
@@ -298,7 +341,7 @@ class BrowserChannel(_TwoWay):
         return self._queue([(self._message_key, raw_text(text))])
 
 
-class WebChannel(_TwoWay):
+class WebChannel(_TwoWay, WebOpenedWith):
     """A session with a WebChannel server (Closure's ``goog.labs.net.webChannel``), such as Firestore's::
 
         with WebChannel("https://example.org/Listen/channel", params={"database": "…"}) as channel:
@@ -311,10 +354,11 @@ class WebChannel(_TwoWay):
 
     Args:
         url: the channel's address; all requests go to ``{url}{bind_path}``.
-        params: more parameters for every request's query.
+        params: more parameters for every request's query; or a callable that returns them, asked before each
+            session.
+        open_form: more form fields for the opening request's body; or a callable, as ``params``.
         init_headers: headers that travel in the opening request's body, such as Authorization, as browsers
-            do it
-            to avoid a preflight request.
+            do it to avoid a preflight request; or a callable, as ``params``.
         fast_handshake: open session and back channel in one request.
         message_key: the key of the maps that hold messages; Google Chat's is ``data``.
         bind_path: what follows the URL in all requests.
@@ -322,6 +366,9 @@ class WebChannel(_TwoWay):
             too.
         raw: True: messages are ``bytes`` of JSON text, each array's data as it stands in the response, errors
             included, for a parser of your own; nothing is checked but the framing and where an array ends.
+        on_session: see :class:`BrowserChannel`.
+        new_sessions: see :class:`BrowserChannel`.
+        resend_unconfirmed: see :class:`BrowserChannel`.
         logger: where log records go; None: the logger ``Channel``.
 
     All others are :class:`gaechannel.ChannelOptions`'.
@@ -333,13 +380,17 @@ class WebChannel(_TwoWay):
         self,
         url: str,
         *,
-        params: Params | None = None,
-        init_headers: Mapping[str, str] | None = None,
+        params: Given[Params] | None = None,
+        open_form: Given[Params] | None = None,
+        init_headers: Given[Params] | None = None,
         fast_handshake: bool = False,
         message_key: str = "__data__",
         bind_path: str = "",
         unwrap: bool = True,
         raw: bool = False,
+        on_session: OnSession | None = None,
+        new_sessions: bool = True,
+        resend_unconfirmed: bool = True,
         logger: logging.Logger | None = None,
         timeout: float | None = None,
         request_timeout: float = 30.0,
@@ -348,7 +399,9 @@ class WebChannel(_TwoWay):
         max_reconnects: int | None = None,
         max_backoff: float = 32.0,
         buffered: Buffered = "auto",
-        headers: Headers | None = None,
+        headers: Given[Headers] | None = None,
+        cookies: Cookies | None = None,
+        on_state: OnState | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
         verify: Verify = True,

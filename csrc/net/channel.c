@@ -20,29 +20,6 @@ static bool copy_text(char **to, const char *from) {
     return *to != NULL || from == NULL;
 }
 
-static bool add_header(net_channel *self, const char *line) {
-    struct curl_slist *headers = curl_slist_append(self->headers, line);
-    if (headers != NULL)
-        self->headers = headers;
-    return headers != NULL;
-}
-
-static bool add_headers(net_channel *self, const char *lines) {
-    // A server that does not answer "Expect: 100-continue" costs a second's wait.
-    if (!add_header(self, "Expect:"))
-        return false;
-    while (lines != NULL && *lines != '\0') {
-        size_t length = strcspn(lines, "\n");
-        char *line = strndup(lines, length);
-        bool added = line != NULL && add_header(self, line);
-        free(line);
-        if (!added)
-            return false;
-        lines += length + (lines[length] == '\n');
-    }
-    return true;
-}
-
 net_channel *net_channel_new(session *carried, const net_options *options, void *owner) {
     net_channel *self = calloc(1, sizeof *self);
     if (self == NULL)
@@ -63,7 +40,7 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
     if (!copy_text(&self->user_agent, options->user_agent) || !copy_text(&self->proxy, options->proxy) ||
         !copy_text(&self->cookies, options->cookies) || !copy_text(&self->tls.ca_file, options->ca_file) ||
         !copy_text(&self->tls.ca_path, options->ca_path) || !copy_text(&self->tls.cert, options->cert) ||
-        !copy_text(&self->tls.key, options->key) || !add_headers(self, options->headers)) {
+        !copy_text(&self->tls.key, options->key) || (self->headers = headers_new(options->headers)) == NULL) {
         net_channel_free(self);
         return NULL;
     }
@@ -79,7 +56,7 @@ static void free_texts(net_channel *self) {
     free(self->tls.ca_path);
     free(self->tls.cert);
     free(self->tls.key);
-    curl_slist_free_all(self->headers);
+    headers_release(self->headers);
 }
 
 void net_channel_free(net_channel *self) {
@@ -108,6 +85,20 @@ session *net_channel_session(net_channel *self) {
 
 void *net_channel_owner(net_channel *self) {
     return self->owner;
+}
+
+bool net_channel_set_headers(net_channel *self, const char *lines, const char *cookies) {
+    char *copy = NULL;
+    headers *made = headers_new(lines);
+    if (made == NULL || !copy_text(&copy, cookies != NULL ? cookies : "")) {
+        headers_release(made);
+        return false;
+    }
+    headers_release(self->headers);
+    free(self->cookies);
+    self->headers = made;
+    self->cookies = copy; // empty where there are none, so that libcurl forgets those that it has
+    return true;
 }
 
 void net_channel_disown(net_channel *self) {

@@ -3,6 +3,7 @@
 #define GAECHANNEL_NET_INTERNAL_H
 
 #include "net/connections.h"
+#include "net/headers.h"
 #include "net/content_coding.h"
 #include "net/net.h"
 #include "net/tls.h"
@@ -78,6 +79,8 @@ typedef struct transfer {
     // The header lines, where the status is not 200.
     strbuf head;
     char *error; // CURL_ERROR_SIZE bytes, or NULL
+    // Those of its request.
+    headers *headers;
 } transfer;
 
 struct net_loop {
@@ -110,7 +113,7 @@ struct net_channel {
     char *cookies;
     char *proxy;
     tls_options tls;
-    struct curl_slist *headers;
+    headers *headers;
     // The cookies, and TLS sessions, of both transfers; NULL where one carries all.
     CURLSH *share;
     transfer transfers[SLOT_COUNT];

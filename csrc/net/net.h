@@ -108,6 +108,9 @@ session *net_channel_session(net_channel *channel);
 void *net_channel_owner(net_channel *channel);
 void net_channel_disown(net_channel *channel);
 
+/* Other headers and cookies, as net_options has them, from the next request on. False when memory ran out. */
+bool net_channel_set_headers(net_channel *channel, const char *headers, const char *cookies);
+
 /* Put the channel into a loop (out of the one it was in: a request under way there is broken off, and asked
  * again here). NULL: into none. False when memory ran out; then nothing has changed. */
 bool net_channel_join(net_channel *channel, net_loop *loop);

@@ -58,7 +58,6 @@ bool setup_handle(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      (long)(self->may_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
     tls_forget(easy);
     return set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
            set_text(easy, CURLOPT_ACCEPT_ENCODING, CONTENT_CODINGS) &&

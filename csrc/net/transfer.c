@@ -249,6 +249,9 @@ static bool begin(transfer *self) {
         return false;
     curl_easy_setopt(self->easy, CURLOPT_OPENSOCKETDATA, &self->channel->loop->connections);
     curl_easy_setopt(self->easy, CURLOPT_CLOSESOCKETDATA, &self->channel->loop->connections);
+    headers_release(self->headers);
+    self->headers = headers_share(self->channel->headers);
+    curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers->lines);
     const char *cookies = self->channel->cookies;
     if (cookies != NULL &&
         curl_easy_setopt(self->easy, CURLOPT_COOKIE, *cookies ? cookies : NULL) != CURLE_OK)
@@ -366,6 +369,8 @@ void transfer_free(transfer *self) {
     if (self->easy != NULL)
         curl_easy_cleanup(self->easy);
     self->easy = NULL;
+    headers_release(self->headers);
+    self->headers = NULL;
     self->shares = self->has_tls = self->has_proxy_tls = self->trusts_directory = false;
     cookies_free(&self->cookies);
     strbuf_free(&self->head);

@@ -122,8 +122,9 @@ static PyObject *keywords_of(const error_words *words, PyObject *channel) {
         return Py_BuildValue("{si}", "curl_code", words->code);
     case ERROR_MAPS_REFUSED:
         return refused_keywords(words, channel);
-    case ERROR_HTTP:
     case ERROR_SESSION_LOST:
+        return words->refused.length != 0 ? refused_keywords(words, channel) : http_keywords(words);
+    case ERROR_HTTP:
     case ERROR_TOKEN_INVALID:
     case ERROR_TOKEN_EXPIRED:
         return http_keywords(words);
@@ -132,24 +133,24 @@ static PyObject *keywords_of(const error_words *words, PyObject *channel) {
     }
 }
 
-void error_words_raise(module_state *state, error_words *words, PyObject *channel) {
-    if (words->kind == ERROR_MEMORY) {
-        PyErr_NoMemory();
-        error_words_clear(words);
-        return;
-    }
-    PyObject *type = class_of(state, words);
+PyObject *error_words_exception(module_state *state, error_words *words, PyObject *channel) {
+    PyObject *type = words->kind != ERROR_MEMORY ? class_of(state, words) : PyExc_MemoryError;
     PyObject *arguments = Py_BuildValue("(N)", str_of(&words->message));
     PyObject *keywords = arguments != NULL ? keywords_of(words, channel) : NULL;
     PyObject *error = NULL;
     if (arguments != NULL && keywords != NULL)
         error = PyObject_Call(type, arguments, keywords);
-    if (error != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_XDECREF(error);
     Py_XDECREF(keywords);
     Py_XDECREF(arguments);
     error_words_clear(words);
+    return error;
+}
+
+void error_words_raise(module_state *state, error_words *words, PyObject *channel) {
+    PyObject *error = error_words_exception(state, words, channel);
+    if (error != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
 }
 
 void raise_corrupted(module_state *state, const char *words) {

@@ -23,6 +23,8 @@ typedef struct error_words {
 
 /* False when memory ran out. */
 bool error_words_copy(error_words *words, const session_error *error);
+/* The exception, as error_words_raise() raises it; NULL with another one set. */
+PyObject *error_words_exception(module_state *state, error_words *words, PyObject *channel);
 /* Raise the exception, and let go of the words. `channel` is asked what its caller gave where maps were
  * refused. */
 void error_words_raise(module_state *state, error_words *words, PyObject *channel);

@@ -230,7 +230,10 @@ struct session {
     uint64_t random;
     // What must not be shown, each followed by NUL.
     strbuf secrets;
+    // The same, of what is replaced now and then.
+    strbuf renewed;
     strbuf private_words;
+    strbuf renewed_private;
     // The same, of the cookies that came last.
     strbuf cookies;
     int log_level;

@@ -79,6 +79,8 @@ void session_free(session *self) {
     queue_free(&self->queue);
     map_list_free(&self->maps);
     strbuf_free(&self->secrets);
+    strbuf_free(&self->renewed);
+    strbuf_free(&self->renewed_private);
     strbuf_free(&self->private_words);
     strbuf_free(&self->cookies);
     session_error_free(&self->error);
@@ -169,6 +171,17 @@ static bool is_told(const session *self) {
     return self->ended && self->end_told;
 }
 
+// It is no error any more, but may still be the last failure.
+static void forgive(session *self) {
+    if (!self->last_is_mended) {
+        session_error_free(&self->mended);
+        self->mended = self->error;
+        self->error = (session_error){0};
+        self->last_is_mended = true;
+    }
+    self->error.kind = ERROR_NONE;
+}
+
 void session_set_goal(session *self, session_goal goal) {
     self->goal = goal;
     self->poll_done = false;
@@ -177,7 +190,7 @@ void session_set_goal(session *self, session_goal goal) {
     if (is_told(self)) {
         // Start over from what still holds, and at once.
         self->ended = self->end_told = false;
-        self->error.kind = ERROR_NONE;
+        forgive(self);
         self->corrupt_in_row = self->lost_in_row = self->expired_in_row = 0;
         for (int slot = 0; slot < SLOT_COUNT; slot++) {
             self->exchanges[slot].failures = self->exchanges[slot].foreign = 0;
@@ -206,7 +219,8 @@ void session_close(session *self) {
 }
 
 void session_set_opening_retry(session *self, opening_retry retry) {
-    self->opening_retry = retry;
+    if (!session_is_open(self))
+        self->opening_retry = retry;
 }
 
 /* ---- What to do next ---- */

@@ -325,8 +325,8 @@ typedef enum log_level { LOG_DEBUG = 10, LOG_INFO = 20, LOG_WARNING = 30, LOG_ER
 /* Which records are worth making: those of this level and above. LOG_WARNING at first. */
 void session_set_log_level(session *self, int level);
 
-/* Whether there are records to take. */
-bool session_has_log(const session *self);
+/* Whether there are records to take, or changes of the state. */
+bool session_has_reports(const session *self);
 
 /* The oldest record, taken out of the list: its level, and its text into `out` (replaced). 0 when there is
  * none. */
@@ -420,8 +420,13 @@ void session_random_letters(session *self, size_t count, strbuf *out);
 
 /* Remember something that session_redact() is to hide: at least 4 bytes, no NUL. */
 void session_add_secret(session *self, const char *text, size_t length);
-/* The same, of what only log and exceptions' texts are to hide, not what a server's body says. */
+/* Forget what session_add_renewed() has had remembered. */
+void session_forget_renewed(session *self);
+/* The same as session_add_secret(), until then. */
+void session_add_renewed(session *self, const char *text, size_t length);
+/* The same two, of what only log and exceptions' texts are to hide, not what a server's body says. */
 void session_add_private(session *self, const char *text, size_t length);
+void session_add_renewed_private(session *self, const char *text, size_t length);
 
 /* Append `text` (a URL, or the server's words) with the values of secret parameters, passwords, and the token
  * replaced by asterisks, and control characters by spaces. */

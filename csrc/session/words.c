@@ -67,8 +67,12 @@ static size_t secret_at(const session *self, redaction how, const char *at) {
         return token->length;
     size_t length = known_at(&self->secrets, at);
     if (length == 0)
+        length = known_at(&self->renewed, at);
+    if (length == 0)
         length = known_at(&self->cookies, at);
-    return length == 0 && how != REDACT_BODY ? known_at(&self->private_words, at) : length;
+    if (length == 0 && how != REDACT_BODY)
+        length = known_at(&self->private_words, at);
+    return length == 0 && how != REDACT_BODY ? known_at(&self->renewed_private, at) : length;
 }
 
 static size_t word_length(const char *at) {
@@ -150,6 +154,19 @@ void session_add_secret(session *self, const char *text, size_t length) {
     strbuf_trim(&self->secrets);
 }
 
+void session_forget_renewed(session *self) {
+    strbuf_free(&self->renewed);
+    strbuf_free(&self->renewed_private);
+}
+
+void session_add_renewed(session *self, const char *text, size_t length) {
+    remember(&self->renewed, text, length);
+}
+
+void session_add_renewed_private(session *self, const char *text, size_t length) {
+    remember(&self->renewed_private, text, length);
+}
+
 void session_add_userinfo(session *self, const char *url) {
     const char *begin = strstr(url, "://");
     size_t length = begin != NULL ? userinfo_length(begin + 3) : 0;
@@ -216,8 +233,8 @@ void session_log_url(session *self, int level, const char *words, const char *ur
     session_redact(self, url, text);
 }
 
-bool session_has_log(const session *self) {
-    return self->log_count != 0;
+bool session_has_reports(const session *self) {
+    return self->log_count != 0 || self->states_count != 0;
 }
 
 int session_take_log(session *self, strbuf *out) {

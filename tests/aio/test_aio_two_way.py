@@ -203,7 +203,7 @@ def test_flush_raises_what_went_wrong(run):
         with pytest.raises(TransportError):
             await channel.flush(10)
         with pytest.raises(TransportError):
-            await channel.connect()
+            await channel.connect(retry=False)
         await channel.close()
 
     run(main())

@@ -146,7 +146,7 @@ def test_base_url_can_be_changed_before_connecting(client_of, take):
     [
         ((), {}, TypeError),
         ((None,), {}, TypeError),
-        ((b"bytes",), {}, TypeError),
+        ((b"\xff",), {}, ValueError),
         (("",), {}, ValueError),
         (("token",), {"base_url": "ftp://x"}, ValueError),
         (("token",), {"base_url": "http://"}, ValueError),

@@ -137,8 +137,14 @@ def test_repr_works_in_a_forked_child():
         (lambda: Client("token", base_url=URL, queue_limit=True), "queue_limit must be an int, not True"),
         (lambda: Client("token", base_url=URL, max_reconnects=True), "max_reconnects must be an int or None"),
         (lambda: BrowserChannel(URL).flush(True), "timeout must be a number of seconds or None, not True"),
-        (lambda: BrowserChannel(URL, params=5), "params must be a mapping of strings, not int"),
-        (lambda: WebChannel(URL, params="a=b"), "params must be a mapping of strings, not str"),
+        (
+            lambda: BrowserChannel(URL, params=5),
+            "params must be a mapping of strings, or a callable .*, not int",
+        ),
+        (
+            lambda: WebChannel(URL, params="a=b"),
+            "params must be a mapping of strings, or a callable .*, not str",
+        ),
         (lambda: BrowserChannel(URL).send([1]), "a map must be a mapping, such as a dict, not list"),
         (lambda: BrowserChannel(URL).flush("5"), "timeout must be a number of seconds or None, not str"),
         (lambda: TalkDecoder(clid=5), "clid must be a str or None"),

@@ -132,7 +132,13 @@ def keywords(file, class_name):
 #: What the core has under another name, or is told without being asked by a caller.
 INTERNAL = {"dialect", "url_is_retired", "token_source", "secrets", "privates", "is_async", "unwraps"}
 #: Of these each is made of the argument beside it.
-PARTS = {"ca_file": "verify", "ca_path": "verify", "key": "cert", "cookies": "headers"}
+PARTS = {
+    "ca_file": "verify",
+    "ca_path": "verify",
+    "key": "cert",
+    "keeps_session": "new_sessions",
+    "sends_once": "resend_unconfirmed",
+}
 
 
 def test_the_stub_names_the_options_of_the_core():

@@ -1,6 +1,8 @@
 /* Asking a caller's callables what the session asks. */
 #include "py/channel/answer.h"
 
+#include <pythread.h> // PyThread_get_thread_ident()
+
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
 
@@ -13,7 +15,7 @@ static int give_token(channel_object *self) {
         return -1;
     if (self->is_async && token == Py_None) {
         Py_DECREF(token);
-        self->awaits_token = true;
+        self->awaits_answer = true;
         return 1;
     }
     int result = channel_give_token(self, token);
@@ -23,9 +25,12 @@ static int give_token(channel_object *self) {
 
 int channel_give_token(channel_object *self, PyObject *token) {
     const char *text = NULL;
-    if (PyUnicode_Check(token))
+    PyObject *decoded = NULL;
+    if (PyBytes_Check(token))
+        token = decoded = PyUnicode_FromEncodedObject(token, "utf-8", "strict");
+    if (token != NULL && PyUnicode_Check(token))
         text = PyUnicode_AsUTF8AndSize(token, NULL);
-    else
+    else if (token != NULL)
         PyErr_Format(PyExc_TypeError, "the token's callable must return a str, not %R",
                      (PyObject *)Py_TYPE(token));
     if (text != NULL && *text == '\0') {
@@ -41,6 +46,7 @@ int channel_give_token(channel_object *self, PyObject *token) {
             text = NULL;
         }
     }
+    Py_XDECREF(decoded);
     return text != NULL ? 0 : -1;
 }
 
@@ -96,9 +102,52 @@ static int give_url(channel_object *self, exchange_slot slot) {
     return text != NULL ? 0 : -1;
 }
 
+void channel_take_answer(channel_object *self, bool session_opens) {
+    self->awaits_answer = false;
+    shared_loop *shared = channel_lock(self);
+    if (session_opens)
+        session_prepared(self->session);
+    else
+        session_headers_given(self->session);
+    shared_loop_step_soon_lock_held(shared, self->net); // for others who wait
+    shared_loop_unlock(shared);
+}
+
+// Have the caller's callables asked, by gaechannel's Python code, without the lock. With asyncio the answer
+// may come later, by _take_answer(). 1: it is there; 0: it is not; -1 with an exception set.
+static int ask(channel_object *self, bool session_opens) {
+    unsigned long me = PyThread_get_thread_ident();
+    unsigned long asker = 0;
+    if (!atomic_compare_exchange_strong(&self->answering, &asker, me)) {
+        if (asker != me)
+            return 0;
+        PyErr_SetString(self->state->channel_error,
+                        "a channel's own callable waits for the channel, which waits for the callable");
+        return -1;
+    }
+    if (session_opens) {
+        channel_lock(self);
+        session_prepare(self->session);
+        channel_unlock(self);
+    }
+    PyObject *later =
+        PyObject_CallMethod((PyObject *)self, session_opens ? "_prepare_session" : "_renew_headers", NULL);
+    self->answering = 0;
+    if (later == NULL)
+        return -1;
+    self->awaits_answer = later == Py_True;
+    Py_DECREF(later);
+    if (self->awaits_answer)
+        return 0;
+    channel_take_answer(self, session_opens);
+    return 1;
+}
+
 int channel_answer(channel_object *self, const session_action *state) {
+    if (state->kind == ACTION_ASK_SESSION || state->kind == ACTION_ASK_HEADERS)
+        return self->awaits_answer ? 0 : ask(self, state->kind == ACTION_ASK_SESSION);
     if (state->kind == ACTION_ASK_TOKEN)
-        return self->awaits_token ? 0 : give_token(self) == 0 ? 1 : PyErr_Occurred() != NULL ? -1 : 0;
+        return self->awaits_answer ? 0 : give_token(self) == 0 ? 1 : PyErr_Occurred() != NULL ? -1 : 0;
     if (state->kind == ACTION_ASK_URL)
         return give_url(self, state->slot) < 0 ? -1 : 1;
     return 0;
@@ -107,7 +156,7 @@ int channel_answer(channel_object *self, const session_action *state) {
 int channel_log_and_answer(channel_object *self, news *found) {
     *found = channel_peek(self, NULL);
     if (found->logs) {
-        if (channel_write_log(self) < 0)
+        if (channel_tell(self) < 0)
             return -1;
         *found = channel_peek(self, NULL);
     }

@@ -50,7 +50,7 @@ outlook channel_wait(channel_object *self, const want *wanted) {
         Py_BEGIN_ALLOW_THREADS;
         found = go_on(self, wanted);
         Py_END_ALLOW_THREADS;
-        if ((found.logs && channel_write_log(self) < 0) || PyErr_CheckSignals() < 0)
+        if ((found.logs && channel_tell(self) < 0) || PyErr_CheckSignals() < 0)
             return OUTLOOK_ERROR;
         if (found.logs)
             continue; // Python code has run

@@ -34,16 +34,21 @@ typedef struct channel_object {
     bool unwraps;
     // Asks for a token; or NULL.
     PyObject *token_source;
+    // The thread that is asking the caller's callables for what the session wants to know; 0: none.
+    atomic_ulong answering;
     // Guarded by the lock.
     PyObject *logger;
+    // What `last_error` gave last, and which failure that was.
+    PyObject *last_error;
+    uint64_t last_error_number;
     // Whether the channel is driven by an event loop; then, once it has begun, by which; the futures of those
-    // who wait; an exception that the next who asks is to raise (without asyncio, too); whether a token is
-    // being awaited.
+    // who wait; an exception that the next who asks is to raise (without asyncio, too); whether an answer to
+    // the session is being awaited.
     bool is_async;
     event_loop_object *loop;
     PyObject *waiters;
     _Atomic(PyObject *) raised;
-    bool awaits_token;
+    bool awaits_answer;
     // Whether somebody waits for something else than messages.
     bool goal_awaited;
     // Messages taken by `await` since the event loop last had a turn, and when that was.

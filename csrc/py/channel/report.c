@@ -39,8 +39,7 @@ int channel_log(channel_object *self, int level, PyObject *text) {
     return done != NULL ? 0 : -1;
 }
 
-// Hand the session's log records to the logger.
-int channel_write_log(channel_object *self) {
+static int write_log(channel_object *self) {
     strbuf text = {0};
     int result = 0;
     for (;;) {
@@ -57,6 +56,62 @@ int channel_write_log(channel_object *self) {
     strbuf_free(&text);
     return result;
 }
+
+/* ---- How it stands ---- */
+
+const char *channel_state_name(session_state state) {
+    static const char *const names[] = {
+        [STATE_NEW] = "new",         [STATE_CONNECTING] = "connecting", [STATE_OPEN] = "open",
+        [STATE_WAITING] = "waiting", [STATE_CLOSED] = "closed",
+    };
+    return names[state];
+}
+
+// One at a time: who is told may do with the channel what it likes.
+static int tell_states(channel_object *self) {
+    session_state state;
+    for (;;) {
+        channel_lock(self);
+        bool changed = session_take_state(self->session, &state);
+        channel_unlock(self);
+        if (!changed)
+            return 0;
+        PyObject *told = PyObject_CallMethod((PyObject *)self, "_tell_state", "s", channel_state_name(state));
+        Py_XDECREF(told);
+        if (told == NULL)
+            return -1;
+    }
+}
+
+int channel_tell(channel_object *self) {
+    return write_log(self) < 0 ? -1 : tell_states(self);
+}
+
+PyObject *channel_last_error(channel_object *self) {
+    error_words words;
+    uint64_t number;
+    channel_lock(self);
+    const session_error *error = session_last_error(self->session, &number);
+    bool is_new = number != self->last_error_number;
+    bool copied = is_new && error_words_copy(&words, error);
+    channel_unlock(self);
+    if (is_new && !copied)
+        return PyErr_NoMemory();
+    if (is_new) {
+        PyObject *made = error_words_exception(self->state, &words, (PyObject *)self);
+        if (made == NULL)
+            return NULL;
+        PyObject *last = self->last_error;
+        self->last_error = made;
+        self->last_error_number = number;
+        Py_XDECREF(last);
+    }
+    PyObject *found = self->last_error != NULL ? self->last_error : Py_None;
+    Py_INCREF(found);
+    return found;
+}
+
+/* ---- The log, and the end ---- */
 
 // Whether the logger wants debug records. One of somebody's own may not say: then all.
 static bool wants_debug(PyObject *logger) {

@@ -13,8 +13,15 @@ int channel_log(channel_object *self, int level, PyObject *text);
 /* The message, after a debug record; NULL with an exception set when the logger raised one. */
 PyObject *channel_log_message(channel_object *channel, PyObject *message);
 
-/* Hand the session's log records to the logger. -1 with an exception set. */
-int channel_write_log(channel_object *self);
+/* Hand the session's log records to the logger, and changes of its state to whoever wants to be told. -1 with
+ * an exception set. */
+int channel_tell(channel_object *self);
+
+/* The name of how the session stands. */
+const char *channel_state_name(session_state state);
+
+/* The session's last failure as an exception, or None; a new reference. */
+PyObject *channel_last_error(channel_object *self);
 
 /* Ask the logger which records it wants; one that cannot say gets all. */
 void channel_ask_log_level(channel_object *self);

@@ -1,7 +1,8 @@
 /* Setting goals, and looking whether what is wanted is there. */
 #include "py/channel/want.h"
 
-#include <string.h> // strcmp()
+#include <pythread.h> // PyThread_get_thread_ident()
+#include <string.h>   // strcmp()
 
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
@@ -76,14 +77,23 @@ static outlook outlook_of(const channel_object *self, const want *wanted, const 
     return late ? OUTLOOK_LATE : OUTLOOK_WAIT;
 }
 
+// Whether the session wants to know something that no other thread is about to answer.
+static bool asks(const channel_object *self, action_kind kind) {
+    if (kind == ACTION_ASK_TOKEN || kind == ACTION_ASK_URL)
+        return true;
+    unsigned long asker = self->answering;
+    return (kind == ACTION_ASK_SESSION || kind == ACTION_ASK_HEADERS) &&
+           (asker == 0 || asker == PyThread_get_thread_ident());
+}
+
 news channel_peek_lock_held(const channel_object *self, const want *wanted) {
     session_action state = net_channel_state(self->net);
     news found = {
         .record = session_queue(self->session)->count != 0,
         .settled = state.kind == ACTION_REACHED,
         .ended = state.kind == ACTION_ENDED || self->closing,
-        .asks = state.kind == ACTION_ASK_TOKEN || state.kind == ACTION_ASK_URL,
-        .logs = session_has_log(self->session),
+        .asks = asks(self, state.kind),
+        .logs = session_has_reports(self->session),
         .state = state,
     };
     found.outlook = wanted != NULL ? outlook_of(self, wanted, &found) : OUTLOOK_WAIT;

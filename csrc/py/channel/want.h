@@ -48,8 +48,8 @@ typedef struct news {
     bool record;  // there is a message
     bool settled; // the session has reached its present goal, which may be somebody else's
     bool ended;   // the session, or nearly: the channel was closed
-    bool asks;    // the session waits for a token or a URL
-    bool logs;    // there are records for the logger
+    bool asks;    // the session waits for an answer: a token, a URL, what it opens with
+    bool logs;    // there is something to tell: records for the logger, changes of the state
     // What the session wants, for channel_answer().
     session_action state;
 } news;

@@ -184,6 +184,22 @@ static PyObject *get_over(PyObject *op, void *unused) {
     return PyBool_FromLong(over);
 }
 
+static PyObject *get_state(PyObject *op, void *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    session_state state = self->closing ? STATE_CLOSED : session_get_state(self->session);
+    channel_unlock(self);
+    return PyUnicode_FromString(channel_state_name(state));
+}
+
+static PyObject *get_last_error(PyObject *op, void *unused) {
+    (void)unused;
+    return channel_check((channel_object *)op) < 0 ? NULL : channel_last_error((channel_object *)op);
+}
+
 static PyObject *get_unsent(PyObject *op, void *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
@@ -204,6 +220,20 @@ PyGetSetDef channel_getset[] = {
     {"_clid", get_field, set_field, "The client's id; None before it is known.", FIELD(FIELD_CLID)},
     {"_osid", get_field, set_field, "The session that this one replaces.", FIELD(FIELD_OSID)},
     {"_oaid", get_field, set_field, "The replaced session's last AID.", FIELD(FIELD_OAID)},
+    {"_params", get_field, set_field, "More of every query.", FIELD(FIELD_PARAMS)},
+    {"_open_form", get_field, set_field, "More of the opening body.", FIELD(FIELD_OPEN_FORM)},
+    {"_init_headers", get_field, set_field, "Headers in the opening body.", FIELD(FIELD_INIT_HEADERS)},
+    {"_close_form", get_field, set_field, "The closing request's body.", FIELD(FIELD_CLOSE_FORM)},
+    {"state", get_state, NULL,
+     "How the channel stands: \"new\" before anything was asked of it, \"connecting\" on the way to a "
+     "session "
+     "or\n"
+     "back to it, \"open\", \"waiting\" for the next try after a failure, \"closed\" when it was closed or "
+     "the\n"
+     "session has ended.",
+     NULL},
+    {"last_error", get_last_error, NULL,
+     "The last failure, as an exception, be it that it was mended; None: there was none.", NULL},
     {"aid", get_number, NULL, "AID: the highest array id received in full.", FIELD(NUMBER_AID)},
     {"_taken_id", get_number, NULL, "The id of the array whose message was taken last.", FIELD(NUMBER_TAKEN)},
     {"_msg_id", get_number, set_number, "AID, under the old module's name.", FIELD(NUMBER_AID)},

@@ -5,6 +5,7 @@
 #include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
 #include "py/channel/ready_line.h"
+#include "py/channel/report.h"
 
 // How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
 // module did not know: whoever closes should hardly notice.
@@ -37,12 +38,14 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
     if (self->line != NULL)
         self->line->has_closed = true;
     shared_loop_unlock(shared);
-    int64_t patience_ms = session_is_half_duplex(self->session) ? COURTESY_MS : CLOSE_MS;
+    bool is_courtesy =
+        session_is_half_duplex(self->session) && session_get(self->session, FIELD_CLOSE_FORM)->length == 0;
+    int64_t patience_ms = is_courtesy ? COURTESY_MS : CLOSE_MS;
     want end = {.what = WANT_END, .deadline_ms = net_now_ms() + patience_ms};
     // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.
     outlook said = channel_wait(self, &end);
     shut(self);
-    if (said == OUTLOOK_ERROR)
+    if (said == OUTLOOK_ERROR || channel_tell(self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -55,12 +58,14 @@ int channel_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(self->loop);
     Py_VISIT(self->waiters);
     Py_VISIT(self->raised);
+    Py_VISIT(self->last_error);
     return 0;
 }
 
 int channel_clear(PyObject *op) {
     channel_object *self = (channel_object *)op;
     Py_CLEAR(self->token_source);
+    Py_CLEAR(self->last_error);
     Py_XDECREF(atomic_exchange(&self->raised, NULL));
     if (self->waiters != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
         PyErr_Clear();

@@ -8,6 +8,7 @@
 #include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
 #include "py/channel_type/close.h"
+#include "py/channel_type/hooks.h"
 #include "py/iterators/awaiter.h"
 #include "py/iterators/messages.h"
 #include "py/iterators/receive.h"
@@ -55,21 +56,23 @@ static int wait_for(channel_object *self, const want *wanted) {
     return said == OUTLOOK_ERROR || said == OUTLOOK_ENDED ? -1 : said == OUTLOOK_COME;
 }
 
+// _reach(wanted, anew, timeout=-1.0): whether it was reached within so many seconds, negative for any.
 static PyObject *channel_reach(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
     PyObject *name;
     int anew;
+    double seconds = -1.0;
     want wanted;
-    if (!PyArg_ParseTuple(args, "Up", &name, &anew) || channel_check_open(self) < 0 ||
+    if (!PyArg_ParseTuple(args, "Up|d", &name, &anew, &seconds) || channel_check_open(self) < 0 ||
         channel_check_sync(self) < 0 || !want_named(name, &wanted))
         return NULL;
+    wanted.deadline_ms = want_deadline_ms(seconds);
     if (anew)
         channel_pursue_alone(self, &wanted, true);
     else
         channel_pursue(self, &wanted);
-    if (wait_for(self, &wanted) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    int come = wait_for(self, &wanted);
+    return come < 0 ? NULL : PyBool_FromLong(come);
 }
 
 /* ---- Sending ---- */
@@ -95,16 +98,17 @@ static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
 #define FULL (-1)
 #define TOO_LARGE (-2)
 
-// Queue a map: its id, or why it is not queued. -3 with an exception set.
-static int64_t queue_map(channel_object *self, const map_field *fields, size_t count) {
+// Queue a map: its id, or why it is not queued. -3 with an exception set. `first`: it belongs to the session
+// that is about to open, which does not wait for room.
+static int64_t queue_map(channel_object *self, const map_field *fields, size_t count, bool first) {
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += fields[i].key_length + fields[i].value_length;
     channel_lock(self);
-    session_room room = session_room_for(self->session, size);
+    session_room room = first ? ROOM_NOW : session_room_for(self->session, size);
     int64_t id = room == ROOM_LATER ? FULL : TOO_LARGE;
     if (room == ROOM_NOW)
-        id = session_send_map(self->session, fields, count);
+        id = (first ? session_send_map_first : session_send_map)(self->session, fields, count);
     // Before the session is open there is nothing to hurry for: the map goes with the opening POST.
     bool open = session_get(self->session, FIELD_SID)->length != 0 &&
                 net_channel_state(self->net).kind != ACTION_ENDED;
@@ -120,8 +124,7 @@ static int64_t queue_map(channel_object *self, const map_field *fields, size_t c
     return id;
 }
 
-static PyObject *channel_send(PyObject *op, PyObject *pairs) {
-    channel_object *self = (channel_object *)op;
+static PyObject *send_map(channel_object *self, PyObject *pairs, bool first) {
     // What is sent in an event loop goes with what runs there.
     if (channel_check_open(self) < 0 || (self->loop != NULL && channel_join_running_loop(self) < 0))
         return NULL;
@@ -133,7 +136,7 @@ static PyObject *channel_send(PyObject *op, PyObject *pairs) {
     map_field *fields = PyMem_Calloc((size_t)count + 1, sizeof *fields);
     if (fields == NULL)
         return PyErr_NoMemory();
-    int64_t id = read_fields(pairs, fields, count) < 0 ? -3 : queue_map(self, fields, (size_t)count);
+    int64_t id = read_fields(pairs, fields, count) < 0 ? -3 : queue_map(self, fields, (size_t)count, first);
     PyMem_Free(fields);
     return id == -3 ? NULL : PyLong_FromLongLong(id);
 }
@@ -165,6 +168,14 @@ static PyObject *channel_drop_unsent(PyObject *op, PyObject *unused) {
     if (text != NULL && self->loop != NULL)
         channel_wake_waiters(self);
     return text;
+}
+
+static PyObject *channel_send(PyObject *op, PyObject *pairs) {
+    return send_map((channel_object *)op, pairs, false);
+}
+
+static PyObject *channel_send_first(PyObject *op, PyObject *pairs) {
+    return send_map((channel_object *)op, pairs, true);
 }
 
 // _flush(timeout): whether the server has all maps; timeout in seconds, negative for none.
@@ -296,7 +307,10 @@ static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
     (void)unused;
     if (channel_check(self) < 0)
         return NULL;
+    session_action ignored;
     channel_lock(self);
+    session_close(self->session);
+    session_next(self->session, net_now_ms(), &ignored); // one that nobody has used notices, too
     net_channel_close(self->net);
     channel_unlock(self);
     self->closed = true;
@@ -308,16 +322,15 @@ static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
 
 static PyObject *channel_take_token(PyObject *op, PyObject *token) {
     channel_object *self = (channel_object *)op;
-    self->awaits_token = false;
+    self->awaits_answer = false;
     if (channel_check(self) < 0 || channel_give_token(self, token) < 0 || channel_step(self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-// The token's callable has failed: whoever waits is to know.
-static PyObject *channel_fail(PyObject *op, PyObject *error) {
+// Whoever asks next is to know of it.
+static PyObject *channel_keep(PyObject *op, PyObject *error) {
     channel_object *self = (channel_object *)op;
-    self->awaits_token = false;
     if (channel_check(self) < 0)
         return NULL;
     if (self->closing)
@@ -327,6 +340,12 @@ static PyObject *channel_fail(PyObject *op, PyObject *error) {
     // Nothing else: the callable is asked again only when somebody wants to go on.
     channel_wake_waiters(self);
     Py_RETURN_NONE;
+}
+
+// A callable has failed whose answer was awaited.
+static PyObject *channel_fail(PyObject *op, PyObject *error) {
+    ((channel_object *)op)->awaits_answer = false;
+    return channel_keep(op, error);
 }
 
 static PyObject *channel_forget(PyObject *op, PyObject *name) {
@@ -355,7 +374,8 @@ PyMethodDef channel_methods[] = {
      "An iterator over \"messages\", over \"batches\" of them, or those of a \"poll\"."},
     {"_recv", channel_recv, METH_O, "_recv($self, timeout, /)\n--\n\nWait for one message."},
     {"_reach", channel_reach, METH_VARARGS,
-     "_reach($self, wanted, anew, /)\n--\n\nWait until \"initialized\", \"open\", \"connected\"."},
+     "_reach($self, wanted, anew, timeout=-1.0, /)\n--\n\nWait until \"initialized\", \"open\", "
+     "\"connected\"."},
     {"_send", channel_send, METH_O,
      "_send($self, pairs, /)\n--\n\n"
      "Queue a map, a list of (key, value); its id. -1: there is no room for it now; -2: nor will there be."},
@@ -363,6 +383,18 @@ PyMethodDef channel_methods[] = {
      "_pending($self, /)\n--\n\nThe maps that are not confirmed, a line each."},
     {"_drop_unsent", channel_drop_unsent, METH_NOARGS,
      "_drop_unsent($self, /)\n--\n\nThe same, which are taken off."},
+    {"_send_first", channel_send_first, METH_O,
+     "_send_first($self, pairs, /)\n--\n\nThe same, of the session that is about to open."},
+    {"_set_asks", channel_set_asks, METH_VARARGS,
+     "_set_asks($self, session, headers, states, /)\n--\n\nWhat somebody wants to be asked or told."},
+    {"_set_headers", channel_set_headers, METH_VARARGS,
+     "_set_headers($self, headers, cookies, /)\n--\n\nSet them for the next requests."},
+    {"_set_secrets", channel_set_secrets, METH_VARARGS,
+     "_set_secrets($self, secrets, privates, /)\n--\n\nRemember these in the place of the last ones."},
+    {"_set_opening_retry", channel_set_opening_retry, METH_O,
+     "_set_opening_retry($self, patient, /)\n--\n\nHow the next opening goes on after a failure."},
+    {"_take_answer", channel_take_late_answer, METH_O,
+     "_take_answer($self, session_opens, /)\n--\n\nGo on: what was awaited is set."},
     {"_flush", channel_flush, METH_O,
      "_flush($self, timeout, /)\n--\n\nWait until the server has all maps; whether it has."},
     {"_await", channel_await, METH_VARARGS,
@@ -371,6 +403,7 @@ PyMethodDef channel_methods[] = {
     {"_finish_close", channel_finish_close, METH_NOARGS, "_finish_close($self, /)\n--\n\nClose now."},
     {"_take_token", channel_take_token, METH_O, "_take_token($self, token, /)\n--\n\nTake a token."},
     {"_fail", channel_fail, METH_O, "_fail($self, error, /)\n--\n\nRaise it in whoever waits."},
+    {"_keep", channel_keep, METH_O, "_keep($self, error, /)\n--\n\nThe same, of what nobody awaits."},
     {"_forget", channel_forget, METH_O, "_forget($self, wanted, /)\n--\n\nReach it anew."},
     {"_set_custom_urls", channel_set_custom_urls, METH_VARARGS,
      "_set_custom_urls($self, init, bind, /)\n--\n\nWhether _get_init_url() and _get_bind_url() are asked."},

@@ -67,6 +67,8 @@ static const option table[] = {
     OPTION("fast_handshake", FLAG, session.fast_handshake, false),
     OPTION("raw", FLAG, session.raw, false),
     OPTION("bind_path", TEXT, session.bind_path, 0),
+    OPTION("keeps_session", FLAG, session.keeps_session, false),
+    OPTION("sends_once", FLAG, session.sends_once, false),
     OPTION("unwraps", FLAG, unwraps, false),
     OPTION("is_async", FLAG, is_async, false),
 };

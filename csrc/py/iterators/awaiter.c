@@ -97,7 +97,7 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
         return PYGEN_ERROR;
     news found = channel_peek(channel, &self->want);
     // What the session asks for was not to be had the last time: the exception was raised.
-    if (found.asks && channel->raised == NULL && !channel->awaits_token) {
+    if (found.asks && channel->raised == NULL && !channel->awaits_answer) {
         if (channel_step(channel) < 0)
             return PYGEN_ERROR;
         found = channel_peek(channel, &self->want);

@@ -212,7 +212,7 @@ static int ask_again(merge_object *self) {
         self->asked_last = (self->asked_last + 1) % count;
         channel_object *channel = (channel_object *)PyList_GetItem(self->channels, self->asked_last);
         Py_INCREF((PyObject *)channel);
-        if (!channel->closing && channel->raised == NULL && !channel->awaits_token &&
+        if (!channel->closing && channel->raised == NULL && !channel->awaits_answer &&
             channel_peek(channel, NULL).asks)
             result = channel->is_async ? channel_step(channel) : answer(self, channel);
         Py_DECREF((PyObject *)channel);

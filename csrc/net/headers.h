@@ -1,0 +1,20 @@
+/* The caller's headers, as libcurl wants them: each request keeps those that it began with. */
+#ifndef GAECHANNEL_NET_HEADERS_H
+#define GAECHANNEL_NET_HEADERS_H
+
+#include <curl/curl.h>
+
+typedef struct headers {
+    struct curl_slist *lines;
+    // How many have it.
+    int owners;
+} headers;
+
+/* Of "Name: value" lines, each ended by LF; NULL for none. NULL when memory ran out. */
+headers *headers_new(const char *lines);
+
+/* One more, or one less, has them; NULL is let through. */
+headers *headers_share(headers *self);
+void headers_release(headers *self);
+
+#endif

@@ -1,0 +1,83 @@
+/* Methods by which gaechannel's Python code sets what it has asked a caller's callables for. */
+#include "py/channel_type/hooks.h"
+
+#include "py/channel/answer.h"
+#include "py/channel/in_event_loop.h"
+#include "py/channel/lock.h"
+
+PyObject *channel_set_asks(PyObject *op, PyObject *args) {
+    channel_object *self = (channel_object *)op;
+    int opens, headers, states;
+    if (!PyArg_ParseTuple(args, "ppp", &opens, &headers, &states) || channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    session_set_asks_session(self->session, opens);
+    session_set_asks_headers(self->session, headers);
+    session_set_keeps_states(self->session, states);
+    channel_unlock(self);
+    Py_RETURN_NONE;
+}
+
+PyObject *channel_set_headers(PyObject *op, PyObject *args) {
+    channel_object *self = (channel_object *)op;
+    const char *lines, *cookies;
+    if (!PyArg_ParseTuple(args, "zz", &lines, &cookies) || channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    bool set = net_channel_set_headers(self->net, lines, cookies);
+    channel_unlock(self);
+    if (!set)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+typedef void remember(session *, const char *text, size_t length);
+
+// To look into a str runs nothing else, so that the lock may be held.
+static int add_all(session *remembers, PyObject *secrets, remember *add) {
+    for (Py_ssize_t i = 0; i < PyList_Size(secrets); i++) {
+        Py_ssize_t length;
+        const char *text = PyUnicode_AsUTF8AndSize(PyList_GetItem(secrets, i), &length);
+        if (text == NULL)
+            return -1;
+        add(remembers, text, (size_t)length);
+    }
+    return 0;
+}
+
+PyObject *channel_set_secrets(PyObject *op, PyObject *args) {
+    channel_object *self = (channel_object *)op;
+    PyObject *secrets, *privates;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &secrets, &PyList_Type, &privates) ||
+        channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    session_forget_renewed(self->session);
+    int result = add_all(self->session, secrets, session_add_renewed);
+    if (result == 0)
+        result = add_all(self->session, privates, session_add_renewed_private);
+    channel_unlock(self);
+    if (result < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyObject *channel_set_opening_retry(PyObject *op, PyObject *patient) {
+    channel_object *self = (channel_object *)op;
+    if (channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    session_set_opening_retry(self->session, patient == Py_True ? OPENING_PATIENT : OPENING_ONCE);
+    channel_unlock(self);
+    Py_RETURN_NONE;
+}
+
+PyObject *channel_take_late_answer(PyObject *op, PyObject *session_opens) {
+    channel_object *self = (channel_object *)op;
+    if (channel_check(self) < 0)
+        return NULL;
+    channel_take_answer(self, session_opens == Py_True);
+    if (channel_step(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,252 @@
+"""What a caller gives to be asked before a session opens, or to be told what becomes of it."""
+
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import urlencode
+
+from gaechannel._core import Channel
+from gaechannel._options import (
+    Cookies,
+    OnState,
+    check_callable,
+    check_header,
+    check_type,
+    cookie_arguments,
+    header_arguments,
+    is_credential,
+)
+from gaechannel.errors import ChannelError, SessionLost
+
+Params: TypeAlias = Mapping[str, str]
+
+
+class Session(NamedTuple):
+    """A session that is about to open.
+
+    Attributes:
+        number: 1 for the channel's first, and so on; the same again where an opening has failed.
+        lost: why the last one ended, where the server had forgotten it; or None.
+    """
+
+    number: int
+    lost: SessionLost | None
+
+
+OnSession: TypeAlias = Callable[[Any, Session], Any]
+
+
+class Encoded(NamedTuple):
+    """What the C core takes for a mapping of a caller's.
+
+    Attributes:
+        text: the mapping, encoded; None for an empty one.
+        secrets: what must not be seen of it.
+        privates: what a server's body may say, but no log.
+    """
+
+    text: str | None
+    secrets: list[str]
+    privates: list[str]
+
+
+def _pairs(name: str, mapping: object) -> dict[str, str]:
+    """A mapping's items as strings."""
+    check_type(name, mapping, Mapping, "a mapping of strings, or a callable that returns one")
+    pairs = {}
+    for key, value in mapping.items():  # type: ignore[attr-defined]
+        check_type(f"each name in {name}", key, str, "a str")
+        check_type(f"{name}[{key!r}]", value, str | int | float, "a str")
+        pairs[key] = str(value)
+    return pairs
+
+
+def encode_params(name: str, params: Params | None) -> Encoded:
+    """Parameters of a query. Their values are tokens and names of somebody's, most of them: a server that
+    quotes them must not bring them into a log. Its body may show those that are no credentials: a link, say,
+    that names the database.
+    """
+    pairs = _pairs(name, params or {})
+    secrets = [value for key, value in pairs.items() if is_credential(key)]
+    privates = [value for key, value in pairs.items() if not is_credential(key)]
+    return Encoded(urlencode(pairs) or None, secrets, privates)
+
+
+def encode_form(name: str, form: Params | None) -> Encoded:
+    """A form's fields."""
+    pairs = _pairs(name, form or {})
+    return Encoded(urlencode(pairs) or None, list(pairs.values()), [])
+
+
+def encode_init_headers(name: str, headers: Params | None) -> Encoded:
+    """Headers that travel in the opening body."""
+    check_type(name, headers or {}, Mapping, "a mapping of strings, or a callable that returns one")
+    pairs = dict(headers or {})
+    for key, value in pairs.items():
+        check_header("initial header", key, value)
+    secrets = [part for value in pairs.values() for part in {value, *value.split()}]
+    return Encoded("".join(f"{key}:{value}\r\n" for key, value in pairs.items()) or None, secrets, [])
+
+
+# What may be asked for before each session, in this order; and how it is encoded, but for the headers.
+_ENCODERS = {"params": encode_params, "open_form": encode_form, "init_headers": encode_init_headers}
+
+
+class _Opening:
+    """Whoever is inside it is asked about a channel's next session."""
+
+    __slots__ = ("channel",)
+
+    def __init__(self, channel: object) -> None:
+        self.channel: object = channel
+
+
+_opening: ContextVar[_Opening | None] = ContextVar("gaechannel_opening", default=None)
+
+
+def is_asked_by(channel: object) -> bool:
+    """Whether a callable of the channel's own is what runs, and the channel waits for it."""
+    opening = _opening.get()
+    return opening is not None and opening.channel is channel
+
+
+class Hooks:
+    """A channel's callables, and the mappings that they may replace.
+
+    Attributes:
+        given: what each of them was given as.
+        on_session: asked before each session opens.
+        on_state: told when the state has changed.
+    """
+
+    __slots__ = ("_lost", "_remembered", "cookies", "given", "on_session", "on_state")
+
+    def __init__(
+        self,
+        given: dict[str, Any],
+        on_session: OnSession | None = None,
+        on_state: OnState | None = None,
+        cookies: Cookies | None = None,
+    ) -> None:
+        check_callable("on_session", on_session)
+        self.given = {name: value for name, value in given.items() if value is not None}
+        self.on_session = on_session
+        self.on_state = on_state
+        self.cookies = cookies
+        # Of each name, the secrets that came last and those before, which a server may still quote.
+        self._remembered: dict[str, tuple[Encoded, Encoded]] = {}
+        self._lost: tuple[int, SessionLost] | None = None
+
+    def are_any(self) -> bool:
+        """Whether there is anything to ask, to tell, or to remember."""
+        return bool(self.given) or self.on_session is not None or self.on_state is not None
+
+    def attach(self, channel: Channel) -> None:
+        """Tell the channel what is asked for."""
+        asks = self.on_session is not None or any(map(callable, self.given.values()))
+        channel._set_asks(asks, callable(self.given.get("headers")), self.on_state is not None)
+
+    def set(self, channel: Channel, name: str, value: Any) -> None:
+        """Set a mapping, for the requests from now on; or a callable, for the sessions from now on."""
+        if not callable(value):
+            self._apply(channel, name, value)
+        self.given[name] = value
+        self.attach(channel)
+
+    def _apply(self, channel: Channel, name: str, value: Any) -> None:
+        if name == "headers":
+            arguments, secrets = header_arguments(value)
+            cookies, more = cookie_arguments(self.cookies, arguments["cookies"])
+            channel._set_headers(arguments["headers"], cookies)
+            encoded = Encoded(None, secrets + more, [])
+        else:
+            encoded = _ENCODERS[name](name, value)
+            setattr(channel, f"_{name}", encoded.text)
+        before = self._remembered.get(name, (Encoded(None, [], []),))[0]
+        self._remembered[name] = (encoded, before)
+        all_encoded = [one for two in self._remembered.values() for one in two]
+        channel._set_secrets(
+            [secret for one in all_encoded for secret in one.secrets],
+            [private for one in all_encoded for private in one.privates],
+        )
+
+    def _session(self, channel: Channel) -> Session:
+        number = channel._stats()[5] + 1
+        last = channel.last_error
+        if isinstance(last, SessionLost):
+            self._lost = (number, last)
+        lost = self._lost[1] if self._lost is not None and self._lost[0] == number else None
+        return Session(number, lost)
+
+    def prepare(self, channel: Channel) -> Generator[Any, Any, None]:
+        """Ask all that is to be asked before a session opens; yields what was answered, and wants it back,
+        awaited where it has to be.
+        """
+        if self.on_session is not None:
+            yield self.on_session(channel, self._session(channel))
+        for name in ("params", "headers", "open_form", "init_headers"):
+            yield from self._ask(channel, name)
+
+    def renew_headers(self, channel: Channel) -> Generator[Any, Any, None]:
+        """Ask for the headers alone, as :meth:`prepare` does."""
+        return self._ask(channel, "headers")
+
+    def _ask(self, channel: Channel, name: str) -> Generator[Any, Any, None]:
+        source = self.given.get(name)
+        if not callable(source):
+            return
+        value = yield source()
+        try:
+            check_type(name, value, Mapping, "a mapping")
+            self._apply(channel, name, value)
+        except (TypeError, ValueError) as error:
+            # Not from that: its traceback shows the value.
+            raise type(error)(f"what {name}'s callable returned is not usable: {error}") from None
+
+
+def refuse_awaitable(name: str, answer: object) -> None:
+    """Raise TypeError if a callable of a channel without asyncio is a coroutine function."""
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise TypeError(f"{name} must not be a coroutine function: gaechannel.aio's channels can await it")
+
+
+def refuse_waiting(channel: object) -> None:
+    """Raise ChannelError where a callable of the channel's own would wait for the channel."""
+    if is_asked_by(channel):
+        raise ChannelError(
+            "a channel's own callable cannot wait for the channel, which waits for the callable"
+        )
+
+
+class Asking:
+    """A generator of :class:`Hooks`, run step by step as one who is asked about the channel."""
+
+    def __init__(self, channel: object, steps: Generator[Any, Any, None]) -> None:
+        self._opening = _Opening(channel)
+        self._steps = steps
+
+    def next(self, answer: object = None) -> tuple[bool, Any]:
+        """Go on with an answer: whether there is one more to look at, and that one."""
+        before = _opening.set(self._opening)
+        try:
+            return True, self._steps.send(answer)
+        except StopIteration:
+            self._opening.channel = None
+            return False, None
+        except BaseException:
+            self._opening.channel = None
+            raise
+        finally:
+            _opening.reset(before)
+
+    def enter(self) -> None:
+        """From now on this task runs as one who is asked."""
+        _opening.set(self._opening)
+
+    def end(self) -> None:
+        """Nobody is asked any more."""
+        self._opening.channel = None
+        self._steps.close()
