@@ -93,10 +93,16 @@ void connections_free(connections *self) {
 /* ---- Sockets ---- */
 
 curl_socket_t connections_open(connections *self, const struct curl_sockaddr *address) {
-    curl_socket_t made = socket(address->family, address->socktype, address->protocol);
+    int type = address->socktype;
+#ifdef SOCK_CLOEXEC // from its first moment on: another thread may start a program just now
+    type |= SOCK_CLOEXEC;
+#endif
+    curl_socket_t made = socket(address->family, type, address->protocol);
     if (made == CURL_SOCKET_BAD)
         return CURL_SOCKET_BAD;
+#ifndef SOCK_CLOEXEC
     (void)fcntl(made, F_SETFD, FD_CLOEXEC);
+#endif
 #ifdef TCP_NOTSENT_LOWAT
     int bytes = MAX_NOT_SENT;
     (void)setsockopt(made, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);

@@ -9,6 +9,8 @@ import zlib
 import pytest
 from either import Asyncio, Sync
 from hostile import TalkServer, frame, head, messages, ok, opening, page, streams
+from nghttpx import Proxy, nghttpx
+from tls import certified
 
 from gaechannel import TransportError
 
@@ -25,8 +27,8 @@ def channel_of():
     with contextlib.ExitStack() as made:
 
         def make(face, server, **options):
-            options = {"timeout": 10.0, "max_backoff": 0.02, **options}
-            return made.enter_context(face("Client", "t0ken-secret", base_url=server.base_url, **options))
+            options = {"base_url": server.base_url, "timeout": 10.0, "max_backoff": 0.02, **options}
+            return made.enter_context(face("Client", "t0ken-secret", **options))
 
         yield make
 
@@ -153,6 +155,26 @@ def test_a_slow_reader_of_many_members_loses_nothing(channel_of, face):
         rest = channel.take(2 * count - 1)
         assert [int(text.split()[0]) for text in rest] == list(range(2, 2 * count + 1))
         assert channel.stats.messages == 2 * count
+
+
+@EITHER
+@pytest.mark.skipif(nghttpx is None, reason="nghttpx is not installed (Debian: nghttp2-proxy)")
+def test_a_slow_reader_of_many_members_loses_nothing_over_http2(channel_of, face, tmp_path):
+    """A stream that is too much is given up there, and asked for again: what was decoded of it is dropped."""
+    count = 3000
+
+    def rest(request, peer):
+        peer.start("Content-Encoding: gzip")
+        for first in range(int(request.query["AID"]) + 1, count + 1, 10):
+            numbers = range(first, min(first + 10, count + 1))
+            peer.send(gzip.compress(messages(first, *[f"{n} {'x' * 90}" for n in numbers])))
+        peer.until_gone()
+
+    with TalkServer(back=rest) as server, Proxy(certified(tmp_path), server.port) as proxy:
+        options = {"verify": str(tmp_path / "ca.pem"), "queue_limit": 20_000}
+        channel = channel_of(face, server, base_url=proxy.url + "/talkgadget", **options)
+        assert [int(text.split()[0]) for text in channel.take(count)] == list(range(1, count + 1))
+        assert len(server.of("back")) > 1
 
 
 @EITHER
