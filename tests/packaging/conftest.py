@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 BACKEND = "import sys, setuptools.build_meta as backend; print(getattr(backend, sys.argv[1])(sys.argv[2]))"
 
 
-def build(hook, source, target):
+def build(hook, source, target, python=sys.executable):
     """Call one of PEP 517's hooks, as pip and build do, in the folder `source`. Returns the file made."""
     done = subprocess.run(
-        [sys.executable, "-c", BACKEND, hook, str(target)], cwd=source, capture_output=True, text=True
+        [python, "-c", BACKEND, hook, str(target)], cwd=source, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return target / done.stdout.splitlines()[-1]
@@ -68,6 +68,12 @@ def unpacked(sdist, tmp_path_factory):
     subprocess.run(["tar", "-xf", sdist, "-C", folder], check=True)
     (top,) = folder.iterdir()
     return top
+
+
+@pytest.fixture(scope="session")
+def wheel_for(unpacked, tmp_path_factory):
+    """Builds the sdist's wheel for another Python: of its path, the wheel's path."""
+    return lambda python: build("build_wheel", unpacked, tmp_path_factory.mktemp("wheel"), python)
 
 
 @pytest.fixture(scope="session")
