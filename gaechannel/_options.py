@@ -171,12 +171,18 @@ def check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-_CREDENTIAL = re.compile("token|auth|key|secret|pass|sid|session|cookie|sig|credential", re.IGNORECASE)
+_WORD = re.compile("[A-Z]*[a-z]+|[A-Z]+")
+_CREDENTIAL = re.compile(
+    ".*(?:token|secret|password|passwd|passphrase|(?:api|access|auth|secret|private|session)key|signature|credential"
+    "|auth|authorization|authentication|session|sessionid|sessid|sid|cookie)s?"
+    "|(?:key|sig|pass|userpass|pwd|jwt|hmac|csrf|xsrf)s?",
+    re.IGNORECASE,
+)
 
 
 def is_credential(name: str) -> bool:
     """Whether a parameter of this name is likely to let its owner in; csrc/session goes by the same words."""
-    return _CREDENTIAL.search(name) is not None
+    return any(_CREDENTIAL.fullmatch(word) for word in _WORD.findall(name))
 
 
 def _cookie_secrets(cookies: str) -> list[str]:

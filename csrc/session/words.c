@@ -37,42 +37,82 @@ static bool is_harmless(const char *key, size_t length) {
     return false;
 }
 
+// Words at whose end, or which alone, a name is that of a credential; their plurals, too.
+static bool is_credential_word(const char *word, size_t length) {
+    static const char *const ends[] = {
+        "token",      "secret",  "password",      "passwd",         "passphrase", "apikey",
+        "accesskey",  "authkey", "secretkey",     "privatekey",     "sessionkey", "signature",
+        "credential", "auth",    "authorization", "authentication", "session",    "sessionid",
+        "sessid",     "sid",     "cookie"};
+    static const char *const wholes[] = {"key", "sig",  "pass", "userpass", "pwd",
+                                         "jwt", "hmac", "csrf", "xsrf"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t end = strlen(ends[i]);
+        if (length >= end && strncasecmp(word + length - end, ends[i], end) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++)
+        if (length == strlen(wholes[i]) && strncasecmp(word, wholes[i], length) == 0)
+            return true;
+    return false;
+}
+
 // Query parameters that give much away, wherever a URL leads: a link that a server shows is to be followed,
-// but not at the price of these.
+// but not at the price of these. A name's words are `access_token`'s, `accessToken`'s and `Access-Token`'s.
 static bool is_credential(const char *key, size_t length) {
-    static const char *const parts[] = {"token", "auth",    "key",    "secret", "pass",
-                                        "sid",   "session", "cookie", "sig",    "credential"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        size_t part = strlen(parts[i]);
-        for (size_t at = 0; at + part <= length; at++)
-            if (strncasecmp(key + at, parts[i], part) == 0)
-                return true;
+    size_t begin = 0;
+    for (size_t at = 0; at <= length; at++) {
+        bool inside = at < length && isalpha((unsigned char)key[at]);
+        bool hump =
+            inside && at > begin && isupper((unsigned char)key[at]) && islower((unsigned char)key[at - 1]);
+        if (inside && !hump)
+            continue;
+        const char *word = key + begin;
+        size_t letters = at - begin;
+        bool plural = letters > 1 && (word[letters - 1] | 0x20) == 's';
+        if (is_credential_word(word, letters) || (plural && is_credential_word(word, letters - 1)))
+            return true;
+        begin = hump ? at : at + 1;
     }
     return false;
 }
 
-static size_t known_at(const strbuf *known, const char *at) {
+// How much of a secret stands at `at`: all of it, or, with `cut`, what the text ends with, if that is long
+// enough to be a secret: it may have been cut short there. 0: nothing.
+static size_t secret_part(const char *at, const char *secret, size_t length, bool cut) {
+    size_t same = 0;
+    while (same < length && at[same] == secret[same])
+        same++;
+    return same == length || (cut && at[same] == '\0' && same >= MIN_SECRET) ? same : 0;
+}
+
+static size_t known_at(const strbuf *known, const char *at, bool cut) {
     const char *secret = strbuf_str(known);
     const char *end = secret + known->length;
-    for (; secret < end; secret += strlen(secret) + 1)
-        if (*at == *secret && strncmp(at, secret, strlen(secret)) == 0)
-            return strlen(secret);
-    return 0;
+    size_t longest = 0;
+    for (; secret < end; secret += strlen(secret) + 1) {
+        size_t length = *at == *secret ? secret_part(at, secret, strlen(secret), cut) : 0;
+        if (length > longest)
+            longest = length;
+    }
+    return longest;
 }
 
 // The length of the secret that stands at `at`; 0 when none does.
 static size_t secret_at(const session *self, redaction how, const char *at) {
     const strbuf *token = &self->fields[FIELD_TOKEN];
-    if (token->length >= MIN_SECRET && strncmp(at, token->data, token->length) == 0)
-        return token->length;
-    size_t length = known_at(&self->secrets, at);
+    size_t length = 0;
+    if (token->length >= MIN_SECRET)
+        length = secret_part(at, token->data, token->length, true);
     if (length == 0)
-        length = known_at(&self->renewed, at);
+        length = known_at(&self->secrets, at, true);
     if (length == 0)
-        length = known_at(&self->cookies, at);
+        length = known_at(&self->renewed, at, true);
+    if (length == 0)
+        length = known_at(&self->cookies, at, true);
     if (length == 0 && how != REDACT_BODY)
-        length = known_at(&self->private_words, at);
-    return length == 0 && how != REDACT_BODY ? known_at(&self->renewed_private, at) : length;
+        length = known_at(&self->private_words, at, false);
+    return length == 0 && how != REDACT_BODY ? known_at(&self->renewed_private, at, false) : length;
 }
 
 static size_t word_length(const char *at) {
@@ -82,10 +122,14 @@ static size_t word_length(const char *at) {
     return length;
 }
 
-// A password in a URL: what stands between the slashes and an at sign.
+// A password in a URL: what stands between the slashes and an at sign; or behind a colon where the text ends,
+// which may have been cut short, and no port stands.
 static size_t userinfo_length(const char *at) {
     size_t length = strcspn(at, "/?# \t\r\n\"'<>@");
-    return at[length] == '@' ? length : 0;
+    const char *colon = memchr(at, ':', length);
+    bool cut = at[length] == '\0' && colon != NULL && *at != '[' &&
+               strspn(colon + 1, "0123456789") < (size_t)(at + length - colon - 1);
+    return at[length] == '@' || cut ? length : 0;
 }
 
 // The server's words may hold line ends and worse, made to fool who reads the log on a terminal. A body is

@@ -4,12 +4,14 @@ import asyncio
 import copy
 import json
 import pickle
+from urllib.parse import parse_qsl
 
 import pytest
 from hostile import Server, TalkServer, reply
 
 import gaechannel
 from gaechannel import BrowserChannel, HTTPStatusError, aio, errors
+from gaechannel._options import is_credential
 
 TOKEN = "t0ken-secret"
 
@@ -81,6 +83,87 @@ def test_a_link_can_be_followed_but_for_credentials():
     assert json.loads(error.body)["message"] == f"create it: {LINK}"
     assert json.loads(error.body)["log"] == "https://x/?key=***&a=b&access_token=***"
     assert LINK in str(error)
+
+
+CREDENTIALS = [
+    "access_token",
+    "accessToken",
+    "AccessTokens",
+    "loungeIdToken",
+    "csrftoken",
+    "key",
+    "keys",
+    "api_key",
+    "apikey",
+    "Key-Pair-Id",
+    "AWSAccessKeyId",
+    "client_secret",
+    "password",
+    "userpass",
+    "pass",
+    "passwd",
+    "sig",
+    "X-Goog-Signature",
+    "sid",
+    "connect.sid",
+    "PHPSESSID",
+    "JSESSIONID",
+    "gsessionid",
+    "session",
+    "cookie",
+    "oauth_token",
+    "auth",
+    "Authorization",
+    "X-Amz-Credential",
+    "jwt",
+]
+OTHERS = [
+    "author",
+    "authors",
+    "design",
+    "keyword",
+    "keywords",
+    "monkey",
+    "compass",
+    "passenger",
+    "inside",
+    "signal",
+    "assign",
+    "tokenizer",
+    "secretary",
+    "cookieless",
+    "keynote",
+    "sidebar",
+]
+
+
+def test_a_name_is_a_credentials_by_its_words_and_not_by_its_letters():
+    link = "https://x/?" + "&".join(f"{name}=value" for name in [*CREDENTIALS, *OTHERS])
+    with refusing(link.encode()) as server:
+        shown = dict(parse_qsl(failure(server).body.partition("?")[2]))
+    assert [name for name, value in shown.items() if value == "***"] == CREDENTIALS
+    assert [name for name, value in shown.items() if value == "value"] == OTHERS
+    # The caller's own parameters are sorted by the same words.
+    assert all(map(is_credential, CREDENTIALS))
+    assert not any(map(is_credential, OTHERS))
+
+
+@pytest.mark.parametrize("shown", [4, 7, len(TOKEN) - 1])
+def test_a_secret_that_a_long_body_is_cut_in_is_not_shown_by_half(shown):
+    with refusing(b"x" * (65536 - shown) + TOKEN.encode() * 2) as server:
+        assert failure(server).body == "x" * (65536 - shown) + "***"
+
+
+def test_a_password_that_a_long_body_is_cut_in_is_not_shown_by_half():
+    with refusing(b"x" * (65536 - 15) + b"http://me:passw0rd@host/" + b"x" * 100) as server:
+        assert failure(server).body.endswith("xhttp://***")
+    with refusing(b"x" * (65536 - 16) + b"http://host:8080/" + b"x" * 100) as server:
+        assert failure(server).body.endswith("xhttp://host:8080")
+
+
+def test_what_a_body_ends_with_by_chance_is_left():
+    with refusing(b"not found: " + TOKEN[:3].encode()) as server:
+        assert failure(server).body == "not found: " + TOKEN[:3]
 
 
 def test_a_parameter_of_the_callers_is_hidden_in_the_message_and_left_in_the_body():

@@ -197,7 +197,11 @@ static void secrets_are_starred_wherever_they_stand(void) {
         {"", ""},
         {"nothing to hide", "nothing to hide"},
         {"a tok-secret, and tok-secret", "a ***, and ***"},
-        {"tok-secre", "tok-secre"},
+        {"tok-secre, and", "tok-secre, and"},
+        {"tok-", "***"}, // cut short, maybe
+        {"tok", "tok"},
+        {"http://me:pas", "http://***"},
+        {"http://host:80", "http://host:80"},
         {"http://me:pass@host/x", "http://***@host/x"},
         {"http://host/x@y", "http://host/x@y"},
         {"GET /d?token=abc&RID=7&x=1 HTTP/1.1", "GET /d?token=***&RID=7&x=*** HTTP/1.1"},
