@@ -230,6 +230,7 @@ MADE = [
     ),
     errors.MapsRefused("words", code=403, body="body", maps=[(3, {"a": [1]})]),
     errors.WebChannelError({"code": 5, "message": "words", "status": "NOT_FOUND"}),
+    errors.SendQueueFull("words"),
     errors.ChannelClosed("words"),
 ]
 
