@@ -38,6 +38,10 @@ typedef struct map_list {
     // The oldest ones that the caller has taken back. A request of this session has held them, so the server
     // may count them: they stay until they are confirmed, or the session is gone.
     size_t dropped;
+    // The oldest of these, which were refused and are told to be no maps: they wait for the next map.
+    size_t fillers;
+    // This session's server refuses those, too.
+    bool unfillable;
     // The sizes of all others, together.
     size_t bytes;
 } map_list;
@@ -52,6 +56,9 @@ void map_list_restart(map_list *list, bool drop);
 /* Take the oldest `count` off, and append them to `out` as session_error has them. False, with nothing taken,
  * when memory ran out. */
 bool map_list_refuse(map_list *list, size_t count, strbuf *out);
+/* The oldest `count` were refused: append them to `out` as map_list_tell() does, and leave fillers in their
+ * place, unless those are refused, too. False when memory ran out. */
+bool map_list_fill(map_list *list, size_t count, strbuf *out);
 /* Append all that was not dropped to `out` in the same way. */
 void map_list_tell(const map_list *list, size_t count, strbuf *out);
 /* The same, and drop them: they are gone, but for the oldest `held`, which count as dropped. False, with

@@ -70,6 +70,7 @@ void map_list_confirm(map_list *list, size_t count) {
     list->of_session = less(list->of_session, count);
     list->tried = less(list->tried, count);
     list->dropped = less(list->dropped, count);
+    list->fillers = less(list->fillers, count);
     if (list->count == 0) {
         free(list->items);
         list->items = NULL;
@@ -80,6 +81,7 @@ void map_list_confirm(map_list *list, size_t count) {
 void map_list_restart(map_list *list, bool drop) {
     map_list_confirm(list, drop ? list->count : list->dropped);
     list->gone_before = list->gone;
+    list->unfillable = false;
 }
 
 void map_list_free(map_list *list) {
@@ -87,21 +89,23 @@ void map_list_free(map_list *list) {
     *list = (map_list){0};
 }
 
-void map_list_tell(const map_list *list, size_t count, strbuf *out) {
-    for (size_t i = list->dropped; i < count; i++) {
-        const map *item = &list->items[list->first + i];
-        const char *at = strbuf_str(&item->fields);
-        strbuf_format(out, "%lld ", (long long)item->id);
-        for (size_t field = 0; field < item->field_count; field++) {
-            const char *value = at + strlen(at) + 1;
-            strbuf_text(out, field > 0 ? "&" : "");
-            strbuf_text(out, at);
-            strbuf_text(out, "=");
-            strbuf_text(out, value);
-            at = value + strlen(value) + 1;
-        }
-        strbuf_text(out, "\n");
+static void tell(const map *item, strbuf *out) {
+    const char *at = strbuf_str(&item->fields);
+    strbuf_format(out, "%lld ", (long long)item->id);
+    for (size_t field = 0; field < item->field_count; field++) {
+        const char *value = at + strlen(at) + 1;
+        strbuf_text(out, field > 0 ? "&" : "");
+        strbuf_text(out, at);
+        strbuf_text(out, "=");
+        strbuf_text(out, value);
+        at = value + strlen(value) + 1;
     }
+    strbuf_text(out, "\n");
+}
+
+void map_list_tell(const map_list *list, size_t count, strbuf *out) {
+    for (size_t i = list->dropped; i < count; i++)
+        tell(&list->items[list->first + i], out);
 }
 
 bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
@@ -110,6 +114,36 @@ bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
         return false;
     map_list_confirm(list, count);
     return true;
+}
+
+// What Closure's clients send in the place of a map that cannot be written: servers go by the ids (Google's
+// and node-browserchannel's wait for one that was left out, and all behind it waits with them).
+static bool make_filler(strbuf *out) {
+    static const char filler[] = "type\0S_badmap";
+    strbuf_append(out, filler, sizeof filler);
+    return !strbuf_failed(out);
+}
+
+bool map_list_fill(map_list *list, size_t count, strbuf *out) {
+    if (list->unfillable)
+        return map_list_refuse(list, count, out);
+    for (size_t i = list->fillers; i < count; i++) {
+        map *item = &list->items[list->first + i];
+        strbuf fields = {0};
+        if (!make_filler(&fields)) {
+            strbuf_free(&fields);
+            return false;
+        }
+        if (i >= list->dropped)
+            tell(item, out);
+        list->bytes -= i >= list->dropped ? item->size : 0;
+        strbuf_free(&item->fields);
+        *item = (map){.fields = fields, .field_count = 1, .id = item->id};
+        list->fillers = i + 1;
+        if (list->dropped < i + 1)
+            list->dropped = i + 1;
+    }
+    return !strbuf_failed(out);
 }
 
 static size_t at_most(size_t count, size_t most) {
@@ -125,6 +159,7 @@ bool map_list_drop(map_list *list, size_t held, strbuf *out) {
     list->of_session = at_most(list->of_session, held);
     list->tried = at_most(list->tried, held);
     list->dropped = held;
+    list->fillers = at_most(list->fillers, held);
     list->bytes = 0;
     map_list_confirm(list, 0); // gives back what an empty list need not have
     return true;
@@ -146,7 +181,9 @@ static void write_map(const map *item, size_t index, strbuf *out) {
 static size_t how_many(const map_list *list) {
     size_t fields = 0;
     size_t bytes = 0;
-    for (size_t i = 0; i < list->count; i++) {
+    // Fillers go alone: where they are refused, no map is to be blamed.
+    size_t most = list->fillers != 0 ? list->fillers : list->count;
+    for (size_t i = 0; i < most; i++) {
         const map *item = &list->items[list->first + i];
         fields += item->field_count;
         bytes += item->fields.length + item->field_count * 10;
@@ -154,7 +191,7 @@ static size_t how_many(const map_list *list) {
         if (i > 0 && (fields > MAX_FIELDS || bytes > MAX_BODY_BYTES))
             return i;
     }
-    return list->count;
+    return most;
 }
 
 size_t map_list_write(map_list *list, strbuf *out) {
@@ -196,6 +233,8 @@ bool session_tell_unsent(session *self, strbuf *out) {
 bool session_drop_unsent(session *self, strbuf *out) {
     // A server that has seen a map, or may have, waits for the one that follows it, by number.
     size_t held = self->fields[FIELD_SID].length != 0 ? self->maps.tried : 0;
+    if (held < self->maps.fillers)
+        held = self->maps.fillers;
     for (int slot = 0; slot < SLOT_COUNT; slot++) {
         const exchange *ex = &self->exchanges[slot];
         if (ex->active && ex->maps_count > held)

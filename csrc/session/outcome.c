@@ -229,13 +229,29 @@ static bool is_of_lost_session(const session *self, const exchange *ex) {
     return ex->status == 410 || says(ex, "Unknown SID") || (named_one && ex->status == 400);
 }
 
+// A server that refuses fillers, too, is not one that waits for ids.
+static bool refuses_fillers(session *self, exchange *ex) {
+    map_list *maps = &self->maps;
+    if (ex->status < 400 || ex->maps_count == 0 || ex->maps_count > maps->fillers)
+        return false;
+    session_log(self, LOG_WARNING, "HTTP status %d: the server takes nothing for maps that it refused",
+                ex->status);
+    map_list_confirm(maps, maps->fillers);
+    maps->unfillable = true;
+    ex->maps_count = 0;
+    ex->not_before_ms = 0;
+    return true;
+}
+
 // They are not sent again: they would be refused again, and all behind them. A dialect's own first map is,
 // since there is no channel without it.
 static void refused(session *self, exchange *ex) {
+    if (refuses_fillers(self, ex))
+        return;
     strbuf maps = {0};
     bool theirs = ex->status >= 400 && ex->maps_count != 0 && self->dialect->queue_first_map == NULL;
     size_t dropped = self->maps.dropped < ex->maps_count ? self->maps.dropped : ex->maps_count;
-    if (theirs && !map_list_refuse(&self->maps, ex->maps_count, &maps)) {
+    if (theirs && !map_list_fill(&self->maps, ex->maps_count, &maps)) {
         session_fail(self, ERROR_MEMORY, "out of memory");
         strbuf_free(&maps);
         return;

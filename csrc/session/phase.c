@@ -28,7 +28,7 @@ bool session_has_reached(const session *self, session_goal goal) {
     case GOAL_OPEN:
         return session_is_open(self);
     case GOAL_CONNECT:
-        return session_is_open(self) && self->maps.count == 0;
+        return session_is_open(self) && self->maps.count == self->maps.fillers;
     case GOAL_POLL:
         return self->poll_done;
     case GOAL_STREAM:

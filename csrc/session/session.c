@@ -244,7 +244,7 @@ static bool forward_need(const session *self, request_kind *kind) {
         return !session_opens_on_back(self);
     }
     *kind = REQUEST_MAPS;
-    return self->goal != GOAL_OPEN && self->maps.count != 0 && !self->dialect->polls;
+    return self->goal != GOAL_OPEN && self->maps.count > self->maps.fillers && !self->dialect->polls;
 }
 
 static bool back_is_needed(const session *self) {

@@ -18,7 +18,7 @@ from firestore import (
     skip_where_there_is_none,
 )
 
-from gaechannel import aio
+from gaechannel import MapsRefused, WebChannel, aio
 
 skip_where_there_is_none()
 FACES = pytest.mark.parametrize("face", ["sync", "aio"])
@@ -53,6 +53,22 @@ def test_a_session_outlives_its_connections(face, emulator, log):
     assert stats.sessions == 1
     assert stats.reconnects >= 5
     assert "reconnecting" in log.text.getvalue()
+
+
+def test_a_target_behind_one_that_a_firewall_refused_is_heard_of(emulator):
+    """The emulator waits for the id of a map that never came to it."""
+    emulator.write({"open/heard": {"topic": "heard"}})
+    with (
+        ChaosProxy(emulator.port, fates={}, refuses=b"malice") as proxy,
+        WebChannel(address(proxy.url, "Listen"), params={"database": DATABASE}) as channel,
+    ):
+        channel.connect()
+        channel.send(document_target("open/malice", 2))
+        with pytest.raises(MapsRefused):
+            channel.flush(60)
+        channel.send(document_target("open/heard", 4))
+        channel.flush(60)
+        assert next(filter(None, map(document, channel))) == ("open/heard", {"topic": "heard"})
 
 
 CHANNELS = 20

@@ -4,8 +4,9 @@ import itertools
 import threading
 
 import pytest
+from chaos_proxy import ChaosProxy
 
-from gaechannel import BrowserChannel, ChannelClosed
+from gaechannel import BrowserChannel, ChannelClosed, MapsRefused
 
 TEXTS = ["", "plain", "é€😀", "\u2028\u2029\0\x7f", "\ud83d", "\"\\/'", "a&b=c+d%20", "x" * 100_000]
 
@@ -97,6 +98,22 @@ def test_reconnects_in_the_middle_lose_and_repeat_nothing(server):
         assert channel.stats.sessions == 1
         assert channel.stats.reconnects > 0
     assert got == list(range(1000))
+
+
+def test_maps_behind_one_that_a_firewall_refused_are_heard(server):
+    """This server waits for the id of a map that never came to it."""
+    with (
+        ChaosProxy(server.port, fates={}, refuses=b"malice") as proxy,
+        BrowserChannel(f"{proxy.url}/channel") as channel,
+    ):
+        channel.connect()
+        for text in ["one", "malice", "two"]:
+            channel.send_json(text)
+            if text == "malice":
+                with pytest.raises(MapsRefused):
+                    channel.flush(20)
+            channel.flush(20)
+        assert [server.next("message")["message"] for _ in range(2)] == ["one", "two"]
 
 
 def test_a_session_that_the_server_closes_is_followed_by_a_new_one(server):

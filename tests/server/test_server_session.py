@@ -421,6 +421,15 @@ def test_messages_are_decoded_out_of_maps(clock):
     assert got == [{"a": [1]}, "text", None]
 
 
+def test_what_stands_for_a_map_that_is_none_is_counted_and_not_delivered(clock):
+    service, session = make(clock)
+    got = []
+    session.on_map = got.append
+    service.forward(session, 0, 0, [{"a": "1"}, {"type": "_badmap"}])
+    service.forward(session, 0, 1, [{"n": "seen"}, {"type": "_badmap", "a": "2"}])
+    assert got == [{"a": "1"}, {"type": "_badmap", "a": "2"}]
+
+
 def test_a_handler_that_fails_is_logged_and_the_next_map_delivered(clock, caplog):
     service, session = make(clock)
     got = []

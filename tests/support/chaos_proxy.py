@@ -35,13 +35,14 @@ class ChaosProxy:
         seed: what the chances are drawn from.
         delay: seconds that a delay takes at most.
         fates: what may happen, instead of all that FATES names.
+        refuses: bytes of which it wants no request to hold them; as a firewall, it answers 403 itself.
 
     Attributes:
         fates: how many requests met which fate.
         calm: while True, everything is passed on.
     """
 
-    def __init__(self, port, seed=1, delay=0.05, fates=None):
+    def __init__(self, port, seed=1, delay=0.05, fates=None, refuses=None):
         self.fates = Counter()
         self.calm = False
         self.port = 0
@@ -49,6 +50,7 @@ class ChaosProxy:
         self._random = random.Random(seed)
         self._delay = delay
         self._shares = FATES if fates is None else fates
+        self._refuses = refuses
         self._old = []
         self._tasks = set()
         self._ready = threading.Event()
@@ -129,6 +131,10 @@ class ChaosProxy:
 
     async def _meet(self, fate, request, reader, writer):
         chances = self._random
+        if self._refuses is not None and self._refuses in request:
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return
         if fate == "drop the request":
             return
         if fate == "never answer":

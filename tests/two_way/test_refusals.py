@@ -85,11 +85,57 @@ def test_maps_that_are_refused_are_told_once_and_do_not_stop_those_behind_them(s
         assert channel.send({"n": "2"}) == 1
         channel.flush(20)
         assert channel.sid == "SID1"
-    one, other = script.of("maps")
+    one, filler, other = script.of("maps")
+    # The server may never have seen the refused one, and wait for its id and RID.
+    assert filler.maps == {0: {"type": "_badmap"}}
+    assert filler.query["RID"] == one.query["RID"]
     assert other.maps == {1: {"n": "2"}}
-    # The server may never have seen the refused one, and wait for it.
-    assert other.query["RID"] == one.query["RID"]
     assert "refused maps: 1" in log.text.getvalue()
+
+
+def test_maps_refused_one_behind_the_other_are_each_told_and_each_filled(script, channel_of):
+    script.on("maps", status("413 Too Large"), confirmed(), status("413 Too Large"), confirmed())
+    with channel_of("WebChannel", script.url) as channel:
+        channel.connect()
+        for number in range(2):
+            channel.send(number)
+            with pytest.raises(MapsRefused) as caught:
+                channel.flush(20)
+            assert caught.value.maps == [(number, number)]
+        channel.send(2)
+        channel.flush(20)
+        assert channel.unsent == 0
+    sent = [request.maps for request in script.of("maps")]
+    data, filler = "__data__", {"type": "_badmap"}
+    assert sent == [{0: {data: "0"}}, {0: filler}, {1: {data: "1"}}, {1: filler}, {2: {data: "2"}}]
+
+
+def test_a_server_that_refuses_what_fills_the_gap_gets_the_maps_without_it(script, channel_of, log):
+    script.on("maps", status("403 Forbidden"), status("403 Forbidden"), confirmed())
+    with channel_of("WebChannel", script.url, logger=log) as channel:
+        channel.connect()
+        channel.send(0)
+        with pytest.raises(MapsRefused):
+            channel.flush(20)
+        channel.send(1)
+        channel.flush(20)
+        channel.send(2)
+        channel.flush(20)
+    assert [list(request.maps) for request in script.of("maps")] == [[0], [0], [1], [2]]
+    assert "takes nothing for maps that it refused" in log.text.getvalue()
+
+
+def test_what_fills_a_gap_is_of_its_session_alone(script, channel_of):
+    script.on("open", opened(), opened(sid="SID2"))
+    script.on("maps", status("403 Forbidden"), status("410 Gone"), confirmed())
+    with channel_of("WebChannel", script.url, **FAST) as channel:
+        channel.connect()
+        channel.send(0)
+        with pytest.raises(MapsRefused):
+            channel.flush(20)
+        channel.send(1)
+        channel.flush(20)
+    assert script.of("open")[1].maps == {0: {"__data__": "1"}}
 
 
 def test_who_iterates_hears_of_maps_that_are_refused_and_goes_on(script, channel_of):
