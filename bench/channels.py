@@ -325,13 +325,13 @@ async def measure_idle(kind, count, seconds):
     return result
 
 
-async def measure_spread(count, messages):
+async def measure_spread(kind, count, messages):
     result = {}
     for channels in (10, count):
         with Server("gaechannel", channels, 1000.0) as server:
             greet(server, "gaechannel")
             arrivals = Arrivals()
-            clients = OurClients(server, arrivals)
+            clients = {"gaechannel": OurClients, "merged": OurMerged}[kind](server, arrivals)
             clients.start()
             await arrivals.wait_for(channels)
             rounds = []
@@ -475,7 +475,7 @@ def print_idle(options):
 
 
 def print_spread(options):
-    result = run_child("spread", options.channels, options.messages)
+    result = run_child("spread", "gaechannel", options.channels, options.messages)
     few, many = result["10"], result[str(options.channels)]
     line("processor time a message, over 10 channels", f"{few * 1e6:.1f} µs")
     line(
@@ -487,6 +487,18 @@ def print_spread(options):
     )
     what = f"a message over {options.channels} channels"
     yield report.row(what, "over 10", [many / few], goal=1.5, at_most=True)
+    result = run_child("spread", "merged", options.channels, options.messages)
+    few, many = result["10"], result[str(options.channels)]
+    line("processor time a message, merge() of 10 channels", f"{few * 1e6:.1f} µs")
+    line(
+        f"the same messages, merge() of {options.channels}",
+        f"{many * 1e6:.1f} µs",
+        "",
+        f"{many / few:.2f}",
+        "goal: 1.5",
+    )
+    what = f"a message, merge() of {options.channels} channels"
+    yield report.row(what, "of 10", [many / few], goal=1.5, at_most=True)
 
 
 def print_taken(options):

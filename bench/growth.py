@@ -1,21 +1,26 @@
 """Growth: the cost of a message against the number of messages, their size, and the number of channels.
 
-    python bench/growth.py [--short] [--out docs]
+    python bench/growth.py [--short] [--out docs] [--only messages size channels objects]
 
-Writes growth-messages.svg, growth-size.svg and growth-channels.svg, and prints what they show.
+And of objects against their size, their nesting and the number of distinct keys, beside orjson's loads().
+Writes growth-messages.svg, growth-size.svg, growth-channels.svg, growth-objects.svg, growth-nesting.svg and
+growth-keys.svg, and prints what they show.
 """
 
 import gc
+import json
 import logging
 import pathlib
 import threading
 import time
+from collections.abc import Callable
 
 import matplotlib as mpl
+import orjson
 
 from common import bodies, report
 from common.serving import serving
-from gaechannel import Client, TalkDecoder
+from gaechannel import Client, Decoder, TalkDecoder
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -78,17 +83,117 @@ def by_channels(short: bool) -> dict[int, float]:
     return found
 
 
-def plot(found: dict[int, float], path: pathlib.Path, across: str, up: str) -> None:
-    """A line, logarithmic across, from zero up."""
+# ---- Objects ----
+
+# A line of a plot for each.
+OURS, THEIRS = "Decoder", "orjson.loads()"
+Lines = dict[str, dict[int, float]]
+
+
+def _seconds(times: int, decode: Callable[[], object]) -> float:
+    """Of processor time, each."""
+    started = time.thread_time()
+    for _ in range(times):
+        decode()
+    return (time.thread_time() - started) / times
+
+
+def _both(lines: Lines, x: int, value: object, per: int, short: bool) -> None:
+    """Add how many ns `value` takes, in an array of its own, for each of `per`."""
+    payload = json.dumps([[1, value]], separators=(",", ":"))
+    chunk, frame = payload.encode(), bodies.frame(payload)
+    assert Decoder().feed(frame) == [tuple(pair) for pair in orjson.loads(chunk)]
+    decoder, times, passes = Decoder(), max(300_000 // len(chunk), 1), 10 if short else 100
+    gc.collect()
+    gc.disable()
+    # In turns, so that what the machine does meanwhile meets both.
+    best = {OURS: float("inf"), THEIRS: float("inf")}
+    for _ in range(passes):
+        best[OURS] = min(best[OURS], _seconds(times, lambda: decoder.feed(frame)))
+        best[THEIRS] = min(best[THEIRS], _seconds(times, lambda: orjson.loads(chunk)))
+    gc.enable()
+    for name, seconds in best.items():
+        lines.setdefault(name, {})[x] = seconds / per * 1e9
+
+
+def _record(number: int) -> dict[str, object]:
+    return {"id": number, "name": f"name {number}", "late": False, "at": number + 0.25, "tags": ["a", None]}
+
+
+def objects_by_size(short: bool) -> Lines:
+    """ns a byte of a list of records, for lists of about so many bytes."""
+    lines: Lines = {}
+    for size in [100, 1000, 10_000, 100_000, 1_000_000]:
+        records = [_record(number) for number in range(max(size // 80, 1))]
+        _both(lines, size, records, len(json.dumps(records, separators=(",", ":"))), short)
+    return lines
+
+
+def objects_by_nesting(short: bool) -> Lines:
+    """ns an object, for objects within each other."""
+    lines: Lines = {}
+    for depth in [1, 2, 4, 8, 16, 32, 64, 120]:
+        value: object = 1
+        for _ in range(depth):
+            value = {"inner": value}
+        _both(lines, depth, value, depth, short)
+    return lines
+
+
+def objects_by_keys(short: bool) -> Lines:
+    """ns a member, for so many distinct keys in 10,000 objects of one member."""
+    lines: Lines = {}
+    for keys in [1, 10, 100, 1000, 10_000]:
+        _both(lines, keys, [{f"key {number % keys}": 1} for number in range(10_000)], 10_000, short)
+    return lines
+
+
+def plot_lines(lines: Lines, path: pathlib.Path, across: str, up: str) -> None:
+    """Lines, logarithmic across, from zero up."""
     figure, axes = plt.subplots(figsize=(5, 2.6), layout="constrained")
-    axes.semilogx(list(found), list(found.values()), "o-")
+    for name, found in lines.items():
+        axes.semilogx(list(found), list(found.values()), "o-", label=name)
+        print(f"{path.name}, {name}: " + ", ".join(f"{x:,}: {y:.3g}" for x, y in found.items()) + f" ({up})")
     axes.set_ylim(bottom=0)
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.grid(alpha=0.3)
+    if len(lines) > 1:
+        axes.legend()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
-    print(f"{path.name}: " + ", ".join(f"{x:,}: {y:.3g}" for x, y in found.items()) + f" ({up})")
+
+
+def plot(found: dict[int, float], path: pathlib.Path, across: str, up: str) -> None:
+    """A line, logarithmic across, from zero up."""
+    plot_lines({"": found}, path, across, up)
+
+
+def plot_messages(out: pathlib.Path, short: bool) -> None:
+    """The first of PARTS."""
+    plot(by_messages(short), out / "growth-messages.svg", "messages in a body", "ns a message")
+
+
+def plot_size(out: pathlib.Path, short: bool) -> None:
+    """And so on."""
+    plot(by_size(short), out / "growth-size.svg", "bytes of a message", "ns a byte")
+
+
+def plot_channels(out: pathlib.Path, short: bool) -> None:
+    """And so on."""
+    plot(by_channels(short), out / "growth-channels.svg", "channels", "µs a message")
+
+
+def plot_objects(out: pathlib.Path, short: bool) -> None:
+    """And so on."""
+    plot_lines(objects_by_size(short), out / "growth-objects.svg", "bytes of objects", "ns a byte")
+    plot_lines(
+        objects_by_nesting(short), out / "growth-nesting.svg", "objects within each other", "ns an object"
+    )
+    plot_lines(objects_by_keys(short), out / "growth-keys.svg", "distinct keys", "ns a member")
+
+
+PARTS = ("messages", "size", "channels", "objects")
 
 
 def main() -> None:
@@ -96,14 +201,12 @@ def main() -> None:
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "gaechannel", "font.size": 8})
     parser = report.arguments(__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"), help="where the plots go")
+    parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS, help="nothing but these")
     options = parser.parse_args()
     report.clean_environment()
     options.out.mkdir(exist_ok=True)
-    plot(
-        by_messages(options.short), options.out / "growth-messages.svg", "messages in a body", "ns a message"
-    )
-    plot(by_size(options.short), options.out / "growth-size.svg", "bytes of a message", "ns a byte")
-    plot(by_channels(options.short), options.out / "growth-channels.svg", "channels", "µs a message")
+    for part in options.only:
+        globals()[f"plot_{part}"](options.out, options.short)
     if options.rows:
         report.write_rows([], options.rows)
 

@@ -10,10 +10,14 @@ batches     the same of `channel.batches()`
 sync        `for message in channel`, from the first message to the last: libcurl and the kernel, too
 asyncio     the same of `async for`
 
+And, without a channel,
+
+raw         Decoder(raw=True).feed() of the same bodies: framing and the check alone, data as bytes
+
 A value is a ratio of processor times of the thread that reads, so that neither the server's nor another's
 count; orjson's is taken right before it, in the same process, of chunks that are already cut and in memory.
-What it makes is dropped at once where messages are taken one by one, and kept in a list beside `batches`,
-which does so, too: to find memory for all of it takes both as long as the rest.
+What it makes is dropped at once where messages are taken one by one, and kept in a list beside `batches` and
+`raw`, which do so, too: to find memory for all of it takes as long as the rest.
 """
 
 import asyncio
@@ -26,7 +30,7 @@ from collections.abc import Awaitable, Callable
 import orjson
 
 from common import bodies, living, report, serving
-from gaechannel import WebChannel, aio
+from gaechannel import Decoder, WebChannel, aio
 
 # So many payloads, which differ: more than any cache of keys or branches learns by heart.
 COUNT = 2000
@@ -37,6 +41,7 @@ SHORT_ROUNDS = 3
 ALL = 1 << 30
 
 GOAL = 1.0
+RAW_GOAL = 3.0
 # Those of the goal: the others have the kernel's and libcurl's part in it.
 WITH_GOAL = ("messages", "batches")
 
@@ -143,6 +148,14 @@ def synchronous(port: int, count: int) -> float:
         return time.thread_time() - started
 
 
+def raw_time(body: bytes) -> float:
+    """Decoder(raw=True), fed all at once."""
+    decoder = Decoder(raw=True)
+    started = time.thread_time()
+    _all = decoder.feed(body)
+    return time.thread_time() - started
+
+
 WAYS: dict[str, Take] = {
     "messages": messages,
     "batches": batches,
@@ -167,7 +180,16 @@ def measure(kind: str, short: bool) -> list[report.Row]:
             for name, take in WAYS.items():
                 theirs = orjson_batch_time(chunks) if name == "batches" else orjson_time(chunks)
                 found[name].append(theirs / take(port, count))
+    raw = [orjson_batch_time(chunks) / raw_time(body) for _ in range(SHORT_ROUNDS if short else ROUNDS)]
     gc.enable()
+    return [
+        report.row(f"{kind}, raw", "orjson", raw, goal=RAW_GOAL),
+        *channel_rows(kind, found),
+    ]
+
+
+def channel_rows(kind: str, found: dict[str, list[float]]) -> list[report.Row]:
+    """The rows of what channels have taken."""
     return [
         report.row(f"{kind}, {name}", "orjson", values, goal=GOAL if name in WITH_GOAL else None)
         for name, values in found.items()

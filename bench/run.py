@@ -21,6 +21,7 @@ SHORT = {
     "latency": ["--short"],
     "side_effects": ["--short"],
     "channels": ["--short"],
+    "opening": ["--short"],
     "tls": ["--short"],
 }
 
