@@ -10,9 +10,11 @@ from gaechannel._hooks import (
     Params,
     encode_form,
     is_asked_by,
+    read_cookies,
     refuse_awaitable,
+    store_cookies,
 )
-from gaechannel._options import Given, Headers, State, batch_size, seconds_to_wait
+from gaechannel._options import Given, Headers, State, batch_size, is_jar, seconds_to_wait
 from gaechannel.errors import ChannelError
 
 
@@ -92,6 +94,17 @@ class Channel(_core.Channel, Generic[Message]):
     @headers.setter
     def headers(self, headers: Given[Headers] | None) -> None:
         self._set_given("headers", headers)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by their names, as they go with the next request: those that were given, and those that
+        servers have set. To change it changes nothing.
+        """
+        return read_cookies(self._cookies())
+
+    def _store_cookies(self, lines: str) -> None:
+        if self._hooks is not None and is_jar(self._hooks.cookies):
+            store_cookies(self._hooks.cookies, lines)
 
     def _send(self, pairs: list[Any], /) -> int:
         # What is sent by who is asked about the next session belongs to that.

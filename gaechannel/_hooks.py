@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from gaechannel._core import Channel
 from gaechannel._options import (
     Cookies,
+    Jar,
     OnState,
     check_callable,
     check_header,
@@ -16,6 +17,7 @@ from gaechannel._options import (
     cookie_arguments,
     header_arguments,
     is_credential,
+    is_jar,
 )
 from gaechannel.errors import ChannelError, SessionLost
 
@@ -89,6 +91,44 @@ def encode_init_headers(name: str, headers: Params | None) -> Encoded:
     return Encoded("".join(f"{key}:{value}\r\n" for key, value in pairs.items()) or None, secrets, [])
 
 
+def _cookies_of_jar(jar: Jar, url: str) -> tuple[str | None, list[str]]:
+    """The cookies that go to a URL as a ``Cookie`` header has them, and their values."""
+    from urllib.request import Request  # whoever has a jar has imported it
+
+    request = Request(f"{url}/")  # noqa: S310 - a channel's, which is http or https; nothing is opened
+    jar.add_cookie_header(request)
+    header = request.get_header("Cookie")
+    return header, [part.partition("=")[2] for part in (header or "").split("; ")]
+
+
+def store_cookies(jar: Jar, lines: str) -> None:
+    """Give a jar what servers have set: a line each, of the URL, a tab, and the header's value."""
+    from email.message import Message
+    from urllib.request import Request
+
+    class Response:
+        def __init__(self, value: str) -> None:
+            self._head = Message()
+            self._head["Set-Cookie"] = value
+
+        def info(self) -> Message:
+            return self._head
+
+    for line in lines.splitlines():
+        url, _, value = line.partition("\t")
+        jar.extract_cookies(Response(value), Request(url))  # noqa: S310
+
+
+def read_cookies(lines: str) -> dict[str, str]:
+    """Cookies by their names, from ``_core``'s lines."""
+    given, *lines_set = lines.splitlines() or [""]
+    cookies = dict(part.split("=", 1) for part in given.split("; ") if "=" in part)
+    for line in lines_set:
+        *_, name, value = line.split("\t")
+        cookies[name] = value
+    return cookies
+
+
 # What may be asked for before each session, in this order; and how it is encoded, but for the headers.
 _ENCODERS = {"params": encode_params, "open_form": encode_form, "init_headers": encode_init_headers}
 
@@ -140,12 +180,18 @@ class Hooks:
 
     def are_any(self) -> bool:
         """Whether there is anything to ask, to tell, or to remember."""
-        return bool(self.given) or self.on_session is not None or self.on_state is not None
+        return (
+            bool(self.given)
+            or is_jar(self.cookies)
+            or self.on_session is not None
+            or self.on_state is not None
+        )
 
     def attach(self, channel: Channel) -> None:
         """Tell the channel what is asked for."""
         asks = self.on_session is not None or any(map(callable, self.given.values()))
-        channel._set_asks(asks, callable(self.given.get("headers")), self.on_state is not None)
+        jar = is_jar(self.cookies)
+        channel._set_asks(asks or jar, callable(self.given.get("headers")), self.on_state is not None, jar)
 
     def set(self, channel: Channel, name: str, value: Any) -> None:
         """Set a mapping, for the requests from now on; or a callable, for the sessions from now on."""
@@ -157,8 +203,13 @@ class Hooks:
     def _apply(self, channel: Channel, name: str, value: Any) -> None:
         if name == "headers":
             arguments, secrets = header_arguments(value)
-            cookies, more = cookie_arguments(self.cookies, arguments["cookies"])
-            channel._set_headers(arguments["headers"], cookies)
+            if is_jar(self.cookies):
+                mine, more = _cookies_of_jar(self.cookies, channel._url or "")
+                cookies = "; ".join(part for part in (arguments["cookies"], mine) if part) or None
+            else:
+                cookies, more = cookie_arguments(self.cookies, arguments["cookies"])
+            # What servers have set is in the jar, too.
+            channel._set_headers(arguments["headers"], cookies, is_jar(self.cookies))
             encoded = Encoded(None, secrets + more, [])
         else:
             encoded = _ENCODERS[name](name, value)
@@ -187,6 +238,8 @@ class Hooks:
             yield self.on_session(channel, self._session(channel))
         for name in ("params", "headers", "open_form", "init_headers"):
             yield from self._ask(channel, name)
+        if is_jar(self.cookies) and not callable(self.given.get("headers")):
+            self._apply(channel, "headers", self.given.get("headers"))
 
     def renew_headers(self, channel: Channel) -> Generator[Any, Any, None]:
         """Ask for the headers alone, as :meth:`prepare` does."""

@@ -6,11 +6,14 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import UnionType
-from typing import Any, Literal, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from gaechannel._authorities import found_authorities
 from gaechannel._version import __version__
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 # A header's name: RFC 9110's token.
 _NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -19,7 +22,16 @@ _NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxy
 _BUFFERED: dict[bool | str, int] = {False: 0, True: 1, "auto": 2}
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
-Cookies: TypeAlias = Mapping[str, str]
+
+
+class Jar(Protocol):
+    """What a channel wants of ``http.cookiejar.CookieJar``."""
+
+    def add_cookie_header(self, request: Any) -> None: ...
+    def extract_cookies(self, response: Any, request: Any) -> None: ...
+
+
+Cookies: TypeAlias = Mapping[str, str] | Jar
 _Given = TypeVar("_Given")
 #: A value, or a callable that is asked for it; for asyncio it may return an awaitable.
 Given: TypeAlias = _Given | Callable[[], _Given | Awaitable[_Given]]
@@ -50,7 +62,8 @@ class ChannelOptions(TypedDict, total=False):
         headers: more headers for every request, a mapping or pairs; or a callable that returns a mapping,
             asked before each session, and after a 401 once more before that is raised (None).
         cookies: cookies for every request, a mapping; one that the server sets takes the place of the one of
-            its name (None).
+            its name. Or a ``http.cookiejar.CookieJar``, which is read before each session, and is given what
+            servers set (None).
         on_state: a callable that is told when ``state`` has changed, ``on_state(channel, state)``: while
             somebody waits for something of the channel, in that thread or event loop. What it raises comes
             out there (None).
@@ -205,14 +218,19 @@ def check_header(kind: str, name: object, value: object) -> None:
 _NOT_IN_COOKIES = frozenset(map(chr, range(32))) | {";", "\x7f"}
 
 
-def cookie_arguments(cookies: Cookies | None, given: str | None) -> tuple[str | None, list[str]]:
+def is_jar(cookies: Cookies | None) -> "TypeIs[Jar]":
+    """Whether it is a CookieJar, which knows where its cookies go; one of ``requests`` is a mapping, too."""
+    return hasattr(cookies, "extract_cookies") and hasattr(cookies, "add_cookie_header")
+
+
+def cookie_arguments(cookies: Mapping[str, str] | None, given: str | None) -> tuple[str | None, list[str]]:
     """The cookies as a ``Cookie`` header has them, behind those that are there already; and their values,
     which are nobody's business.
 
     Raises:
         TypeError, ValueError: it is no mapping of strings, or they would not come as they are.
     """
-    check_type("cookies", cookies, Mapping | None, "a mapping of strings")
+    check_type("cookies", cookies, Mapping | None, "a mapping of strings, or a CookieJar")
     parts = [given] if given else []
     for name, value in (cookies or {}).items():
         check_type("a cookie's name", name, str, "a str")
@@ -350,7 +368,9 @@ def core_arguments(
         raise ValueError('buffered must be True, False or "auto"')
     check_callable("on_state", on_state)
     given_headers, secrets = header_arguments(None if callable(headers) else headers)
-    given_headers["cookies"], values = cookie_arguments(cookies, given_headers["cookies"])
+    given_headers["cookies"], values = cookie_arguments(
+        None if is_jar(cookies) else cookies, given_headers["cookies"]
+    )
     for name, text in (("user_agent", user_agent), ("proxy", proxy)):
         check_type(name, text, str | None, "a str or None")
         if text is not None and any(character in text for character in "\r\n\0"):

@@ -354,8 +354,6 @@ class _TwoWay(_Channel[Any], two_way.Maps):
         """Open the session, unless it is open; see the synchronous class's ``connect()``."""
         seconds = seconds_to_wait(timeout)
         self._set_opening_retry(check_flag("retry", retry))
-        if self.sid is not None:
-            return
         limit = asyncio.timeout(seconds if seconds >= 0 else None)
         try:
             async with limit:

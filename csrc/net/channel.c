@@ -2,6 +2,7 @@
 #include <stdlib.h> // calloc()
 #include <string.h> // strdup()
 
+#include "net/cookies.h"
 #include "net/connect_queue.h"
 #include "net/internal.h"
 #include "net/news.h"
@@ -51,12 +52,21 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
 static void free_texts(net_channel *self) {
     free(self->user_agent);
     free(self->cookies);
+    strbuf_free(&self->set_cookies);
+    strbuf_free(&self->last_cookies);
     free(self->proxy);
     free(self->tls.ca_file);
     free(self->tls.ca_path);
     free(self->tls.cert);
     free(self->tls.key);
     headers_release(self->headers);
+}
+
+// Both transfers share them where there are two.
+static void write_set_cookies(const net_channel *self, strbuf *out) {
+    for (int slot = 0; slot < SLOT_COUNT && out->length == 0; slot++)
+        cookies_write(&self->transfers[slot].cookies, self->transfers[slot].easy, out);
+    strbuf_append(out, strbuf_str(&self->last_cookies), self->last_cookies.length);
 }
 
 void net_channel_free(net_channel *self) {
@@ -69,6 +79,10 @@ void net_channel_free(net_channel *self) {
 }
 
 void net_channel_close(net_channel *self) {
+    strbuf set = {0};
+    write_set_cookies(self, &set); // who closes may want to keep them
+    strbuf_free(&self->last_cookies);
+    self->last_cookies = set;
     for (int slot = 0; slot < SLOT_COUNT; slot++)
         transfer_free(&self->transfers[slot]);
     if (self->share != NULL)
@@ -87,13 +101,41 @@ void *net_channel_owner(net_channel *self) {
     return self->owner;
 }
 
-bool net_channel_set_headers(net_channel *self, const char *lines, const char *cookies) {
+void net_channel_write_cookies(const net_channel *self, strbuf *out) {
+    strbuf_text(out, self->cookies != NULL ? self->cookies : "");
+    strbuf_text(out, "\n");
+    strbuf set = {0};
+    write_set_cookies(self, &set);
+    strbuf_append(out, strbuf_str(&set), set.length);
+    strbuf_free(&set);
+}
+
+void net_channel_set_keeps_cookies(net_channel *self, bool keeps) {
+    self->keeps_set_cookies = keeps;
+}
+
+bool net_channel_has_set_cookies(const net_channel *self) {
+    return self->set_cookies.length != 0;
+}
+
+void net_channel_take_set_cookies(net_channel *self, strbuf *out) {
+    *out = self->set_cookies;
+    self->set_cookies = (strbuf){0};
+}
+
+bool net_channel_set_headers(net_channel *self, const char *lines, const char *cookies, bool all) {
     char *copy = NULL;
+    strbuf set = {0};
     headers *made = headers_new(lines);
     if (made == NULL || !copy_text(&copy, cookies != NULL ? cookies : "")) {
         headers_release(made);
         return false;
     }
+    for (int slot = 0; slot < SLOT_COUNT && all; slot++)
+        cookies_forget(&self->transfers[slot].cookies, self->transfers[slot].easy);
+    write_set_cookies(self, &set);
+    cookies_drop_set(copy, strbuf_str(&set));
+    strbuf_free(&set);
     headers_release(self->headers);
     free(self->cookies);
     self->headers = made;

@@ -48,6 +48,31 @@ void cookies_close(cookie_jar *self, CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL);
 }
 
+static void write_lines(const struct curl_slist *lines, strbuf *out) {
+    for (; lines != NULL; lines = lines->next) {
+        strbuf_text(out, lines->data);
+        strbuf_text(out, "\n");
+    }
+}
+
+void cookies_write(const cookie_jar *self, CURL *easy, strbuf *out) {
+    struct curl_slist *lines = NULL;
+    if (!self->is_open || easy == NULL) {
+        write_lines(self->kept, out);
+    } else if (curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &lines) == CURLE_OK) {
+        write_lines(lines, out);
+        curl_slist_free_all(lines);
+    }
+}
+
+void cookies_forget(cookie_jar *self, CURL *easy) {
+    curl_slist_free_all(self->kept);
+    self->kept = NULL;
+    self->has_any = false;
+    if (self->is_open && easy != NULL)
+        curl_easy_setopt(easy, CURLOPT_COOKIELIST, "ALL");
+}
+
 void cookies_free(cookie_jar *self) {
     curl_slist_free_all(self->kept);
     *self = (cookie_jar){0};
@@ -89,4 +114,17 @@ void cookies_set(cookie_jar *self, char *given, const char *value, size_t value_
     self->has_any = true;
     if (given != NULL)
         drop(given, value, name_length_of(value, value_length));
+}
+
+// In a line, the name is the sixth of seven parts, with tabs between.
+void cookies_drop_set(char *given, const char *lines) {
+    while (*lines != '\0') {
+        size_t length = strcspn(lines, "\n");
+        const char *name = lines;
+        for (int part = 0; part < 5 && name < lines + length; part++)
+            name += strcspn(name, "\t\n") + 1;
+        if (name < lines + length)
+            drop(given, name, strcspn(name, "\t\n"));
+        lines += length + (lines[length] == '\n');
+    }
 }

@@ -10,11 +10,18 @@ bool cookies_open(cookie_jar *self, CURL *easy);
 /* Take them out of `easy`, if all can be kept. What libcurl keeps even a single cookie in is large; cookies
  * come in heads, and go with requests. */
 void cookies_close(cookie_jar *self, CURL *easy);
+/* Append them to `out`, a line each, as libcurl writes them to files. `easy` may be NULL. */
+void cookies_write(const cookie_jar *self, CURL *easy, strbuf *out);
+/* Forget them all. `easy` may be NULL. */
+void cookies_forget(cookie_jar *self, CURL *easy);
 /* `easy` is gone. */
 void cookies_free(cookie_jar *self);
 
 /* A Set-Cookie header has this value. `given` are the caller's, "name=value; name=value", or NULL: there, one
  * of this name is taken out. */
 void cookies_set(cookie_jar *self, char *given, const char *value, size_t value_length);
+
+/* Out of `given`, take each whose name one of the lines has that cookies_write() has written. */
+void cookies_drop_set(char *given, const char *lines);
 
 #endif

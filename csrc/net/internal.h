@@ -111,6 +111,10 @@ struct net_channel {
     bool http2;
     char *user_agent;
     char *cookies;
+    // What servers have set, until it is taken; and what they had, when the channel was closed.
+    bool keeps_set_cookies;
+    strbuf set_cookies;
+    strbuf last_cookies;
     char *proxy;
     tls_options tls;
     headers *headers;

@@ -108,8 +108,19 @@ session *net_channel_session(net_channel *channel);
 void *net_channel_owner(net_channel *channel);
 void net_channel_disown(net_channel *channel);
 
-/* Other headers and cookies, as net_options has them, from the next request on. False when memory ran out. */
-bool net_channel_set_headers(net_channel *channel, const char *headers, const char *cookies);
+/* Other headers and cookies, as net_options has them, from the next request on; `all`: these cookies stand
+ * for those that servers have set, too. False when memory ran out. */
+bool net_channel_set_headers(net_channel *channel, const char *headers, const char *cookies, bool all);
+
+/* Append the cookies that go with a request: a line of the caller's, as net_options has them, and then a line
+ * each of those that servers have set, as libcurl writes them to files. */
+void net_channel_write_cookies(const net_channel *channel, strbuf *out);
+
+/* Keep what servers set for net_channel_take_set_cookies(): a line each, of the URL, a tab, and the header's
+ * value. */
+void net_channel_set_keeps_cookies(net_channel *channel, bool keeps);
+bool net_channel_has_set_cookies(const net_channel *channel);
+void net_channel_take_set_cookies(net_channel *channel, strbuf *out);
 
 /* Put the channel into a loop (out of the one it was in: a request under way there is broken off, and asked
  * again here). NULL: into none. False when memory ran out; then nothing has changed. */

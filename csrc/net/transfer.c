@@ -100,6 +100,21 @@ static void finish_head(transfer *self) {
     net_channel_step_soon(self->channel);
 }
 
+// A server that sets cookie after cookie must not make us keep them all, where nobody takes them.
+static void take_cookie(transfer *self, const char *value, size_t length) {
+    net_channel *channel = self->channel;
+    char *url = NULL;
+    cookies_set(&self->cookies, channel->cookies, value, length);
+    if (!channel->keeps_set_cookies || channel->set_cookies.length + length > MAX_HEAD ||
+        curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || url == NULL)
+        return;
+    strbuf_text(&channel->set_cookies, url);
+    strbuf_text(&channel->set_cookies, "\t");
+    strbuf_append(&channel->set_cookies, value, length);
+    strbuf_text(&channel->set_cookies, "\n");
+    news_add(channel);
+}
+
 static void read_header(transfer *self, const char *line, size_t length) {
     const char *colon = memchr(line, ':', length);
     if (colon == NULL)
@@ -115,7 +130,7 @@ static void read_header(transfer *self, const char *line, size_t length) {
     size_t name_length = (size_t)(colon - line);
     self->has_location |= name_length == 8 && strncasecmp(line, "Location", 8) == 0 && value < end;
     if (name_length == 10 && strncasecmp(line, "Set-Cookie", 10) == 0)
-        cookies_set(&self->cookies, self->channel->cookies, value, (size_t)(end - value));
+        take_cookie(self, value, (size_t)(end - value));
     if (name_length == 16 && strncasecmp(line, "Content-Encoding", 16) == 0 &&
         !content_coding_add(&self->coding, value, (size_t)(end - value)))
         self->decoded = CODING_MEMORY;

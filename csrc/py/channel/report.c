@@ -83,8 +83,26 @@ static int tell_states(channel_object *self) {
     }
 }
 
+// What servers have set, for a jar of the caller's.
+static int store_cookies(channel_object *self) {
+    strbuf lines = {0};
+    channel_lock(self);
+    bool any = net_channel_has_set_cookies(self->net);
+    if (any)
+        net_channel_take_set_cookies(self->net, &lines);
+    channel_unlock(self);
+    if (!any)
+        return 0;
+    PyObject *stored =
+        PyObject_CallMethod((PyObject *)self, "_store_cookies", "N",
+                            PyUnicode_DecodeLatin1(strbuf_str(&lines), (Py_ssize_t)lines.length, NULL));
+    strbuf_free(&lines);
+    Py_XDECREF(stored);
+    return stored != NULL ? 0 : -1;
+}
+
 int channel_tell(channel_object *self) {
-    return write_log(self) < 0 ? -1 : tell_states(self);
+    return write_log(self) < 0 || store_cookies(self) < 0 ? -1 : tell_states(self);
 }
 
 PyObject *channel_last_error(channel_object *self) {

@@ -93,7 +93,7 @@ news channel_peek_lock_held(const channel_object *self, const want *wanted) {
         .settled = state.kind == ACTION_REACHED,
         .ended = state.kind == ACTION_ENDED || self->closing,
         .asks = asks(self, state.kind),
-        .logs = session_has_reports(self->session),
+        .logs = session_has_reports(self->session) || net_channel_has_set_cookies(self->net),
         .state = state,
     };
     found.outlook = wanted != NULL ? outlook_of(self, wanted, &found) : OUTLOOK_WAIT;

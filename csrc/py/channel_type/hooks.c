@@ -7,13 +7,14 @@
 
 PyObject *channel_set_asks(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
-    int opens, headers, states;
-    if (!PyArg_ParseTuple(args, "ppp", &opens, &headers, &states) || channel_check(self) < 0)
+    int opens, headers, states, cookies;
+    if (!PyArg_ParseTuple(args, "pppp", &opens, &headers, &states, &cookies) || channel_check(self) < 0)
         return NULL;
     channel_lock(self);
     session_set_asks_session(self->session, opens);
     session_set_asks_headers(self->session, headers);
     session_set_keeps_states(self->session, states);
+    net_channel_set_keeps_cookies(self->net, cookies);
     channel_unlock(self);
     Py_RETURN_NONE;
 }
@@ -21,14 +22,32 @@ PyObject *channel_set_asks(PyObject *op, PyObject *args) {
 PyObject *channel_set_headers(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
     const char *lines, *cookies;
-    if (!PyArg_ParseTuple(args, "zz", &lines, &cookies) || channel_check(self) < 0)
+    int all;
+    if (!PyArg_ParseTuple(args, "zzp", &lines, &cookies, &all) || channel_check(self) < 0)
         return NULL;
     channel_lock(self);
-    bool set = net_channel_set_headers(self->net, lines, cookies);
+    bool set = net_channel_set_headers(self->net, lines, cookies, all);
     channel_unlock(self);
     if (!set)
         return PyErr_NoMemory();
     Py_RETURN_NONE;
+}
+
+PyObject *channel_cookies(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    strbuf lines = {0};
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    net_channel_write_cookies(self->net, &lines);
+    channel_unlock(self);
+    PyObject *text =
+        strbuf_failed(&lines)
+            ? PyErr_NoMemory()
+            : PyUnicode_DecodeUTF8(strbuf_str(&lines), (Py_ssize_t)lines.length, "surrogateescape");
+    strbuf_free(&lines);
+    return text;
 }
 
 typedef void remember(session *, const char *text, size_t length);

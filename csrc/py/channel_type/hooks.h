@@ -4,10 +4,12 @@
 
 #include "py/channel/object.h"
 
-/* _set_asks(session, headers, states): which of these somebody wants to be asked or told. */
+/* _set_asks(session, headers, states, cookies): which of these somebody wants to be asked or told. */
 PyObject *channel_set_asks(PyObject *op, PyObject *args);
-/* _set_headers(headers, cookies): for the next requests. */
+/* _set_headers(headers, cookies, all): for the next requests; whether these are all cookies. */
 PyObject *channel_set_headers(PyObject *op, PyObject *args);
+/* _cookies(): a line of the caller's, and a line each of those that servers have set. */
+PyObject *channel_cookies(PyObject *op, PyObject *unused);
 /* _set_secrets(secrets, privates): in the place of the last ones. */
 PyObject *channel_set_secrets(PyObject *op, PyObject *args);
 /* _set_opening_retry(patient): how the next session's opening goes on after a failure. */

@@ -386,9 +386,11 @@ PyMethodDef channel_methods[] = {
     {"_send_first", channel_send_first, METH_O,
      "_send_first($self, pairs, /)\n--\n\nThe same, of the session that is about to open."},
     {"_set_asks", channel_set_asks, METH_VARARGS,
-     "_set_asks($self, session, headers, states, /)\n--\n\nWhat somebody wants to be asked or told."},
+     "_set_asks($self, session, headers, states, cookies, /)\n--\n\nWhat somebody wants to be asked or "
+     "told."},
     {"_set_headers", channel_set_headers, METH_VARARGS,
-     "_set_headers($self, headers, cookies, /)\n--\n\nSet them for the next requests."},
+     "_set_headers($self, headers, cookies, all, /)\n--\n\nSet them for the next requests."},
+    {"_cookies", channel_cookies, METH_NOARGS, "_cookies($self, /)\n--\n\nThe cookies, a line each."},
     {"_set_secrets", channel_set_secrets, METH_VARARGS,
      "_set_secrets($self, secrets, privates, /)\n--\n\nRemember these in the place of the last ones."},
     {"_set_opening_retry", channel_set_opening_retry, METH_O,

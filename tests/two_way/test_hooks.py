@@ -1,0 +1,351 @@
+"""How a channel stands, connecting, closing with a form, cookies: what a program has around its sessions."""
+
+import asyncio
+import http.cookiejar
+import json
+import pickle
+import ssl
+import threading
+
+import pytest
+from either import Sync
+from scripted_server import ScriptedServer, brought, held, opened, status
+from waiting import until
+
+import gaechannel
+from gaechannel import (
+    BrowserChannel,
+    ChannelClosed,
+    ChannelTimeout,
+    HTTPStatusError,
+    TransportError,
+    aio,
+)
+
+
+def told(kind, states, then=None):
+    def plain(channel, state):
+        states.append(state)
+        return then(channel, state) if then is not None else None
+
+    async def coroutine(channel, state):
+        await asyncio.sleep(0)
+        done = plain(channel, state)
+        if asyncio.iscoroutine(done):
+            await done
+
+    return plain if kind is Sync else coroutine
+
+
+def broken(request):
+    request.begin()
+    request.cut()
+
+
+# ---- How it stands ----
+
+
+def test_each_change_of_the_state_is_told(script, channel_of):
+    states = []
+    script.on("open", opened(), opened(sid="SID2"))
+    script.on("back", brought([1, "a"]), broken, held([2, "b"]))
+    channel = channel_of("BrowserChannel", script.url, on_state=told(channel_of, states), max_backoff=0.05)
+    with channel:
+        assert (channel.state, channel.last_error) == ("new", None)
+        assert channel.take(2) == ["a", "b"]
+        assert channel.state == "open"
+        error = channel.last_error
+        assert isinstance(error, TransportError)
+        assert channel.last_error is error
+    assert channel.state == "closed"
+    assert states == ["connecting", "open", "waiting", "connecting", "open", "closed"]
+
+
+def test_a_session_that_ended_with_an_error_is_closed_until_somebody_asks_again(script, channel_of):
+    states = []
+    script.on("open", status("403 No"), opened())
+    script.on("back", held([1, "a"]))
+    with channel_of("BrowserChannel", script.url, on_state=told(channel_of, states)) as channel:
+        with pytest.raises(HTTPStatusError) as caught:
+            channel.take(1)
+        assert channel.state == "closed"
+        assert not channel.closed
+        assert channel.last_error.code == caught.value.code == 403
+        assert channel.take(1) == ["a"]
+        assert channel.state == "open"
+        assert channel.last_error.code == 403
+    assert states == ["connecting", "closed", "connecting", "open", "closed"]
+
+
+def test_one_that_was_never_used_is_told_that_it_is_closed(script, channel_of):
+    states = []
+    with channel_of("BrowserChannel", script.url, on_state=told(channel_of, states)):
+        pass
+    assert states == ["closed"]
+
+
+def test_what_is_told_may_close_the_channel(script, channel_of):
+    states = []
+
+    def close(channel, state):
+        return channel.close() if state == "open" else None
+
+    script.on("back", held([1, "a"]))
+    with channel_of("BrowserChannel", script.url, on_state=told(channel_of, states, close)) as channel:
+        if channel_of is Sync:
+            assert list(channel.channel) == []
+        else:
+
+            async def consume():
+                return [message async for message in channel.channel]
+
+            assert channel.run(consume()) in ([], ["a"])
+        assert channel.state == "closed"
+
+
+def test_what_is_told_may_raise(script, channel_of):
+    states = []
+
+    def fail(channel, state):
+        if state == "open":
+            raise LookupError("no display")
+
+    script.on("back", held([1, "a"]))
+    with channel_of("BrowserChannel", script.url, on_state=told(channel_of, states, fail)) as channel:
+        with pytest.raises(LookupError, match="no display"):
+            channel.take(2)
+        assert channel.recv(20) == "a"
+
+
+def test_the_talk_client_and_the_development_servers_tell_too(channel_of):
+    with gaechannel.server.LocalServer() as server:
+        for kind in ("Client", "DevClient"):
+            states = []
+            token = server.create_channel("me")
+            server_url = {"base_url": server.base_url} if kind == "Client" else {"url": server.url}
+            with channel_of(kind, token, on_state=told(channel_of, states), **server_url) as client:
+                taking = threading.Timer(0, lambda: until(lambda: server.send_message("me", "hello") or True))
+                if kind == "DevClient":
+                    with pytest.raises(ChannelTimeout):
+                        client.recv(0.3)
+                taking.start()
+                assert client.take(1) == ["hello"]
+                taking.join()
+            assert states == ["connecting", "open", "closed"]
+
+
+# ---- Connecting ----
+
+
+def test_a_first_connection_is_tried_again_until_the_server_is_there(channel_of):
+    with ScriptedServer() as gone:
+        url = gone.url
+    port = int(url.split(":")[2].split("/")[0])
+    waits = threading.Event()
+    with channel_of("BrowserChannel", url, max_backoff=0.05) as channel:
+        with pytest.raises(TransportError):
+            channel.connect(retry=False)
+        with pytest.raises(ChannelTimeout, match=r"not open within 0\.2") as caught:
+            channel.connect(0.2)
+        assert isinstance(caught.value.__cause__, TransportError)
+
+        def serve_later():
+            until(lambda: channel.last_error is not None)
+            import socketserver
+
+            class Handler(socketserver.StreamRequestHandler):
+                def handle(self):
+                    if not self.rfile.readline():
+                        return
+                    body = '[[0,["c","SID1","",8]],[1,"early"]]'
+                    self.wfile.write(f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+            class Server(socketserver.ThreadingTCPServer):
+                allow_reuse_address = True
+                daemon_threads = True
+
+            with Server(("127.0.0.1", port), Handler) as server:
+                thread = threading.Thread(target=server.serve_forever)
+                thread.start()
+                waits.wait(30)
+                server.shutdown()
+                thread.join()
+
+        thread = threading.Thread(target=serve_later)
+        thread.start()
+        channel.connect(20)
+        assert channel.sid == "SID1"
+        assert channel.recv(timeout=0) == "early"
+        channel.connect(0)
+        waits.set()
+        thread.join(20)
+
+
+@pytest.mark.parametrize("answer", ["503 Busy", "429 Slow Down"])
+def test_without_retries_the_first_failure_is_raised(script, channel_of, answer):
+    script.on("open", status(answer), status(answer), opened())
+    with channel_of("BrowserChannel", script.url) as channel:
+        with pytest.raises(HTTPStatusError):
+            channel.connect(retry=False)
+        assert len(script.of("open")) == 1
+        channel.connect(20)
+        assert len(script.of("open")) == 3
+
+
+def test_as_many_first_connections_as_the_limit_says(channel_of):
+    for options in ({"max_reconnects": 2, "max_backoff": 0.01}, {"auto_reconnect": False}):
+        channel = channel_of("BrowserChannel", "http://127.0.0.1:1", **options)
+        with channel, pytest.raises(TransportError):
+            channel.connect()
+
+
+def test_what_is_said_of_the_first_connection_does_not_hold_for_later_ones(script, channel_of):
+    script.on("open", opened(), status("503 Busy"), opened(sid="SID2"))
+    script.on("back", brought([1, "a"]), status("410 Gone"), held([1, "b"]))
+    with channel_of("BrowserChannel", script.url, max_backoff=0.01) as channel:
+        channel.connect(retry=False)
+        channel.connect(retry=False)
+        assert channel.take(2) == ["a", "b"]
+
+
+@pytest.mark.parametrize("arguments", [{"timeout": "x"}, {"timeout": float("nan")}, {"retry": 1}])
+def test_connect_names_what_makes_no_sense(channel_of, arguments):
+    channel = channel_of("BrowserChannel", "http://127.0.0.1:1")
+    with channel, pytest.raises((TypeError, ValueError), match=next(iter(arguments))):
+        channel.connect(**arguments)
+
+
+# ---- Closing ----
+
+
+def test_a_session_is_ended_with_a_form(script, channel_of):
+    with channel_of("BrowserChannel", script.url) as channel:
+        channel.connect()
+        channel.close(form={"ui": "", "clientDisconnectReason": "by é user"})
+        channel.close(form={"again": "x"})
+    [request] = script.wait("terminate")
+    assert request.method == "POST"
+    assert request.form == {"ui": "", "clientDisconnectReason": "by é user"}
+    assert len(script.of("terminate")) == 1
+
+
+def test_close_names_a_form_that_is_none(script, channel_of):
+    with channel_of("BrowserChannel", script.url) as channel:
+        channel.connect()
+        for form in (5, [("a", "b")], {5: "a"}, {"a": None}):
+            with pytest.raises(TypeError, match="form"):
+                channel.close(form=form)
+        assert not channel.closed
+        channel.close()
+        with pytest.raises(ChannelClosed):
+            channel.connect()
+    assert script.wait("terminate")[0].method == "GET"
+    dev = channel_of("DevClient", "token", "http://127.0.0.1:1")
+    with dev, pytest.raises(TypeError, match="form"):
+        dev.close(form={"a": "b"})
+
+
+# ---- Cookies ----
+
+
+def test_cookies_of_a_mapping_go_with_each_request_until_the_server_sets_others(script, channel_of, log):
+    log.setLevel("DEBUG")
+    script.on("open", opened(Set_Cookie="theirs=from-server; Path=/"))
+    script.on("back", held([1, "a"]))
+    cookies = {"mine": "mine-secret", "theirs": "old-secret"}
+    with channel_of("BrowserChannel", script.url, cookies=cookies, logger=log) as channel:
+        assert channel.cookies == cookies
+        assert channel.take(1) == ["a"]
+        assert channel.cookies == {"mine": "mine-secret", "theirs": "from-server"}
+    assert channel.cookies == {"mine": "mine-secret", "theirs": "from-server"}
+    assert cookies["theirs"] == "old-secret"
+
+    def sent(request):
+        return sorted(request.headers["cookie"].split("; "))
+
+    assert sent(script.of("open")[0]) == ["mine=mine-secret", "theirs=old-secret"]
+    assert sent(script.of("back")[0]) == ["mine=mine-secret", "theirs=from-server"]
+    assert "secret" not in log.text.getvalue()
+
+
+def test_headers_that_change_bring_back_no_cookie_that_the_server_has_set(script, channel_of):
+    script.on("open", opened(Set_Cookie="theirs=from-server; Path=/"))
+    script.on("back", status("401 No"), held([1, "a"]))
+    options = {"cookies": {"theirs": "old"}, "headers": dict}
+    with channel_of("BrowserChannel", script.url, **options) as channel:
+        assert channel.take(1) == ["a"]
+    assert [request.headers["cookie"] for request in script.of("back")] == ["theirs=from-server"] * 2
+
+
+def cookie(name, value, domain="127.0.0.1"):
+    return http.cookiejar.Cookie(
+        0, name, value, None, False, domain, True, False, "/", True, False, None, False, None, None, {}
+    )
+
+
+def test_a_jar_is_read_before_each_session_and_given_what_servers_set(script, channel_of):
+    jar = http.cookiejar.CookieJar()
+    jar.set_cookie(cookie("mine", "1"))
+    jar.set_cookie(cookie("other", "x", domain="elsewhere.example"))
+    script.on("open", opened(Set_Cookie="theirs=a; Path=/"), opened(sid="SID2"))
+
+    def lost(request):
+        jar.set_cookie(cookie("mine", "2"))
+        jar.set_cookie(cookie("theirs", "b"))
+        status("410 Gone", Set_Cookie="late=c; Path=/")(request)
+
+    script.on("back", brought([1, "a"]), lost, held([1, "b"]))
+    with channel_of("BrowserChannel", script.url, cookies=jar) as channel:
+        channel.connect()
+        assert channel.cookies == {"mine": "1", "theirs": "a"}
+        assert {c.name: c.value for c in jar if c.domain == "127.0.0.1"} == {"mine": "1", "theirs": "a"}
+        assert channel.take(2) == ["a", "b"]
+        assert channel.cookies == {"mine": "2", "theirs": "b", "late": "c"}
+    sent = [sorted(request.headers.get("cookie", "").split("; ")) for request in script.of("open")]
+    assert sent == [["mine=1"], ["late=c", "mine=2", "theirs=b"]]
+    assert sorted(script.of("back")[-1].headers["cookie"].split("; ")) == ["late=c", "mine=2", "theirs=b"]
+
+
+@pytest.mark.parametrize(
+    "cookies", [{"a b": "c"}, {"": "c"}, {"a": "b; c"}, {"a": "b\r\nX: y"}, {"a=b": "c"}, {"a": "\0"}]
+)
+def test_cookies_that_would_not_come_as_they_are_are_refused(cookies):
+    with pytest.raises(ValueError, match="cookie") as caught:
+        BrowserChannel("http://127.0.0.1:1", cookies=cookies)
+    assert "X: y" not in str(caught.value)
+
+
+# ---- The rest of HTTP ----
+
+
+def test_tokens_may_be_bytes(channel_of):
+    with gaechannel.server.LocalServer() as server:
+        token = server.create_channel("me").encode()
+        sources = [token, lambda: token]
+        for source in sources:
+            with channel_of("Client", source, base_url=server.base_url) as client:
+                client.initialize()
+                assert client.token == token.decode()
+    for bad, words in ((b"", "empty"), (b"\xff", "UTF-8"), (5, "token must be")):
+        with pytest.raises((TypeError, ValueError), match=words):
+            gaechannel.Client(bad)
+
+
+def test_a_status_error_is_read_as_urllibs(script, channel_of):
+    body = json.dumps({"error": "é"}, ensure_ascii=False)
+    script.on("open", status("403 No", body, X_Why="because"))
+    with channel_of("BrowserChannel", script.url) as channel, pytest.raises(HTTPStatusError) as caught:
+        channel.connect()
+    error = caught.value
+    again = pickle.loads(pickle.dumps(error))
+    assert (error.code, error.msg, error.headers["X-Why"]) == (403, "No", "because")
+    assert error.url.startswith(script.url)
+    assert error.read(3) + error.read() == body.encode()
+    assert error.read() == b""
+    assert json.load(again) == {"error": "é"}
+
+
+@pytest.mark.parametrize("module", [gaechannel, aio], ids=["sync", "aio"])
+def test_an_ssl_context_is_refused_with_what_stands_in_its_stead(module):
+    with pytest.raises(TypeError, match=r"SSLContext.*verify=.*cert="):
+        module.BrowserChannel("https://127.0.0.1:1", verify=ssl.create_default_context())
