@@ -136,8 +136,10 @@ static bool wants_debug(PyObject *logger) {
     PyObject *answer = PyObject_CallMethod(logger, "isEnabledFor", "i", LOG_DEBUG);
     int wants = answer != NULL ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
-    if (wants < 0)
+    if (wants < 0) {
+        wants = !PyErr_ExceptionMatches(PyExc_MemoryError); // records would need some, too
         PyErr_Clear();
+    }
     return wants != 0;
 }
 

@@ -14,16 +14,25 @@ PyObject *receive_message(channel_object *channel) {
     return message != NULL && channel->debug ? channel_log_message(channel, message) : message;
 }
 
-// Append the next message to the batch. False where there is none, or with an exception.
+// Append the next message to the batch. False where there is none, or with an exception. Its place is made
+// before it is taken, so that it is not lost where memory runs out.
 static bool append(channel_object *channel, PyObject *batch, bool *may_resume) {
     bool resumes;
+    Py_ssize_t place = PyList_Size(batch);
+    if (PyList_Append(batch, Py_None) < 0)
+        return false;
     PyObject *message = channel_take(channel, &resumes);
     *may_resume |= resumes;
     if (message != NULL && channel->debug)
         message = channel_log_message(channel, message);
-    bool appended = message != NULL && PyList_Append(batch, message) == 0;
-    Py_XDECREF(message);
-    return appended;
+    if (message != NULL)
+        return PyList_SetItem(batch, place, message) == 0;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    int undone = PyList_SetSlice(batch, place, place + 1, NULL);
+    if (undone == 0)
+        PyErr_Restore(type, value, traceback);
+    return false;
 }
 
 PyObject *receive_batch(channel_object *channel, size_t most) {

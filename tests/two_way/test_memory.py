@@ -1,0 +1,88 @@
+"""Memory that runs out while something is received or sent: it is said, and nothing else is lost."""
+
+import subprocess
+import sys
+
+import pytest
+from scripted_server import held, opened
+
+pytest.importorskip("_testcapi", reason="this CPython has no _testcapi, which makes allocations fail")
+
+SCRIPT = """
+import sys, _testcapi
+from gaechannel import BrowserChannel, ChannelTimeout, Decoder, Framer
+from gaechannel.talkparser import parse
+
+def sites(call, keep=lambda value: None):
+    '''Call again and again, each time with another allocation that fails; how many calls raised.'''
+    failed = 0
+    for start in range(3000):
+        _testcapi.set_nomemory(start, start + 1)
+        try:
+            value = call()
+        except MemoryError:
+            failed += 1
+            continue
+        finally:
+            _testcapi.remove_mem_hooks()
+        keep(value)
+        if start > failed + 20:
+            return failed
+    raise SystemExit("never done")
+
+body = b"28\\n[[1,[1,2]],[2,\\"abc\\"],[3,{}]]7\\n[0,1,7]"
+assert len(Framer().feed(body)) == 2
+
+def framed():
+    framer = Framer()
+    for piece in (body[:9], body[9:]):
+        framer.feed(piece)
+
+assert sites(framed) > 2
+raw = body[:-9]
+assert Decoder(raw=True).feed(raw) == [(1, b"[1,2]"), (2, b'"abc"'), (3, b"{}")]
+assert sites(lambda: Decoder(raw=True).feed(raw)) > 2
+assert sites(lambda: parse(b'[1,[2],"abc"]')) > 1
+assert sites(lambda: parse(bytearray(b'[1,[2],"abc"]'))) > 2
+
+channel = BrowserChannel(sys.argv[1], raw=True)
+taken = [channel.recv(20)]
+while channel.stats.messages < 1000:
+    try:
+        taken.append(channel.recv(0))
+    except ChannelTimeout:
+        pass
+
+# What a try has taken comes back with it, or the next one gets it.
+assert sites(lambda: channel.recv(20), taken.append) > 0
+batches = channel.batches(3)
+assert sites(lambda: next(batches), taken.extend) > 0
+assert sites(lambda: next(channel.batches(2)), taken.extend) > 0
+messages = channel.messages()
+sites(lambda: next(messages), taken.append)
+numbers = [int(one) for one in taken]
+assert numbers == list(range(1, len(numbers) + 1)), numbers
+
+sender = BrowserChannel(sys.argv[1])
+sent = []
+assert sites(lambda: sender.send({"n": "x", "m": [1]}), sent.append) > 2
+found = sender.pending()
+assert [number for number, _ in found] == list(range(len(found))), found
+assert sites(sender.pending) > 2
+assert sender.pending() == found
+sites(sender.drop_unsent)
+assert sender.unsent == 0
+for one in (channel, sender):
+    one.close()
+print("done")
+"""
+
+
+def test_memory_that_runs_out_is_said_and_costs_no_message(script):
+    script.on("open", opened())
+    script.on("back", held(*([number, number] for number in range(1, 1001))))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, script.url], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.stderr == ""
+    assert (done.returncode, done.stdout) == (0, "done\n")
