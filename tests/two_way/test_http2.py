@@ -94,7 +94,7 @@ def test_a_server_that_refuses_everything_is_given_up(script, options):
         BrowserChannel(script.url, **options) as channel,
         pytest.raises(OSError, match="refused the request"),
     ):
-        channel.connect()
+        channel.connect(retry=False)
 
 
 def test_channels_find_their_places_where_few_streams_go_on_a_connection(context, options):
