@@ -33,13 +33,14 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
 
+    ticks = 0
+    ended = False
+
     def receive(message: str) -> None:
         nonlocal ended
         print(f"after {ticks} ticks: {message}", flush=True)
         ended = message == "good-bye"
 
-    ticks = 0
-    ended = False
     listening = gevent.spawn(listen, sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else None, receive)
     while not (ended or listening.ready()):  # what else the program does
         gevent.sleep(0.01)

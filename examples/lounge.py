@@ -1,57 +1,92 @@
-"""Control a screen over YouTube's Lounge dialect, against a stand-in for YouTube in the same file: lounge.py.
+"""Control a screen over YouTube's Lounge: lounge.py FILE pair CODE; lounge.py FILE [COMMAND [NAME=VALUE…]].
 
-The dialect is BrowserChannel with fields of its own: the pairing goes in the form of the opening request, the
-token in every query, and a map's ``_sc`` is the name of a command. With YouTube itself, URL is
-``https://www.youtube.com/api/lounge/bc`` and the token what its pairing gave.
+CODE is what the screen shows as its TV code. FILE keeps the screen's id and this remote's: the next run is
+the same remote to the same screen. A command is one such as `play`, `pause`, `setVolume volume=40` or
+`setPlaylist videoId=…`. What the screen says is printed until Ctrl-C. LOUNGE_URL in the environment names
+another server than YouTube's.
 """
 
 import json
+import os
+import pathlib
+import sys
+import urllib.request
+import uuid
+from typing import Any
+from urllib.parse import urlencode
 
-from gaechannel import BrowserChannel
-from gaechannel.server import BrowserChannelService, LocalServer, Session
+from gaechannel import BrowserChannel, ChannelError
 
-PAIRING = {
-    "app": "web",
-    "mdx-version": "3",
-    "name": "Kitchen 😀",
-    "id": "remote-1",
-    "device": "REMOTE_CONTROL",
-    "capabilities": "que,dsdtr,atp",
-    "ui": "false",
-    "theme": "cl",
-}
-
-
-def screen(session: Session) -> None:
-    """The stand-in: a screen that does as it is told, and says so."""
-    device = {"app": session.form["app"], "name": session.form["name"], "type": "REMOTE_CONTROL"}
-    session.send(["S", "gsession-1"])
-    session.send(["loungeStatus", {"devices": json.dumps([device])}])
-
-    def obey(command: dict[str, str]) -> None:
-        if command["_sc"] == "setPlaylist":
-            session.send(["nowPlaying", {"videoId": command["videoId"], "state": "3"}])
-            session.send(["onStateChange", {"state": "1", "currentTime": "0"}])
-        elif command["_sc"] == "setVolume":
-            session.send(["onVolumeChanged", {"volume": command["volume"], "muted": "false"}])
-
-    session.on_map = obey
+URL = os.environ.get("LOUNGE_URL", "https://www.youtube.com/api/lounge")
+NAME = "gaechannel 😀"
+LEFT_BY_USER = {"ui": "", "clientDisconnectReason": "MDX_SESSION_DISCONNECT_REASON_DISCONNECTED_BY_USER"}
 
 
-def main() -> None:
-    service = BrowserChannelService(screen)
-    with LocalServer(mounts={"/api/lounge/bc": service}) as server:
-        url = f"{server.url}/api/lounge/bc"
-        params = {"device": "REMOTE_CONTROL", "app": "web", "name": "Kitchen 😀", "loungeIdToken": "t0ken"}
-        with BrowserChannel(url, params=params, open_form={**PAIRING, "loungeIdToken": "t0ken"}) as channel:
-            for event, *arguments in channel:
-                print(event, *arguments, flush=True)
-                if event == "loungeStatus":
-                    channel.send({"_sc": "setPlaylist", "videoId": "dQw4w9WgXcQ", "currentTime": 0})
-                    channel.send({"_sc": "setVolume", "volume": 40})
-                elif event == "onVolumeChanged":
-                    break
+def post(path: str, **form: str) -> dict[str, Any]:
+    """What the pairing service answers."""
+    request = urllib.request.Request(f"{URL}/pairing/{path}", urlencode(form).encode())
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        answer: dict[str, Any] = json.load(reply)
+    return answer
+
+
+class Remote:
+    """A remote control, and the screen that it belongs to."""
+
+    def __init__(self, screen_id: str, remote_id: str, command: dict[str, str]) -> None:
+        self.screen_id = screen_id
+        self.remote_id = remote_id
+        self.command = command
+
+    def open(self, channel: BrowserChannel, session: Any) -> None:
+        """Say who we are, before each session opens: with a fresh token, since they end after days."""
+        token = post("get_lounge_token_batch", screen_ids=self.screen_id)["screens"][0]["loungeToken"]
+        who = {"device": "REMOTE_CONTROL", "name": NAME, "loungeIdToken": token}
+        channel.params = {**who, "app": "youtube-desktop", "v": "2"}
+        channel.open_form = {
+            **who,
+            "app": "web",
+            "id": self.remote_id,
+            "mdx-version": "3",
+            "capabilities": "que,dsdtr,atp,vsp",
+            "ui": "false",
+            "theme": "cl",
+        }
+        if session.number == 1 and self.command:
+            channel.send(self.command)
+
+    def run(self) -> None:
+        """Print what the screen says, until Ctrl-C."""
+        with BrowserChannel(f"{URL}/bc", on_session=self.open) as channel:
+            try:
+                for event, *arguments in channel:
+                    print(event, *(json.dumps(one, ensure_ascii=False) for one in arguments), flush=True)
+            finally:
+                channel.close(form=LEFT_BY_USER)
+
+
+def main() -> int:
+    match sys.argv[1:]:
+        case [file, "pair", code]:
+            screen = post("get_screen", pairing_code=code.replace("-", "").replace(" ", ""))["screen"]
+            ids = {"screen_id": screen["screenId"], "remote_id": str(uuid.uuid4())}
+            pathlib.Path(file).write_text(json.dumps(ids))
+            print("paired with", screen["name"])
+        case [file, *command] if all("=" in argument for argument in command[1:]):
+            fields = dict(argument.split("=", 1) for argument in command[1:])
+            ids = json.loads(pathlib.Path(file).read_text())
+            try:
+                Remote(**ids, command={"_sc": command[0], **fields} if command else {}).run()
+            except ChannelError as error:
+                print(f"the channel has failed: {error}", file=sys.stderr)
+                return 1
+            except KeyboardInterrupt:
+                return 130
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

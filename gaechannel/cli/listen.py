@@ -72,8 +72,8 @@ def add_listen(commands: _Commands) -> None:
         type=json_value,
         action="append",
         metavar="JSON",
-        help="send that when the session opens: a message; of browserchannel, a map, whose values that are no"
-        " strings go as JSON",
+        help="send that whenever a session opens: a message; of browserchannel, a map, whose values that are"
+        " no strings go as JSON",
     )
     two_way.add_argument(
         "--form",
@@ -128,11 +128,18 @@ def _maker(args: argparse.Namespace, logger: logging.Logger) -> Callable[[str], 
     """What makes a channel of a token, or of a URL."""
     headers = args.header
     params = dict(args.param or ())
+
+    def send(channel: Any, _session: object) -> None:
+        for message in args.send or ():
+            channel.send(message)
+
     form = dict(args.form or ())
     if args.dialect == "browserchannel":
-        return lambda url: BrowserChannel(url, params=params, open_form=form, logger=logger, headers=headers)
+        return lambda url: BrowserChannel(
+            url, params=params, open_form=form, on_session=send, logger=logger, headers=headers
+        )
     if args.dialect == "webchannel":
-        return lambda url: WebChannel(url, params=params, logger=logger, headers=headers)
+        return lambda url: WebChannel(url, params=params, on_session=send, logger=logger, headers=headers)
     base_url = server_url(args)
     if args.dialect == "dev":
         root = base_url.removesuffix("/talkgadget")
@@ -143,14 +150,9 @@ def _maker(args: argparse.Namespace, logger: logging.Logger) -> Callable[[str], 
 def _channels(args: argparse.Namespace, logger: logging.Logger) -> list[SyncChannel[Any]]:
     make = _maker(args, logger)
     try:
-        channels = [make(name) for name in _named(args)]
+        return [make(name) for name in _named(args)]
     except ValueError as error:
         raise CommandError(str(error)) from None
-    for channel in channels:
-        for message in args.send or ():
-            if isinstance(channel, BrowserChannel | WebChannel):
-                channel.send(message)
-    return channels
 
 
 def _end_in_order_on_signals() -> None:

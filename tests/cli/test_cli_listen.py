@@ -129,6 +129,17 @@ def test_headers_go_with_every_request(run, dialect):
     assert "403" in err
 
 
+def test_sends_again_when_the_server_has_lost_the_session(start, server):
+    def open_session(session):
+        session.on_message = lambda message: session.send({"you said": message})
+
+    server.webchannel.on_session = open_session
+    process = start("listen", "--dialect", "webchannel", f"{server.url}/webchannel", "--send", "1")
+    for _ in range(2):
+        assert process.stdout.readline() == '{"you said": 1}\n'
+        server.webchannel.forget()
+
+
 def test_listens_to_a_browserchannel_with_a_form_and_maps(run, server):
     def open_session(session):
         session.send(session.form["name"])

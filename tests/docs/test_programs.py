@@ -67,29 +67,9 @@ def test_local_server_mends_a_cut_connection():
     assert lines[-1].startswith("3 messages, 1 ")
 
 
-def test_lounge_controls_its_stand_in():
-    with start("lounge.py") as process:
-        out, errors = process.communicate(timeout=30)
-    assert process.returncode == 0, errors
-    events = [line.split()[0] for line in out.splitlines()]
-    assert events == ["loungeStatus", "nowPlaying", "onStateChange", "onVolumeChanged"]
-    assert "'videoId': 'dQw4w9WgXcQ'" in out
-
-
-def test_firestore_listen_hears_its_stand_in_and_is_refused():
-    with start("firestore_listen.py") as process:
-        out, errors = process.communicate(timeout=30)
-    assert process.returncode == 0, errors
-    assert out.splitlines() == [
-        "targetChange ADD",
-        "documentChange {'topic': {'stringValue': '😀'}}",
-        "targetChange CURRENT",
-        "targetChange REMOVE",
-        "refused: 403 PERMISSION_DENIED: Missing permissions.",
-    ]
-
-
-@pytest.mark.parametrize("name", ["listen.py", "decode.py"])
+@pytest.mark.parametrize(
+    "name", ["chat.py", "decode.py", "firestore_listen.py", "listen.py", "lounge.py", "punctual.py"]
+)
 def test_wrong_arguments_print_what_is_wanted(name):
     with start(name) as process:
         _, errors = process.communicate(timeout=20)

@@ -108,6 +108,13 @@ def test_pyright_finds_what_is_wrong_and_nothing_else(program):
     assert found == WRONG, json.dumps(diagnostics, indent=1)
 
 
+def test_mypy_finds_nothing_wrong_in_the_examples(tmp_path):
+    files = [str(file) for file in sorted((ROOT / "examples").glob("*.py"))]
+    command = [checker("mypy"), "--strict", "--ignore-missing-imports", "--cache-dir", str(tmp_path), *files]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 # ---- The options, wherever they are named ----
 
 
