@@ -127,8 +127,10 @@ static size_t word_length(const char *at) {
 static size_t userinfo_length(const char *at) {
     size_t length = strcspn(at, "/?# \t\r\n\"'<>@");
     const char *colon = memchr(at, ':', length);
-    bool cut = at[length] == '\0' && colon != NULL && *at != '[' &&
-               strspn(colon + 1, "0123456789") < (size_t)(at + length - colon - 1);
+    size_t port = colon != NULL ? strspn(colon + 1, "0123456789") : 0;
+    // A sentence may end behind the port.
+    size_t end = port > 0 ? port + strspn(colon + 1 + port, ").,;") : 0;
+    bool cut = at[length] == '\0' && colon != NULL && *at != '[' && end < (size_t)(at + length - colon - 1);
     return at[length] == '@' || cut ? length : 0;
 }
 

@@ -165,9 +165,11 @@ def test_a_slow_reader_of_many_members_loses_nothing_over_http2(channel_of, face
 
     def rest(request, peer):
         peer.start("Content-Encoding: gzip")
+        members = []
         for first in range(int(request.query["AID"]) + 1, count + 1, 10):
             numbers = range(first, min(first + 10, count + 1))
-            peer.send(gzip.compress(messages(first, *[f"{n} {'x' * 90}" for n in numbers])))
+            members.append(gzip.compress(messages(first, *[f"{n} {'x' * 90}" for n in numbers])))
+        peer.send(b"".join(members))
         peer.until_gone()
 
     with TalkServer(back=rest) as server, Proxy(certified(tmp_path), server.port) as proxy:

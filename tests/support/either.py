@@ -1,6 +1,7 @@
 """A channel, sync or asyncio's, under one face: a test says once what must hold for both."""
 
 import asyncio
+import inspect
 import itertools
 
 import gaechannel
@@ -54,7 +55,7 @@ class Asyncio:
 
     def __getattr__(self, name):
         found = getattr(self.channel, name)
-        if not asyncio.iscoroutinefunction(found):
+        if not inspect.iscoroutinefunction(found):
             return found
         return lambda *args, **options: self.run(found(*args, **options))
 
