@@ -114,14 +114,16 @@ def store_cookies(jar: Jar, lines: str) -> None:
         def info(self) -> Message:
             return self._head
 
-    for line in lines.splitlines():
+    # A header's value may have in it what splitlines() takes for a line's end, and would take the rest for
+    # another server's.
+    for line in lines.split("\n")[:-1]:
         url, _, value = line.partition("\t")
         jar.extract_cookies(Response(value), Request(url))  # noqa: S310
 
 
 def read_cookies(lines: str) -> dict[str, str]:
     """Cookies by their names, from ``_core``'s lines."""
-    given, *lines_set = lines.splitlines() or [""]
+    given, *lines_set, _ = lines.split("\n")
     cookies = dict(part.split("=", 1) for part in given.split("; ") if "=" in part)
     for line in lines_set:
         *_, name, value = line.split("\t")

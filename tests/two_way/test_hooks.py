@@ -306,6 +306,30 @@ def test_a_jar_is_read_before_each_session_and_given_what_servers_set(script, ch
     assert sorted(script.of("back")[-1].headers["cookie"].split("; ")) == ["late=c", "mine=2", "theirs=b"]
 
 
+# What str.splitlines() takes for a line's end, and a header may have in it.
+ENDS = ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_cookie_with_a_lines_end_in_it_is_no_other_servers(script, channel_of, end):
+    jar = http.cookiejar.CookieJar()
+    script.on("open", opened(Set_Cookie=f"a=b{end}http://elsewhere.example/\tsession=evil; Path=/"))
+    script.on("back", brought([1, "a"]), held())
+    with channel_of("BrowserChannel", script.url, cookies=jar) as channel:
+        assert channel.take(1) == ["a"]
+        assert [one for one in jar if one.domain != "127.0.0.1"] == []
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_cookie_with_a_lines_end_in_it_is_no_error(script, channel_of, end):
+    script.on("open", opened(Set_Cookie=f"a=b{end}c; Path=/"))
+    script.on("back", held([1, "a"]))
+    for cookies in (http.cookiejar.CookieJar(), {"mine": "1"}):
+        with channel_of("BrowserChannel", script.url, cookies=cookies) as channel:
+            assert channel.take(1) == ["a"]
+            assert channel.cookies.keys() <= {"mine", "a"}
+
+
 @pytest.mark.parametrize(
     "cookies", [{"a b": "c"}, {"": "c"}, {"a": "b; c"}, {"a": "b\r\nX: y"}, {"a=b": "c"}, {"a": "\0"}]
 )
