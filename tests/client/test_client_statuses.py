@@ -300,7 +300,7 @@ def test_what_the_token_callable_raises_comes_out_and_can_be_tried_again(client_
 
 
 @pytest.mark.parametrize(
-    ("token", "error"), [(None, TypeError), (b"bytes", TypeError), ("", ValueError), (7, TypeError)]
+    ("token", "error"), [(None, TypeError), (bytearray(b"x"), TypeError), ("", ValueError), (7, TypeError)]
 )
 def test_a_token_callable_must_return_a_text(client_of, token, error):
     with TalkServer() as server:

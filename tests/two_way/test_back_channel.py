@@ -350,7 +350,7 @@ def test_a_session_may_replace_one_of_another_object(script):
 def test_a_server_that_is_not_there_is_said_at_once():
     with BrowserChannel("http://127.0.0.1:1/channel") as channel:
         with pytest.raises(TransportError) as caught:
-            channel.connect()
+            channel.connect(retry=False)
         assert caught.value.curl_code == 7
 
 
@@ -358,7 +358,7 @@ def test_a_server_that_does_not_answer_is_said_after_the_timeout(script):
     script.on("open", lambda request: request.hold())
     with BrowserChannel(script.url, timeout=0.2) as channel:
         with pytest.raises(ChannelTimeout):
-            channel.connect()
+            channel.connect(retry=False)
         script.on("open", opened())
         channel.connect()
 

@@ -106,7 +106,7 @@ def test_an_opening_that_nothing_answers_is_given_up(script):
         BrowserChannel(script.url, request_timeout=0.2) as channel,
         pytest.raises(ChannelTimeout, match="silent for"),
     ):
-        channel.connect()
+        channel.connect(retry=False)
 
 
 MAKERS = [
