@@ -172,10 +172,10 @@ class Hooks:
         cookies: Cookies | None = None,
     ) -> None:
         check_callable("on_session", on_session)
-        self.given = {name: value for name, value in given.items() if value is not None}
-        self.on_session = on_session
-        self.on_state = on_state
-        self.cookies = cookies
+        self.given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self.on_session: OnSession | None = on_session
+        self.on_state: OnState | None = on_state
+        self.cookies: Cookies | None = cookies
         # Of each name, the secrets that came last and those before, which a server may still quote.
         self._remembered: dict[str, tuple[Encoded, Encoded]] = {}
         self._lost: tuple[int, SessionLost] | None = None

@@ -168,7 +168,7 @@ class SessionLost(HTTPStatusError):
 
     def __init__(self, message: str, *, maps: Sequence[tuple[int, Any]] = (), **rest: Any) -> None:
         super().__init__(message, **rest)
-        self.maps = list(maps)
+        self.maps: list[tuple[int, Any]] = list(maps)
 
 
 class MapsRefused(HTTPStatusError):
