@@ -102,7 +102,7 @@ def test_close_is_an_orderly_end_and_stop_an_error(script):
 
 @pytest.mark.parametrize("headers", [{"A": "b\r\nC: d"}, {"A\n": "b"}, {"A": "b\0"}])
 def test_initial_headers_hold_no_line_ends(script, headers):
-    with pytest.raises(ValueError, match="line end|not an initial header's name"):
+    with pytest.raises(ValueError, match=r"line end|not an initial header's name"):
         WebChannel(script.url, init_headers=headers)
 
 
