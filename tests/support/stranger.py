@@ -299,7 +299,7 @@ class Stranger:
         self.known.add(number)
         self.numbers.append(number)
         # What is refused after all, since a number joined it in another try, is not what cannot be read.
-        odd = self._odd(ANSWER_ODDITIES) if number % REFUSED < 800 else ""
+        odd = self._odd(ANSWER_ODDITIES) if number % REFUSED < 500 else ""
         if odd in POISON:
             self.poisoned.add(number)
             self._owe(session, POISON[odd])
