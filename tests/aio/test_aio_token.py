@@ -1,6 +1,7 @@
 """Tokens from callables, plain and awaited, and URLs from subclasses."""
 
 import asyncio
+import contextvars
 
 import hostile
 import pytest
@@ -330,3 +331,60 @@ def test_a_merged_channel_that_is_closed_before_its_exception_was_raised_leaves(
         assert blamed == [failing]
 
     run(main())
+
+
+EAGER_NAMES = ("_wait_for_token", "_wait_for_answers")
+
+
+def eager(loop, coroutine, **options):
+    """A channel's own tasks begin at once, as asyncio.eager_task_factory has it (CPython 3.12)."""
+    if coroutine.__name__ not in EAGER_NAMES:
+        return asyncio.Task(coroutine, loop=loop, **options)
+    done = loop.create_future()
+    with pytest.raises(StopIteration):  # what these tests await is there at once
+        contextvars.copy_context().run(coroutine.send, None)
+    done.set_result(None)
+    return done
+
+
+def test_a_token_that_an_eager_task_has_at_once_is_asked_for_again(run):
+    asked = []
+
+    async def token():
+        asked.append(None)
+        if len(asked) == 2:
+            raise RuntimeError("no token today")
+        return f"t{len(asked)}"
+
+    async def main():
+        asyncio.get_running_loop().set_task_factory(eager)
+        back = [EXPIRED, hostile.streams(hostile.messages(1, "a"))]
+        with hostile.TalkServer(back=back) as server:
+            async with aio.Client(token, base_url=server.base_url) as client:
+                with pytest.raises(RuntimeError, match="no token today"):
+                    await client.recv()
+                assert await client.recv() == "a"
+                assert client.token == "t3"
+
+    run(main())
+
+
+def test_an_answer_that_an_eager_task_has_at_once_is_asked_for_again(run):
+    numbers = []
+
+    async def prepare(channel, session):
+        numbers.append(session.number)
+        if len(numbers) == 2:
+            raise RuntimeError("not today")
+
+    async def main():
+        asyncio.get_running_loop().set_task_factory(eager)
+        back = [hostile.reply(b"", "400 Unknown SID"), hostile.streams(hostile.messages(1, "a"))]
+        with hostile.TalkServer(back=back) as server:
+            async with aio.Client("t", base_url=server.base_url, on_session=prepare) as client:
+                with pytest.raises(RuntimeError, match="not today"):
+                    await client.recv()
+                assert await client.recv() == "a"
+
+    run(main())
+    assert numbers == [1, 2, 2]

@@ -6,18 +6,19 @@
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
 
-// 1: it will come later.
+// 1: it will come later, or has come: an event loop may run a task while it is made.
 static int give_token(channel_object *self) {
+    self->awaits_answer = self->is_async;
     PyObject *token = self->is_async
                           ? PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source)
                           : PyObject_CallNoArgs(self->token_source);
-    if (token == NULL)
-        return -1;
     if (self->is_async && token == Py_None) {
         Py_DECREF(token);
-        self->awaits_answer = true;
         return 1;
     }
+    self->awaits_answer = false;
+    if (token == NULL)
+        return -1;
     int result = channel_give_token(self, token);
     Py_DECREF(token);
     return result;
@@ -130,15 +131,18 @@ static int ask(channel_object *self, bool session_opens) {
         session_prepare(self->session);
         channel_unlock(self);
     }
+    // As for tokens: what comes later may have come when this is back.
+    self->awaits_answer = self->is_async;
     PyObject *later =
         PyObject_CallMethod((PyObject *)self, session_opens ? "_prepare_session" : "_renew_headers", NULL);
     self->answering = 0;
+    if (later != NULL)
+        Py_DECREF(later);
+    if (later == Py_True)
+        return 0;
+    self->awaits_answer = false;
     if (later == NULL)
         return -1;
-    self->awaits_answer = later == Py_True;
-    Py_DECREF(later);
-    if (self->awaits_answer)
-        return 0;
     channel_take_answer(self, session_opens);
     return 1;
 }
