@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -262,3 +264,35 @@ def test_a_callable_that_never_has_a_token_keeps_nothing_from_the_others(server)
     for client in (*failing, other):
         client.close()
     assert list(merged) == []
+
+
+DROPS = """
+import asyncio
+from gaechannel import _core, aio
+
+def drop(channel, session):
+    channel._finish_close()
+    raised.append(anext(merged).__next__)
+    try:
+        raised.pop()()
+    except StopAsyncIteration:
+        raised.append("the end")
+
+async def main():
+    global merged
+    merged = aio.merge([aio.BrowserChannel("http://127.0.0.1:1", on_session=drop)])
+    async for _ in merged:
+        pass
+
+raised = []
+asyncio.run(main())
+assert raised == ["the end"]
+"""
+
+
+def test_a_callable_may_have_the_channel_dropped_that_is_being_begun():
+    # What is freed is overwritten, so that whoever still uses it crashes.
+    environment = {"PYTHONMALLOC": "debug", **os.environ}
+    program = [sys.executable, "-c", DROPS]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

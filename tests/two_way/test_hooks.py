@@ -1,6 +1,7 @@
 """How a channel stands, connecting, closing with a form, cookies: what a program has around its sessions."""
 
 import asyncio
+import gc
 import http.cookiejar
 import json
 import pickle
@@ -243,6 +244,44 @@ def test_close_names_a_form_that_is_none(script, channel_of):
     dev = channel_of("DevClient", "token", "http://127.0.0.1:1")
     with dev, pytest.raises(TypeError, match="form"):
         dev.close(form={"a": "b"})
+
+
+# How many objects are made before the garbage collector runs: while an exception is made, among others.
+@pytest.mark.parametrize("made", range(8))
+def test_a_secret_that_is_no_text_is_refused_without_the_lock(script, made):
+    script.on("back", held())
+    channel, other = (BrowserChannel(script.url) for _ in range(2))
+    with channel, other, pytest.raises(ChannelTimeout):
+        next(gaechannel.merge([channel, other], timeout=0.01))  # from now on they have one lock
+    arguments = (["\ud800"], [])
+    looked, refused = [], []
+
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            looked.append(other.stats)
+
+    def refuse():
+        gc.collect()
+        gc.disable()
+        Cycle()
+        gc.set_threshold(gc.get_count()[0] + made)
+        gc.enable()
+        try:
+            channel._set_secrets(*arguments)
+        except UnicodeEncodeError as error:
+            refused.append(error)
+
+    thresholds = gc.get_threshold()
+    thread = threading.Thread(target=refuse, daemon=True)
+    thread.start()
+    thread.join(20)
+    gc.set_threshold(*thresholds)
+    gc.collect()
+    assert refused
+    assert looked
 
 
 # ---- Cookies ----

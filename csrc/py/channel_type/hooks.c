@@ -52,32 +52,35 @@ PyObject *channel_cookies(PyObject *op, PyObject *unused) {
 
 typedef void remember(session *, const char *text, size_t length);
 
-// To look into a str runs nothing else, so that the lock may be held.
-static int add_all(session *remembers, PyObject *secrets, remember *add) {
+// A str knows its UTF-8 from now on. What has none raises, which makes objects, of which the garbage
+// collector may run: not with the lock.
+static int encode_all(PyObject *secrets) {
+    for (Py_ssize_t i = 0; i < PyList_Size(secrets); i++)
+        if (PyUnicode_AsUTF8AndSize(PyList_GetItem(secrets, i), NULL) == NULL)
+            return -1;
+    return 0;
+}
+
+// To look into a str that knows its UTF-8 runs nothing else, so that the lock may be held.
+static void add_all(session *remembers, PyObject *secrets, remember *add) {
     for (Py_ssize_t i = 0; i < PyList_Size(secrets); i++) {
         Py_ssize_t length;
         const char *text = PyUnicode_AsUTF8AndSize(PyList_GetItem(secrets, i), &length);
-        if (text == NULL)
-            return -1;
         add(remembers, text, (size_t)length);
     }
-    return 0;
 }
 
 PyObject *channel_set_secrets(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
     PyObject *secrets, *privates;
     if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &secrets, &PyList_Type, &privates) ||
-        channel_check(self) < 0)
+        channel_check(self) < 0 || encode_all(secrets) < 0 || encode_all(privates) < 0)
         return NULL;
     channel_lock(self);
     session_forget_renewed(self->session);
-    int result = add_all(self->session, secrets, session_add_renewed);
-    if (result == 0)
-        result = add_all(self->session, privates, session_add_renewed_private);
+    add_all(self->session, secrets, session_add_renewed);
+    add_all(self->session, privates, session_add_renewed_private);
     channel_unlock(self);
-    if (result < 0)
-        return NULL;
     Py_RETURN_NONE;
 }
 

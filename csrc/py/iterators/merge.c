@@ -174,11 +174,13 @@ static int begin(merge_object *self) {
     int result = 0;
     for (Py_ssize_t i = 0; i < PyList_Size(self->channels) && result == 0; i++) {
         channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
+        Py_INCREF((PyObject *)channel); // a callable may have it dropped
         // One that was closed meanwhile is not to be begun, but to be dropped.
         if (channel->closing)
             ready_line_push(&self->line, channel);
         else
             result = begin_channel(self, channel);
+        Py_DECREF((PyObject *)channel);
     }
     // All or none: the next call tries again.
     self->begun = result == 0;
@@ -350,9 +352,10 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     channel_object *any = (channel_object *)PyList_GetItem(self->channels, 0);
-    if (channel_check(any) < 0 || channel_join_running_loop(any) < 0)
-        return PYGEN_ERROR;
-    *result = waiters_add(any->loop, self->line.waiters);
+    Py_INCREF((PyObject *)any);
+    if (channel_check(any) == 0 && channel_join_running_loop(any) == 0)
+        *result = waiters_add(any->loop, self->line.waiters);
+    Py_DECREF((PyObject *)any);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
