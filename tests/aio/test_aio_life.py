@@ -1,6 +1,7 @@
 """How channels, event loops, processes and the garbage collector come and go around each other."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import subprocess
@@ -12,6 +13,7 @@ import weakref
 
 import hostile
 import pytest
+from scripted_server import ScriptedServer, brought, held, opened, status
 
 from gaechannel import aio
 from gaechannel.errors import ChannelError
@@ -287,6 +289,7 @@ def python(script, *options, **environment):
 
 USE = """
 import asyncio
+import contextlib
 from gaechannel import aio
 from gaechannel.server import LocalServer
 
@@ -385,3 +388,44 @@ def test_many_event_loops_leave_nothing_behind(run):
             if count == 10:
                 before = ours()
         assert ours() <= before
+
+
+class PoorLoop(asyncio.SelectorEventLoop):
+    """Has no memory whenever a channel's timer is set for the first, the third, the fifth time."""
+
+    asked = 0
+    is_poor = True
+
+    def check(self, callback):
+        if getattr(callback, "__name__", "") == "_on_timer":
+            self.asked += 1
+            if self.is_poor and self.asked % 2:
+                raise MemoryError
+
+    def call_soon(self, callback, *args, **options):
+        self.check(callback)
+        return super().call_soon(callback, *args, **options)
+
+    def call_later(self, delay, callback, *args, **options):
+        self.check(callback)
+        return super().call_later(delay, callback, *args, **options)
+
+
+def test_a_timer_that_could_not_be_set_is_set_all_the_same():
+    async def main():
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+        with ScriptedServer() as script:
+            script.on("open", opened())
+            script.on("back", brought([1, "a"]), status("500 No"), held([2, "b"]))
+            async with aio.BrowserChannel(script.url, max_backoff=0.05) as channel:
+                got = []
+                while len(got) < 2:
+                    with contextlib.suppress(MemoryError):
+                        got.append(await channel.recv(20))
+                asyncio.get_running_loop().is_poor = False
+        assert got == ["a", "b"]
+        assert all(isinstance(context["exception"], MemoryError) for context in told)
+
+    with asyncio.Runner(loop_factory=PoorLoop) as runner:
+        runner.run(main())

@@ -47,6 +47,22 @@ static PyObject *take_news(event_loop_object *self, int64_t *timer_ms) {
     return owner;
 }
 
+// Set the timer, after what has failed, too, and if that fails (memory runs out for a moment), once more:
+// without it all channels of the event loop would stand still.
+static int set_timer(event_loop_object *self, int64_t timer_ms) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    for (int tries = 0; tries < 2 && watch_set_timer(&self->watch, timer_ms) < 0; tries++) {
+        if (type != NULL)
+            PyErr_Clear();
+        else
+            PyErr_Fetch(&type, &value, &traceback);
+    }
+    int result = type == NULL ? 0 : -1;
+    PyErr_Restore(type, value, traceback);
+    return result;
+}
+
 int event_loop_update(event_loop_object *self) {
     // What the owners do may lead here again: the outermost call finishes it all.
     if (self->updating || self->shared->loop == NULL)
@@ -62,8 +78,7 @@ int event_loop_update(event_loop_object *self) {
         }
         result = watch_tell(&self->watch);
     } while (result == 0 && watch_has_to_tell(&self->watch));
-    if (result == 0)
-        result = watch_set_timer(&self->watch, timer_ms);
+    result = set_timer(self, timer_ms);
     self->updating = false;
     if (self->may_be_empty)
         event_loop_shut_if_empty(self);
