@@ -3,6 +3,7 @@
 
 #include <stdlib.h> // malloc()
 
+#include "session/phase.h"
 #include "session/retry.h"
 
 void session_random_letters(session *self, size_t count, strbuf *out) {
@@ -17,7 +18,7 @@ const strbuf *session_get(const session *self, session_field field) {
 
 bool session_set(session *self, session_field field, const char *text) {
     if (field == FIELD_TOKEN)
-        self->token_expired = self->token_worked = false;
+        phase_new_token(self);
     if (!strbuf_set(&self->fields[field], text))
         return false;
     strbuf_trim(&self->fields[field]); // as long as the session

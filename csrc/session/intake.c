@@ -205,9 +205,9 @@ static bool apply_effects(session *self, const effects *todo) {
     if (todo->has_stop)
         apply_stop(self, &todo->stop);
     else if (todo->close)
-        self->ended = true; // in order: no error
+        phase_end(self); // in order: no error
     if (todo->has_stop || todo->close)
-        session_forget_sid(self); // over for good; the next try begins a new one
+        phase_forget_sid(self); // over for good; the next try begins a new one
     return true;
 }
 
@@ -267,7 +267,7 @@ static arrays_status take_arrays(session *self, const exchange *ex, payload_read
             return status;
         bool seen = array.id <= in->aid; // sent again, since our last AID had not reached it
         array_place place = {
-            .may_open = in_reply && !in->todo.has_open && !session_is_open(self),
+            .may_open = in_reply && !in->todo.has_open && !phase_is_open(self),
             .by_opening = in_reply || in->behind_opening,
         };
         if (!seen) {
@@ -322,7 +322,7 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
     if (in.fresh != 0 && ex->kind == REQUEST_BACK && !opening) {
         ex->failures = ex->foreign = 0;
         self->corrupt_in_row = self->lost_in_row = 0;
-        self->worked = true;
+        phase_worked(self);
     }
     if (!apply_effects(self, &in.todo))
         session_fail(self, ERROR_MEMORY, "out of memory");

@@ -149,6 +149,29 @@ typedef struct exchange {
     int fruitless;
 } exchange;
 
+/* ---- How far it has come: read and changed in phase.c alone ---- */
+
+// Besides these, the phase follows from the SID, from clid, and from the maps that wait.
+typedef struct phase_facts {
+    // It is over, be it with an error; whoever drives it was told.
+    enum { END_NOT_YET, END_COME, END_TOLD } end;
+    // Somebody has asked for the end; the server does not know a GET with TYPE=terminate; it was told, or
+    // will not be.
+    enum { CLOSE_NOT_ASKED, CLOSE_BY_GET, CLOSE_BY_POST, CLOSE_DONE } close;
+    // What back channels have shown, over all sessions: one was answered; one has brought arrays.
+    enum { PROOF_NONE, PROOF_ANSWERED, PROOF_ARRAYS } proof;
+    // The present token: a back channel was answered to it; it was refused as expired.
+    enum { TOKEN_UNPROVEN, TOKEN_PROVEN, TOKEN_EXPIRED } token;
+    // One of the present session was answered.
+    bool answered;
+    // A back channel has come and gone since the goal was set.
+    bool polled;
+    // The session that is about to open has been told to whoever wanted to know.
+    bool prepared;
+    // webchannel: the fast handshake's URL is too long for proxies.
+    bool opens_by_post;
+} phase_facts;
+
 typedef struct log_entry {
     int level;
     strbuf text;
@@ -177,7 +200,7 @@ struct session {
     session_error mended;
     uint64_t failed;
     bool last_is_mended;
-    bool ended;
+    phase_facts phase;
     opening_retry opening_retry;
     // How it stands, and the changes of that which nobody has taken yet, oldest first.
     session_state state;
@@ -186,41 +209,20 @@ struct session {
     session_state states[8];
     // Maps that were refused, of which nobody was told yet.
     size_t refused_untold;
-    // Somebody was told of the end.
-    bool end_told;
-    bool closing;
-    bool terminated;
-    // The server refuses a GET with TYPE=terminate: a POST is tried.
-    bool terminates_by_post;
-    bool poll_done;
     // The back channel was given up for want of room in the queue, and is not to be asked for before there
     // is.
     bool full;
     // Back channels asked for, over all sessions.
     uint64_t back_channels;
-    // Whether a back channel was ever answered: from then on failures are mended.
-    bool ever_streamed;
-    // Whether one has ever brought anything.
-    bool worked;
     // The array that could not be read the last time; -1: none.
     int64_t poison_id;
     // No array has come behind the opening reply's.
     bool behind_opening;
-    // webchannel: the fast handshake's URL is too long for proxies.
-    bool opens_by_post;
-    // Whether one of the present session was.
-    bool streamed;
     bool asks_token;
     bool asks_session;
     bool asks_headers;
-    // The session that is about to open has been told to whoever wanted to know.
-    bool prepared;
     // Other headers are being asked for.
     bool needs_headers;
-    // Whether the present token was refused as expired.
-    bool token_expired;
-    // Whether a back channel was answered to the present token.
-    bool token_worked;
     bool custom_init_url;
     bool custom_bind_url;
     // FIELD_BIND_PATH, which may be empty, stands in place of the dialect's.

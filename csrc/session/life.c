@@ -8,13 +8,12 @@
 #define MAX_LOST 3
 
 void session_opened(session *self, exchange *ex) {
-    ex->opens = self->opens_by_post = false;
+    ex->opens = false;
     self->behind_opening = true;
     self->poison_id = -1;
     self->rid++;
     self->stats.sessions++;
-    self->streamed = false;
-    self->token_expired = self->prepared = false;
+    phase_opened(self);
     self->opening_retry = OPENING_AS_EVER;
     if (self->dialect->queue_first_map != NULL)
         map_list_restart(&self->maps, true);
@@ -36,17 +35,13 @@ void session_restart(session *self, int64_t now_ms) {
     session_set(self, FIELD_OSID, strbuf_str(&self->fields[FIELD_SID]));
     session_set(self, FIELD_OAID, strbuf_str(&oaid));
     strbuf_free(&oaid);
-    session_forget_sid(self);
+    phase_forget_sid(self);
     self->poison_id = -1;
     self->dead_at_ms = SESSION_NEVER;
     if (!self->dialect->has_init_page)
         strbuf_clear(&self->fields[FIELD_GSESSIONID]); // the lost session's
     if (self->lost_in_row >= MAX_LOST && self->dialect->has_init_page)
-        strbuf_clear(&self->fields[FIELD_CLID]);
-    // What the other request is told of the old session matters no more.
-    for (int slot = 0; slot < SLOT_COUNT; slot++)
-        if (self->exchanges[slot].active)
-            self->exchanges[slot].verdict = VERDICT_CANCELLED;
+        phase_forget_clid(self);
     self->exchanges[SLOT_BACK].not_before_ms = 0;
     if (self->lost_in_row > 1)
         self->exchanges[SLOT_FORWARD].not_before_ms =
@@ -55,9 +50,9 @@ void session_restart(session *self, int64_t now_ms) {
 
 void session_forget(session *self, session_goal goal) {
     if (goal == GOAL_INITIALIZE)
-        strbuf_clear(&self->fields[FIELD_CLID]);
-    if (goal == GOAL_INITIALIZE || goal == GOAL_OPEN)
-        session_forget_sid(self);
+        phase_forget_clid(self);
+    else if (goal == GOAL_OPEN)
+        phase_forget_sid(self);
     else if (self->maps.count == 0 && self->dialect->queue_first_map != NULL &&
              !self->dialect->queue_first_map(self))
         session_fail(self, ERROR_MEMORY, "out of memory");

@@ -102,9 +102,10 @@ static void corrupt(session *self, exchange *ex, int64_t now_ms) {
     session_note_failure(self, ex, ERROR_CORRUPT, 0, words);
     session_log(self, LOG_WARNING, "TalkMessageCorrupted: %s", words);
     // What arrived sound before the corruption shows that the server can do better.
-    bool again = self->worked ? session_outlast(self, ex, now_ms)
-                              : ++self->corrupt_in_row < MAX_CORRUPT && session_is_worth_mending(self) &&
-                                    session_retry(self, ex, now_ms);
+    bool again = phase_has_worked(self)
+                     ? session_outlast(self, ex, now_ms)
+                     : ++self->corrupt_in_row < MAX_CORRUPT && session_is_worth_mending(self) &&
+                           session_retry(self, ex, now_ms);
     if (!again)
         fail(self, ex, ERROR_CORRUPT, words);
 }
@@ -137,7 +138,7 @@ static bool drop_tried(session *self, strbuf *dropped) {
 static void lost(session *self, exchange *ex, int64_t now_ms) {
     int limit = self->config.max_reconnects;
     bool may = self->config.auto_reconnect && self->goal != GOAL_POLL;
-    bool hopeless = !self->ever_streamed && self->lost_in_row >= MAX_LOST_AT_FIRST;
+    bool hopeless = !phase_was_ever_answered(self) && self->lost_in_row >= MAX_LOST_AT_FIRST;
     may &= ex->kind > REQUEST_OPEN && !ex->opens && !hopeless && !self->config.keeps_session;
     may &= limit < 0 || self->lost_in_row < limit;
     strbuf dropped = {0};
@@ -153,7 +154,7 @@ static void lost(session *self, exchange *ex, int64_t now_ms) {
     fail(self, ex, ERROR_SESSION_LOST, words);
     self->error.refused = dropped;
     // The next try begins a new one.
-    session_forget_sid(self);
+    phase_forget_sid(self);
 }
 
 /* ---- Statuses ---- */
@@ -200,26 +201,23 @@ static void unauthorized(session *self, exchange *ex) {
     session_error_kind kind = read_401(ex);
     bool expired = kind == ERROR_TOKEN_EXPIRED;
     // A server that was restarted may know nothing of a token that it has given.
-    bool asks = expired || (kind == ERROR_TOKEN_INVALID && self->token_worked);
+    bool asks = expired || (kind == ERROR_TOKEN_INVALID && phase_token_worked(self));
     // A session belongs to its token.
-    asks &= self->asks_token && (!self->config.keeps_session || !session_is_open(self));
+    asks &= self->asks_token && (!self->config.keeps_session || !phase_is_open(self));
     if (!asks && renew_headers(self, ex))
         return;
     if (!asks || self->goal == GOAL_POLL || self->expired_in_row++ > 0) {
         fail(self, ex, kind, "");
-        self->token_expired = expired;
+        asks = expired;
     } else {
         session_note_failure(self, ex, kind, 0, "");
         session_log(self, LOG_WARNING, "%s: asking for a new one",
                     expired ? "Token timed out" : "Token not valid any more");
-        self->token_expired = true;
     }
+    if (asks)
+        phase_expire_token(self);
     // The next try must not use what came of this token.
-    strbuf_clear(&self->fields[FIELD_CLID]);
-    session_forget_sid(self);
-    exchange *back = &self->exchanges[SLOT_BACK];
-    if (back->active)
-        back->verdict = VERDICT_CANCELLED;
+    phase_forget_clid(self);
 }
 
 // Google's servers say a bare 400 of a session that they do not know. The development server's 400 is of what
@@ -337,7 +335,7 @@ static void init_done(session *self, exchange *ex, int64_t now_ms) {
     session_log(self, LOG_DEBUG, "clid: %s", strbuf_str(&self->fields[FIELD_CLID]));
     session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(&self->fields[FIELD_GSESSIONID]));
     // A session belongs to the ids it was opened with.
-    session_forget_sid(self);
+    phase_forget_sid(self);
 }
 
 // The reply to `connect`: a client id, or the word of a server that knows none. App Engine's SDK answers "1".
@@ -354,7 +352,7 @@ static void dev_opened(session *self, exchange *ex) {
 }
 
 static void open_done(session *self, exchange *ex, int64_t now_ms) {
-    session_forget_sid(self);
+    phase_forget_sid(self);
     if (self->dialect->polls) {
         dev_opened(self, ex);
     } else if (!take_opening(self, ex, now_ms)) {
@@ -362,10 +360,10 @@ static void open_done(session *self, exchange *ex, int64_t now_ms) {
         return;
     }
     static const char words[] = "the opening reply names no SID";
-    if (session_is_open(self)) {
+    if (phase_is_open(self)) {
         session_went_well(ex);
         session_opened(self, ex);
-    } else if (!self->ended && !outlast_answer(self, ex, words, now_ms)) {
+    } else if (!phase_has_ended(self) && !outlast_answer(self, ex, words, now_ms)) {
         fail(self, ex, ERROR_PROTOCOL, words);
     }
 }
@@ -393,8 +391,9 @@ static void maps_done(session *self, exchange *ex, int64_t now_ms) {
     static const char words[] = "the maps were not confirmed";
     confirmation said;
     if (!confirmation_read(&ex->framer, strbuf_str(&ex->reply), ex->reply.length, &said)) {
-        bool again = self->worked ? session_outlast(self, ex, now_ms)
-                                  : ex->failures < MAX_UNCONFIRMED && session_retry(self, ex, now_ms);
+        bool again = phase_has_worked(self)
+                         ? session_outlast(self, ex, now_ms)
+                         : ex->failures < MAX_UNCONFIRMED && session_retry(self, ex, now_ms);
         if (!again) {
             fail(self, ex, ERROR_PROTOCOL, words);
             return;
@@ -413,9 +412,9 @@ static void maps_done(session *self, exchange *ex, int64_t now_ms) {
 // The development server's reply to a poll: nothing, or one message.
 static void poll_done(session *self, exchange *ex, int64_t now_ms) {
     size_t length = ex->reply.length;
-    self->poll_done = true;
+    phase_polled(self);
     self->lost_in_row = ex->failures = ex->foreign = 0;
-    self->worked = true;
+    phase_worked(self);
     if (length == 0) {
         ex->not_before_ms = now_ms + self->dialect->poll_interval_ms;
         return;
@@ -449,7 +448,7 @@ static void back_done(session *self, exchange *ex, int64_t now_ms) {
         broken(self, ex, ERROR_TRANSPORT, 0, "the body ended inside a chunk", now_ms);
         return;
     }
-    self->poll_done = true;
+    phase_polled(self);
     buffering_on_end(self, ex, now_ms);
     self->corrupt_in_row = 0;
     session_went_well(ex);
@@ -497,8 +496,7 @@ static void forget_request(exchange *ex) {
 // that take a POST and do nothing; a POST is for those that say they know no GET.
 static void terminate_done(session *self, const exchange *ex, transport_outcome outcome) {
     bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !is_of_lost_session(self, ex);
-    self->terminated = !refused || session_terminates_by_post(self) || self->dialect->polls;
-    self->terminates_by_post = refused;
+    phase_terminated(self, !refused || session_terminates_by_post(self) || self->dialect->polls);
 }
 
 // A back channel that the server says never reached it was not held back.
@@ -527,7 +525,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
     bool held_back = slot == SLOT_BACK && was_held_back(self, ex, why, outcome, now_ms);
     if (ex->kind == REQUEST_TERMINATE)
         terminate_done(self, ex, outcome);
-    else if (why == VERDICT_CANCELLED || why == VERDICT_FULL || held_back || self->ended || self->closing)
+    else if (why == VERDICT_CANCELLED || why == VERDICT_FULL || held_back || !phase_goes_on(self))
         framer_reset(&ex->framer);
     else if (why == VERDICT_CORRUPT || why == VERDICT_TOO_LONG)
         // Of an error's page only the beginning was wanted.

@@ -1,22 +1,76 @@
 /* How far a session has come. */
 #include "session/phase.h"
 
-bool session_is_open(const session *self) {
-    return self->fields[FIELD_SID].length != 0;
-}
+/* ---- What is asked of it ---- */
 
-bool session_is_initialized(const session *self) {
+bool phase_is_initialized(const session *self) {
     return !self->dialect->has_init_page || self->fields[FIELD_CLID].length != 0;
 }
 
-bool session_opens_on_back(const session *self) {
-    return self->config.fast_handshake && self->dialect->session_id_header && !session_is_open(self) &&
-           !self->opens_by_post;
+bool phase_is_open(const session *self) {
+    return self->fields[FIELD_SID].length != 0;
 }
 
-void session_forget_sid(session *self) {
-    strbuf_clear(&self->fields[FIELD_SID]);
-    self->aid = -1;
+bool phase_has_ended(const session *self) {
+    return self->phase.end != END_NOT_YET;
+}
+
+bool phase_is_end_told(const session *self) {
+    return self->phase.end == END_TOLD;
+}
+
+bool phase_goes_on(const session *self) {
+    return self->phase.end == END_NOT_YET && self->phase.close == CLOSE_NOT_ASKED;
+}
+
+bool phase_terminates(const session *self) {
+    return self->dialect->terminates && phase_is_open(self) && self->phase.close != CLOSE_DONE;
+}
+
+bool phase_terminates_by_post(const session *self) {
+    return self->phase.close == CLOSE_BY_POST;
+}
+
+bool phase_is_answered(const session *self) {
+    return self->phase.answered;
+}
+
+bool phase_was_ever_answered(const session *self) {
+    return self->phase.proof != PROOF_NONE;
+}
+
+bool phase_has_worked(const session *self) {
+    return self->phase.proof == PROOF_ARRAYS;
+}
+
+bool phase_opens_on_back(const session *self) {
+    return self->config.fast_handshake && self->dialect->session_id_header && !phase_is_open(self) &&
+           !self->phase.opens_by_post;
+}
+
+bool phase_is_prepared(const session *self) {
+    return self->phase.prepared;
+}
+
+bool phase_token_expired(const session *self) {
+    return self->phase.token == TOKEN_EXPIRED;
+}
+
+bool phase_token_worked(const session *self) {
+    return self->phase.token == TOKEN_PROVEN;
+}
+
+phase phase_of(const session *self) {
+    // A session that has ended with an error may have a SID: the server is told, too.
+    if (self->phase.close != CLOSE_NOT_ASKED)
+        return PHASE_CLOSING;
+    if (phase_has_ended(self))
+        return PHASE_ENDED;
+    if (!phase_is_initialized(self))
+        return PHASE_NEW;
+    if (!phase_is_open(self))
+        return PHASE_INITIALIZED;
+    return self->maps.count > self->maps.fillers ? PHASE_OPEN : PHASE_CONNECTED;
 }
 
 bool session_has_reached(const session *self, session_goal goal) {
@@ -24,15 +78,105 @@ bool session_has_reached(const session *self, session_goal goal) {
     case GOAL_REST:
         return true;
     case GOAL_INITIALIZE:
-        return session_is_initialized(self);
+        return phase_is_initialized(self);
     case GOAL_OPEN:
-        return session_is_open(self);
+        return phase_is_open(self);
     case GOAL_CONNECT:
-        return session_is_open(self) && self->maps.count == self->maps.fillers;
+        return phase_is_open(self) && self->maps.count == self->maps.fillers;
     case GOAL_POLL:
-        return self->poll_done;
+        return self->phase.polled;
     case GOAL_STREAM:
         return false;
     }
     return true;
+}
+
+/* ---- What happens to it ---- */
+
+void phase_end(session *self) {
+    if (!phase_has_ended(self))
+        self->phase.end = END_COME;
+}
+
+void phase_tell_end(session *self) {
+    if (phase_has_ended(self))
+        self->phase.end = END_TOLD;
+}
+
+bool phase_start_over(session *self) {
+    self->phase.polled = false;
+    if (self->phase.close != CLOSE_NOT_ASKED || !phase_is_end_told(self))
+        return false;
+    self->phase.end = END_NOT_YET;
+    return true;
+}
+
+void phase_close(session *self) {
+    if (self->phase.close == CLOSE_NOT_ASKED)
+        self->phase.close = CLOSE_BY_GET;
+}
+
+void phase_terminated(session *self, bool done) {
+    self->phase.close = done ? CLOSE_DONE : CLOSE_BY_POST;
+}
+
+void phase_answered(session *self) {
+    self->phase.answered = true;
+    if (self->phase.proof == PROOF_NONE)
+        self->phase.proof = PROOF_ANSWERED;
+    if (self->phase.token != TOKEN_EXPIRED) // meanwhile, by the other request
+        self->phase.token = TOKEN_PROVEN;
+}
+
+void phase_worked(session *self) {
+    self->phase.proof = PROOF_ARRAYS;
+}
+
+void phase_polled(session *self) {
+    self->phase.polled = true;
+}
+
+void phase_opened(session *self) {
+    self->phase.answered = self->phase.prepared = self->phase.opens_by_post = false;
+    if (self->phase.token == TOKEN_EXPIRED)
+        self->phase.token = TOKEN_UNPROVEN;
+}
+
+// Requests of a session; with `opening`, those that open one, too.
+static void give_up_requests(session *self, bool opening) {
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        exchange *ex = &self->exchanges[slot];
+        bool opens = ex->kind == REQUEST_OPEN || ex->opens;
+        bool is_one = ex->kind > REQUEST_INIT && ex->kind != REQUEST_TERMINATE && (opening || !opens);
+        if (ex->active && is_one)
+            ex->verdict = VERDICT_CANCELLED;
+    }
+}
+
+void phase_forget_sid(session *self) {
+    strbuf_clear(&self->fields[FIELD_SID]);
+    self->aid = -1;
+    give_up_requests(self, false);
+}
+
+void phase_forget_clid(session *self) {
+    strbuf_clear(&self->fields[FIELD_CLID]);
+    phase_forget_sid(self);
+    give_up_requests(self, true);
+}
+
+void phase_set_prepared(session *self, bool prepared) {
+    self->phase.prepared = prepared;
+}
+
+void phase_open_by_post(session *self) {
+    self->phase.opens_by_post = true;
+}
+
+void phase_new_token(session *self) {
+    self->phase.token = TOKEN_UNPROVEN;
+}
+
+void phase_expire_token(session *self) {
+    self->phase.token = TOKEN_EXPIRED;
 }

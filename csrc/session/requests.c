@@ -5,6 +5,7 @@
 
 #include "session/buffering.h"
 #include "session/fields.h"
+#include "session/phase.h"
 
 static void add_number(strbuf *out, const char *name, int64_t number) {
     strbuf_format(out, "&%s=%lld", name, (long long)number);
@@ -157,7 +158,7 @@ static void add_opening_form(session *self, strbuf *out) {
 }
 
 bool session_terminates_by_post(const session *self) {
-    return self->terminates_by_post || self->fields[FIELD_CLOSE_FORM].length != 0;
+    return phase_terminates_by_post(self) || self->fields[FIELD_CLOSE_FORM].length != 0;
 }
 
 bool session_write_request(session *self, exchange *ex) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "session/intake.h"
+#include "session/phase.h"
 #include "wire/utf8.h"
 
 // Of a body that is not asked for (an error's page): enough to quote from.
@@ -46,7 +47,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
     if (slot == SLOT_BACK && !self->owes)
         self->dead_at_ms = SESSION_NEVER;
     if (slot == SLOT_BACK && status == 200) {
-        self->ever_streamed = self->streamed = self->token_worked = true;
+        phase_answered(self);
         self->expired_in_row = 0;
         session_shorten_url(self, ex); // it stays for minutes
     }
@@ -106,7 +107,7 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
         ex->is_ascii = chunk.is_ascii;
         if (!session_take_payload(self, ex, chunk.payload, chunk.length, now_ms))
             return stop(ex, VERDICT_CORRUPT, NULL);
-        if (self->ended)
+        if (phase_has_ended(self))
             return stop(ex, VERDICT_CANCELLED, NULL);
     }
     if (status == FRAMER_NO_MEMORY) {

@@ -44,7 +44,7 @@ int64_t session_jittered_backoff(session *self, int failures) {
 
 bool session_may_retry(const session *self, const exchange *ex) {
     int limit = self->config.max_reconnects;
-    if (self->opening_retry == OPENING_ONCE && !session_is_open(self))
+    if (self->opening_retry == OPENING_ONCE && !phase_is_open(self))
         return false;
     return self->config.auto_reconnect && self->goal != GOAL_POLL && (limit < 0 || ex->failures < limit);
 }
@@ -69,7 +69,7 @@ bool session_retry(session *self, exchange *ex, int64_t now_ms) {
 }
 
 bool session_is_worth_mending(const session *self) {
-    return self->ever_streamed || session_is_open(self) || self->opening_retry == OPENING_PATIENT;
+    return phase_was_ever_answered(self) || phase_is_open(self) || self->opening_retry == OPENING_PATIENT;
 }
 
 bool session_send_again(session *self, exchange *ex, int64_t now_ms) {
@@ -82,7 +82,7 @@ bool session_send_again(session *self, exchange *ex, int64_t now_ms) {
 }
 
 bool session_outlast(session *self, exchange *ex, int64_t now_ms) {
-    if (!self->worked)
+    if (!phase_has_worked(self))
         return false;
     if (ex->foreign++ == 0)
         ex->foreign_since_ms = now_ms;

@@ -112,7 +112,7 @@ void session_prepare(session *self) {
 }
 
 void session_prepared(session *self) {
-    self->prepared = true;
+    phase_set_prepared(self, true);
     self->needs_headers = false;
 }
 
@@ -131,8 +131,8 @@ bool session_is_busy(const session *self) {
 bool session_is_opening(const session *self) {
     const exchange *back = &self->exchanges[SLOT_BACK];
     bool streams = back->active && back->status == 200;
-    bool went_well = session_is_open(self) && self->streamed && back->failures == 0;
-    return !self->closing && !self->ended && !streams && !went_well;
+    bool went_well = phase_is_open(self) && phase_is_answered(self) && back->failures == 0;
+    return phase_goes_on(self) && !streams && !went_well;
 }
 
 queue *session_queue(session *self) {
@@ -140,7 +140,7 @@ queue *session_queue(session *self) {
 }
 
 bool session_has_news(const session *self) {
-    return self->queue.count != 0 || self->log_count != 0 || self->states_count != 0 || self->ended;
+    return self->queue.count != 0 || self->log_count != 0 || self->states_count != 0 || phase_has_ended(self);
 }
 
 void session_pop(session *self) {
@@ -167,10 +167,6 @@ const session_error *session_last_error(const session *self, uint64_t *count) {
 
 /* ---- Goals ---- */
 
-static bool is_told(const session *self) {
-    return self->ended && self->end_told;
-}
-
 // It is no error any more, but may still be the last failure.
 static void forgive(session *self) {
     if (!self->last_is_mended) {
@@ -184,12 +180,8 @@ static void forgive(session *self) {
 
 void session_set_goal(session *self, session_goal goal) {
     self->goal = goal;
-    self->poll_done = false;
-    if (self->closing)
-        return;
-    if (is_told(self)) {
-        // Start over from what still holds, and at once.
-        self->ended = self->end_told = false;
+    if (phase_start_over(self)) {
+        // From what still holds, and at once.
         forgive(self);
         self->corrupt_in_row = self->lost_in_row = self->expired_in_row = 0;
         for (int slot = 0; slot < SLOT_COUNT; slot++) {
@@ -200,26 +192,26 @@ void session_set_goal(session *self, session_goal goal) {
 }
 
 void session_raise_goal(session *self, session_goal goal) {
-    if (self->ended || self->goal < goal)
+    if (phase_has_ended(self) || self->goal < goal)
         session_set_goal(self, goal);
 }
 
 void session_end_told(session *self) {
-    self->end_told = self->ended;
+    phase_tell_end(self);
     self->refused_untold = 0;
 }
 
 bool session_is_over(const session *self) {
-    return is_told(self) && self->error.kind != ERROR_MAPS_REFUSED;
+    return phase_is_end_told(self) && self->error.kind != ERROR_MAPS_REFUSED;
 }
 
 void session_close(session *self) {
-    self->closing = true;
+    phase_close(self);
     self->goal = GOAL_REST;
 }
 
 void session_set_opening_retry(session *self, opening_retry retry) {
-    if (!session_is_open(self))
+    if (!phase_is_open(self))
         self->opening_retry = retry;
 }
 
@@ -227,32 +219,35 @@ void session_set_opening_retry(session *self, opening_retry retry) {
 
 // Which request the forward channel needs now, if any.
 static bool forward_need(const session *self, request_kind *kind) {
-    if (self->closing) {
-        *kind = REQUEST_TERMINATE;
-        return self->dialect->terminates && session_is_open(self) && !self->terminated;
-    }
-    if (session_has_reached(self, self->goal) || self->ended)
+    phase now = phase_of(self);
+    if (now != PHASE_CLOSING && session_has_reached(self, self->goal))
         return false;
-    if (!session_is_initialized(self)) {
+    switch (now) {
+    case PHASE_NEW:
         *kind = REQUEST_INIT;
         return true;
-    }
-    if (self->goal == GOAL_INITIALIZE)
-        return false;
-    if (!session_is_open(self)) {
+    case PHASE_INITIALIZED:
         *kind = REQUEST_OPEN;
-        return !session_opens_on_back(self);
+        return !phase_opens_on_back(self);
+    case PHASE_OPEN:
+        *kind = REQUEST_MAPS;
+        return !self->dialect->polls;
+    case PHASE_CONNECTED:
+    case PHASE_ENDED:
+        return false;
+    case PHASE_CLOSING:
+        *kind = REQUEST_TERMINATE;
+        return phase_terminates(self);
     }
-    *kind = REQUEST_MAPS;
-    return self->goal != GOAL_OPEN && self->maps.count > self->maps.fillers && !self->dialect->polls;
+    return false;
 }
 
 static bool back_is_needed(const session *self) {
-    if (self->closing || self->ended || self->full || session_has_reached(self, self->goal))
+    if (!phase_goes_on(self) || self->full || session_has_reached(self, self->goal))
         return false;
-    if (session_opens_on_back(self))
+    if (phase_opens_on_back(self))
         return self->goal >= GOAL_OPEN;
-    return self->goal >= GOAL_POLL && session_is_open(self) &&
+    return self->goal >= GOAL_POLL && phase_is_open(self) &&
            !(self->dialect->back_after_maps && self->maps.count != 0);
 }
 
@@ -288,7 +283,7 @@ static bool next_abort(session *self, int64_t now_ms, session_action *out) {
             continue;
         if (ex->verdict != VERDICT_NONE)
             return give_up(self, (exchange_slot)slot, ex->verdict, out);
-        if ((self->ended || self->closing) && ex->kind != REQUEST_TERMINATE)
+        if (!phase_goes_on(self) && ex->kind != REQUEST_TERMINATE)
             return give_up(self, (exchange_slot)slot, VERDICT_CANCELLED, out);
         if (deadline_ms(self, (exchange_slot)slot) <= now_ms)
             return give_up(self, (exchange_slot)slot, VERDICT_TIMEOUT, out);
@@ -305,12 +300,12 @@ static void decide(session *self, int64_t now_ms, session_action *out);
 static bool start(session *self, exchange_slot slot, request_kind kind, int64_t now_ms, session_action *out) {
     exchange *ex = &self->exchanges[slot];
     bool first = kind == REQUEST_INIT || kind == REQUEST_OPEN;
-    bool opens = first || (kind == REQUEST_BACK && session_opens_on_back(self));
-    if (opens && self->asks_session && !self->prepared) {
+    bool opens = first || (kind == REQUEST_BACK && phase_opens_on_back(self));
+    if (opens && self->asks_session && !phase_is_prepared(self)) {
         out->kind = ACTION_ASK_SESSION;
         return true;
     }
-    if (first && self->asks_token && (self->fields[FIELD_TOKEN].length == 0 || self->token_expired)) {
+    if (first && self->asks_token && (self->fields[FIELD_TOKEN].length == 0 || phase_token_expired(self))) {
         out->kind = ACTION_ASK_TOKEN;
         return true;
     }
@@ -320,7 +315,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     }
     if (!ex->asking_url || ex->kind != kind) {
         ex->kind = kind;
-        ex->opens = kind == REQUEST_BACK && session_opens_on_back(self);
+        ex->opens = kind == REQUEST_BACK && phase_opens_on_back(self);
         ex->rid = kind == REQUEST_BACK && !ex->opens ? -1 : self->rid;
         if (!session_write_request(self, ex)) {
             session_fail(self, ERROR_MEMORY, "out of memory");
@@ -328,7 +323,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
             return true;
         }
         if (ex->opens && ex->url.length > MAX_OPENING_URL) {
-            self->opens_by_post = true;
+            phase_open_by_post(self);
             ex->maps_count = 0;
             decide(self, now_ms, out);
             return true;
@@ -403,14 +398,14 @@ static void decide(session *self, int64_t now_ms, session_action *out) {
     if (forward_need(self, &kind)) {
         if (try_start(self, SLOT_FORWARD, kind, now_ms, out))
             return;
-    } else if (self->closing && !self->exchanges[SLOT_FORWARD].active) {
-        self->ended = true;
+    } else if (phase_of(self) == PHASE_CLOSING && !self->exchanges[SLOT_FORWARD].active) {
+        phase_end(self);
     }
-    if (self->ended) {
+    if (phase_has_ended(self)) {
         out->kind = ACTION_ENDED;
         return;
     }
-    if (!self->closing && session_has_reached(self, self->goal)) {
+    if (phase_goes_on(self) && session_has_reached(self, self->goal)) {
         out->kind = ACTION_REACHED;
         return;
     }

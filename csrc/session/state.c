@@ -16,9 +16,10 @@ static bool waits(const session *self, const exchange *ex, int64_t now_ms) {
 
 static session_state state_of(const session *self, const session_action *next, int64_t now_ms) {
     const exchange *back = &self->exchanges[SLOT_BACK];
-    bool has_sid = session_is_open(self);
+    phase now = phase_of(self);
+    bool has_sid = phase_is_open(self);
     bool goes_on = has_sid && self->error.kind == ERROR_MAPS_REFUSED;
-    if (self->closing || (self->ended && !goes_on))
+    if (now == PHASE_CLOSING || (now == PHASE_ENDED && !goes_on))
         return STATE_CLOSED;
     if (has_sid && back->active && back->status == 200)
         return STATE_OPEN;

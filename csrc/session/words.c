@@ -1,12 +1,12 @@
 /* What the session says of itself: log records and errors, without secrets. */
-#include "internal.h"
-
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>  // vsnprintf()
 #include <stdlib.h> // realloc()
 #include <string.h>
 #include <strings.h> // strncasecmp()
+
+#include "session/phase.h"
 
 // Records kept for a caller who never takes them.
 #define MAX_LOG 256
@@ -316,18 +316,18 @@ static void count_failure(session *self, bool mended) {
     self->last_is_mended = mended;
     if (mended)
         return;
-    self->prepared = false; // the next try is told anew what it opens with
+    phase_set_prepared(self, false); // the next try is told anew what it opens with
     self->opening_retry = OPENING_AS_EVER;
 }
 
 void session_fail(session *self, session_error_kind kind, const char *message) {
-    if (self->ended)
+    if (phase_has_ended(self))
         return; // the first error is the one that matters
     session_error_free(&self->error);
     self->error.kind = kind;
     session_redact(self, message, &self->error.message);
     count_failure(self, false);
-    self->ended = true;
+    phase_end(self);
 }
 
 // The server's words, as one line: control characters are of no use to a reader. Redacted before they are cut
@@ -431,11 +431,11 @@ static void describe(const session *self, const exchange *ex, session_error_kind
 
 void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
                            const char *words) {
-    if (self->ended)
+    if (phase_has_ended(self))
         return;
     describe(self, ex, kind, code, words, &self->error);
     count_failure(self, false);
-    self->ended = true;
+    phase_end(self);
 }
 
 void session_note_failure(session *self, const exchange *ex, session_error_kind kind, int code,
