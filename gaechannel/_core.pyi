@@ -127,6 +127,8 @@ class Channel:
     _msg_id: int
     _request_id: int
     _trial: int
+    @property
+    def _close_ms(self) -> int: ...
     reconnect_trial_: int
     backoff_: float
     auto_reconnect: bool

@@ -46,9 +46,8 @@ from gaechannel.merging import prepare
 
 __all__ = ["BrowserChannel", "Client", "DevClient", "WebChannel", "merge"]
 
-# How long close() may take to tell the server, in seconds. In the talk dialect that is a courtesy.
-_CLOSE_TIMEOUT = 1.0
-_COURTESY_TIMEOUT = 0.05
+# How long close() waits for a coroutine that is told of the end, in seconds.
+_TELL_TIMEOUT = 1.0
 _ASYNCHRONOUS: dict[str, Any] = {"is_async": True}
 
 
@@ -69,8 +68,6 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _EventLoop:
 
 class _Channel(Channel[Message]):
     """What all channels for asyncio share."""
-
-    _close_timeout = _CLOSE_TIMEOUT
 
     # Waits for a token; for what a session is to open with; tells of states, one after the other.
     _token_task: asyncio.Future[None] | None = None
@@ -136,7 +133,7 @@ class _Channel(Channel[Message]):
                 task.cancel()
         try:
             if self._event_loop is not None:
-                async with asyncio.timeout(self._close_timeout if form is None else _CLOSE_TIMEOUT):
+                async with asyncio.timeout(self._close_ms / 1000):
                     await self._await("ended")
         except TimeoutError:
             self.logger.debug("the server did not answer the closing request")
@@ -144,7 +141,7 @@ class _Channel(Channel[Message]):
             self._finish_close()
         telling = self._telling_task
         if telling is not None and telling is not here:
-            await asyncio.wait([telling], timeout=_CLOSE_TIMEOUT)
+            await asyncio.wait([telling], timeout=_TELL_TIMEOUT)
 
     # ---- What the C core asks for ----
 
@@ -263,8 +260,6 @@ class Client(_Channel[str], client.TalkChannel):
     Raises:
         ValueError: an argument makes no sense.
     """
-
-    _close_timeout = _COURTESY_TIMEOUT
 
     def __init__(
         self,
@@ -501,7 +496,6 @@ class DevClient(_Channel[str]):
     """
 
     _ends_with_form = False
-    _close_timeout = _COURTESY_TIMEOUT
 
     def __init__(
         self,

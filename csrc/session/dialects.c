@@ -17,6 +17,13 @@ static void add_gsessionid(const session *self, strbuf *out) {
         add(out, "gsessionid", gsessionid);
 }
 
+static const control_array controls[] = {CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {NULL}};
+
+// How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
+// module did not know: whoever closes should hardly notice. The same goes for the development server.
+#define CLOSE_MS 1000
+#define COURTESY_MS 50
+
 /* ---- talk: the App Engine Channel API ---- */
 
 static void talk_query(const session *self, request_kind kind, strbuf *out) {
@@ -46,7 +53,10 @@ const dialect dialect_talk = {
     .first_rid = 1,
     .has_init_page = true,
     .back_after_maps = true,
-    .terminates = true,
+    .terminate = TERMINATE_GET_OR_POST,
+    .close_ms = COURTESY_MS,
+    .half_duplex = true,
+    .controls = controls,
     .talk_messages = true,
     .write_query = talk_query,
     .queue_first_map = talk_first_map,
@@ -62,13 +72,24 @@ static void browserchannel_query(const session *self, request_kind kind, strbuf 
     add_gsessionid(self, out);
 }
 
+// YouTube's and Hangouts' ways to name the gsessionid.
+static const control_array browserchannel_controls[] = {
+    CONTROL_OPEN,
+    CONTROL_NOOP,
+    CONTROL_STOP,
+    {"S", ROLE_GSESSIONID, FORM_TEXT, PLACE_FIRST},
+    {"gsid", ROLE_GSESSIONID, FORM_OF_OBJECT, PLACE_FIRST},
+    {NULL},
+};
+
 const dialect dialect_browserchannel = {
     .name = "browserchannel",
     .bind_path = "/bind",
     .cver = 1,
     .opens_with_maps = true,
-    .terminates = true,
-    .session_arrays = true,
+    .terminate = TERMINATE_GET_OR_POST,
+    .close_ms = CLOSE_MS,
+    .controls = browserchannel_controls,
     .write_query = browserchannel_query,
 };
 
@@ -80,25 +101,44 @@ static void webchannel_query(const session *self, request_kind kind, strbuf *out
     add_gsessionid(self, out);
 }
 
+static const control_array webchannel_controls[] = {
+    CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {"close", ROLE_CLOSE, FORM_WORD, PLACE_ANY}, {NULL},
+};
+
 const dialect dialect_webchannel = {
     .name = "webchannel",
     .bind_path = "",
     .cver = 22,
     .opens_with_maps = true,
-    .terminates = true,
+    .terminate = TERMINATE_GET_OR_POST,
+    .close_ms = CLOSE_MS,
+    .fast_handshake = true,
     .session_id_header = true,
-    .close_array = true,
+    .controls = webchannel_controls,
     .write_query = webchannel_query,
 };
 
 /* ---- dev: the App Engine SDK's development server ---- */
 
+static void dev_query(const session *self, request_kind kind, strbuf *out) {
+    strbuf_text(out, kind == REQUEST_OPEN   ? "command=connect"
+                     : kind == REQUEST_BACK ? "command=poll"
+                                            : "command=disconnect");
+    add(out, "channel", session_get(self, FIELD_TOKEN));
+    if (kind != REQUEST_OPEN)
+        add(out, "client", session_get(self, FIELD_SID));
+}
+
 const dialect dialect_dev = {
     .name = "dev",
     .bind_path = "/_ah/channel/dev",
-    .terminates = true,
+    .terminate = TERMINATE_GET,
+    .close_ms = COURTESY_MS,
+    .half_duplex = true,
+    .controls = controls,
     .polls = true,
     .poll_interval_ms = 500,
+    .write_query = dev_query,
 };
 
 const dialect *dialect_find(const char *name) {

@@ -6,6 +6,9 @@
 #include "session/phase.h"
 #include "session/retry.h"
 
+// How long close() waits where it has something to say. Without, the dialect knows.
+#define CLOSE_FORM_MS 1000
+
 void session_random_letters(session *self, size_t count, strbuf *out) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     for (size_t i = 0; i < count; i++)
@@ -57,6 +60,8 @@ int64_t session_get_number(const session *self, session_number number) {
         return self->config.auto_reconnect;
     case NUMBER_MAX_RECONNECTS:
         return self->config.max_reconnects;
+    case NUMBER_CLOSE_MS:
+        return self->fields[FIELD_CLOSE_FORM].length != 0 ? CLOSE_FORM_MS : self->dialect->close_ms;
     }
     return 0;
 }
@@ -67,6 +72,7 @@ void session_set_number(session *self, session_number number, int64_t value) {
         self->rid = value;
         break;
     case NUMBER_TAKEN:
+    case NUMBER_CLOSE_MS:
         break;
     case NUMBER_AID:
         self->aid = value;

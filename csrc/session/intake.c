@@ -25,55 +25,46 @@ typedef struct effects {
     bool close;
 } effects;
 
-typedef enum array_role {
-    ROLE_MESSAGE,
-    ROLE_OPEN,
-    ROLE_NOOP,
-    ROLE_STOP,
-    ROLE_CLOSE,
-    ROLE_GSESSIONID
-} array_role;
-
-// Where an array stands.
-typedef struct array_place {
-    // In a reply that opens the session, which has no SID yet.
-    bool may_open;
-    // In the opening reply, or the first one behind it.
-    bool by_opening;
-} array_place;
+// Where an array stands, for those that count in some places alone.
+typedef struct standing {
+    bool may_open; // PLACE_OPENING
+    bool is_first; // PLACE_FIRST
+} standing;
 
 static bool token_equals(const literal_reader *reader, const char *text) {
     return literal_is(reader->token, reader->token_length, reader->token_escaped, text);
 }
 
-// `{"gsid": "…"}`, as Hangouts says it, behind its brace; the value is the last token.
-static bool is_gsid_object(literal_reader *reader) {
-    return literal_next(reader) == LITERAL_KEY && token_equals(reader, "gsid") &&
-           literal_next(reader) == LITERAL_STRING;
+static bool stands_there(array_place place, standing stands) {
+    return place == PLACE_ANY || (place == PLACE_OPENING ? stands.may_open : stands.is_first);
 }
 
-static array_role role_of(const session *self, const wire_array *array, array_place place) {
+// Behind its bracket and its first token, a word or a brace.
+static bool has_form(const control_array *control, literal_reader *reader) {
+    if (control->form == FORM_OF_OBJECT && literal_next(reader) != LITERAL_KEY)
+        return false;
+    if (!token_equals(reader, control->name))
+        return false;
+    return control->form == FORM_WORD || literal_next(reader) == LITERAL_STRING;
+}
+
+static array_role role_of(const session *self, const wire_array *array, standing stands) {
     literal_reader reader;
-    bool gsessionids = self->dialect->session_arrays && place.by_opening;
     literal_init(&reader, array->data, array->data_length);
     if (literal_next(&reader) != LITERAL_ARRAY_BEGIN)
         return ROLE_MESSAGE;
     literal_token token = literal_next(&reader);
-    if (token == LITERAL_OBJECT_BEGIN && gsessionids && is_gsid_object(&reader))
-        return ROLE_GSESSIONID;
-    if (token != LITERAL_STRING || reader.token_length > 32)
+    bool is_object = token == LITERAL_OBJECT_BEGIN;
+    if (!is_object && (token != LITERAL_STRING || reader.token_length > 32))
         return ROLE_MESSAGE;
-    if (token_equals(&reader, "noop"))
-        return ROLE_NOOP;
-    if (token_equals(&reader, "stop"))
-        return ROLE_STOP;
-    if (token_equals(&reader, "close") && self->dialect->close_array)
-        return ROLE_CLOSE;
-    bool opens = token_equals(&reader, "c") && place.may_open;
-    bool s = token_equals(&reader, "S") && gsessionids;
-    if ((!opens && !s) || literal_next(&reader) != LITERAL_STRING)
-        return ROLE_MESSAGE;
-    return opens ? ROLE_OPEN : ROLE_GSESSIONID;
+    for (const control_array *control = self->dialect->controls; control->name != NULL; control++) {
+        if (is_object != (control->form == FORM_OF_OBJECT) || !stands_there(control->place, stands))
+            continue;
+        literal_reader at = reader;
+        if (has_form(control, &at))
+            return control->role;
+    }
+    return ROLE_MESSAGE;
 }
 
 // ["c", SID, hostPrefix, version, minor version, keep-alive in ms]
@@ -168,12 +159,12 @@ static bool queue_literal(session *self, const wire_array *array) {
 }
 
 // One array; of one that was `seen` before, only what it controls counts. False when memory ran out.
-static bool take_array(session *self, const exchange *ex, const wire_array *array, bool seen,
-                       array_place place, effects *todo) {
+static bool take_array(session *self, const exchange *ex, const wire_array *array, bool seen, standing stands,
+                       effects *todo) {
     if (array->is_talk_message && self->dialect->talk_messages)
         return seen || !clid_is_ours(self, &array->clid) ||
                queue_text(self, array->id, &array->text, ex->is_ascii);
-    switch (role_of(self, array, place)) {
+    switch (role_of(self, array, stands)) {
     case ROLE_NOOP:
         return true;
     case ROLE_STOP:
@@ -266,9 +257,9 @@ static arrays_status take_arrays(session *self, const exchange *ex, payload_read
         if (status != ARRAYS_ARRAY || in->no_memory)
             return status;
         bool seen = array.id <= in->aid; // sent again, since our last AID had not reached it
-        array_place place = {
+        standing stands = {
             .may_open = in_reply && !in->todo.has_open && !phase_is_open(self),
-            .by_opening = in_reply || in->behind_opening,
+            .is_first = in_reply || in->behind_opening,
         };
         if (!seen) {
             if (in->aid >= 0 && array.id > in->aid + 1)
@@ -280,7 +271,7 @@ static arrays_status take_arrays(session *self, const exchange *ex, payload_read
         }
         // Nobody hears what is said after the end.
         bool over = in->todo.has_stop || in->todo.close;
-        in->no_memory = !over && !take_array(self, ex, &array, seen, place, &in->todo);
+        in->no_memory = !over && !take_array(self, ex, &array, seen, stands, &in->todo);
     }
 }
 

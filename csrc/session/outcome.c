@@ -496,7 +496,8 @@ static void forget_request(exchange *ex) {
 // that take a POST and do nothing; a POST is for those that say they know no GET.
 static void terminate_done(session *self, const exchange *ex, transport_outcome outcome) {
     bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !is_of_lost_session(self, ex);
-    phase_terminated(self, !refused || session_terminates_by_post(self) || self->dialect->polls);
+    bool may_post = self->dialect->terminate == TERMINATE_GET_OR_POST;
+    phase_terminated(self, !refused || session_terminates_by_post(self) || !may_post);
 }
 
 // A back channel that the server says never reached it was not held back.

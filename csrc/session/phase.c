@@ -24,7 +24,8 @@ bool phase_goes_on(const session *self) {
 }
 
 bool phase_terminates(const session *self) {
-    return self->dialect->terminates && phase_is_open(self) && self->phase.close != CLOSE_DONE;
+    return self->dialect->terminate != TERMINATE_NEVER && phase_is_open(self) &&
+           self->phase.close != CLOSE_DONE;
 }
 
 bool phase_terminates_by_post(const session *self) {
@@ -44,7 +45,7 @@ bool phase_has_worked(const session *self) {
 }
 
 bool phase_opens_on_back(const session *self) {
-    return self->config.fast_handshake && self->dialect->session_id_header && !phase_is_open(self) &&
+    return self->config.fast_handshake && self->dialect->fast_handshake && !phase_is_open(self) &&
            !self->phase.opens_by_post;
 }
 

@@ -55,16 +55,6 @@ void session_write_init_url(session *self, strbuf *out) {
     strbuf_free(&xpc);
 }
 
-static void write_dev_url(session *self, request_kind kind, strbuf *out) {
-    begin_query(self, bind_path(self), out);
-    strbuf_text(out, kind == REQUEST_OPEN   ? "command=connect"
-                     : kind == REQUEST_BACK ? "command=poll"
-                                            : "command=disconnect");
-    add_escaped(out, "&channel=", &self->fields[FIELD_TOKEN]);
-    if (kind != REQUEST_OPEN)
-        add_escaped(out, "&client=", &self->fields[FIELD_SID]);
-}
-
 static void add_trial(const session *self, const exchange *ex, strbuf *out) {
     strbuf_format(out, "&t=%d", self->trial > 0 ? self->trial : ex->failures + ex->stale + 1);
 }
@@ -118,11 +108,16 @@ static void write_bind_url(session *self, const exchange *ex, strbuf *out) {
     add_common(self, back ? SLOT_BACK : SLOT_FORWARD, ex->kind, out);
 }
 
+static void write_poll_url(session *self, request_kind kind, strbuf *out) {
+    begin_query(self, bind_path(self), out);
+    self->dialect->write_query(self, kind, out);
+}
+
 static void write_url(session *self, const exchange *ex, strbuf *out) {
     if (ex->kind == REQUEST_INIT)
         session_write_init_url(self, out);
     else if (self->dialect->polls)
-        write_dev_url(self, ex->kind, out);
+        write_poll_url(self, ex->kind, out);
     else
         write_bind_url(self, ex, out);
 }

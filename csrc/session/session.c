@@ -121,7 +121,7 @@ void session_headers_given(session *self) {
 }
 
 bool session_is_half_duplex(const session *self) {
-    return self->dialect->back_after_maps || self->dialect->polls;
+    return self->dialect->half_duplex;
 }
 
 bool session_is_busy(const session *self) {

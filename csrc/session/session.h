@@ -402,6 +402,7 @@ typedef enum session_number {
     NUMBER_FAILURES,       // failures in a row
     NUMBER_AUTO_RECONNECT, // 0 or 1
     NUMBER_MAX_RECONNECTS, // -1: no limit
+    NUMBER_CLOSE_MS,       // how long close() waits for the server; cannot be set
 } session_number;
 
 int64_t session_get_number(const session *self, session_number number);

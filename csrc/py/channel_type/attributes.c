@@ -239,6 +239,7 @@ PyGetSetDef channel_getset[] = {
     {"_msg_id", get_number, set_number, "AID, under the old module's name.", FIELD(NUMBER_AID)},
     {"_request_id", get_number, set_number, "RID of the next forward-channel request.", FIELD(NUMBER_RID)},
     {"_trial", get_number, set_number, "`t` of the next request.", FIELD(NUMBER_TRIAL)},
+    {"_close_ms", get_number, NULL, "How long close() waits for the server, in ms.", FIELD(NUMBER_CLOSE_MS)},
     {"reconnect_trial_", get_number, set_number, "Failures in a row.", FIELD(NUMBER_FAILURES)},
     {"backoff_", get_backoff, set_backoff, "Seconds to wait after the next failure, before jitter.", NULL},
     {"auto_reconnect", get_auto_reconnect, set_auto_reconnect,

@@ -7,11 +7,6 @@
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
 
-// How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
-// module did not know: whoever closes should hardly notice.
-#define CLOSE_MS 1000
-#define COURTESY_MS 50
-
 // Give the connections back.
 static void shut(channel_object *self) {
     shared_loop *shared = channel_lock_idle(self);
@@ -38,9 +33,7 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
     if (self->line != NULL)
         self->line->has_closed = true;
     shared_loop_unlock(shared);
-    bool is_courtesy =
-        session_is_half_duplex(self->session) && session_get(self->session, FIELD_CLOSE_FORM)->length == 0;
-    int64_t patience_ms = is_courtesy ? COURTESY_MS : CLOSE_MS;
+    int64_t patience_ms = session_get_number(self->session, NUMBER_CLOSE_MS);
     want end = {.what = WANT_END, .deadline_ms = net_now_ms() + patience_ms};
     // Whatever happens meanwhile (Ctrl-C, a logger that fails), the channel is to be closed after this.
     outlook said = channel_wait(self, &end);
