@@ -43,6 +43,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
         ex->has_renewed = false;
     } else {
         strbuf_set(&ex->reason, reason);
+        strbuf_clear(&ex->reply); // what a header brought
     }
     if (slot == SLOT_BACK && !self->owes)
         self->dead_at_ms = SESSION_NEVER;

@@ -524,6 +524,26 @@ static void a_fast_handshake_of_more_than_4_kb_opens_by_post(void) {
     free(text);
 }
 
+static void a_header_takes_no_room_of_an_errors_body(void) {
+    static char header[70000];
+    static char page[100000];
+    memset(header, 'h', sizeof header);
+    memset(page, 'p', sizeof page - 1);
+    config = carrier_config(&dialect_webchannel);
+    config.fast_handshake = true;
+    config.auto_reconnect = false;
+    carrier self;
+    carrier_init(&self, &config, GOAL_STREAM);
+    carrier_expect(&self, REQUEST_BACK);
+    session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, header, sizeof header);
+    session_on_status(self.session, SLOT_BACK, 500, "No", 0);
+    CHECK(carrier_body(&self, SLOT_BACK, page) == INTAKE_STOP);
+    session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+    const strbuf *body = &session_get_error(self.session)->body;
+    CHECK(body->length == 64 * 1024 && strbuf_str(body)[0] == 'p');
+    carrier_free(&self);
+}
+
 static const check_case cases[] = {
     CASE(a_channel_that_has_worked_outlasts_what_may_pass_for_a_minute),
     CASE(with_short_waits_it_is_still_a_minute_and_with_long_ones_five_times),
@@ -544,6 +564,7 @@ static const check_case cases[] = {
     CASE(a_401_is_read),
     CASE(a_token_that_had_worked_and_is_invalid_now_is_asked_for_once),
     CASE(a_fast_handshake_of_more_than_4_kb_opens_by_post),
+    CASE(a_header_takes_no_room_of_an_errors_body),
 };
 
 CHECK_MAIN(cases)
