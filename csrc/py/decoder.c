@@ -202,9 +202,10 @@ static int take_raw(decoder *self, PyObject *list, const framer_chunk *chunk) {
 
 /* The payload as it is; but for those that hold nothing, as some servers send them. */
 static int take_payload(decoder *self, PyObject *list, const framer_chunk *chunk) {
+    static const char blank[] = {' ', '\t', '\r', '\n'};
     (void)self;
     size_t blanks = 0;
-    while (blanks < chunk->length && memchr(" \t\r\n", chunk->payload[blanks], 4) != NULL)
+    while (blanks < chunk->length && memchr(blank, chunk->payload[blanks], sizeof blank) != NULL)
         blanks++;
     if (blanks == chunk->length)
         return 0;
