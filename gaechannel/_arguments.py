@@ -7,7 +7,7 @@ from typing import Any
 
 from gaechannel._hooks import Hooks, OnSession, Params, encode_form, encode_init_headers, encode_params
 from gaechannel._logging import check_logger
-from gaechannel._options import Given, check_flag, check_type, check_url, core_arguments
+from gaechannel._options import Given, check_flag, check_takes, check_type, check_url, core_arguments
 
 # Where the service was until 2017, and where the old module looked for it.
 RETIRED_URL = "https://talkgadget.google.com/talkgadget"
@@ -56,6 +56,7 @@ def token_arguments(token: str | bytes | Callable[[], Any]) -> dict[str, Any]:
         ValueError: it is empty, or has a line end or a surrogate in it.
     """
     if callable(token):
+        check_takes("token", token)
         return {"token_source": token}
     check_type("token", token, str | bytes, "a str, bytes, or a callable that returns one of them")
     if isinstance(token, bytes):
@@ -157,6 +158,7 @@ def web_channel_arguments(
 ) -> dict[str, Any]:
     """What ``_core.Channel`` takes for a WebChannel."""
     arguments = browser_channel_arguments(url, dialect="webchannel", bind_path=bind_path, **options)
+    check_takes("init_headers", init_headers)
     encoded = encode_init_headers("init_headers", None if callable(init_headers) else init_headers)
     if init_headers is not None:
         arguments["hooks"] = arguments["hooks"] or Hooks({})

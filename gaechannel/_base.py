@@ -1,10 +1,12 @@
 """What all channels share."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from gaechannel import _core
 from gaechannel._hooks import (
+    ON_STATE_WAITS,
     Asking,
     Hooks,
     Params,
@@ -12,9 +14,10 @@ from gaechannel._hooks import (
     is_asked_by,
     read_cookies,
     refuse_awaitable,
+    refuse_waiting,
     store_cookies,
 )
-from gaechannel._options import Given, Headers, State, batch_size, is_jar, seconds_to_wait
+from gaechannel._options import Given, Headers, State, batch_size, check_type, is_jar, seconds_to_wait
 from gaechannel.errors import ChannelError
 
 
@@ -117,6 +120,7 @@ class Channel(_core.Channel, Generic[Message]):
         if form is not None and not self._ends_with_form:
             raise TypeError("form: the development server's dialect knows none")
         if form is not None:
+            check_type("form", form, Mapping, "a mapping of strings")
             self._close_form = encode_form("form", form).text
 
     @property
@@ -159,22 +163,35 @@ class SyncChannel(Channel[Message]):
 
     def _prepare_session(self) -> None:
         if self._hooks is not None:
-            self._answer("on_session, or a callable in a mapping's place,", self._hooks.prepare(self))
+            self._answer(self._hooks.prepare(self))
 
     def _renew_headers(self) -> None:
         if self._hooks is not None:
-            self._answer("headers", self._hooks.renew_headers(self))
+            self._answer(self._hooks.renew_headers(self))
 
-    def _answer(self, name: str, steps: Any) -> None:
+    def _answer(self, steps: Any) -> None:
         asking = Asking(self, steps)
         more, answer = asking.next()
         while more:
-            refuse_awaitable(name, answer)
+            refuse_awaitable(asking.name, answer)
             more, answer = asking.next(answer)
 
     def _tell_state(self, state: State) -> None:
-        if self._hooks is not None and self._hooks.on_state is not None:
+        if self._hooks is None or self._hooks.on_state is None:
+            return
+        here = threading.get_ident()
+        tellers = self._hooks.tellers
+        tellers.append(here)
+        try:
             refuse_awaitable("on_state", self._hooks.on_state(self, state))
+        finally:
+            tellers.remove(here)
+
+    def _refuse_waiting(self) -> None:
+        """Raise ChannelError where a callable of the channel's own would wait for it."""
+        refuse_waiting(self)
+        if self._hooks is not None and threading.get_ident() in self._hooks.tellers:
+            raise ChannelError(ON_STATE_WAITS)
 
     def recv(self, timeout: float | None = None) -> Message:
         """Return the next message; the session is opened if it is not open.

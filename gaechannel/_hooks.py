@@ -13,6 +13,7 @@ from gaechannel._options import (
     OnState,
     check_callable,
     check_header,
+    check_takes,
     check_type,
     cookie_arguments,
     header_arguments,
@@ -22,6 +23,9 @@ from gaechannel._options import (
 from gaechannel.errors import ChannelError, SessionLost
 
 Params: TypeAlias = Mapping[str, str]
+
+
+ON_STATE_WAITS = "on_state cannot wait for the channel that tells it; it may send, close, or recv(timeout=0)"
 
 
 class Session(NamedTuple):
@@ -160,9 +164,10 @@ class Hooks:
         given: what each of them was given as.
         on_session: asked before each session opens.
         on_state: told when the state has changed.
+        tellers: the threads, or the tasks, in which that is running.
     """
 
-    __slots__ = ("_lost", "_remembered", "cookies", "given", "on_session", "on_state")
+    __slots__ = ("_lost", "_remembered", "cookies", "given", "on_session", "on_state", "tellers")
 
     def __init__(
         self,
@@ -172,6 +177,9 @@ class Hooks:
         cookies: Cookies | None = None,
     ) -> None:
         check_callable("on_session", on_session)
+        check_takes("on_session", on_session, "channel", "session")
+        for name, value in given.items():
+            check_takes(name, value)
         self.given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.on_session: OnSession | None = on_session
         self.on_state: OnState | None = on_state
@@ -179,6 +187,7 @@ class Hooks:
         # Of each name, the secrets that came last and those before, which a server may still quote.
         self._remembered: dict[str, tuple[Encoded, Encoded]] = {}
         self._lost: tuple[int, SessionLost] | None = None
+        self.tellers: list[Any] = []
 
     def are_any(self) -> bool:
         """Whether there is anything to ask, to tell, or to remember."""
@@ -197,6 +206,7 @@ class Hooks:
 
     def set(self, channel: Channel, name: str, value: Any) -> None:
         """Set a mapping, for the requests from now on; or a callable, for the sessions from now on."""
+        check_takes(name, value)
         if not callable(value):
             self._apply(channel, name, value)
         self.given[name] = value
@@ -232,26 +242,26 @@ class Hooks:
         lost = self._lost[1] if self._lost is not None and self._lost[0] == number else None
         return Session(number, lost)
 
-    def prepare(self, channel: Channel) -> Generator[Any, Any, None]:
-        """Ask all that is to be asked before a session opens; yields what was answered, and wants it back,
-        awaited where it has to be.
+    def prepare(self, channel: Channel) -> Generator[tuple[str, Any], Any, None]:
+        """Ask all that is to be asked before a session opens; yields who answered, and what, and wants that
+        back, awaited where it has to be.
         """
         if self.on_session is not None:
-            yield self.on_session(channel, self._session(channel))
+            yield "on_session", self.on_session(channel, self._session(channel))
         for name in ("params", "headers", "open_form", "init_headers"):
             yield from self._ask(channel, name)
         if is_jar(self.cookies) and not callable(self.given.get("headers")):
             self._apply(channel, "headers", self.given.get("headers"))
 
-    def renew_headers(self, channel: Channel) -> Generator[Any, Any, None]:
+    def renew_headers(self, channel: Channel) -> Generator[tuple[str, Any], Any, None]:
         """Ask for the headers alone, as :meth:`prepare` does."""
         return self._ask(channel, "headers")
 
-    def _ask(self, channel: Channel, name: str) -> Generator[Any, Any, None]:
+    def _ask(self, channel: Channel, name: str) -> Generator[tuple[str, Any], Any, None]:
         source = self.given.get(name)
         if not callable(source):
             return
-        value = yield source()
+        value = yield name, source()
         try:
             check_type(name, value, Mapping, "a mapping")
             self._apply(channel, name, value)
@@ -277,9 +287,15 @@ def refuse_waiting(channel: object) -> None:
 
 
 class Asking:
-    """A generator of :class:`Hooks`, run step by step as one who is asked about the channel."""
+    """A generator of :class:`Hooks`, run step by step as one who is asked about the channel.
 
-    def __init__(self, channel: object, steps: Generator[Any, Any, None]) -> None:
+    Attributes:
+        name: the option whose callable answered last.
+    """
+
+    name = ""
+
+    def __init__(self, channel: object, steps: Generator[tuple[str, Any], Any, None]) -> None:
         self._opening = _Opening(channel)
         self._steps = steps
 
@@ -287,7 +303,8 @@ class Asking:
         """Go on with an answer: whether there is one more to look at, and that one."""
         before = _opening.set(self._opening)
         try:
-            return True, self._steps.send(answer)
+            self.name, answered = self._steps.send(answer)
+            return True, answered
         except StopIteration:
             self._opening.channel = None
             return False, None

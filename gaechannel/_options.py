@@ -1,5 +1,6 @@
 """The keyword arguments that all channels share, from what callers write to what the C core takes."""
 
+import inspect
 import math
 import numbers
 import os
@@ -66,7 +67,8 @@ class ChannelOptions(TypedDict, total=False):
             servers set (None).
         on_state: a callable that is told when ``state`` has changed, ``on_state(channel, state)``: while
             somebody waits for something of the channel, in that thread or event loop. What it raises comes
-            out there (None).
+            out there. It may send and close, and look with ``recv(timeout=0)``; to wait for the channel
+            raises ChannelError (None).
         user_agent: the User-Agent header; None: this package's name and version (None).
         proxy: the proxy's URL; "" for none; None: what the environment says, ``https_proxy`` and so on
             (None).
@@ -123,6 +125,21 @@ def check_callable(name: str, value: object) -> None:
     """Raise TypeError if an argument is neither callable nor None."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be a callable or None, not {type(value).__name__}")
+
+
+def check_takes(name: str, value: object, *arguments: str) -> None:
+    """Raise TypeError if a callable cannot be called with these arguments, where it says what it takes."""
+    if not callable(value):
+        return
+    try:
+        signature = inspect.signature(value)
+    except Exception:  # many have none, and annotations may name what is not there
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        wanted = f"({', '.join(arguments)})"
+        raise TypeError(f"{name} is called as {name}{wanted}, but what is given takes {signature}") from None
 
 
 def check_seconds(name: str, value: object) -> None:
@@ -367,6 +384,7 @@ def core_arguments(
     if buffered not in _BUFFERED:
         raise ValueError('buffered must be True, False or "auto"')
     check_callable("on_state", on_state)
+    check_takes("on_state", on_state, "channel", "state")
     given_headers, secrets = header_arguments(None if callable(headers) else headers)
     given_headers["cookies"], values = cookie_arguments(
         None if is_jar(cookies) else cookies, given_headers["cookies"]

@@ -27,7 +27,7 @@ from gaechannel._arguments import (
     web_channel_arguments,
 )
 from gaechannel._base import Channel, Message, WebOpenedWith
-from gaechannel._hooks import Asking, OnSession, Params, refuse_waiting
+from gaechannel._hooks import ON_STATE_WAITS, Asking, OnSession, Params, refuse_waiting
 from gaechannel._options import (
     Buffered,
     Certificate,
@@ -48,6 +48,8 @@ __all__ = ["BrowserChannel", "Client", "DevClient", "WebChannel", "merge"]
 
 # How long close() waits for a coroutine that is told of the end, in seconds.
 _TELL_TIMEOUT = 1.0
+# What _await() takes where nothing is to be waited for.
+_LOOK = (0, 0.0)
 _ASYNCHRONOUS: dict[str, Any] = {"is_async": True}
 
 
@@ -103,13 +105,14 @@ class _Channel(Channel[Message]):
         limit = asyncio.timeout(seconds if seconds >= 0 else None)
         try:
             async with limit:
-                message: Message = await self._await("message")
-                return message
+                if seconds != 0 or not self._is_telling():
+                    message: Message = await self._await("message")
+                    return message
         except TimeoutError as error:
             if not limit.expired() or isinstance(error, ChannelError):
                 raise
         # It may have come in the last moment; or this raises ChannelTimeout.
-        last: Message = await self._await("message", 0, 0.0)
+        last: Message = await self._await("message", *_LOOK)
         return last
 
     def batches(self, max_size: int | None = None) -> AsyncIterator[list[Message]]:
@@ -155,7 +158,21 @@ class _Channel(Channel[Message]):
     def _await(self, wanted: Any, /, *limits: Any) -> _core.Awaiter:
         if wanted != "ended":
             refuse_waiting(self)
+        # To look, and to wait for room, as send() does, is no waiting for what the channel brings.
+        if wanted not in ("ended", "room") and limits != _LOOK and self._is_telling():
+            raise ChannelError(ON_STATE_WAITS)
         return super()._await(wanted, *limits)
+
+    def _is_telling(self) -> bool:
+        """Whether the task that runs is a coroutine that is told of a state."""
+        hooks = self._hooks
+        return hooks is not None and bool(hooks.tellers) and asyncio.current_task() in hooks.tellers
+
+    def _refuse_waiting(self) -> None:
+        """Raise ChannelError where a callable of the channel's own would wait for it."""
+        refuse_waiting(self)
+        if self._is_telling():
+            raise ChannelError(ON_STATE_WAITS)
 
     def _prepare_session(self) -> bool:
         """Ask what the next session is to open with; whether the answer comes later."""
@@ -206,13 +223,18 @@ class _Channel(Channel[Message]):
 
     async def _tell(self, before: asyncio.Task[None] | None, told: Awaitable[object]) -> None:
         """Have a coroutine told, after the one before."""
+        here = asyncio.current_task()
+        tellers = self._hooks.tellers if self._hooks is not None else []
         try:
             if before is not None:
                 await asyncio.wait([before])
+            tellers.append(here)
             await told
         except Exception as error:
             self._keep(error)
         finally:
+            if here in tellers:
+                tellers.remove(here)
             if inspect.iscoroutine(told):
                 told.close()
             if self._telling_task is asyncio.current_task():
@@ -356,18 +378,20 @@ class _TwoWay(_Channel[Any], two_way.Maps):
         except TimeoutError as error:
             if not limit.expired() or isinstance(error, ChannelError):
                 raise
-            raise ChannelTimeout(two_way.NOT_OPEN.format(timeout)) from self.last_error
+            raise two_way.not_open(self, timeout) from self.last_error
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps; see the synchronous class's ``flush()``."""
         seconds = seconds_to_wait(timeout)
+        before = self.last_error
         try:
             async with asyncio.timeout(seconds if seconds >= 0 else None):
                 await self._await("flushed")
         except TimeoutError as error:
             if isinstance(error, ChannelError):
                 raise
-            raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds") from None
+            cause = two_way.why_unsent(self, before)
+            raise two_way.not_confirmed(self, timeout, cause) from cause
 
 
 class BrowserChannel(_TwoWay):

@@ -127,7 +127,8 @@ class Client(TalkChannel, _base.SyncChannel[str]):
             and the next try asks it again; so does one after an opening that failed for good, in place of
             what it sent before. It must not wait for the channel itself. See :class:`gaechannel.Session`.
         new_sessions: whether a session that the server has lost is replaced by a new one; if not,
-            :class:`gaechannel.SessionLost` is raised. Broken connections are mended all the same.
+            :class:`gaechannel.SessionLost` is raised, once: who goes on with the channel opens a new session.
+            Broken connections are mended all the same.
 
     All others are :class:`gaechannel.ChannelOptions`'.
 

@@ -36,8 +36,6 @@ __all__ = ["BrowserChannel", "DevClient", "WebChannel"]
 # How long leaving a `with` block waits for maps that the server has not confirmed, in seconds.
 LEAVE_TIMEOUT = 5.0
 
-NOT_OPEN = "the session was not open within {} seconds"
-
 # A map's field: its key, its value, and whether the value is JSON of what was given.
 Field = tuple[str, str] | tuple[str, str, bool]
 
@@ -115,6 +113,28 @@ def queue_full(channel: _core.Channel, number: int) -> SendQueueFull:
             f"max_unsent is reached: {channel.unsent} maps wait for the server to confirm them"
         )
     return SendQueueFull("the map is larger than max_unsent")
+
+
+def not_open(channel: _core.Channel, timeout: float | None) -> ChannelTimeout:
+    """A session that did not open in time, with what went wrong last."""
+    return _late(f"the session was not open within {timeout} seconds", channel.last_error)
+
+
+def not_confirmed(
+    channel: _core.Channel, timeout: float | None, cause: BaseException | None
+) -> ChannelTimeout:
+    """Maps that were not confirmed in time, with what kept them."""
+    return _late(f"{channel.unsent} maps were not confirmed within {timeout} seconds", cause)
+
+
+def why_unsent(channel: _core.Channel, before: BaseException | None) -> BaseException | None:
+    """What keeps maps from being confirmed: the last failure, unless it is the one before and was mended."""
+    last = channel.last_error
+    return last if last is not before or channel.state != "open" else None
+
+
+def _late(text: str, cause: BaseException | None) -> ChannelTimeout:
+    return ChannelTimeout(text if cause is None else f"{text}: {cause}")
 
 
 def undelivered(unsent: int, error: ChannelError) -> int:
@@ -199,7 +219,8 @@ class _TwoWay(SyncChannel[Any], Maps):
                 ``max_reconnects`` says, or raised at once. Where ``auto_reconnect`` is off, it is raised.
 
         Raises:
-            ChannelTimeout: the time is up. The next try goes on where this one stopped.
+            ChannelTimeout: the time is up, with the last failure as its ``__cause__``. The next try goes on
+                where this one stopped.
             TransportError: the server could not be reached.
             HTTPStatusError: it refused; MapsRefused where maps went with the request.
             ChannelError: it said something unexpected.
@@ -208,7 +229,7 @@ class _TwoWay(SyncChannel[Any], Maps):
         seconds = seconds_to_wait(timeout)
         self._set_opening_retry(check_flag("retry", retry))
         if not self._reach("open", False, seconds):
-            raise ChannelTimeout(NOT_OPEN.format(timeout)) from self.last_error
+            raise not_open(self, timeout) from self.last_error
 
     def messages(self) -> Iterator[Any]:
         """Return an iterator over what the server sends; the same as iterating over the channel.
@@ -225,12 +246,15 @@ class _TwoWay(SyncChannel[Any], Maps):
             timeout: seconds to wait at most; None: as long as it takes.
 
         Raises:
-            ChannelTimeout: the time is up; the maps stay queued.
+            ChannelTimeout: the time is up, with what failed meanwhile as its ``__cause__``; the maps stay
+                queued.
             MapsRefused: the server refused some; the others stay queued.
             ChannelError: as :meth:`messages`.
         """
+        before = self.last_error
         if not self._flush(seconds_to_wait(timeout)):
-            raise ChannelTimeout(f"{self.unsent} maps were not confirmed within {timeout} seconds")
+            cause = why_unsent(self, before)
+            raise not_confirmed(self, timeout, cause) from cause
 
 
 class BrowserChannel(_TwoWay):
@@ -265,7 +289,9 @@ class BrowserChannel(_TwoWay):
             and the next try asks it again; so does one after an opening that failed for good, in place of
             what it sent before. It must not wait for the channel itself. See :class:`gaechannel.Session`.
         new_sessions: whether a session that the server has lost is replaced by a new one; if not,
-            :class:`gaechannel.SessionLost` is raised. Broken connections are mended all the same.
+            :class:`gaechannel.SessionLost` is raised, once: the caller decides, and who goes on with the
+            channel opens a new session, with the maps that are left. Broken connections are mended all the
+            same.
         resend_unconfirmed: whether maps that a lost session had not confirmed go to the next one; they may
             have been carried out, and then are carried out twice. If not, those that were in a request of the
             lost session are in :attr:`gaechannel.SessionLost.maps` instead.

@@ -120,6 +120,10 @@ void session_headers_given(session *self) {
     self->needs_headers = false;
 }
 
+bool session_is_answered(const session *self, bool session_opens) {
+    return session_opens ? phase_is_prepared(self) : !self->needs_headers;
+}
+
 bool session_is_half_duplex(const session *self) {
     return self->dialect->half_duplex;
 }

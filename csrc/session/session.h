@@ -207,6 +207,9 @@ void session_prepare(session *self);
 void session_prepared(session *self);
 void session_headers_given(session *self);
 
+/* Whether ACTION_ASK_SESSION, or else ACTION_ASK_HEADERS, has been answered since it happened. */
+bool session_is_answered(const session *self, bool session_opens);
+
 /* ---- What came back ---- */
 
 typedef enum session_intake {

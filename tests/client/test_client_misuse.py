@@ -108,6 +108,10 @@ def test_repr_works_in_a_forked_child():
     ("make", "words"),
     [
         (lambda: Client("token", base_url=5), "URL must be a str, not int"),
+        (
+            lambda: Client(lambda channel: "t", base_url=URL),
+            r"token is called as token\(\), but",
+        ),
         (lambda: Client("token", base_url=URL, headers=5), "headers must be a mapping, or pairs"),
         (
             lambda: Client("token", base_url=URL, headers="Name: value"),

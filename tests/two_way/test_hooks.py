@@ -10,13 +10,14 @@ import threading
 
 import pytest
 from either import Sync
-from scripted_server import ScriptedServer, brought, held, opened, status
+from scripted_server import ScriptedServer, brought, confirmed, held, opened, status
 from waiting import until
 
 import gaechannel
 from gaechannel import (
     BrowserChannel,
     ChannelClosed,
+    ChannelError,
     ChannelTimeout,
     HTTPStatusError,
     TransportError,
@@ -118,6 +119,104 @@ def test_what_is_told_may_raise(script, channel_of):
         assert channel.recv(20) == "a"
 
 
+WAYS = ["connect", "recv", "recv in time", "flush", "iterate", "iterate over an iterator", "batches", "merge"]
+
+
+def wait_in(way, channel, iterator):
+    """Wait for the channel in the way of that name."""
+    if way in ("connect", "recv", "flush"):
+        return getattr(channel, way)()
+    if way == "recv in time":
+        return channel.recv(timeout=60)
+    merge = aio.merge if isinstance(channel, aio.BrowserChannel) else gaechannel.merge
+    if way == "iterate":
+        iterator = channel.messages()
+    elif way == "batches":
+        iterator = channel.batches()
+    elif way == "merge":
+        iterator = merge([channel])
+    return anext(iterator) if hasattr(iterator, "__anext__") else next(iterator)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_told_cannot_wait_for_its_channel(script, channel_of, way):
+    refused = []
+
+    def wait(channel, state):
+        if state != "open" or refused:
+            return None
+        try:
+            waiting = wait_in(way, channel, iterator)
+        except ChannelError as error:
+            refused.append(error)
+            raise
+
+        async def wait_on():
+            try:
+                await waiting
+            except ChannelError as error:
+                refused.append(error)
+                raise
+
+        return wait_on()
+
+    script.on("back", held([1, "a"]))
+    with channel_of("BrowserChannel", script.url, on_state=told(channel_of, [], wait)) as channel:
+        iterator = channel.messages()
+        with pytest.raises(ChannelError, match="on_state cannot wait for the channel"):
+            channel.take(2)
+        assert len(refused) == 1
+        assert channel.recv(20) == "a"
+
+
+def test_what_is_told_may_look_and_send(script, channel_of):
+    states, looked = [], []
+
+    def look(channel, state):
+        if state != "open":
+            return None
+        if channel_of is Sync:
+            with pytest.raises(ChannelTimeout):
+                channel.recv(timeout=0)
+            looked.append(channel.send({"a": "b"}))
+            return None
+
+        async def look_on():
+            with pytest.raises(ChannelTimeout):
+                await channel.recv(timeout=0)
+            looked.append(await channel.send({"a": "b"}))
+
+        return look_on()
+
+    come = threading.Event()
+    script.on("back", lambda request: (come.wait(60), held([1, "a"])(request)))
+    with channel_of("BrowserChannel", script.url, on_state=told(channel_of, states, look)) as channel:
+        channel.connect(60)
+        channel.flush(60)
+        come.set()
+        assert channel.recv(60) == "a"
+    assert looked == [0]
+
+
+def test_while_one_is_told_other_threads_wait_on(script):
+    inside, go_on = threading.Event(), threading.Event()
+
+    def block(channel, state):
+        if state == "open":
+            inside.set()
+            assert go_on.wait(60)
+
+    script.on("back", held([1, "a"]))
+    with BrowserChannel(script.url, on_state=block) as channel:
+        thread = threading.Thread(target=channel.connect)
+        thread.start()
+        assert inside.wait(60)
+        assert channel.recv(60) == "a"
+        go_on.set()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
 def test_the_talk_client_and_the_development_servers_tell_too(channel_of):
     with gaechannel.server.LocalServer() as server:
         for kind in ("Client", "DevClient"):
@@ -149,6 +248,8 @@ def test_a_first_connection_is_tried_again_until_the_server_is_there(channel_of)
         with pytest.raises(ChannelTimeout, match=r"not open within 0\.2") as caught:
             channel.connect(0.2)
         assert isinstance(caught.value.__cause__, TransportError)
+        assert str(caught.value).endswith(f"seconds: {caught.value.__cause__}")
+        assert f"127.0.0.1 port {port}" in str(caught.value)
 
         def serve_later():
             until(lambda: channel.last_error is not None)
@@ -180,6 +281,35 @@ def test_a_first_connection_is_tried_again_until_the_server_is_there(channel_of)
         channel.connect(0)
         waits.set()
         thread.join(20)
+
+
+def test_a_flush_that_is_late_says_what_failed(channel_of):
+    with channel_of("BrowserChannel", "http://127.0.0.1:1", params={"token": "S3CRET"}) as channel:
+        with pytest.raises(TransportError):
+            channel.connect(retry=False)
+        with pytest.raises(ChannelTimeout):
+            channel.connect(0.01)
+        channel.send({"a": "b"})
+        with pytest.raises(ChannelTimeout, match=r"not confirmed within 0\.01 seconds: ") as caught:
+            channel.flush(0.01)
+        assert str(caught.value).endswith(str(caught.value.__cause__))
+        assert isinstance(caught.value.__cause__, TransportError)
+        assert "S3CRET" not in str(caught.value)
+
+
+def test_a_flush_that_is_late_blames_nothing_that_was_mended(script, channel_of):
+    go_on = threading.Event()
+    script.on("back", broken, held([1, "a"]))
+    script.on("maps", lambda request: (go_on.wait(60), confirmed()(request)))
+    with channel_of("BrowserChannel", script.url, max_backoff=0.01) as channel:
+        assert channel.take(1) == ["a"]
+        assert isinstance(channel.last_error, TransportError)
+        channel.send({"a": "b"})
+        with pytest.raises(ChannelTimeout, match=r"within 0\.1 seconds$") as caught:
+            channel.flush(0.1)
+        assert caught.value.__cause__ is None
+        go_on.set()
+        channel.flush(60)
 
 
 @pytest.mark.parametrize("answer", ["503 Busy", "429 Slow Down"])
@@ -233,9 +363,10 @@ def test_a_session_is_ended_with_a_form(script, channel_of):
 def test_close_names_a_form_that_is_none(script, channel_of):
     with channel_of("BrowserChannel", script.url) as channel:
         channel.connect()
-        for form in (5, [("a", "b")], {5: "a"}, {"a": None}):
-            with pytest.raises(TypeError, match="form"):
+        for form in (5, [("a", "b")], {5: "a"}, {"a": None}, dict):
+            with pytest.raises(TypeError, match="form") as caught:
                 channel.close(form=form)
+            assert "callable" not in str(caught.value)
         assert not channel.closed
         channel.close()
         with pytest.raises(ChannelClosed):

@@ -126,25 +126,35 @@ static int ask(channel_object *self, bool session_opens) {
                         "a channel's own callable waits for the channel, which waits for the callable");
         return -1;
     }
-    if (session_opens) {
-        channel_lock(self);
+    channel_lock(self);
+    // Another thread may have been faster, and not have stepped the channel since.
+    bool answered = session_is_answered(self->session, session_opens);
+    if (session_opens && !answered)
         session_prepare(self->session);
-        channel_unlock(self);
+    channel_unlock(self);
+    if (answered) {
+        self->answering = 0;
+        return 1;
     }
     // As for tokens: what comes later may have come when this is back.
     self->awaits_answer = self->is_async;
     PyObject *later =
         PyObject_CallMethod((PyObject *)self, session_opens ? "_prepare_session" : "_renew_headers", NULL);
+    if (later != NULL && later != Py_True)
+        channel_take_answer(self, session_opens);
+    else if (later == NULL)
+        self->awaits_answer = false;
     self->answering = 0;
-    if (later != NULL)
-        Py_DECREF(later);
-    if (later == Py_True)
+    Py_XDECREF(later);
+    return later == NULL ? -1 : later != Py_True;
+}
+
+int channel_refuse_waiting(channel_object *self) {
+    if (self->tellings == 0 && self->answering == 0 && !self->awaits_answer)
         return 0;
-    self->awaits_answer = false;
-    if (later == NULL)
-        return -1;
-    channel_take_answer(self, session_opens);
-    return 1;
+    PyObject *may = PyObject_CallMethod((PyObject *)self, "_refuse_waiting", NULL);
+    Py_XDECREF(may);
+    return may != NULL ? 0 : -1;
 }
 
 int channel_answer(channel_object *self, const session_action *state) {

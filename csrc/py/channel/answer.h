@@ -11,6 +11,10 @@ int channel_give_token(channel_object *self, PyObject *token);
 /* What the callables were asked for has been given: what a session opens with, or other headers. */
 void channel_take_answer(channel_object *self, bool session_opens);
 
+/* Refuse to wait where one of the channel's own callables would, which the channel may be waiting for. -1
+ * with ChannelError set. */
+int channel_refuse_waiting(channel_object *self);
+
 /* Answer what the session asks with this state. 1: it was answered, and the channel is to be stepped; 0: it
  * asked nothing that can be answered now; -1 with an exception set. */
 int channel_answer(channel_object *self, const session_action *state);

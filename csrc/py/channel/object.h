@@ -36,6 +36,9 @@ typedef struct channel_object {
     PyObject *token_source;
     // The thread that is asking the caller's callables for what the session wants to know; 0: none.
     atomic_ulong answering;
+    // How many callables are being told of a state; with asyncio, where one may go on as a task, how many
+    // were.
+    atomic_uint tellings;
     // Guarded by the lock.
     PyObject *logger;
     // What `last_error` gave last, and which failure that was.

@@ -76,7 +76,10 @@ static int tell_states(channel_object *self) {
         channel_unlock(self);
         if (!changed)
             return 0;
+        self->tellings++;
         PyObject *told = PyObject_CallMethod((PyObject *)self, "_tell_state", "s", channel_state_name(state));
+        if (!self->is_async)
+            self->tellings--;
         Py_XDECREF(told);
         if (told == NULL)
             return -1;

@@ -37,6 +37,8 @@ static PyObject *channel_recv(PyObject *op, PyObject *timeout) {
         return NULL;
     want message = {
         .what = WANT_MESSAGE, .goal = GOAL_STREAM, .once = true, .deadline_ms = want_deadline_ms(seconds)};
+    if (seconds != 0 && channel_refuse_waiting(self) < 0)
+        return NULL;
     return receive_in_thread(self, &message);
 }
 
@@ -64,7 +66,7 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
     double seconds = -1.0;
     want wanted;
     if (!PyArg_ParseTuple(args, "Up|d", &name, &anew, &seconds) || channel_check_open(self) < 0 ||
-        channel_check_sync(self) < 0 || !want_named(name, &wanted))
+        channel_check_sync(self) < 0 || !want_named(name, &wanted) || channel_refuse_waiting(self) < 0)
         return NULL;
     wanted.deadline_ms = want_deadline_ms(seconds);
     if (anew)
@@ -183,7 +185,7 @@ static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
     channel_object *self = (channel_object *)op;
     double seconds = PyFloat_AsDouble(timeout);
     if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0 ||
-        channel_check_sync(self) < 0)
+        channel_check_sync(self) < 0 || channel_refuse_waiting(self) < 0)
         return NULL;
     want flushed = {.what = WANT_FLUSHED, .goal = GOAL_STREAM, .deadline_ms = want_deadline_ms(seconds)};
     channel_pursue(self, &flushed);

@@ -6,6 +6,7 @@
  * that a cancelled await loses nothing. */
 #include "py/iterators/awaiter.h"
 
+#include "py/channel/answer.h"
 #include "py/channel/in_event_loop.h"
 #include "py/channel/report.h"
 #include "py/iterators/receive.h"
@@ -64,6 +65,9 @@ static int begin(awaiter *self) {
 }
 
 static PySendResult wait_for_more(awaiter *self, PyObject **result) {
+    bool is_of_others = self->want.what == WANT_END || self->want.what == WANT_ROOM;
+    if (!is_of_others && channel_refuse_waiting(self->channel) < 0)
+        return PYGEN_ERROR;
     if (!iterates(self))
         self->channel->goal_awaited = true;
     self->channel->taken = 0;
@@ -120,6 +124,11 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
         receive_raise_late(channel->state);
         return PYGEN_ERROR;
     default:
+        // Asked for an answer, the session knows of no deadline.
+        if (self->want.deadline_ms != SESSION_NEVER && net_now_ms() >= self->want.deadline_ms) {
+            receive_raise_late(channel->state);
+            return PYGEN_ERROR;
+        }
         return wait_for_more(self, result);
     }
 }

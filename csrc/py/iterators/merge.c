@@ -155,7 +155,7 @@ static bool step(channel_object *channel) {
 }
 
 static int begin_channel(merge_object *self, channel_object *channel) {
-    if (channel_check_open(channel) < 0)
+    if (channel_check_open(channel) < 0 || channel_refuse_waiting(channel) < 0)
         return -1;
     if (channel->is_async ? channel_join_running_loop(channel) < 0 : join(self, channel) < 0)
         return -1;

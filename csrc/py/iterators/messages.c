@@ -1,6 +1,7 @@
 /* The iterator over a channel's messages. */
 #include "py/iterators/messages.h"
 
+#include "py/channel/answer.h"
 #include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
 #include "py/iterators/receive.h"
@@ -26,6 +27,8 @@ static PyObject *messages_next(PyObject *op) {
         return NULL;
     if (channel_check(channel) < 0)
         return finish(self);
+    if (channel_refuse_waiting(channel) < 0)
+        return NULL;
     // Not begun, or something else was wanted of the channel in between.
     if (self->goals != channel->goals || self->goals == 0) {
         channel_pursue(channel, &self->want);
