@@ -318,9 +318,10 @@ static PyObject *decoder_eof(PyObject *op, PyObject *unused) {
     (void)unused;
     if (!lock(self))
         return NULL;
+    // What has ended takes no more bytes: the next feed() must not seem to have found nothing.
+    if (self->broken == NULL && !framer_at_boundary(&self->framer))
+        self->broken = "the body ended inside a chunk";
     const char *broken = self->broken;
-    if (broken == NULL && !framer_at_boundary(&self->framer))
-        broken = "the body ended inside a chunk";
     PyThread_release_lock(self->lock);
     if (broken == NULL)
         Py_RETURN_NONE;
@@ -330,11 +331,25 @@ static PyObject *decoder_eof(PyObject *op, PyObject *unused) {
 
 /* ---- Begin and end ---- */
 
-static PyObject *new_decoder(PyTypeObject *type, Py_ssize_t max_chunk_size) {
-    if (max_chunk_size <= 0) {
-        PyErr_SetString(PyExc_ValueError, "max_chunk_size must be positive");
-        return NULL;
+/* The argument max_chunk_size, which was given or is NULL; 0 with an exception. */
+static Py_ssize_t max_chunk_size_of(PyObject *given) {
+    if (given == NULL)
+        return FRAMER_DEFAULT_MAX_CHUNK;
+    if (PyBool_Check(given) || !PyIndex_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "max_chunk_size must be an int, not %R", (PyObject *)Py_TYPE(given));
+        return 0;
     }
+    // One that no size can be is the largest that can.
+    Py_ssize_t size = PyNumber_AsSsize_t(given, NULL);
+    if (size <= 0 && PyErr_Occurred() == NULL)
+        PyErr_SetString(PyExc_ValueError, "max_chunk_size must be positive");
+    return size > 0 ? size : 0;
+}
+
+static PyObject *new_decoder(PyTypeObject *type, PyObject *given_max_chunk_size) {
+    Py_ssize_t max_chunk_size = max_chunk_size_of(given_max_chunk_size);
+    if (max_chunk_size == 0)
+        return NULL;
     module_state *state = module_state_of_type(type);
     if (state == NULL)
         return NULL;
@@ -354,9 +369,9 @@ static PyObject *new_decoder(PyTypeObject *type, Py_ssize_t max_chunk_size) {
 
 static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"max_chunk_size", "raw", NULL};
-    Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
+    PyObject *max_chunk_size = NULL;
     PyObject *raw = Py_False;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$nO:Decoder", names, &max_chunk_size, &raw))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OO:Decoder", names, &max_chunk_size, &raw))
         return NULL;
     if (!PyBool_Check(raw)) {
         PyErr_Format(PyExc_TypeError, "raw must be True or False, not %R", (PyObject *)Py_TYPE(raw));
@@ -370,8 +385,8 @@ static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 
 static PyObject *framer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"max_chunk_size", NULL};
-    Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$n:Framer", names, &max_chunk_size))
+    PyObject *max_chunk_size = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:Framer", names, &max_chunk_size))
         return NULL;
     return new_decoder(type, max_chunk_size);
 }
@@ -381,8 +396,8 @@ static PyObject *talk_decoder_new(PyTypeObject *type, PyObject *args, PyObject *
     PyObject *given = Py_None;
     const char *clid = NULL;
     Py_ssize_t clid_length = 0;
-    Py_ssize_t max_chunk_size = FRAMER_DEFAULT_MAX_CHUNK;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$n:TalkDecoder", names, &given, &max_chunk_size))
+    PyObject *max_chunk_size = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$O:TalkDecoder", names, &given, &max_chunk_size))
         return NULL;
     if (given != Py_None && !PyUnicode_Check(given)) {
         PyErr_SetString(PyExc_TypeError, "clid must be a str or None");

@@ -121,10 +121,11 @@ def test_a_corruption_with_nothing_before_it_is_raised_at_once():
 
 @pytest.mark.parametrize("body", [b"1", b"9\n", b"9\n[[1,2", b'12\n[[1,"\xf0\x9f', b"5 "])
 def test_a_body_that_ends_inside_a_chunk_is_no_whole_body(body):
-    decoder = Decoder()
-    assert decoder.feed(body) == []
-    with pytest.raises(TalkMessageCorrupted, match="inside a chunk"):
-        decoder.eof()
+    for decoder in (Decoder(), Decoder(raw=True), TalkDecoder()):
+        assert decoder.feed(body) == []
+        for call in (decoder.eof, lambda decoder=decoder: decoder.feed(b"3]]"), decoder.eof):
+            with pytest.raises(TalkMessageCorrupted, match="inside a chunk"):
+                call()
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"\r\n\n \n", frame("[]"), frame("[[1,2]]") + b"\n\n"])
@@ -169,6 +170,12 @@ def test_max_chunk_size_counts_utf_16_units():
 def test_max_chunk_size_must_be_positive(kind, size):
     with pytest.raises(ValueError, match="positive"):
         kind(max_chunk_size=size)
+
+
+@pytest.mark.parametrize("kind", [Decoder, TalkDecoder])
+def test_max_chunk_size_is_named_where_it_is_no_number(kind):
+    with pytest.raises(TypeError, match=r"max_chunk_size must be an int, not <class 'str'>"):
+        kind(max_chunk_size="x")
 
 
 def test_nesting_has_a_limit():

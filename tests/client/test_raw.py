@@ -128,8 +128,9 @@ def test_payloads_before_the_corruption_come_first():
 def test_a_body_that_ends_inside_a_payload_is_told():
     framer = Framer()
     assert framer.feed(b"5\n[[1,") == []
-    with pytest.raises(TalkMessageCorrupted, match="ended inside a chunk"):
-        framer.eof()
+    for call in (framer.eof, lambda: framer.feed(b"2]]"), framer.eof):
+        with pytest.raises(TalkMessageCorrupted, match="ended inside a chunk"):
+            call()
 
 
 def test_the_framers_limit_holds():
@@ -140,12 +141,20 @@ def test_the_framers_limit_holds():
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
-    [({"max_chunk_size": 0}, ValueError), ({"max_chunk_size": "1"}, TypeError), ({"raw": True}, TypeError)],
+    [
+        ({"max_chunk_size": 0}, ValueError),
+        ({"max_chunk_size": -(2**70)}, ValueError),
+        ({"max_chunk_size": "1"}, TypeError),
+        ({"max_chunk_size": 1.5}, TypeError),
+        ({"max_chunk_size": True}, TypeError),
+        ({"raw": True}, TypeError),
+    ],
     ids=str,
 )
 def test_the_framers_arguments_are_checked(arguments, error):
-    with pytest.raises(error):
+    with pytest.raises(error, match=f"{next(iter(arguments))}( must be|')"):
         Framer(**arguments)
+    assert Framer(max_chunk_size=2**70).feed(b"2\n[]") == [b"[]"]
     with pytest.raises(TypeError):
         Framer(1)
 
