@@ -85,8 +85,10 @@ def client_arguments(
 ) -> dict[str, Any]:
     """A client's arguments as ``_core.Channel`` takes them; their meaning is :class:`Client`'s."""
     if base_url is None:
-        base_url = os.environ.get("GAECHANNEL_BASE_URL") or RETIRED_URL
-    url = check_url(base_url)
+        by_environment = os.environ.get("GAECHANNEL_BASE_URL") or RETIRED_URL
+        url = check_url(by_environment, "the environment's GAECHANNEL_BASE_URL")
+    else:
+        url = check_url(base_url, "base_url")
     return {
         "dialect": "talk",
         "url": url,
@@ -117,7 +119,7 @@ def browser_channel_arguments(
         arguments["privates"] += encoded.privates
     return {
         "dialect": dialect,
-        "url": check_url(url),
+        "url": check_url(url, "url", "; a two-way channel's query stands in params="),
         "bind_path": check_bind_path(bind_path),
         "raw": check_flag("raw", raw),
         "logger": check_logger(logger),
@@ -178,7 +180,7 @@ def dev_arguments(
     """What a channel of the development server's dialect passes to ``_core.Channel``."""
     return {
         "dialect": "dev",
-        "url": check_url(url),
+        "url": check_url(url, "url"),
         "logger": check_logger(logger),
         **token_arguments(token),
         **channel_arguments({}, **options),

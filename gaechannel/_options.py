@@ -181,9 +181,27 @@ def batch_size(max_size: int | None) -> int:
     return min(int(max_size), 2**31 - 1)
 
 
-def check_url(url: str) -> str:
-    """Return the URL without its trailing slashes; raise ValueError if it is not http or https."""
-    check_type("a channel's URL", url, str, "a str")
+# Of a text that is no URL: what may be a password, and what may be a token.
+_USERINFO = re.compile("^(.*?://)?.*@", re.DOTALL)
+_QUERY = re.compile("([?#]).*", re.DOTALL)
+_LONG_WORD = re.compile(r"[\w+=-]{17,}")
+
+
+def _shown(url: str) -> str:
+    """A text that is no URL of a channel, without what may let its owner in."""
+    without = _QUERY.sub(r"\1…", _USERINFO.sub(r"\1…@", url))
+    return repr(_LONG_WORD.sub("…", without))
+
+
+def check_url(url: str, name: str = "a channel's URL", hint: str = "") -> str:
+    """Return the URL without its trailing slashes; raise ValueError if it is not http or https.
+
+    Args:
+        url: what was given.
+        name: the argument's.
+        hint: where a query belongs.
+    """
+    check_type(name, url, str, "a str")
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -192,11 +210,9 @@ def check_url(url: str) -> str:
     except ValueError:
         sound = False
     if not sound or any(character <= " " or character == "\x7f" for character in url):
-        # Not the URL itself, which may hold a password.
-        hint = "; a two-way channel's query stands in params=" if "?" in url else ""
         raise ValueError(
-            "a channel's URL must be http://… or https://… with a host and a sound port,"
-            f" without spaces, query or fragment{hint}"
+            f"{name} must be http://… or https://… with a host and a sound port,"
+            f" without spaces, query or fragment, not {_shown(url)}{hint if '?' in url else ''}"
         )
     return url.rstrip("/")
 

@@ -74,7 +74,7 @@ class TalkChannel(_base.Channel[str]):
 
     @base_url.setter
     def base_url(self, url: str) -> None:
-        self._url = check_url(url)
+        self._url = check_url(url, "base_url")
 
     @property
     def token(self) -> str | None:

@@ -16,7 +16,11 @@ def prepare(channels: Iterable[Merged]) -> list[Merged]:
     """The channels as a list, ready to be iterated over by the C core."""
     if isinstance(channels, _core.Channel):
         raise TypeError("merge() takes several channels, in a list for one, not a channel")
-    prepared = list(channels)
+    try:
+        iterator = iter(channels)
+    except TypeError:
+        raise TypeError(f"merge() takes channels, in an iterable, not {type(channels).__name__}") from None
+    prepared = list(iterator)
     for channel in prepared:
         if isinstance(channel, Channel):
             channel._obey_overrides()

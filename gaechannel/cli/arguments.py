@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gaechannel._options import check_url
+from gaechannel._options import check_header, check_url
 
 #: Where `serve` listens unless told otherwise.
 PORT = 8080
@@ -58,9 +58,10 @@ def server_url(args: argparse.Namespace) -> str:
     """The channel server's address: the argument's, or the environment's, or where `serve` listens."""
     if args.base_url is None:
         try:
-            args.base_url = check_url(os.environ.get("GAECHANNEL_BASE_URL") or _LOCAL_URL)
+            given = os.environ.get("GAECHANNEL_BASE_URL") or _LOCAL_URL
+            args.base_url = check_url(given, "the environment's GAECHANNEL_BASE_URL")
         except ValueError as error:
-            args.fail(f"the environment's GAECHANNEL_BASE_URL: {error}")
+            args.fail(str(error))
     return str(args.base_url)
 
 
@@ -78,7 +79,7 @@ def add_admin_token(parser: argparse.ArgumentParser, text: str) -> None:
 def url(text: str) -> str:
     """A channel server's address."""
     try:
-        return check_url(text)
+        return check_url(text, "a channel server's URL")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -94,8 +95,14 @@ def pair(text: str) -> tuple[str, str]:
 def header(text: str) -> tuple[str, str]:
     """A header's name and its value; neither is shown where they make no sense, since it may be a secret."""
     name, separator, value = text.partition(":")
-    if not name.strip() or not separator:
+    if not separator:
         raise argparse.ArgumentTypeError("a header is 'NAME: VALUE'")
+    try:
+        check_header("header", name.strip(), value.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "a header is 'NAME: VALUE': NAME without spaces, VALUE in one line"
+        ) from None
     return name.strip(), value.strip()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gaechannel.client import Client
 from gaechannel.dev import DevClient
-from gaechannel.errors import ChannelClosed, TransportError
+from gaechannel.errors import ChannelClosed, TokenError, TransportError
 from gaechannel.merging import merge
 from gaechannel.two_way import BrowserChannel, WebChannel
 
@@ -149,9 +149,12 @@ def _maker(args: argparse.Namespace, logger: logging.Logger) -> Callable[[str], 
 
 def _channels(args: argparse.Namespace, logger: logging.Logger) -> list[SyncChannel[Any]]:
     make = _maker(args, logger)
+    named = _named(args)
     try:
-        return [make(name) for name in _named(args)]
+        return [make(name) for name in named]
     except ValueError as error:
+        if args.dialect in _TWO_WAY:
+            args.fail(str(error))
         raise CommandError(str(error)) from None
 
 
@@ -204,6 +207,13 @@ def _listen(args: argparse.Namespace) -> int:
             # By ourselves, before it was asked for a message?
             if not gone.is_set():
                 raise
+        except TokenError as error:
+            if not any(name.startswith(("http://", "https://")) for name in args.channels):
+                raise
+            raise CommandError(
+                f"{error}; in the dialect {args.dialect} a channel is named by a token: for a URL, give"
+                " --dialect webchannel or --dialect browserchannel"
+            ) from None
         except TransportError as error:
             if error.curl_code != _COULD_NOT_CONNECT or args.dialect in _TWO_WAY:
                 raise

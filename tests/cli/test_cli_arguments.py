@@ -53,6 +53,6 @@ def test_a_senseless_address_in_the_environment_is_status_2(run, environ):
     for command in (("listen", "token"), ("create", "me", "--admin-token", "secret")):
         status, _, err = run(*command)
         assert status == 2
-        assert "error: the environment's GAECHANNEL_BASE_URL: a channel's URL must be http" in err
+        assert "error: the environment's GAECHANNEL_BASE_URL must be http" in err
         assert "--base-url:" not in err
     assert run("create", "--help")[0] == 0

@@ -181,6 +181,9 @@ def test_an_error_that_a_webchannel_brings_is_one_line_and_status_1(run, server)
         (("http://h/", "--dialect", "browserchannel", "--send", "{}"), "a map is a JSON object"),
         (("token", "--param", "a"), "'a' is not NAME=VALUE"),
         (("token", "--header", "s3cret"), "--header: a header is 'NAME: VALUE'"),
+        (("token", "--header", "X Y: s3cret"), "--header: a header is 'NAME: VALUE'"),
+        (("token", "--header", ": s3cret"), "--header: a header is 'NAME: VALUE'"),
+        (("token", "--header", "X: a\ns3cret"), "--header: a header is 'NAME: VALUE'"),
         (("token", "--send", "{"), "--send: not JSON"),
         (("token", "--dialect", "carrier"), "--dialect"),
     ],
@@ -192,11 +195,20 @@ def test_what_a_dialect_has_no_use_for_is_status_2_and_named(run, arguments, wor
     assert "s3cret" not in err
 
 
-def test_a_url_that_is_none_is_one_line_and_status_1(run):
-    status, out, err = run("listen", "--dialect", "webchannel", "token")
+def test_a_url_that_is_none_is_status_2_and_named(run):
+    status, out, err = run("listen", "--dialect", "webchannel", "foo")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith("gaechannel listen: error: url must be http")
+    assert "not 'foo'" in err
+
+
+def test_a_url_without_a_dialect_is_told_of_dialects(run, server):
+    status, out, err = run("listen", f"{server.url}/webchannel")
     assert (status, out) == (1, "")
-    assert err.startswith("gaechannel: a channel's URL must be http")
+    assert "401" in err
+    assert "--dialect webchannel" in err
     assert err.count("\n") == 1
+    assert "--dialect" not in run("listen", "nonsense")[2]
 
 
 def test_one_bad_token_among_several_ends_it(run, server, token):

@@ -175,6 +175,42 @@ def test_arguments_that_make_no_sense_are_refused(arguments, options, error):
         Client(*arguments, **options)
 
 
+@pytest.mark.parametrize("module", [gaechannel, gaechannel.aio])
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("foo", "'foo'"),
+        ("http://host:99999/x", "'http://host:99999/x'"),
+        ("http://me:s3cret@host/#f", "'http://…@host/#…'"),
+        ("http://me:s3/c?ret@a@host/ x", "'http://…@host/ x'"),
+        ("me:s3cret@host", "'…@host'"),
+        ("http://host/?token=s3cret", "'http://host/?…'"),
+        ("http://ho st/channel-s3cret-s3cret-s3cret", "'http://ho st/…'"),
+        ("http://host\n", r"'http://host\n'"),
+    ],
+)
+def test_a_url_that_is_none_is_named_and_shown_without_secrets(module, url, shown, monkeypatch):
+    def words(make):
+        with pytest.raises(ValueError, match="must be http") as caught:
+            make()
+        assert "s3cret" not in str(caught.value)
+        return str(caught.value)
+
+    client = module.Client("token", base_url="http://host")
+    wanted = (
+        "must be http://… or https://… with a host and a sound port, without spaces, query or fragment,"
+        f" not {shown}"
+    )
+    assert words(lambda: module.Client("token", base_url=url)) == f"base_url {wanted}"
+    assert words(lambda: setattr(client, "base_url", url)) == f"base_url {wanted}"
+    assert words(lambda: module.DevClient("token", url)) == f"url {wanted}"
+    monkeypatch.setenv("GAECHANNEL_BASE_URL", url)
+    assert words(lambda: module.Client("token")) == f"the environment's GAECHANNEL_BASE_URL {wanted}"
+    hint = "; a two-way channel's query stands in params=" if "?" in url else ""
+    for two_way in (module.BrowserChannel, module.WebChannel):
+        assert words(lambda two_way=two_way: two_way(url)) == f"url {wanted}{hint}"
+
+
 def test_the_old_arguments_are_positional():
     logger = logging.getLogger("mine")
     assert list(inspect.signature(Client).parameters)[:2] == ["token", "logger"]

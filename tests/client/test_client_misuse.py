@@ -50,7 +50,7 @@ def test_the_shortest_timeout_is_one(silent):
     "url", [URL + "?a=b", URL + "#top", "http://127.0.0.1:99999/", "ftp://host/", "host"]
 )
 def test_a_url_that_no_request_can_be_made_of_is_refused(url):
-    with pytest.raises(ValueError, match="URL must be"):
+    with pytest.raises(ValueError, match="base_url must be"):
         Client("token", base_url=url)
 
 
@@ -107,7 +107,7 @@ def test_repr_works_in_a_forked_child():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Client("token", base_url=5), "URL must be a str, not int"),
+        (lambda: Client("token", base_url=5), "base_url must be a str, not int"),
         (
             lambda: Client(lambda channel: "t", base_url=URL),
             r"token is called as token\(\), but",

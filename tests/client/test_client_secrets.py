@@ -116,7 +116,7 @@ def test_what_the_proxy_is_asked_with_is_not_said_either(client_of, log):
 
 
 def test_refused_arguments_are_not_quoted():
-    with pytest.raises(ValueError, match="URL") as caught:
+    with pytest.raises(ValueError, match="base_url") as caught:
         Client(TOKEN, base_url=f"ftp://user:{PASSWORD}@host/")
     assert_no_secret(all_said(caught.value), TOKEN, PASSWORD)
     with pytest.raises(ValueError, match="header") as caught:

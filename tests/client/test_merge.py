@@ -145,6 +145,9 @@ def test_afterwards_a_channel_can_be_iterated_over_by_itself(server, clients):
 def test_what_is_no_synchronous_channel_or_is_given_twice_is_refused(clients):
     with pytest.raises(TypeError, match="a channel is wanted"):
         merge([clients[0], "no channel"])
+    for merge_of_its_own in (merge, gaechannel.aio.merge):
+        with pytest.raises(TypeError, match=r"merge\(\) takes channels, in an iterable, not int"):
+            merge_of_its_own(5)
     with pytest.raises(ValueError, match="twice"):
         merge([clients[0], clients[0]])
     with pytest.raises(TypeError, match=r"aio\.merge"):
