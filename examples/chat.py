@@ -30,56 +30,57 @@ def field(message: Any, *numbers: int) -> Any:
     return message
 
 
-class Chat:
-    """A browser's login, and a channel for it."""
+def listen(url: str, jar: http.cookiejar.CookieJar) -> None:
+    """Print each message that is posted."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
 
-    def __init__(self, cookies: http.cookiejar.MozillaCookieJar, url: str) -> None:
-        self.cookies = cookies
-        self.url = url
-
-    def register(self, channel: WebChannel, _session: object) -> None:
+    def register(channel: WebChannel, _session: object) -> None:
         """Before each session: fetch the cookie that the channel wants, and say that we are there."""
-        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
-        with opener.open(f"{self.url}/register?ignore_compass_cookie=1", timeout=30):
+        with opener.open(f"{url}/register?ignore_compass_cookie=1", timeout=30):
             pass
-        login = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
-        channel.headers = {"Referer": "https://chat.google.com/", "Cookie": login}
         channel.send([])
         channel.send(PING)
 
-    def listen(self) -> None:
-        """Print each message that is posted."""
-        with WebChannel(
-            self.url, bind_path="/events", message_key="data", on_session=self.register
-        ) as channel:
-            for response in channel:
-                event = field(response, 1)
-                bodies = [field(event, 4), *(field(event, 8) or [])]
-                for body in bodies:
-                    if field(body, 12) == MESSAGE_POSTED or field(event, 3) == MESSAGE_POSTED:
-                        message = field(body, 6, 1)
-                        author = field(message, 2, 2) or field(message, 2, 1, 1)
-                        print(f"{author}: {field(message, 10)}", flush=True)
+    with WebChannel(
+        url,
+        bind_path="/events",
+        message_key="data",
+        on_session=register,
+        headers={"Referer": "https://chat.google.com/"},
+        cookies=jar,
+    ) as channel:
+        for response in channel:
+            event = field(response, 1)
+            bodies = [field(event, 4), *(field(event, 8) or [])]
+            for body in bodies:
+                if field(body, 12) == MESSAGE_POSTED or field(event, 3) == MESSAGE_POSTED:
+                    message = field(body, 6, 1)
+                    author = field(message, 2, 2) or field(message, 2, 1, 1)
+                    print(f"{author}: {field(message, 10)}", flush=True)
 
 
 def main() -> int:
     if len(sys.argv) not in (2, 3):
         print(__doc__, file=sys.stderr)
         return 2
-    cookies = http.cookiejar.MozillaCookieJar(sys.argv[1])
-    cookies.load(ignore_discard=True, ignore_expires=True)
-    for cookie in cookies:
+    jar = http.cookiejar.MozillaCookieJar(sys.argv[1])
+    try:
+        jar.load(ignore_discard=True, ignore_expires=True)
+    except OSError as error:
+        print(f"no cookies can be read: {error}", file=sys.stderr)
+        return 1
+    for cookie in jar:
         cookie.expires = cookie.expires or None  # browsers write 0 where it ends with the browser
     url = sys.argv[2] if len(sys.argv) == 3 else "https://chat.google.com/u/0/webchannel"
     try:
-        Chat(cookies, url).listen()
+        listen(url, jar)
     except ChannelError as error:
         print(f"the channel has failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     finally:
-        cookies.save(ignore_discard=True, ignore_expires=True)
+        jar.save(ignore_discard=True, ignore_expires=True)
     return 0
 
 

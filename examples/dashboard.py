@@ -10,11 +10,14 @@ import random
 import sys
 from collections.abc import AsyncIterator
 
-from rich.live import Live
-from rich.table import Table
-
 from gaechannel import ChannelError, aio
 from gaechannel.server import LocalServer
+
+try:
+    from rich.live import Live
+    from rich.table import Table
+except ImportError:
+    sys.exit("dashboard.py draws with rich: pip install rich")
 
 COLOURS = {"new": "dim", "connecting": "yellow", "open": "green", "waiting": "red", "closed": "dim"}
 

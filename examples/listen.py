@@ -29,10 +29,14 @@ def main() -> int:
         except ChannelError as error:
             print(f"the channel has failed: {error}", file=sys.stderr)
             return 1
+        except OSError as error:
+            print(f"no token can be read: {error}", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             return 130
         finally:
-            print(client.stats, file=sys.stderr)
+            if client.stats.sessions:
+                print(client.stats, file=sys.stderr)
     return 0
 
 

@@ -74,7 +74,11 @@ def main() -> int:
             print("paired with", screen["name"])
         case [file, *command] if all("=" in argument for argument in command[1:]):
             fields = dict(argument.split("=", 1) for argument in command[1:])
-            ids = json.loads(pathlib.Path(file).read_text())
+            try:
+                ids = json.loads(pathlib.Path(file).read_text())
+            except OSError as error:
+                print(f"{error}: `lounge.py FILE pair CODE` writes it", file=sys.stderr)
+                return 1
             try:
                 Remote(**ids, command={"_sc": command[0], **fields} if command else {}).run()
             except ChannelError as error:

@@ -77,6 +77,35 @@ def test_wrong_arguments_print_what_is_wanted(name):
     assert name in errors
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("chat.py", "no cookies can be read: "),
+        ("listen.py", "no token can be read: "),
+        ("lounge.py", "pair CODE` writes it"),
+    ],
+)
+def test_a_file_that_is_missing_is_one_line(name, words, tmp_path):
+    file = str(tmp_path / "nowhere")
+    with (
+        LocalServer() as server,
+        start(name, file, *([] if name == "lounge.py" else [server.base_url])) as it,
+    ):
+        out, errors = it.communicate(timeout=20)
+    assert (it.returncode, out) == (1, "")
+    assert words in errors
+    assert file in errors
+    assert errors.count("\n") == 1
+
+
+def test_the_dashboard_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "rich.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with start("dashboard.py") as process:
+        out, errors = process.communicate(timeout=20)
+    assert (process.returncode, out, errors) == (1, "", "dashboard.py draws with rich: pip install rich\n")
+
+
 def test_the_notebook_runs_from_top_to_bottom(tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
