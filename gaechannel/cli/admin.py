@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from gaechannel.errors import HTTPStatusError, TransportError
 
 from .arguments import CommandError, add_command, add_server, count, no_server_hint, server_url
-from .output import stdin
+from .output import one_line, stdin
 
 if TYPE_CHECKING:
     from .arguments import _Commands
@@ -102,6 +103,10 @@ def _lines() -> Iterator[str]:
 
 
 def _send(args: argparse.Namespace) -> int:
+    said = ""
     for text in _lines() if args.text == "-" else [_argument(args.text)]:
-        _admin(args, "send", {"client_id": args.client_id, "message": text})
+        words = _admin(args, "send", {"client_id": args.client_id, "message": text}).strip()
+        if words and words != said:  # such as that it is dropped; once, and not for each line
+            print(f"gaechannel: a message was dropped: {one_line(words)}", file=sys.stderr)
+        said = words
     return 0

@@ -125,11 +125,17 @@ def _arrays(body: _Body, raw: bool) -> Iterator[_Array]:
         try:
             payload = next(chunks, None)
         except TalkMessageCorrupted as error:
-            raise _Broken(str(error), _where_framing_broke(body, begin)) from None
+            hint = "; this is no BrowserChannel body" if begin == 0 and not _has_length(body.chunk) else ""
+            raise _Broken(f"{error}{hint}", _where_framing_broke(body, begin)) from None
         if payload is None:
             return
         for id_, data in _arrays_of(payload, bytes(body.chunk), body.offset, raw):
             yield _Array(id_, begin, data)
+
+
+def _has_length(chunk: bytearray) -> bool:
+    """Whether it begins with a digit, as a chunk does and a page of HTML does not."""
+    return chunk.lstrip(b" \t\r\n")[:1].isdigit()
 
 
 def _where_framing_broke(body: _Body, begin: int) -> int:

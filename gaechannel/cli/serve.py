@@ -42,8 +42,9 @@ def add_serve(commands: _Commands) -> None:
     parser.add_argument(
         "--key-file",
         metavar="FILE",
-        help="the secret that signs tokens, so that they outlive a restart; where there is no such file, a"
-        " new secret is written to it, for its owner only (default: a new secret each time)",
+        help="the secret that signs tokens, so that they outlive a restart: tokens alone do, and a message to"
+        " a channel is dropped until its listener is back, or it is created again; where there is no such"
+        " file, a new secret is written to it, for its owner only (default: a new secret each time)",
     )
     parser.add_argument(
         "--backchannel-seconds",
@@ -82,7 +83,7 @@ def _serve(args: argparse.Namespace) -> int:
         host=args.host,
         port=args.port,
         admin_token=given or None,
-        key=None if args.key_file is None else _key(Path(args.key_file)),
+        key=None if args.key_file is None else _given_key(args.key_file),
         backchannel_seconds=args.backchannel_seconds,
         **({} if args.channels is None else {"max_sessions": args.channels}),
     )
@@ -92,6 +93,14 @@ def _serve(args: argparse.Namespace) -> int:
         while not ended:
             time.sleep(_LOOK_SECONDS)  # a signal that comes just before this does not cut it short
     return 0
+
+
+def _given_key(name: str) -> bytes:
+    """The key in the file that was given."""
+    try:
+        return _key(Path(name))
+    except OSError as error:  # which may name the file that is made beside it
+        raise CommandError(f"--key-file: {name}: {error.strerror or error}") from None
 
 
 def _key(file: Path) -> bytes:

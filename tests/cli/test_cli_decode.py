@@ -105,6 +105,16 @@ def test_what_came_before_is_printed_and_where_it_breaks(decode, broken, offset,
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("body", [b"<!doctype html>\n<p>", b"\n<html>", b"Unknown SID\n"])
+def test_a_page_is_called_no_body(decode, body):
+    status, out, err = decode(body)
+    assert (status, out) == (1, "")
+    assert err.endswith("; this is no BrowserChannel body\n")
+    assert err.count("\n") == 1
+    assert "no BrowserChannel body" not in decode(GOOD + body)[2]
+    assert "no BrowserChannel body" not in decode(b"12")[2]
+
+
 def test_a_compressed_body_that_breaks_off_is_one_line(decode):
     compressed = gzip.compress(GOOD + frame('[[2,"' + "".join(map(chr, range(300, 900))) + '"]]'))
     status, out, err = decode(compressed[:-50])

@@ -24,6 +24,16 @@ def test_create_answers_a_token_and_send_delivers(shared, name):
     assert texts(talk.back(CI=1).rest()) == ["é😀 &="] * 2
 
 
+def test_a_message_to_no_channel_is_answered_so(shared, name):
+    reply = ask(shared, "send", {"client_id": name, "message": "hi"})
+    assert (reply.status, reply.text) == (200, "this server has no channel of that client")
+    assert not shared.service.has_channel(name)
+    token = shared.create_channel(name)
+    assert shared.service.has_channel(name)
+    assert shared.service.has_channel(token)
+    assert ask(shared, "send", {"client_id": name, "message": "hi"}).text == ""
+
+
 @pytest.mark.parametrize("token", ["", "wrong", "é", "\udcff"])
 def test_a_wrong_token_is_refused(shared, token):
     header = {"Authorization": f"Bearer {token}".encode("utf-8", "surrogateescape")}

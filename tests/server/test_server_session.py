@@ -434,12 +434,30 @@ def test_a_handler_that_fails_is_logged_and_the_next_map_delivered(clock, caplog
     service, session = make(clock)
     got = []
     session.on_message = got.append
-    service.forward(session, 0, 0, [{"JSON": "{"}, {"JSON": "1"}])
+    session.on_map = lambda map_: 1 / 0 if map_["JSON"] == "0" else None
+    service.forward(session, 0, 0, [{"JSON": "0"}, {"JSON": "1"}])
     assert got == [1]
-    assert "handler" in caplog.text
+    assert f"the handler of session {session.sid} failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
     session.on_close = lambda reason: 1 / 0
     session.close()
     assert "on_close" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["s3cret", "", "[" * 100_000])
+def test_a_map_that_is_no_json_is_said_in_one_line_and_no_handler_is_blamed(clock, caplog, text):
+    service, session = make(clock)
+    got = []
+    session.on_message = got.append
+    service.forward(session, 0, 0, [{"JSON": text}, {"JSON": "1"}])
+    assert got == [1]
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.exc_info is None
+    assert f"session {session.sid}: a map is no JSON under its key JSON" in record.getMessage()
+    assert "\n" not in record.getMessage()
+    assert "handler" not in record.getMessage()
+    assert "s3cret" not in record.getMessage()
 
 
 def test_the_reply_to_maps_tells_the_state_of_the_back_channel(clock):

@@ -57,6 +57,8 @@ class ChannelService(SessionService):
 
     Args:
         key: the secret that signs tokens, at least 16 bytes, so that they survive a restart; None: a new one.
+            Tokens alone do: what was held for a channel is gone, and until its listener is back or
+            ``create_channel`` is called again, what is sent to it is dropped.
         clock: seconds since 1970, for the tokens.
         monotonic: seconds on a clock that never goes back, for everything else.
         on_connected: called with the client id when its first listener has come; a plain callable (called on
@@ -141,6 +143,11 @@ class ChannelService(SessionService):
             self.channels.send(channel, message)
 
     # Beyond it.
+
+    def has_channel(self, client_id: str) -> bool:
+        """Whether there is a channel of this client id (or token): one was created, or somebody listens. What
+        is sent to another is dropped. A server that was started anew knows none, be its ``key`` the same."""
+        return self._find_channel(client_id) is not None
 
     def is_connected(self, client_id: str) -> bool:
         """Whether somebody listens under this client id (or token)."""

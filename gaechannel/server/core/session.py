@@ -87,7 +87,8 @@ class Session:
         http_session_param: the name of that query parameter, or None.
         on_map: called with each map, a ``dict`` of strings, once and in the order of their ids.
         on_message: called with each map's message, decoded: the JSON under ``JSON`` (webchannel:
-            ``__data__``), or the string under ``_S``; not called for a map that has neither.
+            ``__data__``), or the string under ``_S``; not called for a map that has neither, nor for one
+            whose JSON is none, which is logged.
         on_close: called once, with the reason: ``"terminated"`` by the client, ``"timeout"``, ``"stopped"``,
             ``"closed"``, ``"replaced"`` by another session (OSID), ``"overflow"``, ``"forgotten"``.
         data: whatever the handler wants to keep with the session.
@@ -372,7 +373,17 @@ class Session:
         if self.on_message is not None:
             text = one.get(self._context.dialect.json_key)
             if text is not None:
-                self.on_message(json.loads(text))
+                try:
+                    message = json.loads(text)
+                except (ValueError, RecursionError) as error:  # its client's fault, and not the handler's
+                    logger.warning(
+                        "session %s: a map is no JSON under its key %s, and is left out: %s",
+                        self.sid,
+                        self._context.dialect.json_key,
+                        error,
+                    )
+                    return
+                self.on_message(message)
             elif "_S" in one:
                 self.on_message(one["_S"])
 

@@ -65,15 +65,17 @@ class Admin:
         return text_reply(token)
 
     async def send(self, request: web.Request) -> web.StreamResponse:
-        """Form ``client_id`` (or a token) and ``message``; answers nothing."""
+        """Form ``client_id`` (or a token) and ``message``; answers nothing, or that there is no channel."""
         form = await self._form(request)
+        client_id = _field(form, "client_id")
         try:
-            self._service.send_message(_field(form, "client_id"), _field(form, "message"))
+            known = self._service.has_channel(client_id)
+            self._service.send_message(client_id, _field(form, "message"))
         except Refusal:
             raise
         except Error as error:
             raise bad_request(f"{type(error).__name__}: {error}") from None
-        return text_reply("")
+        return text_reply("" if known else "this server has no channel of that client")
 
     async def _form(self, request: web.Request) -> dict[str, str]:
         peer = None if request.transport is None else request.transport.get_extra_info("peername")
