@@ -12,7 +12,15 @@ from scripted_server import ScriptedServer, brought, confirmed, held, opened, st
 from waiting import until
 
 import gaechannel
-from gaechannel import BrowserChannel, ChannelClosed, ChannelError, HTTPStatusError, SessionLost, aio
+from gaechannel import (
+    BrowserChannel,
+    ChannelClosed,
+    ChannelError,
+    ChannelTimeout,
+    HTTPStatusError,
+    SessionLost,
+    aio,
+)
 
 LOST = status("400 Bad Request")
 
@@ -223,6 +231,29 @@ def test_while_it_is_awaited_the_event_loop_goes_on_and_close_ends_it(script):
         with pytest.raises(ChannelClosed):
             await waiting
         assert await asyncio.wait_for(cancelled.wait(), 20)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("timeout", [0, 0.05])
+def test_while_it_is_awaited_recv_ends_in_time(script, timeout):
+    async def main():
+        inside, go_on = asyncio.Event(), asyncio.Event()
+
+        async def block(channel, session):
+            inside.set()
+            await go_on.wait()
+
+        script.on("back", held([1, "a"]))
+        async with aio.BrowserChannel(script.url, on_session=block) as channel:
+            connecting = asyncio.create_task(channel.connect())
+            await inside.wait()
+            async with asyncio.timeout(60):
+                with pytest.raises(ChannelTimeout):
+                    await channel.recv(timeout)
+                go_on.set()
+                await connecting
+                assert await channel.recv() == "a"
 
     asyncio.run(main())
 
