@@ -127,7 +127,7 @@ def check_callable(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a callable or None, not {type(value).__name__}")
 
 
-def check_takes(name: str, value: object, *arguments: str) -> None:
+def check_takes(name: str, value: Any, *arguments: str) -> None:
     """Raise TypeError if a callable cannot be called with these arguments, where it says what it takes."""
     if not callable(value):
         return
