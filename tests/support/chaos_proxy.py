@@ -9,6 +9,7 @@ import itertools
 import random
 import re
 import threading
+import weakref
 from collections import Counter
 
 #: What may happen to a request, and how often out of a thousand; all else is passed on untouched.
@@ -53,6 +54,7 @@ class ChaosProxy:
         self._refuses = refuses
         self._old = []
         self._tasks = set()
+        self._writers = weakref.WeakSet()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -93,8 +95,13 @@ class ChaosProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A transport whose peer reads no more would be left to the garbage collector.
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def _accept(self, reader, writer):
+        self._writers.add(writer)
         # Even if the task is cancelled before it has begun.
         self._start(self._handle(reader, writer)).add_done_callback(lambda _: writer.close())
 

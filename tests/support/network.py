@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import weakref
 
 
 class Network:
@@ -28,6 +29,7 @@ class Network:
         self._dead = set()
         self._alive = set()
         self._tasks = set()
+        self._writers = weakref.WeakSet()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -61,8 +63,13 @@ class Network:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A transport whose peer reads no more would be left to the garbage collector.
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def _accept(self, reader, writer):
+        self._writers.add(writer)
         task = asyncio.create_task(self._carry(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

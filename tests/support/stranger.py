@@ -12,6 +12,7 @@ import json
 import random
 import re
 import threading
+import weakref
 from collections import Counter
 from urllib.parse import parse_qsl, urlsplit
 
@@ -162,6 +163,7 @@ class Stranger:
         self._sessions = {}
         self._unmet = []
         self._tasks = set()
+        self._writers = weakref.WeakSet()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -185,8 +187,13 @@ class Stranger:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A transport whose peer reads no more would be left to the garbage collector.
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def _accept(self, reader, writer):
+        self._writers.add(writer)
         task = asyncio.create_task(self._handle(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
