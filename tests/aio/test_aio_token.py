@@ -336,11 +336,18 @@ def test_a_merged_channel_that_is_closed_before_its_exception_was_raised_leaves(
 EAGER_NAMES = ("_wait_for_token", "_wait_for_answers")
 
 
+class Done(asyncio.Future):
+    """What an eager task's end looks like; event loops name their tasks."""
+
+    def set_name(self, name):
+        pass
+
+
 def eager(loop, coroutine, **options):
     """A channel's own tasks begin at once, as asyncio.eager_task_factory has it (CPython 3.12)."""
     if coroutine.__name__ not in EAGER_NAMES:
         return asyncio.Task(coroutine, loop=loop, **options)
-    done = loop.create_future()
+    done = Done(loop=loop)
     with pytest.raises(StopIteration):  # what these tests await is there at once
         contextvars.copy_context().run(coroutine.send, None)
     done.set_result(None)
