@@ -170,7 +170,7 @@ def test_a_server_that_is_somewhere_else_is_told_by_its_address(run, server, com
     status, out, err = run(*command, "--base-url", elsewhere)
     assert (status, out) == (1, "")
     assert f"administration at {server.url}/elsewhere/admin/{command[0]}: --base-url" in err
-    assert err.count("404") == 0
+    assert re.search(r"\b404\b", err) is None  # a port may have these digits
     assert "s3cret" not in err
 
 

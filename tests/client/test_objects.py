@@ -399,7 +399,7 @@ for start in range(1, 1000):
     assert result == want
     if start > refused + 50:
         break
-assert refused > first + 5, refused
+assert refused > first, refused
 print("all sites:", first, refused)
 """
 
