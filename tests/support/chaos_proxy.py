@@ -8,9 +8,9 @@ import contextlib
 import itertools
 import random
 import re
-import threading
-import weakref
 from collections import Counter
+
+from thread_server import ThreadServer
 
 #: What may happen to a request, and how often out of a thousand; all else is passed on untouched.
 FATES = {
@@ -28,7 +28,7 @@ FATES = {
 }
 
 
-class ChaosProxy:
+class ChaosProxy(ThreadServer):
     """Passes requests on to a server, or does worse.
 
     Args:
@@ -44,72 +44,23 @@ class ChaosProxy:
     """
 
     def __init__(self, port, seed=1, delay=0.05, fates=None, refuses=None):
+        super().__init__()
         self.fates = Counter()
         self.calm = False
-        self.port = 0
         self._server_port = port
         self._random = random.Random(seed)
         self._delay = delay
         self._shares = FATES if fates is None else fates
         self._refuses = refuses
         self._old = []
-        self._tasks = set()
-        self._writers = weakref.WeakSet()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self):
-        self._thread.start()
-        assert self._ready.wait(20)
-        return self
-
-    def __exit__(self, *error):
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-
     def cut_all(self):
         """Cut all connections that there are, those to the server too."""
-        asyncio.run_coroutine_threadsafe(self._cut_all(), self._loop).result(20)
-
-    async def _cut_all(self):
-        cut = list(self._tasks)
-        for task in cut:
-            task.cancel()
-        await asyncio.gather(*cut, return_exceptions=True)
-
-    def _run(self):
-        asyncio.run(self._serve())
-
-    async def _serve(self):
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stopping.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        # A transport whose peer reads no more would be left to the garbage collector.
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    def _accept(self, reader, writer):
-        self._writers.add(writer)
-        # Even if the task is cancelled before it has begun.
-        self._start(self._handle(reader, writer)).add_done_callback(lambda _: writer.close())
-
-    def _start(self, work):
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        asyncio.run_coroutine_threadsafe(self._end_tasks(), self._loop).result(20)
 
     async def _handle(self, reader, writer):
         try:

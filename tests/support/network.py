@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import threading
-import weakref
+
+from thread_server import ThreadServer
 
 
-class Network:
+class Network(ThreadServer):
     """Passes bytes on to a server, or loses them; a connection is never closed for that.
 
     Args:
@@ -21,17 +21,13 @@ class Network:
     """
 
     def __init__(self, port, bytes_per_second=None):
-        self.port = 0
+        super().__init__()
         self.down = False
         self.connections = 0
         self._server_port = port
         self._rate = bytes_per_second
         self._dead = set()
         self._alive = set()
-        self._tasks = set()
-        self._writers = weakref.WeakSet()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     def lose(self):
         self.down = True
@@ -43,39 +39,7 @@ class Network:
     def _lose(self):
         self._dead |= self._alive
 
-    def __enter__(self):
-        self._thread.start()
-        assert self._ready.wait(20)
-        return self
-
-    def __exit__(self, *error):
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-
-    async def _serve(self):
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=1 << 16, backlog=1000)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stopping.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        # A transport whose peer reads no more would be left to the garbage collector.
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    def _accept(self, reader, writer):
-        self._writers.add(writer)
-        task = asyncio.create_task(self._carry(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())
-
-    async def _carry(self, reader, writer):
+    async def _handle(self, reader, writer):
         connection = object()
         if self.down:
             self._dead.add(connection)

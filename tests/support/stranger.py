@@ -11,10 +11,10 @@ import gzip
 import json
 import random
 import re
-import threading
-import weakref
 from collections import Counter
 from urllib.parse import parse_qsl, urlsplit
+
+from thread_server import ThreadServer
 
 #: What may come instead of the answer to maps; half of the time the maps are taken all the same.
 MAPS_ODDITIES = {
@@ -130,7 +130,7 @@ class Session:
             self.old = [*self.old[-3:], self.owed.pop(0)]
 
 
-class Stranger:
+class Stranger(ThreadServer):
     """The server, in a thread of its own, one request a connection.
 
     Args:
@@ -148,6 +148,7 @@ class Stranger:
     """
 
     def __init__(self, dialect, seed):
+        super().__init__()
         self.web = dialect == "webchannel"
         self.numbers = []
         self.known = set()
@@ -157,47 +158,10 @@ class Stranger:
         self.controls = []
         self.did = Counter()
         self.calm = False
-        self.port = 0
         self.failure = None
         self._chances = random.Random(seed)
         self._sessions = {}
         self._unmet = []
-        self._tasks = set()
-        self._writers = weakref.WeakSet()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-
-    def __enter__(self):
-        self._thread.start()
-        assert self._ready.wait(20)
-        return self
-
-    def __exit__(self, *error):
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-
-    async def _serve(self):
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stopping.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        # A transport whose peer reads no more would be left to the garbage collector.
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    def _accept(self, reader, writer):
-        self._writers.add(writer)
-        task = asyncio.create_task(self._handle(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())
 
     async def _handle(self, reader, writer):
         with contextlib.suppress(OSError, EOFError):
