@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import math
+import signal
 import threading
 import time
 
@@ -422,3 +423,58 @@ def test_a_merges_timeout_holds_while_another_thread_has_its_turn(script):
         for thread in threads:
             thread.join(30)
         assert late == [True, True]
+
+
+class Interrupted:
+    """A logger in whose code a signal's handler runs, once; it came before, in the channel's own."""
+
+    def __init__(self):
+        self.interrupts = 1
+
+    def isEnabledFor(self, level):  # noqa: N802 - logging's name
+        if self.interrupts:
+            self.interrupts -= 1
+            signal.raise_signal(signal.SIGINT)
+        return False
+
+    def info(self, text):
+        pass
+
+    warning = debug = info
+
+
+WAITS = {
+    "recv": lambda channel: channel.recv(20),
+    "messages": lambda channel: next(channel.messages()),
+    "batches": lambda channel: next(channel.batches()),
+    "connect": lambda channel: channel.connect(20),
+    "flush": lambda channel: channel.flush(20),
+    "merge": lambda channel: next(merge([channel])),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+def test_ctrl_c_is_not_taken_for_the_answer_of_a_logger(script, wait):
+    script.on("back", three)
+    with BrowserChannel(script.url, logger=Interrupted()) as channel:
+        with pytest.raises(KeyboardInterrupt):
+            wait(channel)
+        wait(channel)
+
+
+@pytest.mark.parametrize("name", ["recv", "connect", "flush"])
+def test_ctrl_c_is_not_taken_for_the_answer_of_a_logger_in_an_event_loop(script, name):
+    script.on("back", three)
+
+    async def main():
+        async with aio.BrowserChannel(script.url, logger=Interrupted()) as channel:
+            with pytest.raises(KeyboardInterrupt):
+                await getattr(channel, name)(20)
+            await getattr(channel, name)(20)
+
+    # Not by asyncio.run(), whose own handler cancels the task.
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()

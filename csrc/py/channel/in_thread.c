@@ -62,7 +62,8 @@ outlook channel_wait(channel_object *self, const want *wanted) {
                 return OUTLOOK_ERROR;
             break;
         case OUTLOOK_SETTLED:
-            channel_pursue_alone(self, wanted, false);
+            if (channel_pursue_alone(self, wanted, false) < 0)
+                return OUTLOOK_ERROR;
             break;
         case OUTLOOK_ENDED:
             return channel_raise_end(self) < 0 ? OUTLOOK_ERROR : OUTLOOK_ENDED;

@@ -134,25 +134,30 @@ PyObject *channel_last_error(channel_object *self) {
 
 /* ---- The log, and the end ---- */
 
-// Whether the logger wants debug records. One of somebody's own may not say: then all.
-static bool wants_debug(PyObject *logger) {
+// Whether the logger wants debug records. One of somebody's own may not say: then all. -1 with an exception
+// set that is no answer: Ctrl-C, where a signal came before the logger's Python code, would else be lost.
+static int wants_debug(PyObject *logger) {
     PyObject *answer = PyObject_CallMethod(logger, "isEnabledFor", "i", LOG_DEBUG);
     int wants = answer != NULL ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
-    if (wants < 0) {
+    if (wants < 0 && PyErr_ExceptionMatches(PyExc_Exception)) {
         wants = !PyErr_ExceptionMatches(PyExc_MemoryError); // records would need some, too
         PyErr_Clear();
     }
-    return wants != 0;
+    return wants;
 }
 
-void channel_ask_log_level(channel_object *self) {
+int channel_ask_log_level(channel_object *self) {
     PyObject *logger = channel_logger(self);
-    self->debug = wants_debug(logger);
+    int wants = wants_debug(logger);
     Py_DECREF(logger);
+    if (wants < 0)
+        return -1;
+    self->debug = wants != 0;
     channel_lock(self);
     session_set_log_level(self->session, self->debug ? LOG_DEBUG : LOG_INFO);
     channel_unlock(self);
+    return 0;
 }
 
 PyObject *channel_log_message(channel_object *channel, PyObject *message) {

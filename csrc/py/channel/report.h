@@ -23,8 +23,9 @@ const char *channel_state_name(session_state state);
 /* The session's last failure as an exception, or None; a new reference. */
 PyObject *channel_last_error(channel_object *self);
 
-/* Ask the logger which records it wants; one that cannot say gets all. */
-void channel_ask_log_level(channel_object *self);
+/* Ask the logger which records it wants; one that cannot say gets all. -1 with an exception set where it was
+ * interrupted. */
+int channel_ask_log_level(channel_object *self);
 
 /* Raise what the session ended with. 0 when it ended in order, or was closed. */
 int channel_raise_end(channel_object *self);

@@ -109,25 +109,27 @@ news channel_peek(channel_object *self, const want *wanted) {
 
 /* ---- Goals ---- */
 
-void channel_pursue_alone(channel_object *self, const want *wanted, bool anew) {
-    channel_ask_log_level(self);
+int channel_pursue_alone(channel_object *self, const want *wanted, bool anew) {
+    if (channel_ask_log_level(self) < 0)
+        return -1;
     channel_lock(self);
     self->goals++;
     session_set_goal(self->session, wanted->goal);
     if (anew)
         session_forget(self->session, wanted->goal);
     channel_unlock(self);
+    return 0;
 }
 
-void channel_pursue(channel_object *self, const want *wanted) {
+int channel_pursue(channel_object *self, const want *wanted) {
     if (wanted->what == WANT_END)
-        return;
-    if (wanted->what != WANT_GOAL) {
-        channel_pursue_alone(self, wanted, false);
-        return;
-    }
-    channel_ask_log_level(self);
+        return 0;
+    if (wanted->what != WANT_GOAL)
+        return channel_pursue_alone(self, wanted, false);
+    if (channel_ask_log_level(self) < 0)
+        return -1;
     channel_lock(self);
     session_raise_goal(self->session, wanted->goal);
     channel_unlock(self);
+    return 0;
 }

@@ -59,10 +59,11 @@ news channel_peek(channel_object *self, const want *wanted);
 /* The same with the lock, and with or without the GIL. */
 news channel_peek_lock_held(const channel_object *self, const want *wanted);
 
-/* Have the channel driven to what is wanted, unless it is on its way to more; forgets an earlier error. */
-void channel_pursue(channel_object *self, const want *wanted);
+/* Have the channel driven to what is wanted, unless it is on its way to more; forgets an earlier error. -1
+ * with an exception set where that was interrupted; then nothing has changed. */
+int channel_pursue(channel_object *self, const want *wanted);
 
 /* The same, whatever others want. `anew`: what was reached is forgotten, and done again. */
-void channel_pursue_alone(channel_object *self, const want *wanted, bool anew);
+int channel_pursue_alone(channel_object *self, const want *wanted, bool anew);
 
 #endif

@@ -69,10 +69,8 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
         channel_check_sync(self) < 0 || !want_named(name, &wanted) || channel_refuse_waiting(self) < 0)
         return NULL;
     wanted.deadline_ms = want_deadline_ms(seconds);
-    if (anew)
-        channel_pursue_alone(self, &wanted, true);
-    else
-        channel_pursue(self, &wanted);
+    if ((anew ? channel_pursue_alone(self, &wanted, true) : channel_pursue(self, &wanted)) < 0)
+        return NULL;
     int come = wait_for(self, &wanted);
     return come < 0 ? NULL : PyBool_FromLong(come);
 }
@@ -188,7 +186,8 @@ static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
         channel_check_sync(self) < 0 || channel_refuse_waiting(self) < 0)
         return NULL;
     want flushed = {.what = WANT_FLUSHED, .goal = GOAL_STREAM, .deadline_ms = want_deadline_ms(seconds)};
-    channel_pursue(self, &flushed);
+    if (channel_pursue(self, &flushed) < 0)
+        return NULL;
     int come = wait_for(self, &flushed);
     return come < 0 ? NULL : PyBool_FromLong(come);
 }

@@ -58,8 +58,8 @@ static int begin(awaiter *self) {
         return -1;
     if (origin_of(self)->begun && channel->loop == loop)
         return 0;
-    if (!origin_of(self)->begun)
-        channel_pursue(channel, &self->want);
+    if (!origin_of(self)->begun && channel_pursue(channel, &self->want) < 0)
+        return -1;
     origin_of(self)->begun = true;
     return channel_step(channel);
 }
@@ -118,8 +118,9 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
     case OUTLOOK_ENDED:
         return end_or_raise(self);
     case OUTLOOK_SETTLED:
-        channel_pursue_alone(channel, &self->want, false);
-        return channel_step(channel) < 0 ? PYGEN_ERROR : PYGEN_NEXT;
+        return channel_pursue_alone(channel, &self->want, false) < 0 || channel_step(channel) < 0
+                   ? PYGEN_ERROR
+                   : PYGEN_NEXT;
     case OUTLOOK_LATE:
         receive_raise_late(channel->state);
         return PYGEN_ERROR;

@@ -159,7 +159,8 @@ static int begin_channel(merge_object *self, channel_object *channel) {
         return -1;
     if (channel->is_async ? channel_join_running_loop(channel) < 0 : join(self, channel) < 0)
         return -1;
-    channel_pursue(channel, &(want){.what = WANT_MESSAGE, .goal = GOAL_STREAM});
+    if (channel_pursue(channel, &(want){.what = WANT_MESSAGE, .goal = GOAL_STREAM}) < 0)
+        return -1;
     ready_line_push(&self->line, channel); // there may be something from before
     if (channel->is_async)
         return channel_step(channel);

@@ -31,7 +31,8 @@ static PyObject *messages_next(PyObject *op) {
         return NULL;
     // Not begun, or something else was wanted of the channel in between.
     if (self->goals != channel->goals || self->goals == 0) {
-        channel_pursue(channel, &self->want);
+        if (channel_pursue(channel, &self->want) < 0)
+            return NULL;
         self->goals = channel->goals;
     }
     while (!channel->closing) {

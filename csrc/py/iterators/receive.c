@@ -78,8 +78,8 @@ PyObject *receive_in_thread(channel_object *channel, const want *wanted) {
         PyObject *message = receive(channel, wanted);
         if (message != NULL || PyErr_Occurred() != NULL)
             return message;
-        if (!pursued)
-            channel_pursue(channel, wanted);
+        if (!pursued && channel_pursue(channel, wanted) < 0)
+            return NULL;
         outlook said = channel_wait(channel, wanted);
         if (said == OUTLOOK_ERROR)
             return NULL;
