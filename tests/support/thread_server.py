@@ -15,7 +15,8 @@ class ThreadServer:
     def __init__(self):
         self.port = 0
         self._tasks = set()
-        self._writers = weakref.WeakSet()
+        # Not their writers: a transport that has yet to write outlives those.
+        self._transports = weakref.WeakSet()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -38,8 +39,8 @@ class ThreadServer:
         server.close()
         await self._end_tasks()
         # A transport whose peer reads no more would be left to the garbage collector.
-        for writer in self._writers:
-            writer.transport.abort()
+        for transport in list(self._transports):
+            transport.abort()
         await asyncio.sleep(0)
 
     async def _end_tasks(self):
@@ -49,7 +50,7 @@ class ThreadServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _accept(self, reader, writer):
-        self._writers.add(writer)
+        self._transports.add(writer.transport)
         # Even if the task is cancelled before it has begun.
         self._start(self._handle(reader, writer)).add_done_callback(lambda _: writer.close())
 
