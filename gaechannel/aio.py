@@ -11,6 +11,7 @@ channel belongs to the event loop that first awaits something of it. Runs on uvl
 """
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import weakref
@@ -68,6 +69,29 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _EventLoop:
     return loop
 
 
+_Awaited = TypeVar("_Awaited")
+
+
+class _TimeIsUp(Exception):
+    """The time to wait is over; nothing has gone wrong in what was waited for."""
+
+
+async def _in_time(seconds: float, awaited: Awaitable[_Awaited]) -> _Awaited:
+    """What is awaited, if it comes within so many seconds; negative: however long it takes.
+
+    Raises:
+        _TimeIsUp: it did not come. It holds on to what was awaited, and is not to be another's context.
+    """
+    limit = asyncio.timeout(seconds if seconds >= 0 else None)
+    try:
+        async with limit:
+            return await awaited
+    except TimeoutError as error:
+        if not limit.expired() or isinstance(error, ChannelError):
+            raise
+    raise _TimeIsUp
+
+
 class _Channel(Channel[Message]):
     """What all channels for asyncio share."""
 
@@ -102,15 +126,10 @@ class _Channel(Channel[Message]):
         """
         self._obey_overrides()
         seconds = seconds_to_wait(timeout)
-        limit = asyncio.timeout(seconds if seconds >= 0 else None)
-        try:
-            async with limit:
-                if seconds != 0 or not self._is_telling():
-                    message: Message = await self._await("message")
-                    return message
-        except TimeoutError as error:
-            if not limit.expired() or isinstance(error, ChannelError):
-                raise
+        if seconds != 0 or not self._is_telling():
+            with contextlib.suppress(_TimeIsUp):
+                message: Message = await _in_time(seconds, self._await("message"))
+                return message
         # It may have come in the last moment; or this raises ChannelTimeout.
         last: Message = await self._await("message", *_LOOK)
         return last
@@ -371,27 +390,20 @@ class _TwoWay(_Channel[Any], two_way.Maps):
         """Open the session, unless it is open; see the synchronous class's ``connect()``."""
         seconds = seconds_to_wait(timeout)
         self._set_opening_retry(check_flag("retry", retry))
-        limit = asyncio.timeout(seconds if seconds >= 0 else None)
-        try:
-            async with limit:
-                await self._await("open")
-        except TimeoutError as error:
-            if not limit.expired() or isinstance(error, ChannelError):
-                raise
-            raise two_way.not_open(self, timeout) from self.last_error
+        with contextlib.suppress(_TimeIsUp):
+            await _in_time(seconds, self._await("open"))
+            return
+        raise two_way.not_open(self, timeout) from self.last_error
 
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until the server has all maps; see the synchronous class's ``flush()``."""
         seconds = seconds_to_wait(timeout)
         before = self.last_error
-        try:
-            async with asyncio.timeout(seconds if seconds >= 0 else None):
-                await self._await("flushed")
-        except TimeoutError as error:
-            if isinstance(error, ChannelError):
-                raise
-            cause = two_way.why_unsent(self, before)
-            raise two_way.not_confirmed(self, timeout, cause) from cause
+        with contextlib.suppress(_TimeIsUp):
+            await _in_time(seconds, self._await("flushed"))
+            return
+        cause = two_way.why_unsent(self, before)
+        raise two_way.not_confirmed(self, timeout, cause) from cause
 
 
 class BrowserChannel(_TwoWay):
@@ -557,13 +569,8 @@ class _MergeWithin(AsyncIterator[tuple[_Merged, Any]]):
         self._seconds = seconds
 
     async def __anext__(self) -> tuple[_Merged, Any]:
-        limit = asyncio.timeout(self._seconds)
-        try:
-            async with limit:
-                return await anext(self._merged)
-        except TimeoutError as error:
-            if not limit.expired() or isinstance(error, ChannelError):
-                raise
+        with contextlib.suppress(_TimeIsUp):
+            return await _in_time(self._seconds, anext(self._merged))
         raise ChannelTimeout("no message came within the timeout")
 
 
