@@ -17,7 +17,7 @@ static void add_gsessionid(const session *self, strbuf *out) {
         add(out, "gsessionid", gsessionid);
 }
 
-static const control_array controls[] = {CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {NULL}};
+static const control_array controls[] = {CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {.name = NULL}};
 
 // How long close() may take to tell the server, in ms. In the talk dialect that is a courtesy, which the old
 // module did not know: whoever closes should hardly notice. The same goes for the development server.
@@ -79,7 +79,7 @@ static const control_array browserchannel_controls[] = {
     CONTROL_STOP,
     {"S", ROLE_GSESSIONID, FORM_TEXT, PLACE_FIRST},
     {"gsid", ROLE_GSESSIONID, FORM_OF_OBJECT, PLACE_FIRST},
-    {NULL},
+    {.name = NULL},
 };
 
 const dialect dialect_browserchannel = {
@@ -102,7 +102,7 @@ static void webchannel_query(const session *self, request_kind kind, strbuf *out
 }
 
 static const control_array webchannel_controls[] = {
-    CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {"close", ROLE_CLOSE, FORM_WORD, PLACE_ANY}, {NULL},
+    CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {"close", ROLE_CLOSE, FORM_WORD, PLACE_ANY}, {.name = NULL},
 };
 
 const dialect dialect_webchannel = {
