@@ -1,11 +1,13 @@
 """A stand-in for a service that the examples talk to: channels and pages at one address, in a thread."""
 
 import asyncio
+import socket
 import threading
 import warnings
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+from loops import end_connections
 
 from gaechannel.server import make_app
 
@@ -58,11 +60,13 @@ class StandIn:
             app.router.add_route(method, path, page)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        listening = socket.create_server(("127.0.0.1", 0))
+        await web.SockSite(runner, listening).start()
         self.url = "http://{}:{}".format(*runner.addresses[0])
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         started.set()
         await self._stopping.wait()
+        await end_connections([listening])
         await runner.cleanup()
 
     def __enter__(self):

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-import weakref
+
+from loops import end_connections
 
 
 class ThreadServer:
@@ -15,8 +16,6 @@ class ThreadServer:
     def __init__(self):
         self.port = 0
         self._tasks = set()
-        # Not their writers: a transport that has yet to write outlives those.
-        self._transports = weakref.WeakSet()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -36,12 +35,9 @@ class ThreadServer:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopping.wait()
-        server.close()
         await self._end_tasks()
-        # A transport whose peer reads no more would be left to the garbage collector.
-        for transport in list(self._transports):
-            transport.abort()
-        await asyncio.sleep(0)
+        await end_connections(server.sockets)
+        server.close()
 
     async def _end_tasks(self):
         tasks = list(self._tasks)
@@ -50,7 +46,6 @@ class ThreadServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _accept(self, reader, writer):
-        self._transports.add(writer.transport)
         # Even if the task is cancelled before it has begun.
         self._start(self._handle(reader, writer)).add_done_callback(lambda _: writer.close())
 
