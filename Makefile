@@ -55,7 +55,7 @@ smoke: ## let the wheels in dist/ receive messages on systems that have nothing
 	@.ci/wheel smoke
 
 docs: .venv/.docs ## build the manual into docs/_build
-	@$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
+	@$(BIN)/sphinx-build -q -W -n -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 clean: ## remove all that was built, .venv too
