@@ -12,6 +12,8 @@ for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(name, None)
     os.environ.pop(name.upper(), None)
 os.environ.pop("GAECHANNEL_BASE_URL", None)
+os.environ.pop("GAECHANNEL_ADMIN", None)
+os.environ.pop("GAECHANNEL_ADMIN_TOKEN", None)
 
 # What a shell starts in the background ignores Ctrl-C, and so does all that it starts: tests press it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

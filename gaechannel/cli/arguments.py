@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ipaddress
 import json
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gaechannel._options import check_header, check_url
 
-#: Where `serve` listens unless told otherwise.
+#: Where `serve` listens unless told otherwise, and its administrative interface.
 PORT = 8080
+ADMIN = "127.0.0.1:8081"
 _LOCAL_URL = f"http://127.0.0.1:{PORT}/talkgadget"
 
 if TYPE_CHECKING:
@@ -38,9 +41,16 @@ def add_command(
     return parser
 
 
-def add_server(parser: argparse.ArgumentParser) -> None:
+def add_admin(parser: argparse.ArgumentParser) -> None:
     """Add what says which server is administered, and that one may."""
-    add_base_url(parser)
+    parser.add_argument(
+        "--admin",
+        type=_admin_argument,
+        metavar="ADDRESS",
+        help="where the server's administrative interface listens: HOST:PORT (by https where that is another"
+        " machine), a URL, or the path of a Unix socket; default: the environment's GAECHANNEL_ADMIN, or"
+        f" {ADMIN}",
+    )
     add_admin_token(parser, "default: the environment's GAECHANNEL_ADMIN_TOKEN")
 
 
@@ -67,13 +77,84 @@ def server_url(args: argparse.Namespace) -> str:
 
 def no_server_hint(url: str) -> str:
     """What is to be done where nobody answers, on this machine."""
-    host = urlsplit(url).hostname
+    host = urlsplit(url).hostname if "://" in url else "localhost"
     return "; `gaechannel serve` runs a server" if host in ("127.0.0.1", "localhost", "::1") else ""
 
 
 def add_admin_token(parser: argparse.ArgumentParser, text: str) -> None:
-    """Add ``--admin-token``; ``text`` says what it is where it is not given."""
-    parser.add_argument("--admin-token", metavar="SECRET", help=f"the server's administrative token; {text}")
+    """Add ``--admin-token`` and ``--admin-token-file``; ``text`` says what it is where neither is given."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--admin-token", metavar="SECRET", help=f"the server's administrative token; {text}")
+    either.add_argument(
+        "--admin-token-file",
+        metavar="FILE",
+        help="a file that holds it, in one line, to be read by its owner",
+    )
+
+
+def given_admin_token(args: argparse.Namespace) -> str | None:
+    """The administrative token that was given, by argument, file or environment; None where none was."""
+    if args.admin_token_file is None:
+        return args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN") or None
+    name = args.admin_token_file
+    try:
+        with open(name, encoding="utf-8") as file:
+            secret = file.read().strip()
+    except (OSError, UnicodeError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise CommandError(f"--admin-token-file: {name}: {words}") from None
+    if not secret or "\n" in secret:
+        raise CommandError(f"--admin-token-file: {name} has no token in it: that is one line")
+    if os.stat(name).st_mode & 0o077:
+        print(f"gaechannel: {name} holds a secret and can be read by others: chmod 600", file=sys.stderr)
+    return secret
+
+
+def admin_address(text: str) -> str:
+    """Where an administrative interface listens, as a URL or a Unix socket's path.
+
+    A token is a secret: it goes to no other machine but by https.
+    """
+    if "://" in text:
+        checked = check_url(text, "an administrative interface's URL")
+        parts = urlsplit(checked)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("an administrative interface on another machine is reached by https alone")
+        return checked
+    if "/" in text:
+        return text.removeprefix("unix:")
+    try:
+        parts = urlsplit(f"//{text}")
+        if parts.port is None or not parts.hostname or "@" in text:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{text!r} is neither HOST:PORT nor a URL nor the path of a Unix socket") from None
+    return f"{'http' if _is_loopback(parts.hostname) else 'https'}://{text}"
+
+
+def _is_loopback(host: str | None) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host or "").is_loopback
+    return host == "localhost"
+
+
+def _admin_argument(text: str) -> str:
+    try:
+        return admin_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def admin_server(args: argparse.Namespace) -> str:
+    """Where the administrative interface is: by argument, or environment, or where `serve` has it."""
+    if args.admin is not None:
+        return str(args.admin)
+    given = os.environ.get("GAECHANNEL_ADMIN")
+    try:
+        return admin_address(given or ADMIN)
+    except ValueError as error:
+        args.fail(f"the environment's GAECHANNEL_ADMIN: {error}")
+        raise
 
 
 def url(text: str) -> str:

@@ -13,7 +13,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import PORT, CommandError, add_admin_token, add_command, count, port, positive
+from .arguments import (
+    ADMIN,
+    PORT,
+    CommandError,
+    add_admin_token,
+    add_command,
+    count,
+    given_admin_token,
+    port,
+    positive,
+)
 
 if TYPE_CHECKING:
     from gaechannel.server import LocalServer, Session
@@ -35,6 +45,12 @@ def add_serve(commands: _Commands) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
         "--port", type=port, default=PORT, help="port to listen on; 0: a free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--admin",
+        metavar="ADDRESS",
+        help="where the administrative interface listens, by which applications create and send: HOST:PORT,"
+        f" or the path of a Unix socket ({ADMIN}; a free port where --port is 0)",
     )
     add_admin_token(
         parser, "default: the environment's GAECHANNEL_ADMIN_TOKEN, or a new one, which is printed"
@@ -71,7 +87,7 @@ def server_classes() -> type[LocalServer]:
 
 def _serve(args: argparse.Namespace) -> int:
     local_server = server_classes()
-    given = args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN")
+    given = given_admin_token(args)
     if args.channels is not None:
         from gaechannel.server import raise_file_limit
 
@@ -79,14 +95,19 @@ def _serve(args: argparse.Namespace) -> int:
     # No Event: a signal handler that sets one may find its lock held by what it has interrupted.
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
-    server = local_server(
-        host=args.host,
-        port=args.port,
-        admin_token=given or None,
-        key=None if args.key_file is None else _given_key(args.key_file),
-        backchannel_seconds=args.backchannel_seconds,
-        **({} if args.channels is None else {"max_sessions": args.channels}),
-    )
+    try:
+        server = local_server(
+            host=args.host,
+            port=args.port,
+            admin=args.admin or (ADMIN if args.port else "127.0.0.1:0"),
+            admin_token=given,
+            key=None if args.key_file is None else _given_key(args.key_file),
+            backchannel_seconds=args.backchannel_seconds,
+            **({} if args.channels is None else {"max_sessions": args.channels}),
+        )
+    except ValueError as error:
+        args.fail(str(error))
+        raise
     server.browserchannel.on_session = server.webchannel.on_session = _answer
     with server:
         print(_how_to_use(server, bool(given)))
@@ -142,9 +163,11 @@ Serving on {server.url}, until Ctrl-C.
   App Engine's Channel API  {server.base_url}
   browserchannel            {server.url}/channel
   webchannel                {server.url}/webchannel
+  administration            {server.admin_url}
   administrative token      {"the one you gave" if given else server.admin_token}
 
 In another terminal on this machine, create a channel, listen to it, and send to it:
-  export GAECHANNEL_BASE_URL={server.base_url}{secret}
+  export GAECHANNEL_BASE_URL={server.base_url}
+  export GAECHANNEL_ADMIN={server.admin_url}{secret}
   gaechannel create me | gaechannel listen - &
   gaechannel send me 'Hello, channel!'"""

@@ -25,6 +25,7 @@ from .core.errors import (
 from .core.limits import Limits, raise_file_limit
 from .core.service import ChannelService
 from .core.session import Session
+from .http.admin import make_admin_app
 from .http.app import DEV_PATH, TALK_PATH, default_mounts, make_app
 from .local import LocalServer, serve
 
@@ -50,6 +51,7 @@ __all__ = [
     "Session",
     "SessionEnded",
     "default_mounts",
+    "make_admin_app",
     "make_app",
     "raise_file_limit",
     "run_server",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
 import secrets
 import signal
 import socket
@@ -15,22 +16,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, Unpack
 
-from aiohttp import web
-
+from .core.addresses import Address
 from .core.browserchannel import BrowserChannelService
 from .core.dialect import WEBCHANNEL
 from .core.limits import LimitOptions
 from .core.service import ChannelService, ServiceOptions
+from .http.admin import make_admin_app
 from .http.app import TALK_PATH, make_app
-
-#: Seconds that requests under way get when the server stops, before they are cut.
-_SHUTDOWN_SECONDS = 0.25
-
-#: How many turns of the event loop it takes to accept a connection, and some more.
-_ACCEPT_TURNS = 8
-
-#: Longest request line, in bytes: a fast handshake has its first maps in the query, Authorization included.
-_MAX_LINE_BYTES = 64 << 10
+from .http.listener import Listener
 
 
 def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:
@@ -40,22 +33,6 @@ def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:
         "/channel": BrowserChannelService(**limits),
         "/webchannel": BrowserChannelService(dialect=WEBCHANNEL, **limits),
     }
-
-
-def _transports(server: web.Server | None) -> list[asyncio.Transport]:
-    """The transports of the connections at this moment."""
-    connections = server.connections if server is not None else []
-    return [one.transport for one in connections if one.transport is not None]
-
-
-async def _abort_left(server: web.Server | None, transports: list[asyncio.Transport]) -> None:
-    """Cut what closing the server has left: who does not read, and who was accepted meanwhile."""
-    for _ in range(3):  # to be accepted, aborted, and closed takes a turn of the loop each
-        for transport in (*transports, *_transports(server)):
-            # A TLS transport that has lost its connection does not know it: CPython 3.11.2 and others.
-            with contextlib.suppress(AttributeError):
-                transport.abort()
-        await asyncio.sleep(0)
 
 
 def _url(scheme: str, host: str, port: int) -> str:
@@ -69,11 +46,11 @@ class _Running:
     loop: asyncio.AbstractEventLoop
     #: Set to stop it.
     stopping: asyncio.Event
-    runner: web.AppRunner
+    listeners: list[Listener]
 
     async def cut(self) -> int:
         """Cut all connections; returns how many there were."""
-        transports = _transports(self.runner.server)
+        transports = [transport for one in self.listeners for transport in one.transports]
         for transport in transports:
             transport.abort()
         return len(transports)
@@ -96,8 +73,12 @@ class LocalServer:
         port: port to listen on; 0: a free one, which is kept when the server is started again.
         mounts: browserchannel and webchannel services by path; None: one at ``/channel``, one at
             ``/webchannel``, with the limits among ``options``.
+        admin: where the administrative interface listens, ``HOST:PORT`` or the path of a Unix socket: never
+            where strangers come in; None: there is none.
         admin_token: secret of the administrative interface; None: a new one.
         ssl_context: serves https with it; None: http.
+        admin_ssl_context: serves the administrative interface by https; None: ``ssl_context`` where
+            ``admin`` can be reached from other machines, else http.
         backlog: connections that may wait to be accepted.
         test_delay: seconds between the two pieces of the second test phase.
         **options: arguments of :class:`ChannelService`.
@@ -106,10 +87,12 @@ class LocalServer:
         service: the channel service.
         mounts: the other services, by path.
         admin_token: secret of the administrative interface.
+        admin: where that listens; its port is 0 before the first ``start`` if a free one was asked for.
         port: the port; 0 before the first ``start`` if a free one was asked for.
 
     Raises:
         TypeError: both ``service`` and ``options`` are given.
+        ValueError: ``admin`` is no address, or has no TLS where other machines can reach it.
     """
 
     def __init__(
@@ -119,8 +102,10 @@ class LocalServer:
         host: str = "127.0.0.1",
         port: int = 0,
         mounts: Mapping[str, BrowserChannelService] | None = None,
+        admin: str | None = "127.0.0.1:0",
         admin_token: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        admin_ssl_context: ssl.SSLContext | None = None,
         backlog: int = 4096,
         test_delay: float = 2.0,
         **options: Unpack[ServiceOptions],
@@ -130,9 +115,17 @@ class LocalServer:
         self.service: ChannelService = ChannelService(**options) if service is None else service
         self.mounts: dict[str, BrowserChannelService] = _mounts(options) if mounts is None else dict(mounts)
         self.admin_token: str = secrets.token_urlsafe(24) if admin_token is None else admin_token
+        self.admin: Address | None = None if admin is None else Address.parse(admin)
         self.host = host
         self.port: int = port
         self._ssl_context = ssl_context
+        self._admin_ssl_context = admin_ssl_context
+        if self.admin is not None and not self.admin.is_loopback:
+            self._admin_ssl_context = admin_ssl_context or ssl_context
+            if self._admin_ssl_context is None:
+                raise ValueError(
+                    f"administration at {self.admin} can be reached from other machines: it needs TLS"
+                )
         self._backlog = backlog
         self._test_delay = test_delay
         self._thread: threading.Thread | None = None
@@ -151,6 +144,13 @@ class LocalServer:
     def base_url(self) -> str:
         """The talk dialect's base URL: what ``GAECHANNEL_BASE_URL`` is set to."""
         return self.url + TALK_PATH
+
+    @property
+    def admin_url(self) -> str | None:
+        """The administrative interface's URL, or its Unix socket's path; None where there is none."""
+        if self.admin is None or self.admin.path:
+            return None if self.admin is None else self.admin.path
+        return _url("https" if self._admin_ssl_context else "http", self.admin.host, self.admin.port)
 
     @property
     def running(self) -> bool:
@@ -264,35 +264,32 @@ class LocalServer:
 
     async def _serve(self, ready: Callable[[int], object]) -> None:
         """Serve until told to stop; ``ready`` is called with the port."""
-        app = make_app(
-            self.service, mounts=self.mounts, admin_token=self.admin_token, test_delay=self._test_delay
-        )
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=_SHUTDOWN_SECONDS,
-            max_line_size=_MAX_LINE_BYTES,
-        )
-        self._running = running = _Running(asyncio.get_running_loop(), asyncio.Event(), runner)
-        with self._listen() as listening:
-            await runner.setup()
-            server = runner.server
-            try:
-                await web.SockSite(
-                    runner, listening, ssl_context=self._ssl_context, backlog=self._backlog
-                ).start()
-                ready(listening.getsockname()[1])
-                await running.stopping.wait()
-            finally:
-                # CPython 3.11 loses a connection that is being accepted while its listener is closed.
-                running.loop.remove_reader(listening)
-                for _ in range(_ACCEPT_TURNS):
-                    await asyncio.sleep(0)
-                transports = _transports(server)
-                await runner.cleanup()
-                await _abort_left(server, transports)
-                self._running = None
+        self._running = running = _Running(asyncio.get_running_loop(), asyncio.Event(), [])
+        async with contextlib.AsyncExitStack() as ending:
+            ending.callback(setattr, self, "_running", None)
+            listening = ending.enter_context(self._listen())
+            app = make_app(self.service, mounts=self.mounts, test_delay=self._test_delay)
+            public = Listener(app, listening, ssl_context=self._ssl_context, backlog=self._backlog)
+            if self.admin is not None:
+                admin_app = make_admin_app(self.service, self.admin_token)
+                admin_listening = self.admin.listen(self._backlog)
+                ending.callback(self.admin.forget, admin_listening)
+                if not self.admin.path:
+                    self.admin = dataclasses.replace(self.admin, port=admin_listening.getsockname()[1])
+                running.listeners.append(
+                    Listener(
+                        admin_app,
+                        admin_listening,
+                        ssl_context=self._admin_ssl_context,
+                        backlog=self._backlog,
+                    )
+                )
+            running.listeners.append(public)
+            for one in running.listeners:
+                ending.push_async_callback(one.stop)
+                await one.start()
+            ready(listening.getsockname()[1])
+            await running.stopping.wait()
 
     async def _serve_until_signal(self, on_ready: Callable[[LocalServer], object] | None) -> None:
         loop = asyncio.get_running_loop()
@@ -326,7 +323,9 @@ def serve(
     *,
     service: ChannelService | None = None,
     mounts: Mapping[str, BrowserChannelService] | None = None,
+    admin: str | None = "127.0.0.1:0",
     ssl_context: ssl.SSLContext | None = None,
+    admin_ssl_context: ssl.SSLContext | None = None,
     backlog: int = 4096,
     test_delay: float = 2.0,
     on_ready: Callable[[LocalServer], object] | None = None,
@@ -338,19 +337,23 @@ def serve(
         host: address to listen on.
         port: port to listen on; 0: a free one.
         on_ready: called once with the server (``base_url``, ``admin_token``) as soon as it listens.
-        admin_token, service, mounts, ssl_context, backlog, test_delay: see :class:`LocalServer`.
+        admin: where the administrative interface listens; see :class:`LocalServer`.
+        admin_token, service, mounts, ssl_context, admin_ssl_context, backlog, test_delay: see there, too.
         **options: arguments of :class:`ChannelService`.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: an address cannot be listened on.
+        ValueError: ``admin`` is no address, or has no TLS where other machines can reach it.
     """
     server = LocalServer(
         service,
         host=host,
         port=port,
         mounts=mounts,
+        admin=admin,
         admin_token=admin_token,
         ssl_context=ssl_context,
+        admin_ssl_context=admin_ssl_context,
         backlog=backlog,
         test_delay=test_delay,
         **options,

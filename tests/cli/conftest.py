@@ -52,6 +52,7 @@ def server(environ):
     """A server in this process; the commands find it by their environment."""
     with LocalServer() as local_server:
         environ["GAECHANNEL_BASE_URL"] = local_server.base_url
+        environ["GAECHANNEL_ADMIN"] = local_server.admin_url
         environ["GAECHANNEL_ADMIN_TOKEN"] = local_server.admin_token
         yield local_server
 

@@ -27,7 +27,13 @@ def test_every_command_has_help(run, command):
         (("create",), "CLIENT_ID"),
         (("create", "me", "--minutes", "0"), "--minutes"),
         (("create", "me", "--minutes", "soon"), "--minutes"),
-        (("create", "me", "--base-url", "ftp://example.org"), "--base-url"),
+        (("create", "me", "--admin", "ftp://example.org"), "--admin"),
+        (("create", "me", "--admin", "8081"), "--admin"),
+        (("create", "me", "--admin", "http://example.org:8081"), "https alone"),
+        (("create", "me", "--admin-token", "x", "--admin-token-file", "y"), "--admin-token"),
+        (("listen", "token", "--base-url", "ftp://example.org"), "--base-url"),
+        (("serve", "--admin", "0.0.0.0:0"), "it needs TLS"),
+        (("serve", "--admin", "8081"), "HOST:PORT"),
         (("create", "me"), "GAECHANNEL_ADMIN_TOKEN"),
         (("send", "me"), "TEXT"),
         (("send", "me", "text"), "GAECHANNEL_ADMIN_TOKEN"),
@@ -50,9 +56,13 @@ def test_wrong_arguments_are_status_2_and_are_named(run, arguments, word):
 
 def test_a_senseless_address_in_the_environment_is_status_2(run, environ):
     environ["GAECHANNEL_BASE_URL"] = "nonsense"
-    for command in (("listen", "token"), ("create", "me", "--admin-token", "secret")):
-        status, _, err = run(*command)
-        assert status == 2
-        assert "error: the environment's GAECHANNEL_BASE_URL must be http" in err
-        assert "--base-url:" not in err
+    status, _, err = run("listen", "token")
+    assert status == 2
+    assert "error: the environment's GAECHANNEL_BASE_URL must be http" in err
+    assert "--base-url:" not in err
+    environ["GAECHANNEL_ADMIN"] = "nonsense"
+    status, _, err = run("create", "me", "--admin-token", "secret")
+    assert status == 2
+    assert "error: the environment's GAECHANNEL_ADMIN: 'nonsense' is neither HOST:PORT nor a URL" in err
+    assert "--admin:" not in err
     assert run("create", "--help")[0] == 0

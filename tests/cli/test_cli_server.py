@@ -33,7 +33,7 @@ def exported(text, name):
 
 def test_what_serve_prints_is_enough_to_use_it(serve, run, environ):
     _, text = serve()
-    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN_TOKEN"):
+    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN", "GAECHANNEL_ADMIN_TOKEN"):
         environ[name] = exported(text, name)
     status, token, err = run("create", "me", "--minutes", "5")
     assert (status, err) == (0, "")
@@ -41,14 +41,75 @@ def test_what_serve_prints_is_enough_to_use_it(serve, run, environ):
     assert run("listen", token.strip(), "--count", "1") == (0, "Hello, channel!\n", "")
 
 
-@pytest.mark.parametrize("by_environment", [False, True])
-def test_an_administrative_token_that_was_given_is_not_printed(serve, run, environ, by_environment):
-    if by_environment:
+@pytest.mark.parametrize("by", ["argument", "environment", "file"])
+def test_an_administrative_token_that_was_given_is_not_printed(serve, run, environ, tmp_path, by):
+    file = tmp_path / "token"
+    file.write_text("open sesame\n")
+    file.chmod(0o600)
+    if by == "environment":
         environ["GAECHANNEL_ADMIN_TOKEN"] = "open sesame"
-    _, text = serve(*(() if by_environment else ("--admin-token", "open sesame")))
+    given = {"argument": ("--admin-token", "open sesame"), "file": ("--admin-token-file", str(file))}
+    process, text = serve(*given.get(by, ()))
     assert "sesame" not in text
+    admin = exported(text, "GAECHANNEL_ADMIN")
+    assert run("create", "me", "--admin", admin, "--admin-token", "open sesame")[0] == 0
+    assert run("create", "me", "--admin", admin, "--admin-token-file", str(file))[0] == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=10)[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("", "has no token in it"), ("a\nb", "has no token in it"), (None, "No such file")]
+)
+def test_a_file_without_an_administrative_token_is_one_line_and_status_1(run, tmp_path, text, words):
+    file = tmp_path / "token"
+    if text is not None:
+        file.write_text(text)
+    for command in (("create", "me"), ("serve", "--port", "0")):
+        status, out, err = run(*command, "--admin-token-file", str(file))
+        assert (status, out) == (1, "")
+        assert err.startswith(f"gaechannel: --admin-token-file: {file}")
+        assert words in err
+        assert err.count("\n") == 1
+
+
+def test_an_administrative_token_that_others_can_read_is_warned_of(run, server, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(server.admin_token)
+    file.chmod(0o644)
+    status, _, err = run("create", "me", "--admin-token-file", str(file))
+    assert (status, err) == (0, f"gaechannel: {file} holds a secret and can be read by others: chmod 600\n")
+
+
+def test_administration_goes_over_a_unix_socket(serve, run, tmp_path):
+    socket_path = tmp_path / "admin"
+    _, text = serve("--admin", str(socket_path), "--admin-token", "s")
+    assert exported(text, "GAECHANNEL_ADMIN") == str(socket_path)
+    assert socket_path.stat().st_mode & 0o777 == 0o600
+    token = run("create", "me", "--admin", str(socket_path), "--admin-token", "s")[1].strip()
+    assert run("send", token, "hi", "--admin", str(socket_path), "--admin-token", "s") == (0, "", "")
     base_url = exported(text, "GAECHANNEL_BASE_URL")
-    assert run("create", "me", "--base-url", base_url, "--admin-token", "open sesame")[0] == 0
+    assert run("listen", token, "--count", "1", "--base-url", base_url)[1] == "hi\n"
+
+
+def test_administration_is_asked_for_over_tls(run):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        said = []
+
+        def answer():
+            peer, _ = listening.accept()
+            with peer:
+                said.append(peer.recv(1))
+
+        listening.settimeout(30)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        status, _, err = run("create", "me", "--admin", f"https://127.0.0.1:{port}", "--admin-token", "s")
+        thread.join()
+    assert status == 1
+    assert said == [b"\x16"]  # a TLS record
+    assert err.startswith(f"gaechannel: cannot reach the server at https://127.0.0.1:{port}: ")
 
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
@@ -118,7 +179,7 @@ def test_send_reads_messages_from_standard_input(run, server):
         (("create", "me", "--admin-token", "wrong"), "administrative token"),
         (("create", "me", "--admin-token", "wröng"), "administrative token"),
         (
-            ("create", "me", "--base-url", "http://127.0.0.1:1"),
+            ("create", "me", "--admin", "127.0.0.1:1"),
             "127.0.0.1:1: Connection refused; `gaechannel serve`",
         ),
     ],
@@ -147,8 +208,8 @@ def test_the_administrative_token_follows_no_redirect_and_uses_no_proxy(run, env
     with HTTPServer(("127.0.0.1", 0), Redirect) as redirecting:
         threading.Thread(target=redirecting.serve_forever, daemon=True).start()
         environ["http_proxy"] = "http://127.0.0.1:1"
-        base_url = f"http://127.0.0.1:{redirecting.server_port}/talkgadget"
-        status, _, err = run("create", "me", "--admin-token", "secret", "--base-url", base_url)
+        admin = f"127.0.0.1:{redirecting.server_port}"
+        status, _, err = run("create", "me", "--admin-token", "secret", "--admin", admin)
         redirecting.shutdown()
     assert (status, requests) == (1, ["/admin/create"])
     assert "302" in err
@@ -166,10 +227,10 @@ def test_serve_answers_what_comes_over_the_two_way_channels(serve, kind, path):
 
 @pytest.mark.parametrize("command", [("create", "me"), ("send", "me", "hi")])
 def test_a_server_that_is_somewhere_else_is_told_by_its_address(run, server, command):
-    elsewhere = f"{server.url.replace('//', '//user:s3cret@')}/elsewhere"
-    status, out, err = run(*command, "--base-url", elsewhere)
+    elsewhere = f"{server.admin_url.replace('//', '//user:s3cret@')}/elsewhere"
+    status, out, err = run(*command, "--admin", elsewhere)
     assert (status, out) == (1, "")
-    assert f"administration at {server.url}/elsewhere/admin/{command[0]}: --base-url" in err
+    assert f"administration at {server.admin_url}/elsewhere/admin/{command[0]}: --admin" in err
     assert re.search(r"\b404\b", err) is None  # a port may have these digits
     assert "s3cret" not in err
 
@@ -190,7 +251,7 @@ def test_send_blames_an_argument_that_is_not_utf_8(run, server):
 def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tmp_path):
     file = tmp_path / "key"
     process, text = serve("--key-file", str(file))
-    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN_TOKEN"):
+    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN", "GAECHANNEL_ADMIN_TOKEN"):
         environ[name] = exported(text, name)
     assert file.stat().st_mode & 0o777 == 0o600
     key = file.read_bytes()
@@ -199,7 +260,8 @@ def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tm
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
     process, text = serve("--key-file", str(file))
-    environ["GAECHANNEL_BASE_URL"] = exported(text, "GAECHANNEL_BASE_URL")
+    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN"):
+        environ[name] = exported(text, name)
     dropped = "gaechannel: a message was dropped: this server has no channel of that client\n"
     assert run("send", "me", "-", stdin="one\ntwo\n") == (0, "", dropped)
     listening = start("listen", token, "--count", "1")

@@ -1,17 +1,34 @@
 """gaechannel.server.http.admin: create and send over HTTP, for who may."""
 
+import http.client
+import socket
+import ssl
+
 import pytest
+import trustme
 from wire_by_hand import Peer, Talk, texts
 
-from gaechannel.server import ChannelService, LocalServer, make_app
-from gaechannel.server.http.admin import is_loopback
+from gaechannel.server import ChannelService, LocalServer, make_admin_app, make_app
+from gaechannel.server.core.addresses import Address
 
 
-def ask(server, what, form, token=None, **headers):
-    token = server.admin_token if token is None else token
-    return Peer(server, "/admin").request(
-        "POST", "/" + what, None, form, {"Authorization": f"Bearer {token}", **headers}
-    )
+def bearer(server):
+    return {"Authorization": f"Bearer {server.admin_token}"}
+
+
+def ask(server, what, form):
+    return Peer(server.admin, "/admin").request("POST", "/" + what, None, form, bearer(server))
+
+
+@pytest.fixture(scope="module")
+def tls():
+    """A server's context for 127.0.0.1, and a client's that trusts it."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
 
 
 def test_create_answers_a_token_and_send_delivers(shared, name):
@@ -37,7 +54,7 @@ def test_a_message_to_no_channel_is_answered_so(shared, name):
 @pytest.mark.parametrize("token", ["", "wrong", "é", "\udcff"])
 def test_a_wrong_token_is_refused(shared, token):
     header = {"Authorization": f"Bearer {token}".encode("utf-8", "surrogateescape")}
-    reply = Peer(shared, "/admin").request("POST", "/create", None, {"client_id": "me"}, header)
+    reply = Peer(shared.admin, "/admin").request("POST", "/create", None, {"client_id": "me"}, header)
     assert (reply.status, reply.text) == (401, "Unauthorized")
     assert reply.headers["WWW-Authenticate"] == "Bearer"
 
@@ -46,35 +63,140 @@ def test_a_wrong_token_is_refused(shared, token):
 def test_no_token_is_refused(shared, header):
     headers = {} if header is None else {"Authorization": header}
     for what in ("create", "send"):
-        assert Peer(shared, "/admin").request("POST", "/" + what, None, {}, headers).status == 401
+        assert Peer(shared.admin, "/admin").request("POST", "/" + what, None, {}, headers).status == 401
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP"])
-def test_who_comes_through_a_proxy_is_refused(shared, header):
-    reply = ask(shared, "create", {"client_id": "me"}, **{header: "127.0.0.1"})
-    assert (reply.status, reply.text) == (403, "Only on this machine")
+@pytest.mark.parametrize("secret", ["", "Bearer wrong"])
+def test_nothing_of_a_body_is_read_before_the_token_is_known_to_be_right(shared, secret):
+    with socket.create_connection((shared.admin.host, shared.admin.port), timeout=20) as raw:
+        raw.sendall(
+            b"POST /admin/send HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+            b"Authorization: %b\r\n\r\n" % secret.encode()
+        )
+        assert raw.recv(100).startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+
+
+@pytest.mark.parametrize("proxied", [{}, {"X-Forwarded-For": "192.0.2.1"}])
+def test_the_public_listener_has_no_administration(shared, proxied):
+    headers = {"Authorization": f"Bearer {shared.admin_token}", **proxied}
+    for what in ("create", "send"):
+        peer = Peer(shared, "/admin")
+        assert peer.request("POST", "/" + what, None, {"client_id": "me"}, headers).status == 404
+
+
+def test_the_administrative_listener_has_nothing_else(shared, name):
+    query = {"token": shared.create_channel(name)}
+    assert Peer(shared.admin, "/talkgadget").request("GET", "/d", query).status == 404
+
+
+def test_a_server_without_administration_listens_once():
+    with LocalServer(admin=None) as server:
+        assert server.admin_url is None
+        assert server.create_channel("me")
+
+
+@pytest.mark.parametrize("admin", ["0.0.0.0:0", "[::]:0", "192.0.2.1:81", "example.org:81"])
+def test_administration_that_other_machines_can_reach_needs_tls(admin):
+    with pytest.raises(ValueError, match="it needs TLS"):
+        LocalServer(admin=admin)
+
+
+def test_administration_that_other_machines_can_reach_has_the_servers_tls(tls):
+    server_context, client_context = tls
+    with LocalServer(admin="0.0.0.0:0", ssl_context=server_context) as server:
+        port = server.admin.port
+        assert server.admin_url == f"https://0.0.0.0:{port}"
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=client_context)
+        connection.request("POST", "/admin/create", "client_id=me", bearer(server))
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_administration_on_loopback_has_tls_where_it_is_given(tls):
+    server_context, client_context = tls
+    with LocalServer(admin="127.0.0.1:0", admin_ssl_context=server_context) as server:
+        assert server.url.startswith("http:")
+        assert server.admin_url.startswith("https:")
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", server.admin.port, timeout=20, context=client_context
+        )
+        connection.request("POST", "/admin/create", "client_id=me", bearer(server))
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_a_unix_sockets_file_is_its_owners_alone_and_goes_with_the_server(tmp_path):
+    path = tmp_path / "admin"
+    for _ in range(2):  # once where a killed process has left it
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+        with LocalServer(admin=str(path)) as server:
+            assert server.admin_url == str(path)
+            assert path.stat().st_mode & 0o777 == 0o600
+            with socket.socket(socket.AF_UNIX) as raw:
+                raw.connect(str(path))
+                head = "".join(f"{key}: {value}\r\n" for key, value in bearer(server).items())
+                raw.sendall(
+                    f"POST /admin/create HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n{head}\r\n"
+                    "client_id=me".encode()
+                )
+                assert raw.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert not path.exists()
+
+
+def test_what_is_no_left_over_socket_is_left_alone(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(OSError, match="in use"):
+        LocalServer(admin=str(file)).start()
+    assert file.read_text() == "mine"
+    with LocalServer(admin=str(tmp_path / "socket")) as server:
+        with pytest.raises(OSError, match="in use"):
+            LocalServer(admin=server.admin_url).start()
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.connect(server.admin_url)
 
 
 @pytest.mark.parametrize(
-    ("peer", "local"),
+    ("text", "address"),
     [
-        (("127.0.0.1", 1), True),
-        (("127.8.8.8", 1), True),
-        (("::1", 1, 0, 0), True),
-        (("::ffff:127.0.0.1", 1, 0, 0), True),
-        (("::ffff:192.0.2.1", 1, 0, 0), False),
-        (("192.0.2.1", 1), False),
-        (("2001:db8::1", 1, 0, 0), False),
-        (("nonsense", 1), False),
-        ("/run/socket", True),
-        ("", True),
-        (b"\0abstract", True),
-        ((), False),
-        (None, False),
+        ("127.0.0.1:80", Address("127.0.0.1", 80)),
+        ("localhost:0", Address("localhost", 0)),
+        ("[::1]:8081", Address("::1", 8081)),
+        ("/run/socket", Address(path="/run/socket")),
+        ("./a:1", Address(path="./a:1")),
+        ("unix:/run/socket", Address(path="/run/socket")),
+        ("unix:socket", Address(path="./socket")),
     ],
 )
-def test_only_peers_on_this_machine_are_local(peer, local):
-    assert is_loopback(peer) is local
+def test_an_address_is_a_host_and_a_port_or_a_path(text, address):
+    assert Address.parse(text) == address
+    assert Address.parse(str(address)) == address
+    assert address.is_loopback
+
+
+@pytest.mark.parametrize(
+    "text", ["", "80", ":80", "host", "host:", "host:x", "host:65536", "::1:80", "a:b:1"]
+)
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(ValueError, match="neither HOST:PORT nor the path"):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("192.0.2.1", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("example.org", False),
+        ("", False),
+    ],
+)
+def test_only_addresses_of_this_machine_are_loopback(host, loopback):
+    assert Address(host, 1).is_loopback is loopback
 
 
 @pytest.mark.parametrize(
@@ -99,7 +221,10 @@ def test_what_app_engine_refused_is_refused(shared, what, form, words):
 
 def test_only_post_is_answered(shared):
     headers = {"Authorization": f"Bearer {shared.admin_token}"}
-    assert Peer(shared, "/admin").request("GET", "/create", {"client_id": "me"}, None, headers).status == 405
+    assert (
+        Peer(shared.admin, "/admin").request("GET", "/create", {"client_id": "me"}, None, headers).status
+        == 405
+    )
 
 
 def test_a_long_body_is_refused():
@@ -107,9 +232,9 @@ def test_a_long_body_is_refused():
         assert ask(server, "send", {"client_id": "me", "message": "x" * 100}).status == 413
 
 
-def test_an_application_without_a_token_has_no_administration():
+def test_an_application_never_has_administration():
     paths = {route.resource.canonical for route in make_app(ChannelService()).router.routes()}
     assert not [path for path in paths if path.startswith("/admin")]
     assert "/talkgadget/d" in paths
     with pytest.raises(ValueError, match="empty"):
-        make_app(admin_token="")
+        make_admin_app(ChannelService(), "")

@@ -93,6 +93,7 @@ class Runner:
         self._environ = dict(os.environ)
         self._folder_before = os.getcwd()
         os.environ["GAECHANNEL_BASE_URL"] = self.server.base_url
+        os.environ["GAECHANNEL_ADMIN"] = self.server.admin_url
         os.environ["GAECHANNEL_ADMIN_TOKEN"] = self.server.admin_token
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         os.chdir(self.folder)

@@ -1,13 +1,12 @@
-"""The administrative interface: what an application did through App Engine's API, over HTTP on loopback.
+"""The administrative interface: what an application did through App Engine's API, over HTTP.
 
-It is answered to loopback peers that know the token, and to nobody behind a proxy: a proxy on this machine
-would make everybody a loopback peer.
+It has a listener of its own, so that a proxy in front of the public one can never lead to it. Nothing of a
+request is read before its token is known to be right.
 """
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 
 from aiohttp import web
 
@@ -15,23 +14,24 @@ from gaechannel.server.core.errors import Error, Refusal, bad_request
 from gaechannel.server.core.maps import decode_form, integer
 from gaechannel.server.core.service import ChannelService
 
-from .replies import read_body, text_reply
-
-_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+from .replies import read_body, refusing, text_reply
 
 
-def is_loopback(peer: object) -> bool:
-    """Whether a transport's ``peername`` is on this machine; a Unix socket's (a string) is."""
-    if isinstance(peer, (str, bytes)):
-        return True
-    if not isinstance(peer, tuple) or not peer:
-        return False
-    try:
-        address = ipaddress.ip_address(peer[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (address if mapped is None else mapped).is_loopback
+def make_admin_app(service: ChannelService, token: str) -> web.Application:
+    """An aiohttp application that answers the administrative interface; to be served to the owner alone.
+
+    Args:
+        service: the channels.
+        token: the secret that ``Authorization: Bearer`` must carry.
+
+    Raises:
+        ValueError: the token is empty.
+    """
+    admin = Admin(service, token)
+    app = web.Application()
+    app.router.add_post("/admin/create", refusing(admin.create))
+    app.router.add_post("/admin/send", refusing(admin.send))
+    return app
 
 
 class Admin:
@@ -78,9 +78,6 @@ class Admin:
         return text_reply("" if known else "this server has no channel of that client")
 
     async def _form(self, request: web.Request) -> dict[str, str]:
-        peer = None if request.transport is None else request.transport.get_extra_info("peername")
-        if not is_loopback(peer) or any(name in request.headers for name in _PROXY_HEADERS):
-            raise Refusal(403, "Only on this machine")
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         given_bytes = given.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):

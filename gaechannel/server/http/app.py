@@ -14,7 +14,6 @@ from gaechannel.server.core.dialect import WEBCHANNEL
 from gaechannel.server.core.service import ChannelService
 from gaechannel.server.core.sessions import SessionService
 
-from .admin import Admin
 from .bind import Bind
 from .dev import Dev
 from .phases import TestPhases
@@ -39,7 +38,6 @@ def make_app(
     service: ChannelService | None = None,
     *,
     mounts: Mapping[str, BrowserChannelService] | None = None,
-    admin_token: str | None = None,
     test_delay: float = 2.0,
 ) -> web.Application:
     """An aiohttp application that serves all dialects.
@@ -50,7 +48,6 @@ def make_app(
         service: serves the talk dialect at ``/talkgadget`` and the development server's at
             ``/_ah/channel/dev``; None: a new one.
         mounts: what else is served, by path; None: :func:`default_mounts`.
-        admin_token: secret of the administrative interface at ``/admin``; None: there is none.
         test_delay: seconds between the two pieces of the second test phase.
 
     Returns:
@@ -63,10 +60,6 @@ def make_app(
     app.router.add_get(TALK_PATH + "/d", refusing(page.get), allow_head=False)
     _add_dialect(app, TALK_PATH, service, test_delay)
     app.router.add_get(DEV_PATH, refusing(Dev(service).get), allow_head=False)
-    if admin_token is not None:
-        admin = Admin(service, admin_token)
-        app.router.add_post("/admin/create", refusing(admin.create))
-        app.router.add_post("/admin/send", refusing(admin.send))
     for path, mounted in mounts.items():
         _add_dialect(app, path.rstrip("/"), mounted, test_delay)
     services: list[SessionService] = [service, *mounts.values()]

@@ -1,0 +1,98 @@
+"""Where a server listens: a host and a port, or a Unix socket's path."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import os
+import socket
+import stat
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A place to listen on."""
+
+    host: str = ""
+    port: int = 0
+    #: A Unix socket's path; "" where host and port say it.
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The address that a text names: ``HOST:PORT`` (IPv6 in brackets), or a path with a slash in it.
+
+        Raises:
+            ValueError: it names none.
+        """
+        if text.startswith("unix:"):
+            text = text.removeprefix("unix:")
+            if "/" not in text:
+                text = f"./{text}"
+        if "/" in text:
+            return cls(path=text)
+        host, colon, port = text.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+        bare = ":" in host and not text.startswith("[")
+        if not colon or not host or bare or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
+            raise ValueError(f"{text!r} is neither HOST:PORT nor the path of a Unix socket, such as ./socket")
+        return cls(host, int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it can be reached from this machine alone."""
+        if self.path or self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        if self.path:
+            return self.path
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def listen(self, backlog: int) -> socket.socket:
+        """A socket that listens there. A Unix socket is its owner's alone, and takes the place of one that
+        nobody listens on any more.
+
+        Raises:
+            OSError: it cannot be listened on, such as a port in use.
+        """
+        if not self.path:
+            family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+            return socket.create_server((self.host, self.port), family=family, backlog=backlog)
+        self._remove_left_over()
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Before anybody can connect: what may be done through a socket is said by its file's mode.
+            os.fchmod(listening.fileno(), 0o600)
+            listening.bind(self.path)
+            os.chmod(self.path, 0o600)
+            listening.listen(backlog)
+        except BaseException:
+            listening.close()
+            raise
+        return listening
+
+    def forget(self, listening: socket.socket) -> None:
+        """Close what ``listen`` returned, and remove a Unix socket's file."""
+        listening.close()
+        if self.path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
+
+    def _remove_left_over(self) -> None:
+        """Remove a socket's file that a process has left there when it was killed."""
+        try:
+            if not stat.S_ISSOCK(os.stat(self.path).st_mode):
+                return  # somebody's file: bind() says so
+        except FileNotFoundError:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(1)
+            if asking.connect_ex(self.path) == errno.ECONNREFUSED:
+                os.unlink(self.path)
