@@ -1,43 +1,26 @@
-"""net's C code, tested in C: content codings by hand, and a whole channel that runs out of memory.
-
-With GAECHANNEL_SANITIZE=1, GAECHANNEL_COVERAGE=1 and GAECHANNEL_WERROR=1 in the environment as in tests/wire.
-"""
+"""net's C code, tested in C: content codings by hand, and a whole channel that runs out of memory."""
 
 import gzip
-import os
-import re
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from c_programs import COMPILER, CSRC, FAILING, FLAGS, case_names, needs_compiler
 from hostile import TalkServer, frame, head, messages, opening, page
 
 HERE = Path(__file__).parent
-CSRC = HERE.parents[1] / "csrc"
 CODING = HERE / "test_content_coding.c"
 CHANNEL = HERE / "channel_memory.c"
 ALL_BUT_PYTHON = [
     file for folder in ("net", "session", "wire") for file in sorted((CSRC / folder).rglob("*.c"))
 ]
 
-COMPILER = shlex.split(os.environ.get("CC", "cc"))
-FLAGS = ["-std=c11", "-D_GNU_SOURCE=1", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
-FLAGS += [f"-I{CSRC}", f"-I{CSRC / 'session'}", f"-I{HERE.parent / 'wire'}"]
-# All allocations go through the programs' own functions.
-FLAGS += [f"-D{name}=failing_{name}" for name in ("malloc", "calloc", "realloc", "strdup", "strndup")]
-if os.environ.get("GAECHANNEL_WERROR") == "1":
-    FLAGS += ["-Werror"]
-if os.environ.get("GAECHANNEL_SANITIZE") == "1":
-    FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-if os.environ.get("GAECHANNEL_COVERAGE") == "1":
-    FLAGS += ["--coverage", "-O0"]
+FLAGS = [*FLAGS, "-D_GNU_SOURCE=1", f"-I{CSRC / 'session'}", *FAILING]
+CASES = case_names(CODING)
 
-# The names that the program's `--list` will print; pytest wants them before anything is built.
-CASES = re.findall(r"^ +CASE\((\w+)\),$", CODING.read_text(), re.MULTILINE)
-
-pytestmark = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="no C compiler")
+pytestmark = needs_compiler
 
 
 @pytest.fixture(scope="session")

@@ -1,43 +1,18 @@
-"""session's C code, tested in C without a network: builds the programs beside this file and runs their cases.
+"""session's C code, tested in C without a network: builds the programs beside this file, runs their cases."""
 
-With GAECHANNEL_SANITIZE=1, GAECHANNEL_COVERAGE=1 and GAECHANNEL_WERROR=1 in the environment as in tests/wire.
-"""
-
-import os
-import re
-import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from c_programs import COMPILER, CSRC, FAILING, FLAGS, cases_beside, needs_compiler
 
 HERE = Path(__file__).parent
-CSRC = HERE.parents[1] / "csrc"
 SOURCES = [*sorted((CSRC / "session").glob("*.c")), *sorted((CSRC / "wire").rglob("*.c"))]
 
-COMPILER = shlex.split(os.environ.get("CC", "cc"))
-FLAGS = ["-std=c11", "-D_GNU_SOURCE=1", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
-FLAGS += [f"-I{CSRC}", f"-I{CSRC / 'session'}", f"-I{HERE.parent / 'wire'}"]
-if os.environ.get("GAECHANNEL_WERROR") == "1":
-    FLAGS += ["-Werror"]
-if os.environ.get("GAECHANNEL_SANITIZE") == "1":
-    FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-if os.environ.get("GAECHANNEL_COVERAGE") == "1":
-    FLAGS += ["--coverage", "-O0"]
+FLAGS = [*FLAGS, "-D_GNU_SOURCE=1", f"-I{CSRC / 'session'}"]
+C_CASES = cases_beside(__file__)
 
-# For the program that makes allocations fail, all of them go through its own functions.
-FAILING = [f"-D{name}=failing_{name}" for name in ("malloc", "calloc", "realloc")]
-
-pytestmark = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="no C compiler")
-
-
-def case_names(source):
-    """The names that the program's `--list` will print; pytest wants them before anything is built."""
-    return re.findall(r"^ +CASE\((\w+)\),$", source.read_text(), re.MULTILINE)
-
-
-C_CASES = [(source.stem, name) for source in sorted(HERE.glob("test_*.c")) for name in case_names(source)]
+pytestmark = needs_compiler
 
 
 @pytest.fixture(scope="session")

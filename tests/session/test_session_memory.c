@@ -1,36 +1,9 @@
 /* Memory that runs out, at every allocation in turn: a session says so, and nothing leaks or breaks.
  *
  * Compiled with -Dmalloc=failing_malloc and so on, as the session's own sources are for this program. */
-#undef malloc
-#undef calloc
-#undef realloc
+#include "failing.h"
+
 #include "carrier.h"
-
-// How many allocations are still to succeed; -1: all.
-static long left = -1;
-
-static bool fails(void) {
-    if (left == 0)
-        return true;
-    left -= left > 0;
-    return false;
-}
-
-void *failing_malloc(size_t size);
-void *failing_calloc(size_t count, size_t size);
-void *failing_realloc(void *memory, size_t size);
-
-void *failing_malloc(size_t size) {
-    return fails() ? NULL : malloc(size);
-}
-
-void *failing_calloc(size_t count, size_t size) {
-    return fails() ? NULL : calloc(count, size);
-}
-
-void *failing_realloc(void *memory, size_t size) {
-    return fails() ? NULL : realloc(memory, size);
-}
 
 static void answer(session *self, exchange_slot slot, const char *body) {
     static const char cookie[] = "S=secret-cookie; Path=/";
@@ -165,23 +138,25 @@ static bool run_badly(const session_config *config) {
 
 static void bad_answers_in_want_of_memory_are_survived_too(void) {
     session_config config = carrier_config(&dialect_browserchannel);
+    failing_for_good = true;
     int failures = 0;
     for (long count = 0; count < 1200; count++) {
-        left = count;
+        failing_left = count;
         failures += run_badly(&config);
-        left = -1;
+        failing_left = -1;
     }
     CHECK(failures > 10);
     CHECK(!run_badly(&config));
 }
 
 static void fail_everywhere(const session_config *config) {
+    failing_for_good = true;
     int failures = 0;
     for (long count = 0; count < 400; count++) {
-        left = count;
+        failing_left = count;
         bool failed = run(config);
-        bool ran_out = left == 0;
-        left = -1;
+        bool ran_out = failing_left == 0;
+        failing_left = -1;
         CHECK(ran_out || !failed);
         failures += failed;
     }

@@ -3,22 +3,19 @@
 Every program is built four times: as it is; with WIRE_NO_HUGE, for the code that runs where there is no
 AVX-512; with WIRE_NO_WIDE, where there is no AVX2 either; and with WIRE_NO_VECTOR, where there is neither
 SSE2 nor NEON. And a fifth time for aarch64, to run NEON, where a compiler for that and an emulator are there.
-With GAECHANNEL_SANITIZE=1 in the environment, AddressSanitizer and UndefinedBehaviorSanitizer watch (all but
-the last); with GAECHANNEL_WERROR=1, the compiler's warnings are errors.
+No sanitizer watches the last.
 """
 
 import json
 import os
-import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from c_programs import COMPILER, CSRC, FLAGS, cases_beside, needs_compiler
 
 HERE = Path(__file__).parent
-CSRC = HERE.parents[1] / "csrc"
 CASES = json.loads((HERE / "cases.json").read_text())
 VARIANTS = {
     "vector": [],
@@ -28,13 +25,6 @@ VARIANTS = {
 }
 CUTS = ["whole", "1", *(f"seed{seed}" for seed in range(60))]
 
-COMPILER = shlex.split(os.environ.get("CC", "cc"))
-FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", f"-I{CSRC}", f"-I{HERE}"]
-if os.environ.get("GAECHANNEL_WERROR") == "1":
-    FLAGS += ["-Werror"]
-if os.environ.get("GAECHANNEL_SANITIZE") == "1":
-    FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-
 # On a processor that has NEON, the variant "vector" runs it.
 NEON_COMPILER, NEON_EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 NO_NEON = None
@@ -43,15 +33,9 @@ if os.environ.get("GAECHANNEL_SANITIZE") == "1":
 elif shutil.which(NEON_COMPILER) is None or shutil.which(NEON_EMULATOR) is None:
     NO_NEON = f"needs {NEON_COMPILER} and {NEON_EMULATOR} (Debian: gcc-aarch64-linux-gnu, qemu-user)"
 
-pytestmark = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="no C compiler")
+pytestmark = needs_compiler
 
-
-def case_names(source):
-    """The names that the program's `--list` will print; pytest wants them before anything is built."""
-    return re.findall(r"^ +CASE\((\w+)\),$", source.read_text(), re.MULTILINE)
-
-
-C_CASES = [(source.stem, name) for source in sorted(HERE.glob("test_*.c")) for name in case_names(source)]
+C_CASES = cases_beside(__file__)
 
 
 class Builder:
