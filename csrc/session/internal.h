@@ -71,16 +71,16 @@ size_t map_list_write(map_list *list, strbuf *out);
 /* ---- One of the two exchanges ---- */
 
 // Why a request was given up from this side.
-typedef enum verdict {
-    VERDICT_NONE,
-    VERDICT_CORRUPT,   // its body is no run of chunks of arrays
-    VERDICT_TOO_LONG,  // its body passes every limit
-    VERDICT_TIMEOUT,   // silence
-    VERDICT_BUFFERED,  // silence that may be a proxy's
-    VERDICT_DEAD,      // the server has sent arrays that never came
-    VERDICT_FULL,      // the queue has no room for what it brings
-    VERDICT_CANCELLED, // nobody needs it any more
-} verdict;
+typedef enum abort_reason {
+    ABORT_NONE,
+    ABORT_CORRUPT,   // its body is no run of chunks of arrays
+    ABORT_TOO_LONG,  // its body passes every limit
+    ABORT_TIMEOUT,   // silence
+    ABORT_BUFFERED,  // silence that may be a proxy's
+    ABORT_DEAD,      // the server has sent arrays that never came
+    ABORT_FULL,      // the queue has no room for what it brings
+    ABORT_CANCELLED, // nobody needs it any more
+} abort_reason;
 
 /* ---- What is known of proxies on the way (buffering.c) ---- */
 
@@ -109,7 +109,7 @@ typedef struct exchange {
     bool paused;
     // webchannel's fast handshake: this back channel also opens the session.
     bool opens;
-    verdict verdict;
+    abort_reason abort_reason;
     // The request.
     strbuf url;
     strbuf body;

@@ -501,41 +501,41 @@ static void terminate_done(session *self, const exchange *ex, transport_outcome 
 }
 
 // A back channel that the server says never reached it was not held back.
-static bool is_silence(const session *self, verdict why, transport_outcome outcome) {
-    return why == VERDICT_TIMEOUT || (why == VERDICT_DEAD && self->owes) || why == VERDICT_BUFFERED ||
+static bool is_silence(const session *self, abort_reason why, transport_outcome outcome) {
+    return why == ABORT_TIMEOUT || (why == ABORT_DEAD && self->owes) || why == ABORT_BUFFERED ||
            outcome == TRANSPORT_TIMEOUT;
 }
 
 // What the end of the back channel says of proxies on the way. Whether it is not held against the server.
-static bool was_held_back(session *self, exchange *ex, verdict why, transport_outcome outcome,
+static bool was_held_back(session *self, exchange *ex, abort_reason why, transport_outcome outcome,
                           int64_t now_ms) {
     if (ex->arrays != 0)
         buffering_on_arrays(self, ex, now_ms);
     bool silent = is_silence(self, why, outcome) && buffering_on_silence(self, ex);
-    return why == VERDICT_BUFFERED || (silent && session_may_retry(self, ex));
+    return why == ABORT_BUFFERED || (silent && session_may_retry(self, ex));
 }
 
 void session_on_done(session *self, exchange_slot slot, transport_outcome outcome, int code,
                      const char *words, int64_t now_ms) {
     exchange *ex = &self->exchanges[slot];
-    verdict why = ex->verdict;
+    abort_reason why = ex->abort_reason;
     ex->active = ex->paused = false;
-    ex->verdict = VERDICT_NONE;
+    ex->abort_reason = ABORT_NONE;
     if (slot == SLOT_BACK)
         self->dead_at_ms = SESSION_NEVER;
     bool held_back = slot == SLOT_BACK && was_held_back(self, ex, why, outcome, now_ms);
     if (ex->kind == REQUEST_TERMINATE)
         terminate_done(self, ex, outcome);
-    else if (why == VERDICT_CANCELLED || why == VERDICT_FULL || held_back || !phase_goes_on(self))
+    else if (why == ABORT_CANCELLED || why == ABORT_FULL || held_back || !phase_goes_on(self))
         framer_reset(&ex->framer);
-    else if (why == VERDICT_CORRUPT || why == VERDICT_TOO_LONG)
+    else if (why == ABORT_CORRUPT || why == ABORT_TOO_LONG)
         // Of an error's page only the beginning was wanted.
         ex->status == 200 ? corrupt(self, ex, now_ms) : bad_status(self, ex, now_ms);
     else if (outcome == TRANSPORT_TIMEOUT)
         timed_out(self, ex, false, code, words, now_ms);
-    else if (why == VERDICT_TIMEOUT)
+    else if (why == ABORT_TIMEOUT)
         fell_silent(self, ex, slot, outcome == TRANSPORT_STALE, now_ms);
-    else if (why == VERDICT_DEAD)
+    else if (why == ABORT_DEAD)
         session_log(self, LOG_WARNING, "the back channel is dead: reconnecting");
     else if (outcome == TRANSPORT_FATAL)
         foreign(self, ex, code, words, now_ms);
@@ -549,6 +549,6 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
 }
 
 void session_on_break(session *self, exchange_slot slot) {
-    self->exchanges[slot].verdict = VERDICT_CANCELLED;
+    self->exchanges[slot].abort_reason = ABORT_CANCELLED;
     session_on_done(self, slot, TRANSPORT_STOPPED, 0, "", 0);
 }

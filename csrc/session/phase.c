@@ -150,7 +150,7 @@ static void give_up_requests(session *self, bool opening) {
         bool opens = ex->kind == REQUEST_OPEN || ex->opens;
         bool is_one = ex->kind > REQUEST_INIT && ex->kind != REQUEST_TERMINATE && (opening || !opens);
         if (ex->active && is_one)
-            ex->verdict = VERDICT_CANCELLED;
+            ex->abort_reason = ABORT_CANCELLED;
     }
 }
 

@@ -28,7 +28,7 @@ static void take_initial_response(session *self, exchange *ex) {
     else if (session_take_payload(self, ex, bytes, reply.length, ex->started_ms))
         ex->corruption = NULL;
     if (ex->corruption != NULL)
-        ex->verdict = VERDICT_CORRUPT;
+        ex->abort_reason = ABORT_CORRUPT;
     strbuf_free(&reply);
 }
 
@@ -91,8 +91,8 @@ void session_on_header(session *self, exchange_slot slot, const char *name, size
     }
 }
 
-static session_intake stop(exchange *ex, verdict why, const char *corruption) {
-    ex->verdict = why;
+static session_intake stop(exchange *ex, abort_reason why, const char *corruption) {
+    ex->abort_reason = why;
     if (corruption != NULL)
         ex->corruption = corruption;
     return INTAKE_STOP;
@@ -107,20 +107,20 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
     while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK) {
         ex->is_ascii = chunk.is_ascii;
         if (!session_take_payload(self, ex, chunk.payload, chunk.length, now_ms))
-            return stop(ex, VERDICT_CORRUPT, NULL);
+            return stop(ex, ABORT_CORRUPT, NULL);
         if (phase_has_ended(self))
-            return stop(ex, VERDICT_CANCELLED, NULL);
+            return stop(ex, ABORT_CANCELLED, NULL);
     }
     if (status == FRAMER_NO_MEMORY) {
         session_fail(self, ERROR_MEMORY, "out of memory");
-        return stop(ex, VERDICT_CANCELLED, NULL);
+        return stop(ex, ABORT_CANCELLED, NULL);
     }
     if (status != FRAMER_CORRUPT)
         return INTAKE_OK;
     // The server numbers its arrays one by one, and sends those that were not acknowledged.
     if (frames->chunk_at_fault && self->aid >= 0 && session_is_poison(self, ex, self->aid + 1))
         self->aid++;
-    return stop(ex, VERDICT_CORRUPT, frames->error);
+    return stop(ex, ABORT_CORRUPT, frames->error);
 }
 
 static size_t reply_limit(const session *self, const exchange *ex) {
@@ -137,9 +137,9 @@ static session_intake take_reply(session *self, exchange *ex, const uint8_t *byt
     strbuf_append(&ex->reply, (const char *)bytes, length < room ? length : room);
     if (strbuf_failed(&ex->reply)) {
         session_fail(self, ERROR_MEMORY, "out of memory");
-        return stop(ex, VERDICT_CANCELLED, NULL);
+        return stop(ex, ABORT_CANCELLED, NULL);
     }
-    return length <= room ? INTAKE_OK : stop(ex, VERDICT_TOO_LONG, "the reply is too long");
+    return length <= room ? INTAKE_OK : stop(ex, ABORT_TOO_LONG, "the reply is too long");
 }
 
 void session_on_progress(session *self, exchange_slot slot, size_t bytes, int64_t now_ms) {
@@ -156,7 +156,7 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
                                int64_t now_ms) {
     exchange *ex = &self->exchanges[slot];
     bool streams = slot == SLOT_BACK && ex->status == 200 && !self->dialect->polls;
-    if (ex->verdict != VERDICT_NONE)
+    if (ex->abort_reason != ABORT_NONE)
         return INTAKE_STOP;
     if (streams)
         self->dead_at_ms = SESSION_NEVER; // it lives, even where it now has to wait
@@ -176,7 +176,7 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
 void session_on_full(session *self, exchange_slot slot) {
     exchange *ex = &self->exchanges[slot];
     ex->paused = false;
-    ex->verdict = VERDICT_FULL;
+    ex->abort_reason = ABORT_FULL;
     self->full = true;
 }
 

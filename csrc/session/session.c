@@ -271,11 +271,11 @@ static int64_t deadline_ms(const session *self, exchange_slot slot) {
     return ex->last_byte_ms + session_patience_ms(self, slot);
 }
 
-static bool give_up(session *self, exchange_slot slot, verdict why, session_action *out) {
-    self->exchanges[slot].verdict = why;
+static bool give_up(session *self, exchange_slot slot, abort_reason why, session_action *out) {
+    self->exchanges[slot].abort_reason = why;
     out->kind = ACTION_ABORT;
     out->slot = slot;
-    out->silent_since_ms = why == VERDICT_TIMEOUT ? self->exchanges[slot].last_byte_ms : SESSION_NEVER;
+    out->silent_since_ms = why == ABORT_TIMEOUT ? self->exchanges[slot].last_byte_ms : SESSION_NEVER;
     return true;
 }
 
@@ -285,16 +285,16 @@ static bool next_abort(session *self, int64_t now_ms, session_action *out) {
         exchange *ex = &self->exchanges[slot];
         if (!ex->active)
             continue;
-        if (ex->verdict != VERDICT_NONE)
-            return give_up(self, (exchange_slot)slot, ex->verdict, out);
+        if (ex->abort_reason != ABORT_NONE)
+            return give_up(self, (exchange_slot)slot, ex->abort_reason, out);
         if (!phase_goes_on(self) && ex->kind != REQUEST_TERMINATE)
-            return give_up(self, (exchange_slot)slot, VERDICT_CANCELLED, out);
+            return give_up(self, (exchange_slot)slot, ABORT_CANCELLED, out);
         if (deadline_ms(self, (exchange_slot)slot) <= now_ms)
-            return give_up(self, (exchange_slot)slot, VERDICT_TIMEOUT, out);
+            return give_up(self, (exchange_slot)slot, ABORT_TIMEOUT, out);
         if (slot == SLOT_BACK && self->dead_at_ms <= now_ms)
-            return give_up(self, SLOT_BACK, VERDICT_DEAD, out);
+            return give_up(self, SLOT_BACK, ABORT_DEAD, out);
         if (slot == SLOT_BACK && buffering_deadline_ms(self, ex) <= now_ms)
-            return give_up(self, SLOT_BACK, VERDICT_BUFFERED, out);
+            return give_up(self, SLOT_BACK, ABORT_BUFFERED, out);
     }
     return false;
 }
@@ -347,7 +347,7 @@ static bool start(session *self, exchange_slot slot, request_kind kind, int64_t 
     if (kind == REQUEST_BACK && self->back_channels++ > 0)
         self->stats.reconnects++;
     ex->paused = false;
-    ex->verdict = VERDICT_NONE;
+    ex->abort_reason = ABORT_NONE;
     ex->status = 0;
     ex->retry_after_ms = 0;
     ex->arrays = 0;
@@ -385,7 +385,7 @@ static bool try_start(session *self, exchange_slot slot, request_kind kind, int6
     if (other->active && session_is_half_duplex(self)) {
         // The session was changed from outside while a request ran. The back channel, which would go on for
         // minutes, makes way; any other request is waited for.
-        return slot == SLOT_FORWARD && give_up(self, SLOT_BACK, VERDICT_CANCELLED, out);
+        return slot == SLOT_FORWARD && give_up(self, SLOT_BACK, ABORT_CANCELLED, out);
     }
     if (ex->not_before_ms > now_ms && kind != REQUEST_TERMINATE) {
         sooner(out, ex->not_before_ms);

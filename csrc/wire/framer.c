@@ -21,7 +21,7 @@ void framer_init(framer *self, size_t max_chunk) {
     self->max_chunk = max_chunk ? max_chunk : FRAMER_DEFAULT_MAX_CHUNK;
     if (self->max_chunk > MAX_CHUNK)
         self->max_chunk = MAX_CHUNK;
-    self->verdict = FRAMER_NEED_MORE;
+    self->when_empty = FRAMER_NEED_MORE;
 }
 
 static void free_held(framer *self) {
@@ -59,7 +59,7 @@ void framer_reset(framer *self) {
     self->input = NULL;
     self->input_length = 0;
     self->error = NULL;
-    self->verdict = FRAMER_NEED_MORE;
+    self->when_empty = FRAMER_NEED_MORE;
 }
 
 void framer_feed(framer *self, const uint8_t *bytes, size_t length) {
@@ -69,9 +69,9 @@ void framer_feed(framer *self, const uint8_t *bytes, size_t length) {
     self->input_length = length;
 }
 
-static bool fail(framer *self, framer_status verdict, const char *error) {
+static bool fail(framer *self, framer_status when_empty, const char *error) {
     self->state = FRAMER_FAILED;
-    self->verdict = verdict;
+    self->when_empty = when_empty;
     self->error = error;
     self->input = NULL;
     self->input_length = 0;
@@ -240,11 +240,11 @@ framer_status framer_next(framer *self, framer_chunk *out) {
     if (self->held_returned)
         drop_held(self);
     if (self->input_length == 0)
-        return self->verdict;
+        return self->when_empty;
     if (self->state == FRAMER_IN_LENGTH && !read_length(self))
-        return self->verdict;
+        return self->when_empty;
     if (!read_payload(self, out))
-        return self->verdict;
+        return self->when_empty;
     // Every other character has more bytes than units.
     out->is_ascii = out->length == self->chunk_units;
     begin_length(self);

@@ -67,7 +67,7 @@ typedef struct framer {
     // What FRAMER_CORRUPT or FRAMER_NO_MEMORY is about; a static string in English, or NULL.
     const char *error;
     // What framer_next() says when there is no chunk: FRAMER_NEED_MORE until something is wrong.
-    framer_status verdict;
+    framer_status when_empty;
 } framer;
 
 /* Make an empty framer. `max_chunk` in UTF-16 units; 0 means FRAMER_DEFAULT_MAX_CHUNK; a tenth of SIZE_MAX is

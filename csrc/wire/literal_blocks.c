@@ -29,7 +29,7 @@ typedef struct escapes {
     uint64_t u, x;   // of them, the letters of those with digits
     // Not 0: there are such letters, or were in one of the blocks before. What has to be done for them is
     // done where there are none, too, for a while: a branch that is taken now and then is slower than that.
-    uint64_t lately;
+    uint64_t digits_due;
 } escapes;
 
 /* `bits` moved `places` up, with those that come out of the block before. */

@@ -11,14 +11,14 @@
 #define block64 B(block)
 #define lanes P(block)
 #define lanes_mask P(mask)
-#define texting B(texting)
+#define text_maker B(text_maker)
 #define text_part B(part)
 
 B_TARGET INLINE escapes B(find_escapes)(block64 now, uint64_t backslashes, const escapes *before) {
     escapes found = {.starts = escape_starts(backslashes & ~(before->starts >> 63))};
     found.kinds = moved(before->starts, found.starts, 1);
-    found.lately = before->lately >> 1 | (found.kinds & B(bits)(B(from)(now, 'u')));
-    if (found.lately != 0) {
+    found.digits_due = before->digits_due >> 1 | (found.kinds & B(bits)(B(from)(now, 'u')));
+    if (found.digits_due != 0) {
         found.u = found.kinds & B(bits)(B(is)(now, 'u'));
         found.x = found.kinds & B(bits)(B(is)(now, 'x'));
     }
@@ -41,7 +41,7 @@ B_TARGET static const uint8_t *B(string_end)(const uint8_t *at, const uint8_t *e
         block64 now = B(load_some)(at + done, length - done);
         escapes found = B(find_escapes)(now, B(bits)(B(is)(now, '\\')), &before);
         uint64_t closing = B(bits)(B(is)(now, quote)) & ~found.kinds;
-        if (found.lately != 0) {
+        if (found.digits_due != 0) {
             // Up to the closing quote: what stands behind it is no escape.
             uint64_t digits = find_digits(&found, &before) & (closing ^ (closing - 1));
             if ((digits & ~B(hex_digits)(now)) != 0)
@@ -56,7 +56,7 @@ B_TARGET static const uint8_t *B(string_end)(const uint8_t *at, const uint8_t *e
 
 /* ---- Its text ---- */
 
-typedef struct texting {
+typedef struct text_maker {
     // What is to be read.
     const uint8_t *at;
     const uint8_t *end;
@@ -73,18 +73,18 @@ typedef struct texting {
     uint64_t above;
     // A surrogate without its pair was met: all was for nothing.
     bool lone;
-} texting;
+} text_maker;
 
 /* What is at once known of a whole block. Where it has an odd escape, what stands behind that is asked about
  * again: `t->pairs` may count too many, and what is lone is so anyhow. */
-B_TARGET INLINE found_bits B(find_bits)(texting *t, block64 now, size_t left, bool escaped) {
+B_TARGET INLINE found_bits B(find_bits)(text_maker *t, block64 now, size_t left, bool escaped) {
     const found_bits *before = &t->bits_before;
     found_bits bits = {.kept = low_bits(left), .other = B(bits)(B(high)(now))};
     if (escaped) {
         uint64_t backslashes = B(bits)(B(is)(now, '\\'));
         bits.escapes = B(find_escapes)(now, backslashes, &before->escapes);
         const escapes *found = &bits.escapes, *earlier = &before->escapes;
-        bits.has_digits = found->lately != 0;
+        bits.has_digits = found->digits_due != 0;
         bits.has_escapes = bits.has_digits || (found->starts | found->kinds) != 0;
         bits.simple = found->kinds & ~found->u & ~found->x & ~backslashes & ~B(bits)(B(is)(now, '"'));
         bits.kept &= ~found->starts;
@@ -137,7 +137,7 @@ B_TARGET INLINE void B(read_simple)(text_part *part) {
 }
 
 /* Those with digits. */
-B_TARGET INLINE void B(read_digits)(texting *t, text_part *part) {
+B_TARGET INLINE void B(read_digits)(text_maker *t, text_part *part) {
     lanes values =
         P(add)(P(and)(part->now, P(constant)(0x0F)), P(only)(P(constant)(9), P(from)(part->now, 'A')));
     // The value of each and the one before it.
@@ -166,7 +166,7 @@ B_TARGET INLINE void B(read_pairs)(text_part *part, lanes back1, lanes back2, la
 }
 
 /* The characters past ASCII. */
-B_TARGET INLINE void B(read_characters)(texting *t, text_part *part, bool has_pairs) {
+B_TARGET INLINE void B(read_characters)(text_maker *t, text_part *part, bool has_pairs) {
     lanes now = part->now;
     lanes back1 = P(behind1)(t->before, now), back2 = P(behind2)(t->before, now);
     lanes_mask other = P(high)(now);
@@ -182,7 +182,7 @@ B_TARGET INLINE void B(read_characters)(texting *t, text_part *part, bool has_pa
 }
 
 /* Put out the part of a block that begins at byte `i`. False if it is to be narrow, and is not. */
-B_TARGET INLINE bool B(put_part)(texting *t, const found_bits *bits, lanes now, unsigned i, bool narrow,
+B_TARGET INLINE bool B(put_part)(text_maker *t, const found_bits *bits, lanes now, unsigned i, bool narrow,
                                  const uint8_t **odd) {
     text_part part = {.now = now,
                       .low = now,
@@ -217,7 +217,7 @@ B_TARGET INLINE bool B(put_part)(texting *t, const found_bits *bits, lanes now, 
 }
 
 /* Go on behind an odd escape, which becomes the byte `*byte`, or nothing. Returns how many bytes. */
-B_TARGET INLINE size_t B(undo_odd)(texting *t, const uint8_t *escape, uint8_t *byte) {
+B_TARGET INLINE size_t B(undo_odd)(text_maker *t, const uint8_t *escape, uint8_t *byte) {
     uint8_t piece[4] = {0};
     size_t used;
     bool lone = false; // and so it stays: it is no \u
@@ -231,9 +231,10 @@ B_TARGET INLINE size_t B(undo_odd)(texting *t, const uint8_t *escape, uint8_t *b
 
 /* A text as bytes, if all of it is below U+0100, or else as UTF-16: its form. LITERAL_OTHER: `narrow` was
  * asked for, and it is not; or a surrogate is known to be without its pair. `*join`: whether the pairs must
- * be joined, or had better be. The texting is a value that nothing points at, so that it can be in registers.
+ * be joined, or had better be. The text_maker is a value that nothing points at, so that it can be in
+ * registers.
  */
-B_TARGET INLINE literal_form B(put_text)(texting t, bool narrow, bool escaped, uint8_t **end, bool *join) {
+B_TARGET INLINE literal_form B(put_text)(text_maker t, bool narrow, bool escaped, uint8_t **end, bool *join) {
     while (t.at < t.end) {
         size_t left = (size_t)(t.end - t.at);
         block64 block = B(load_some)(t.at, left);
@@ -274,31 +275,31 @@ B_TARGET INLINE literal_form B(put_text)(texting t, bool narrow, bool escaped, u
     return t.lone ? LITERAL_OTHER : LITERAL_UTF16;
 }
 
-B_TARGET static literal_form B(put_narrow)(texting t, uint8_t **end) {
+B_TARGET static literal_form B(put_narrow)(text_maker t, uint8_t **end) {
     return B(put_text)(t, true, false, end, &(bool){false});
 }
 
-B_TARGET static literal_form B(put_narrow_escaped)(texting t, uint8_t **end) {
+B_TARGET static literal_form B(put_narrow_escaped)(text_maker t, uint8_t **end) {
     return B(put_text)(t, true, true, end, &(bool){false});
 }
 
-B_TARGET static literal_form B(put_utf16)(texting t, uint8_t **end, bool *join) {
+B_TARGET static literal_form B(put_utf16)(text_maker t, uint8_t **end, bool *join) {
     return B(put_text)(t, false, false, end, join);
 }
 
-B_TARGET static literal_form B(put_utf16_escaped)(texting t, uint8_t **end, bool *join) {
+B_TARGET static literal_form B(put_utf16_escaped)(text_maker t, uint8_t **end, bool *join) {
     return B(put_text)(t, false, true, end, join);
 }
 
 B_TARGET static literal_form B(text)(const uint8_t *token, size_t length, bool escaped, uint8_t *room,
                                      const uint8_t **text, size_t *text_length) {
-    texting t = {.at = token,
-                 .end = token + length,
-                 .before = P(of)(0),
-                 .values_before = P(of)(0),
-                 .pairs_before = P(of)(0),
-                 .first = room,
-                 .out = room};
+    text_maker t = {.at = token,
+                    .end = token + length,
+                    .before = P(of)(0),
+                    .values_before = P(of)(0),
+                    .pairs_before = P(of)(0),
+                    .first = room,
+                    .out = room};
     uint8_t *end = room;
     // Most texts show early what they are.
     literal_form form = escaped ? B(put_narrow_escaped)(t, &end) : B(put_narrow)(t, &end);
@@ -323,5 +324,5 @@ B_TARGET static literal_form B(text)(const uint8_t *token, size_t length, bool e
 #undef block64
 #undef lanes
 #undef lanes_mask
-#undef texting
+#undef text_maker
 #undef text_part

@@ -55,7 +55,7 @@ static void a_capacity_that_cannot_double_is_told(void) {
     frames.held_capacity = SIZE_MAX / 2 + 1;
     frames.held_length = SIZE_MAX / 2 - 1;
     CHECK(!grow_held(&frames, 3));
-    CHECK(frames.verdict == FRAMER_NO_MEMORY);
+    CHECK(frames.when_empty == FRAMER_NO_MEMORY);
     framer_clear(&frames);
 }
 
