@@ -4,7 +4,19 @@ import pytest
 
 
 def test_sdist_holds_every_source_of_the_tree(tree, unpacked):
-    for folder in ("csrc", "gaechannel", "tests", "fuzz", "bench", "docs", "wheels", ".ci", ".github"):
+    for folder in (
+        "csrc",
+        "gaechannel",
+        "tests",
+        "fuzz",
+        "bench",
+        "docs",
+        "wheels",
+        ".ci",
+        ".github",
+        "js/src",
+        "js/test",
+    ):
         for path in (tree / folder).rglob("*"):
             if path.is_file():
                 assert (unpacked / path.relative_to(tree)).is_file(), path
