@@ -13,6 +13,7 @@ except ImportError as _error:
     raise ImportError("the channel server needs aiohttp: install gaechannel[server]") from _error
 
 from .core.browserchannel import BrowserChannelService
+from .core.counters import Counters
 from .core.dialect import BROWSERCHANNEL, TALK, WEBCHANNEL, Dialect
 from .core.errors import (
     Error,
@@ -40,6 +41,7 @@ __all__ = [
     "WEBCHANNEL",
     "BrowserChannelService",
     "ChannelService",
+    "Counters",
     "Dialect",
     "Error",
     "InvalidChannelClientIdError",

@@ -16,22 +16,23 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, Unpack
 
-from .core.addresses import Address
 from .core.browserchannel import BrowserChannelService
+from .core.counters import Counters
 from .core.dialect import WEBCHANNEL
 from .core.limits import LimitOptions
 from .core.service import ChannelService, ServiceOptions
+from .http.addresses import Address
 from .http.admin import make_admin_app
 from .http.app import TALK_PATH, make_app
 from .http.listener import Listener
 
 
-def _mounts(options: ServiceOptions) -> dict[str, BrowserChannelService]:
-    """The default mounts, with the limits among the options of a channel service."""
+def _mounts(options: ServiceOptions, counters: Counters) -> dict[str, BrowserChannelService]:
+    """The default mounts, with the limits among the options of a channel service, and its counters."""
     limits: LimitOptions = {key: options[key] for key in LimitOptions.__annotations__ if key in options}  # type: ignore[literal-required, assignment]
     return {
-        "/channel": BrowserChannelService(**limits),
-        "/webchannel": BrowserChannelService(dialect=WEBCHANNEL, **limits),
+        "/channel": BrowserChannelService(counters=counters, **limits),
+        "/webchannel": BrowserChannelService(dialect=WEBCHANNEL, counters=counters, **limits),
     }
 
 
@@ -86,6 +87,7 @@ class LocalServer:
     Attributes:
         service: the channel service.
         mounts: the other services, by path.
+        counters: what has been refused and cut; the default mounts share the service's.
         admin_token: secret of the administrative interface.
         admin: where that listens; its port is 0 before the first ``start`` if a free one was asked for.
         port: the port; 0 before the first ``start`` if a free one was asked for.
@@ -113,7 +115,10 @@ class LocalServer:
         if service is not None and options:
             raise TypeError("a service is given: its options are arguments of ChannelService")
         self.service: ChannelService = ChannelService(**options) if service is None else service
-        self.mounts: dict[str, BrowserChannelService] = _mounts(options) if mounts is None else dict(mounts)
+        self.counters: Counters = self.service.counters
+        self.mounts: dict[str, BrowserChannelService] = (
+            _mounts(options, self.counters) if mounts is None else dict(mounts)
+        )
         self.admin_token: str = secrets.token_urlsafe(24) if admin_token is None else admin_token
         self.admin: Address | None = None if admin is None else Address.parse(admin)
         self.host = host

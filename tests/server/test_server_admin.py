@@ -9,7 +9,7 @@ import trustme
 from wire_by_hand import Peer, Talk, texts
 
 from gaechannel.server import ChannelService, LocalServer, make_admin_app, make_app
-from gaechannel.server.core.addresses import Address
+from gaechannel.server.http.addresses import Address
 
 
 def bearer(server):

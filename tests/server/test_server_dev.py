@@ -166,7 +166,7 @@ def test_there_are_no_more_clients_than_sessions_allowed():
         dev = Dev(server, server.create_channel("me")).connect()
         other = Dev(server, server.create_channel("other"))
         for command in ("connect", "poll"):
-            assert other.ask(command) == (503, "Too many sessions")
+            assert other.ask(command) == (429, "Too many sessions")
         assert dev.poll() == (200, "")
         assert len(server.service.pollers) == 1
         server.service.forget()

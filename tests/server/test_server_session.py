@@ -65,6 +65,10 @@ def test_a_session_needs_no_service(clock):
     class Context:
         dialect, limits, monotonic = BROWSERCHANNEL, Limits(), clock
         lock = contextlib.nullcontext()
+        queued = 0
+
+        def make_room(self):
+            raise AssertionError("there is room")
 
         def end(self, session, reason):
             ended.append((session, reason))
@@ -76,6 +80,7 @@ def test_a_session_needs_no_service(clock):
     arrays, last = taken(session, attach(session, -1))
     assert arrays == [[0, ["c", "SID", "", 8, 14, 25000]], [1, "hello"]]
     assert not last
+    assert context.queued == session.outstanding > 0
     session.close()
     assert ended == [(session, "closed")]
 
@@ -437,7 +442,7 @@ def test_a_handler_that_fails_is_logged_and_the_next_map_delivered(clock, caplog
     session.on_map = lambda map_: 1 / 0 if map_["JSON"] == "0" else None
     service.forward(session, 0, 0, [{"JSON": "0"}, {"JSON": "1"}])
     assert got == [1]
-    assert f"the handler of session {session.sid} failed" in caplog.text
+    assert f"the handler of session {session.name} failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text
     session.on_close = lambda reason: 1 / 0
     session.close()
@@ -454,7 +459,7 @@ def test_a_map_that_is_no_json_is_said_in_one_line_and_no_handler_is_blamed(cloc
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.exc_info is None
-    assert f"session {session.sid}: a map is no JSON under its key JSON" in record.getMessage()
+    assert f"session {session.name}: a map is no JSON under its key JSON" in record.getMessage()
     assert "\n" not in record.getMessage()
     assert "handler" not in record.getMessage()
     assert "s3cret" not in record.getMessage()
@@ -483,7 +488,7 @@ def test_a_session_that_replaces_another_ends_it(clock):
 
 def test_there_are_no_more_sessions_than_allowed(clock):
     service, _ = make(clock, max_sessions=1)
-    with pytest.raises(Refusal, match="503") as refused:
+    with pytest.raises(Refusal, match="429") as refused:
         service.open(Opening({"OSID": "unknown"}))
     assert refused.value.headers == {"Retry-After": "5"}
 

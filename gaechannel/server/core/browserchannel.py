@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Unpack
 
+from .counters import Counters
 from .dialect import BROWSERCHANNEL, Dialect
 from .limits import LimitOptions
 from .session import Session
@@ -21,6 +22,7 @@ class BrowserChannelService(SessionService):
             May be set later, as an attribute; None: sessions are accepted and their maps dropped.
         dialect: ``BROWSERCHANNEL`` or ``WEBCHANNEL``.
         monotonic: seconds on a clock that never goes back.
+        counters: counts what is refused; None: new ones.
         **limits: see :class:`~gaechannel.server.Limits`.
 
     Raises:
@@ -33,9 +35,10 @@ class BrowserChannelService(SessionService):
         *,
         dialect: Dialect = BROWSERCHANNEL,
         monotonic: Callable[[], float] = time.monotonic,
+        counters: Counters | None = None,
         **limits: Unpack[LimitOptions],
     ) -> None:
-        super().__init__(dialect, monotonic=monotonic, **limits)
+        super().__init__(dialect, monotonic=monotonic, counters=counters, **limits)
         self.on_session = on_session
 
     def opened(self, session: Session) -> None:

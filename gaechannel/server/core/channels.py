@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -48,10 +48,22 @@ class Channels:
         self._hold = hold
         self._presence = presence
         self._channels: dict[str, Channel] = {}
+        self._sessions: Counter[str] = Counter()
 
     def __len__(self) -> int:
         """How many channels there are."""
         return len(self._channels)
+
+    def sessions_of(self, client_id: str) -> int:
+        """How many sessions there are of a client id, listening or not."""
+        return self._sessions[client_id]
+
+    def count_session(self, client_id: str, change: int) -> None:
+        """A session of a client id has begun (1) or ended (-1)."""
+        with self.lock:
+            self._sessions[client_id] += change
+            if not self._sessions[client_id]:
+                del self._sessions[client_id]
 
     def find(self, client_id: str) -> Channel | None:
         """The channel of a client id, if there is one."""

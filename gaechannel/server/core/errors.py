@@ -37,15 +37,23 @@ class Refusal(Error):
         text: the reason phrase, and the body: clients look for it in both, since HTTP/2 has no reason phrase.
         headers: further headers of the answer.
         body: the body, where it is not the text alone.
+        cause: under what it is counted; see :class:`~gaechannel.server.Counters`.
     """
 
     def __init__(
-        self, status: int, text: str, headers: Mapping[str, str] | None = None, body: str | None = None
+        self,
+        status: int,
+        text: str,
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        *,
+        cause: str = "malformed",
     ) -> None:
         super().__init__(f"{status} {text}")
         self.status = status
         self.text = text
         self.headers = headers
+        self.cause = cause
         self.body: str = text if body is None else body
 
 
@@ -57,19 +65,39 @@ def bad_request(text: str) -> Refusal:
 def unknown_sid() -> Refusal:
     """The refusal that tells a client to open a new session."""
     # Closure's clients find these words in the body anywhere but at its beginning (`indexOf(…) > 0`).
-    return Refusal(400, "Unknown SID", body="Error 400: Unknown SID")
+    return Refusal(400, "Unknown SID", body="Error 400: Unknown SID", cause="sid")
 
 
 def invalid_token() -> Refusal:
     """The refusal of a token that this server did not sign; the words are App Engine's."""
-    return Refusal(401, "Invalid+token.")
+    return Refusal(401, "Invalid+token.", cause="token")
 
 
 def token_timed_out() -> Refusal:
     """The refusal of a token whose lifetime is over; the words are App Engine's."""
-    return Refusal(401, "Token+timed+out.")
+    return Refusal(401, "Token+timed+out.", cause="token")
+
+
+def _too_much(text: str, cause: str) -> Refusal:
+    # No 503: proxies take that for a sign that the server is down, and send nobody to it any more.
+    return Refusal(429, text, {"Retry-After": "5"}, cause=cause)
 
 
 def too_many_sessions() -> Refusal:
     """The refusal of a session over ``max_sessions``."""
-    return Refusal(503, "Too many sessions", {"Retry-After": "5"})
+    return _too_much("Too many sessions", "sessions")
+
+
+def too_many_sessions_of_a_token() -> Refusal:
+    """The refusal of a session over ``max_sessions_per_token``."""
+    return _too_much("Too many sessions of this token", "sessions of a token")
+
+
+def too_much_queued() -> Refusal:
+    """The refusal of a session where the others hold ``max_queued`` bytes already."""
+    return _too_much("Too much is waiting for other clients", "queued")
+
+
+def too_many_fields(limit: int) -> Refusal:
+    """The refusal of a query, a form or a list with more fields than the limit."""
+    return Refusal(413, f"There are more than {limit} fields", cause="fields")

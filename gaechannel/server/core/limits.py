@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+#: Fields of a form, unless told otherwise.
+MAX_FIELDS = 10_000
+
 
 class LimitOptions(TypedDict, total=False):
     """The keyword arguments that become :class:`Limits`; see there."""
@@ -14,7 +17,11 @@ class LimitOptions(TypedDict, total=False):
     backchannel_bytes: int | None
     session_timeout: float
     max_sessions: int
+    max_sessions_per_token: int
     max_body: int
+    max_fields: int
+    body_seconds: float
+    max_queued: int
     max_unacknowledged: int
     host_prefix: str | None
 
@@ -32,10 +39,20 @@ class Limits:
     backchannel_bytes: int | None = None
     #: Seconds without a request or an open back channel after which a session has ended.
     session_timeout: float = 60.0
-    #: Sessions at the same time; an opening request over it is answered 503 with ``Retry-After``.
+    #: Sessions at the same time; an opening request over it is answered 429 with ``Retry-After``.
     max_sessions: int = 100_000
-    #: Bytes of a request's body; a longer one is answered 413.
-    max_body: int = 16 << 20
+    #: Sessions at the same time of all tokens of one client id; over it as above.
+    max_sessions_per_token: int = 10_000
+    #: Bytes of a request's body; a longer one is answered 413. None is decompressed.
+    max_body: int = 1 << 20
+    #: Fields of a request's form, and maps; more of them are answered 413. A query has 200 at most.
+    max_fields: int = MAX_FIELDS
+    #: Seconds that a request's body may take, and one more for each 1,000 bytes that have come; a slower one
+    #: is answered 408.
+    body_seconds: float = 20.0
+    #: Bytes that all sessions hold together: arrays until they are acknowledged, and what their opening
+    #: requests said. An array over it ends the sessions that hold most, as over ``max_unacknowledged``.
+    max_queued: int = 256 << 20
     #: Bytes of arrays that a session holds until they are acknowledged. An array over it ends the session:
     #: what was not sent yet is dropped, and the client gets ``["stop"]``.
     max_unacknowledged: int = 64 << 20
@@ -43,10 +60,17 @@ class Limits:
     host_prefix: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("keepalive", "backchannel_seconds", "session_timeout"):
+        for name in ("keepalive", "backchannel_seconds", "session_timeout", "body_seconds"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
-        for name in ("max_sessions", "max_body", "max_unacknowledged"):
+        for name in (
+            "max_sessions",
+            "max_sessions_per_token",
+            "max_body",
+            "max_fields",
+            "max_queued",
+            "max_unacknowledged",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more")
         if self.backchannel_bytes is not None and self.backchannel_bytes < 1:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from .dialect import Dialect
-from .errors import bad_request
-
-#: Most maps of one request. Closure sends 1,000 at most.
-MAX_MAPS = 100_000
+from .errors import bad_request, too_many_fields
+from .limits import MAX_FIELDS
 
 _MAP_FIELD = re.compile(r"req([0-9]{1,6})_(.*)", re.DOTALL)
 
@@ -40,15 +38,21 @@ def integer(text: str | None, name: str, *, least: int = 0) -> int:
     return int(text)
 
 
-def decode_form(text: str) -> Body:
+def decode_form(text: str, max_fields: int = MAX_FIELDS) -> Body:
     """The maps of a form: ``count=2&ofs=5&req0_x=3&req1_abc=def``.
 
     Remotes of the Lounge leave ``ofs`` out, and casttube numbers its maps over many requests
     (``count=1&req1_…``): where a number is not below ``count``, the maps are those that are there.
 
+    Args:
+        text: the form.
+        max_fields: how many fields it may have, and how many maps; Closure sends 1,000 maps at most.
+
     Raises:
-        Refusal: 400 where the form is malformed.
+        Refusal: 400 where the form is malformed, 413 where it has more.
     """
+    if text.count("&") >= max_fields:
+        raise too_many_fields(max_fields)
     form: dict[str, str] = {}
     fields: dict[int, dict[str, str]] = {}
     try:
@@ -62,18 +66,18 @@ def decode_form(text: str) -> Body:
         else:
             fields.setdefault(int(found[1]), {})[found[2]] = value
     count = integer(form.pop("count", str(len(fields))), "count")
-    if count > MAX_MAPS:
-        raise bad_request(f"count is more than {MAX_MAPS}")
+    if count > max_fields:
+        raise too_many_fields(max_fields)
     ofs = integer(form.pop("ofs"), "ofs") if "ofs" in form else None
     numbers = range(count) if max(fields, default=-1) < count else sorted(fields)
     return Body([fields.get(number, {}) for number in numbers], ofs, form)
 
 
-def decode_json(text: str, key: str) -> Body:
+def decode_json(text: str, key: str, max_fields: int = MAX_FIELDS) -> Body:
     """The messages of a JSON body, ``{"ofs":5,"data":[…]}``, each as a map that holds its JSON under ``key``.
 
     Raises:
-        Refusal: 400 where it is anything else. ``null`` holds no map.
+        Refusal: 400 where it is anything else, 413 where it holds more. ``null`` holds no map.
     """
     try:
         value = json.loads(text)
@@ -84,24 +88,26 @@ def decode_json(text: str, key: str) -> Body:
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         raise bad_request("the body is not an object with a list named data")
     ofs, data = value.get("ofs"), value["data"]
-    if type(ofs) is not int or ofs < 0 or len(data) > MAX_MAPS:
-        raise bad_request("ofs is not a number, or there are too many maps")
+    if type(ofs) is not int or ofs < 0:
+        raise bad_request("ofs is not a number")
+    if len(data) > max_fields:
+        raise too_many_fields(max_fields)
     return Body([{key: json.dumps(message)} for message in data], ofs, {})
 
 
-def decode_body(body: bytes, content_type: str, dialect: Dialect) -> Body:
+def decode_body(body: bytes, content_type: str, dialect: Dialect, max_fields: int = MAX_FIELDS) -> Body:
     """The maps of a request's body.
 
     Raises:
-        Refusal: 400 where it is malformed.
+        Refusal: 400 where it is malformed, 413 where it has more than ``max_fields`` fields or maps.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise bad_request("the body is not UTF-8") from None
     if dialect.json_bodies and content_type == "application/json":
-        return decode_json(text, dialect.json_key)
-    return decode_form(text)
+        return decode_json(text, dialect.json_key, max_fields)
+    return decode_form(text, max_fields)
 
 
 def decode_headers(text: str) -> dict[str, str]:

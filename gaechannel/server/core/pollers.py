@@ -56,7 +56,7 @@ class Pollers:
         """Have a client id's messages queued from now on; where they are, it is heard of again.
 
         Raises:
-            Refusal: 503 where there are ``max_sessions`` already.
+            Refusal: 429 where there are ``max_sessions`` already.
         """
         with self._channels.lock:
             poller = self._pollers.get(client_id)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 from .channels import Channel, Channels
+from .counters import Counters
 from .dialect import TALK
 from .errors import (
     InvalidChannelClientIdError,
@@ -20,6 +21,7 @@ from .errors import (
     InvalidMessageError,
     Refusal,
     bad_request,
+    too_many_sessions_of_a_token,
 )
 from .limits import LimitOptions
 from .pollers import Pollers
@@ -42,6 +44,7 @@ class ServiceOptions(LimitOptions, total=False):
     """The keyword arguments of :class:`ChannelService`; see there."""
 
     key: bytes | None
+    counters: Counters | None
     clock: Callable[[], float]
     monotonic: Callable[[], float]
     on_connected: Callback | None
@@ -59,6 +62,7 @@ class ChannelService(SessionService):
         key: the secret that signs tokens, at least 16 bytes, so that they survive a restart; None: a new one.
             Tokens alone do: what was held for a channel is gone, and until its listener is back or
             ``create_channel`` is called again, what is sent to it is dropped.
+        counters: counts what is refused; None: new ones.
         clock: seconds since 1970, for the tokens.
         monotonic: seconds on a clock that never goes back, for everything else.
         on_connected: called with the client id when its first listener has come; a plain callable (called on
@@ -70,7 +74,9 @@ class ChannelService(SessionService):
             comes; 0 drops them, as App Engine did.
         **limits: see :class:`~gaechannel.server.Limits`: ``keepalive=25.0`` s, ``backchannel_seconds=240.0``,
             ``backchannel_bytes=None``, ``session_timeout=60.0`` s, ``max_sessions=100_000``,
-            ``max_body=16_777_216`` bytes, ``max_unacknowledged=67_108_864`` bytes, ``host_prefix=None``.
+            ``max_sessions_per_token=10_000``, ``max_body=1_048_576`` bytes, ``max_fields=10_000``,
+            ``body_seconds=20.0``, ``max_queued=268_435_456`` bytes, ``max_unacknowledged=67_108_864`` bytes,
+            ``host_prefix=None``.
 
     Raises:
         ValueError: a limit or the key makes no sense.
@@ -80,6 +86,7 @@ class ChannelService(SessionService):
         self,
         *,
         key: bytes | None = None,
+        counters: Counters | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         on_connected: Callback | None = None,
@@ -88,7 +95,7 @@ class ChannelService(SessionService):
         hold: int = 100,
         **limits: Unpack[LimitOptions],
     ) -> None:
-        super().__init__(TALK, monotonic=monotonic, **limits)
+        super().__init__(TALK, monotonic=monotonic, counters=counters, **limits)
         if hold < 0:
             raise ValueError("hold must be 0 or more messages")
         #: Where the application is told of clients by POST; None: nowhere.
@@ -174,6 +181,12 @@ class ChannelService(SessionService):
 
     def check(self, params: Mapping[str, str]) -> None:
         self.read_token(params.get("token"))
+
+    def admit(self, params: Mapping[str, str]) -> None:
+        super().admit(params)
+        client_id = self.read_token(params.get("token")).client_id
+        if self.channels.sessions_of(client_id) >= self.limits.max_sessions_per_token:
+            raise too_many_sessions_of_a_token()
 
     def make_session(self, sid: str, opening: Opening, **more: Any) -> TalkSession:
         clid = opening.params.get("clid")

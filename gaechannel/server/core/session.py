@@ -66,6 +66,8 @@ class SessionContext(Protocol):
     limits: Limits
     #: Seconds on a clock that never goes back.
     monotonic: Callable[[], float]
+    #: Bytes that all its sessions hold; changed under the lock.
+    queued: int
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
@@ -73,6 +75,9 @@ class SessionContext(Protocol):
 
     def end(self, session: Session, reason: str) -> None:
         """End the session now."""
+
+    def make_room(self) -> None:
+        """Have those sessions drop what they hold that hold most. Lock held."""
 
 
 class Session:
@@ -100,6 +105,7 @@ class Session:
         "_back",
         "_base",
         "_context",
+        "_kept",
         "_last_rid",
         "_next_map",
         "_outstanding",
@@ -154,14 +160,24 @@ class Session:
         self._base = 0
         self._position = 0
         self._sent = -1
-        self._outstanding = sum(map(len, self._arrays))
+        #: Characters of what the opening request said.
+        said = (*params.items(), *form.items(), *headers.items())
+        self._kept = sum(len(key) + len(value) for key, value in said)
+        self._outstanding = 0
+        self._hold(sum(map(len, self._arrays)))
+        context.queued += self._kept
         self._next_map = 0
         self._last_rid = -1
         self._stopped: str | None = None
         self._back: BackChannel | None = None
 
+    @property
+    def name(self) -> str:
+        """What logs call it: enough of the SID to tell it from others, and not to use it."""
+        return f"{self.sid[:6]}…"
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.sid} next={self.next_id} outstanding={self._outstanding}>"
+        return f"<{type(self).__name__} {self.name} next={self.next_id} outstanding={self._outstanding}>"
 
     # For the application, from any thread.
 
@@ -182,7 +198,7 @@ class Session:
         with self._context.lock:
             array_id = self.push(encoded)
         if array_id is None:
-            raise SessionEnded(f"session {self.sid} has ended")
+            raise SessionEnded(f"session {self.name} has ended")
         return array_id
 
     def stop(self) -> None:
@@ -249,7 +265,15 @@ class Session:
             before, after = self._context.dialect.wrap
             if before:
                 data = before + data + after
-        if self._outstanding + len(data) > self._context.limits.max_unacknowledged:
+        context = self._context
+        if context.queued + len(data) > context.limits.max_queued:
+            context.make_room()
+            if self.stopped:
+                return None
+        room = min(
+            context.limits.max_unacknowledged - self._outstanding, context.limits.max_queued - context.queued
+        )
+        if len(data) > room:
             self._overflow()
             return None
         return self._append(data)
@@ -290,7 +314,7 @@ class Session:
         count = min(aid, self._sent) - self._base + 1
         if count <= 0:
             return
-        self._outstanding -= sum(map(len, self._arrays[:count]))
+        self._hold(-sum(map(len, self._arrays[:count])))
         del self._arrays[:count]
         self._base += count
         self._position = max(0, self._position - count)
@@ -355,7 +379,7 @@ class Session:
             try:
                 self.on_close(reason)
             except Exception:
-                logger.exception("on_close of session %s failed", self.sid)
+                logger.exception("on_close of session %s failed", self.name)
 
     def deliver(self, maps: Iterable[dict[str, str]]) -> None:
         """Hand maps to ``on_map`` and ``on_message``; what those raise is logged."""
@@ -365,7 +389,7 @@ class Session:
             try:
                 self._deliver(one)
             except Exception:
-                logger.exception("the handler of session %s failed", self.sid)
+                logger.exception("the handler of session %s failed", self.name)
 
     def _deliver(self, one: dict[str, str]) -> None:
         if self.on_map is not None:
@@ -378,7 +402,7 @@ class Session:
                 except (ValueError, RecursionError) as error:  # its client's fault, and not the handler's
                     logger.warning(
                         "session %s: a map is no JSON under its key %s, and is left out: %s",
-                        self.sid,
+                        self.name,
                         self._context.dialect.json_key,
                         error,
                     )
@@ -394,19 +418,44 @@ class Session:
                 self._append(data)
 
     def _overflow(self) -> None:
-        logger.warning("session %s: its client does not acknowledge, it is stopped", self.sid)
+        logger.warning("session %s: its client does not acknowledge, it is stopped", self.name)
         # Ids that any back channel has carried stay taken: the client would drop a ["stop"] that reused one.
         unsent = self._sent - self._base + 1
-        self._outstanding -= sum(map(len, self._arrays[unsent:]))
+        self._hold(-sum(map(len, self._arrays[unsent:])))
         del self._arrays[unsent:]
         self._stopped = "overflow"
         self._append(b'["stop"]')
+
+    def drop(self) -> None:
+        """Drop all that is not acknowledged, sent or not, and stop: others need the room. Lock held.
+
+        The ids of what is dropped stay taken; its client is told by ``["stop"]`` that something is missing.
+        """
+        logger.warning("session %s: it holds the most of too much, it is stopped", self.name)
+        self._base = self.next_id
+        self._sent = self._base - 1
+        self._hold(-self._outstanding)
+        self._arrays.clear()
+        self._position = 0
+        if self._stopped is None:
+            self._stopped = "overflow"
+        self._append(b'["stop"]')
+
+    def release(self) -> None:
+        """It has ended, and what it holds counts no more. Lock held."""
+        self._context.queued -= self._outstanding + self._kept
+
+    def _hold(self, size: int) -> None:
+        """Hold so many bytes more, or fewer."""
+        self._outstanding += size
+        if not self.ended:
+            self._context.queued += size
 
     def _append(self, data: bytes) -> int:
         array_id = self._base + len(self._arrays)
         array = b"[%d,%b]" % (array_id, data)
         self._arrays.append(array)
-        self._outstanding += len(array)
+        self._hold(len(array))
         back = self._back
         if back is not None and not back.woken:
             back.woken = True

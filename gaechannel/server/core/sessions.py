@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Unpack
 
+from .counters import Counters
 from .dialect import NOOP, Dialect
-from .errors import too_many_sessions, unknown_sid
+from .errors import too_many_sessions, too_much_queued, unknown_sid
 from .limits import LimitOptions, Limits
 from .session import Session
 
@@ -39,6 +40,7 @@ class SessionService:
     Args:
         dialect: the row of the table of dialects.
         monotonic: seconds on a clock that never goes back, for keep-alives and idle sessions.
+        counters: counts what is refused; None: new ones.
         **options: see :class:`~gaechannel.server.Limits`.
     """
 
@@ -47,11 +49,15 @@ class SessionService:
         dialect: Dialect,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        counters: Counters | None = None,
         **options: Unpack[LimitOptions],
     ) -> None:
         self.dialect = dialect
         self.limits: Limits = Limits(**options)
         self.monotonic = monotonic
+        self.counters: Counters = Counters() if counters is None else counters
+        #: Bytes that all sessions hold together.
+        self.queued: int = 0
         #: Guards everything of the service and its sessions; callbacks are called without it.
         self.lock: threading.RLock = threading.RLock()
         self._sessions: dict[str, Session] = {}
@@ -74,6 +80,19 @@ class SessionService:
         Raises:
             Refusal: to be answered to the client.
         """
+
+    def admit(self, params: Mapping[str, str]) -> None:
+        """Refuse an opening request by its query, before its body is read.
+
+        Raises:
+            Refusal: 429 where there are too many sessions, or they hold too much; and as ``check``.
+        """
+        self.check(params)
+        replaced = self._replaced(params)
+        if len(self._sessions) - (replaced is not None) >= self.limits.max_sessions:
+            raise too_many_sessions()
+        if self.queued >= self.limits.max_queued:
+            raise too_much_queued()
 
     def make_session(self, sid: str, opening: Opening, **more: str | None) -> Session:
         """The session object of an opening request."""
@@ -99,16 +118,12 @@ class SessionService:
             The session, and the payload of the opening reply.
 
         Raises:
-            Refusal: 503 when there are too many.
+            Refusal: 429 when there are too many.
         """
         params = opening.params
-        self.check(params)
-        replaced = self._sessions.get(params.get("OSID", ""))
-        if replaced is not None and not replaced.belongs(params):
-            replaced = None
         with self.lock:
-            if len(self._sessions) - (replaced is not None) >= self.limits.max_sessions:
-                raise too_many_sessions()
+            self.admit(params)
+            replaced = self._replaced(params)
             more: dict[str, str | None] = {}
             wanted = params.get("X-HTTP-Session-Id")
             if wanted and self.dialect.web_handshake:
@@ -210,7 +225,7 @@ class SessionService:
                 elif now - back.last_taken >= self.limits.keepalive and session.idle:
                     session.push(NOOP, wrapped=False)
         for session in gone:
-            logger.debug("session %s: not heard of any more", session.sid)
+            logger.debug("session %s: not heard of any more", session.name)
             self.end(session, "timeout")
 
     def end_back_channels(self) -> None:
@@ -225,6 +240,19 @@ class SessionService:
         """End every session without a word to its client, as a server does that starts anew."""
         for session in self.sessions:
             self.end(session, "forgotten")
+
+    def make_room(self) -> None:
+        """Stop the sessions that hold most, until an eighth of ``max_queued`` is free. Lock held."""
+        goal = self.limits.max_queued - self.limits.max_queued // 8
+        for session in sorted(self._sessions.values(), key=lambda one: one.outstanding, reverse=True):
+            if self.queued <= goal:
+                return
+            session.drop()
+
+    def _replaced(self, params: Mapping[str, str]) -> Session | None:
+        """The session that an opening request names as the one that it replaces, if it may."""
+        found = self._sessions.get(params.get("OSID", ""))
+        return found if found is not None and found.belongs(params) else None
 
     def _receive(
         self,
@@ -245,4 +273,5 @@ class SessionService:
             if session.ended:
                 return
             session.ended = True
+            session.release()
         session.closed(reason)

@@ -45,6 +45,7 @@ class TalkSession(Session):
         #: Whether ``connect-add-client`` has come.
         self.connected: bool = False
         self._channels = channels
+        channels.count_session(client_id, 1)
         self._tokens = tokens
         self._prefix = b'["c",[%b,["ae",' % encode_string(clid)
 
@@ -64,4 +65,5 @@ class TalkSession(Session):
     def closed(self, reason: str) -> None:
         if self.connected:
             self._channels.remove_listener(self.client_id, self)
+        self._channels.count_session(self.client_id, -1)
         super().closed(reason)

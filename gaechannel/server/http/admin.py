@@ -14,7 +14,7 @@ from gaechannel.server.core.errors import Error, Refusal, bad_request
 from gaechannel.server.core.maps import decode_form, integer
 from gaechannel.server.core.service import ChannelService
 
-from .replies import read_body, refusing, text_reply
+from .replies import invite_body, read_body, refusing, text_reply
 
 
 def make_admin_app(service: ChannelService, token: str) -> web.Application:
@@ -29,8 +29,8 @@ def make_admin_app(service: ChannelService, token: str) -> web.Application:
     """
     admin = Admin(service, token)
     app = web.Application()
-    app.router.add_post("/admin/create", refusing(admin.create))
-    app.router.add_post("/admin/send", refusing(admin.send))
+    app.router.add_post("/admin/create", refusing(admin.create, service.counters), expect_handler=invite_body)
+    app.router.add_post("/admin/send", refusing(admin.send, service.counters), expect_handler=invite_body)
     return app
 
 
@@ -81,8 +81,8 @@ class Admin:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         given_bytes = given.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):
-            raise Refusal(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
-        body = await read_body(request, self._service.limits.max_body)
+            raise Refusal(401, "Unauthorized", {"WWW-Authenticate": "Bearer"}, cause="admin")
+        body = await read_body(request, self._service.limits)
         try:
             return decode_form(body.decode("utf-8")).form
         except UnicodeDecodeError:

@@ -18,7 +18,7 @@ from .bind import Bind
 from .dev import Dev
 from .phases import TestPhases
 from .presence_posts import posting_to
-from .replies import refusing
+from .replies import invite_body, refusing
 from .talk_page import TokenPage
 
 #: Where the talk dialect and the development server's stand.
@@ -57,9 +57,9 @@ def make_app(
     mounts = default_mounts() if mounts is None else mounts
     app = web.Application()
     page = TokenPage(service, TALK_PATH)
-    app.router.add_get(TALK_PATH + "/d", refusing(page.get), allow_head=False)
+    app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters), allow_head=False)
     _add_dialect(app, TALK_PATH, service, test_delay)
-    app.router.add_get(DEV_PATH, refusing(Dev(service).get), allow_head=False)
+    app.router.add_get(DEV_PATH, refusing(Dev(service).get, service.counters), allow_head=False)
     for path, mounted in mounts.items():
         _add_dialect(app, path.rstrip("/"), mounted, test_delay)
     services: list[SessionService] = [service, *mounts.values()]
@@ -84,11 +84,13 @@ async def _say_no_more(_request: web.Request, response: web.StreamResponse) -> N
 
 def _add_dialect(app: web.Application, base: str, service: SessionService, test_delay: float) -> None:
     bind, path = Bind(service), base + service.dialect.bind_path
-    app.router.add_get(path, refusing(bind.get), allow_head=False)
-    app.router.add_post(path, refusing(bind.post))
+    app.router.add_get(path, refusing(bind.get, service.counters), allow_head=False)
+    app.router.add_post(path, refusing(bind.post, service.counters), expect_handler=invite_body)
     if service.dialect.test_path is not None:
         phases = TestPhases(service, test_delay)
-        app.router.add_get(base + service.dialect.test_path, refusing(phases.get), allow_head=False)
+        app.router.add_get(
+            base + service.dialect.test_path, refusing(phases.get, service.counters), allow_head=False
+        )
 
 
 def _sweeping(services: list[SessionService]) -> Callable[[web.Application], AsyncIterator[None]]:

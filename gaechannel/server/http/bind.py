@@ -31,19 +31,24 @@ class Bind:
         """Opening, maps, or terminate."""
         params = request.query
         check_version(params)
-        body = await read_body(request, self._service.limits.max_body)
         if _kind(params) == "terminate":
             return self._terminate(params)
         if params.get("RID") == "rpc":  # casttube asks for its back channel so
             return await self.get(request)
         rid = integer(params.get("RID"), "RID")
-        decoded = decode_body(body, request.content_type, self._service.dialect)
+        opening = params.get("SID", "null") in {"", "null"}
+        # Nothing of the body is read for whom nothing will be done.
+        if opening:
+            self._service.admit(params)
+        else:
+            self._service.find(params)
+        decoded = await self._read(request)
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
             return self._terminate(params)
-        if params.get("SID", "null") in {"", "null"}:
+        if opening:
             session, payload = self._open(params, decoded)
             return text_reply(frame(payload), headers=_session_header(session))
-        session = self._service.find(params)
+        session = self._service.find(params)  # it may have ended while the body came
         again = params.get("t", "1") != "1"
         status = self._service.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, again=again)
         return text_reply(frame_json(status))
@@ -59,7 +64,9 @@ class Bind:
             raise bad_request("CI is neither 0 nor 1")
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
             # Array 0 goes in a header, which has a limit; the rest follows in the body.
-            session, payload = self._open(params, decode_form(params["$req"]), alone=True)
+            session, payload = self._open(
+                params, decode_form(params["$req"], self._service.limits.max_fields), alone=True
+            )
             headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
             with self._service.lock:
                 if session.idle:
@@ -70,6 +77,11 @@ class Bind:
             raise bad_request("RID is not rpc")
         session = self._service.find(params)
         return await self._back_channel(request, session, _aid(params), ci == "1", {})
+
+    async def _read(self, request: web.Request) -> Body:
+        limits = self._service.limits
+        body = await read_body(request, limits)
+        return decode_body(body, request.content_type, self._service.dialect, limits.max_fields)
 
     def _open(self, params: Mapping[str, str], body: Body, *, alone: bool = False) -> tuple[Session, bytes]:
         headers = {}

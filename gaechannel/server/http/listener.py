@@ -12,6 +12,9 @@ from aiohttp import web
 #: Seconds that requests under way get when the server stops, before they are cut.
 _SHUTDOWN_SECONDS = 0.25
 
+#: Seconds that what is left of a refused body is read and dropped, so that its sender sees the answer.
+_LINGERING_SECONDS = 2.0
+
 #: How many turns of the event loop it takes to accept a connection, and some more.
 _ACCEPT_TURNS = 8
 
@@ -46,6 +49,8 @@ class Listener:
             handler_cancellation=True,
             shutdown_timeout=_SHUTDOWN_SECONDS,
             max_line_size=_MAX_LINE_BYTES,
+            lingering_time=_LINGERING_SECONDS,
+            auto_decompress=False,  # bodies that are compressed are refused
         )
 
     @property

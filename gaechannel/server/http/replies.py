@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
+from gaechannel.server.core.counters import Counters
 from gaechannel.server.core.errors import Refusal, bad_request
+from gaechannel.server.core.limits import Limits
+
+# What aiohttp says of a body that breaks off, or is no chunked one.
+_BROKEN_BODY = (RequestPayloadError, HttpProcessingError)
+
+#: Bytes of a body that buy a second more: slow links are real, a byte a second is none.
+_BYTES_A_SECOND = 1000.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,40 +41,56 @@ def text_reply(
     )
 
 
-def refusing(handler: Handler) -> Handler:
-    """A handler whose refusals are answered, with the text as the reason phrase and as the body."""
+def refusing(handler: Handler, counters: Counters) -> Handler:
+    """A handler whose refusals are counted, and answered with the text as reason phrase and body."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except Refusal as refusal:
-            return text_reply(refusal.body, refusal.status, refusal.text, refusal.headers)
+            counters.refuse(refusal.cause)
+            reply = text_reply(refusal.body, refusal.status, refusal.text, refusal.headers)
+            if not request.content.is_eof():
+                reply.force_close()  # nobody is to send the rest
+            return reply
 
     return answer
 
 
-# What aiohttp says of a body that cannot be decompressed.
-_BROKEN_BODY = (RequestPayloadError, HttpProcessingError)
+async def invite_body(_request: web.Request) -> None:
+    """What aiohttp asks for a request with ``Expect: 100-continue``: nothing yet, its token may be wrong."""
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """A request's body.
+async def read_body(request: web.Request, limits: Limits) -> bytes:
+    """A request's body, once its token or SID is known to be right.
 
     Raises:
-        Refusal: 413 as soon as it is known to be longer than ``limit`` bytes; 400 if it cannot be
-            decompressed.
+        Refusal: 413 as soon as it is known to be longer than ``max_body`` bytes; 415 if it is compressed: few
+            bytes could become many; 408 if it comes slower than ``body_seconds`` allows.
     """
-    too_long = Refusal(413, f"The body is longer than {limit} bytes")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise Refusal(415, "No body is decompressed here", {"Accept-Encoding": "identity"}, cause="coding")
+    limit = limits.max_body
+    too_long = Refusal(413, f"The body is longer than {limit} bytes", cause="body")
     if (request.content_length or 0) > limit:
         raise too_long
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # this was no answer yet
     body = bytearray()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
-        async for piece in request.content.iter_any():
-            body += piece
-            if len(body) > limit:
-                raise too_long
+        async with asyncio.timeout_at(began + limits.body_seconds) as patience:
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > limit:
+                    raise too_long
+                patience.reschedule(began + limits.body_seconds + len(body) / _BYTES_A_SECOND)
+    except TimeoutError:
+        raise Refusal(408, "The body did not come in time", cause="slow") from None
     except _BROKEN_BODY as error:
-        raise bad_request("The body is not what its Content-Encoding says") from error
+        raise bad_request("The body cannot be read") from error
     return bytes(body)
 
 
