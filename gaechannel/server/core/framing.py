@@ -41,6 +41,12 @@ def payload_of(arrays: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(arrays) + b"]\n"
 
 
+def frame_one(array: bytes) -> bytes:
+    """A chunk of one array."""
+    units = len(array) if array.isascii() else utf16_units(array)
+    return b"%d\n[%b]\n" % (units + 3, array)
+
+
 def frame_each(arrays: Iterable[bytes]) -> bytes:
     """A run of chunks, each of one array in ASCII."""
     return b"".join([b"%d\n[%b]\n" % (len(array) + 3, array) for array in arrays])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 #: Fields of a form, unless told otherwise.
@@ -58,6 +58,8 @@ class Limits:
     max_unacknowledged: int = 64 << 20
     #: Host prefix told to clients in array 0 and in the test phase; None: none.
     host_prefix: str | None = None
+    #: Bytes after which a back channel is ended, whichever limit says so.
+    bytes_per_backchannel: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("keepalive", "backchannel_seconds", "session_timeout", "body_seconds"):
@@ -75,12 +77,9 @@ class Limits:
                 raise ValueError(f"{name} must be 1 or more")
         if self.backchannel_bytes is not None and self.backchannel_bytes < 1:
             raise ValueError("backchannel_bytes must be 1 or more, or None")
-
-    @property
-    def bytes_per_backchannel(self) -> int:
-        """Bytes after which a back channel is ended, whichever limit says so."""
         half = max(1, self.max_unacknowledged // 2)
-        return half if self.backchannel_bytes is None else min(self.backchannel_bytes, half)
+        least = half if self.backchannel_bytes is None else min(self.backchannel_bytes, half)
+        object.__setattr__(self, "bytes_per_backchannel", least)  # frozen for all others
 
     @property
     def sweep_seconds(self) -> float:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from .dialect import Dialect
 from .errors import SessionEnded, unknown_sid
-from .framing import encode_json, frame, frame_each, payload_of
+from .framing import encode_json, frame, frame_each, frame_one, payload_of
 from .limits import Limits
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
@@ -261,11 +261,11 @@ class Session:
         """
         if self._stopped is not None or self.ended:
             return None
+        context = self._context
         if wrapped:
-            before, after = self._context.dialect.wrap
+            before, after = context.dialect.wrap
             if before:
                 data = before + data + after
-        context = self._context
         if context.queued + len(data) > context.limits.max_queued:
             context.make_room()
             if self.stopped:
@@ -321,16 +321,22 @@ class Session:
 
     def take(self, back: BackChannel) -> tuple[bytes, bool]:
         """The next chunks for a back channel, b"" if there are none, and whether it ends then."""
-        with self._context.lock:
+        context = self._context
+        with context.lock:
             back.woken = False
             if self._back is not back:
                 return b"", True
-            if self.idle:
+            left = len(self._arrays) - self._position
+            if left == 0:
                 return b"", back.ending or self._stopped is not None or self.ended
-            limit = self._context.limits.bytes_per_backchannel
-            chunk = self._chunks(min(CHUNK_BYTES, limit))
+            limit = context.limits.bytes_per_backchannel
+            if left == 1:  # as most times
+                chunk = frame_one(self._arrays[self._position])
+                self._given(1)
+            else:
+                chunk = self._chunks(min(CHUNK_BYTES, limit))
             back.taken += len(chunk)
-            back.last_taken = self._context.monotonic()
+            back.last_taken = context.monotonic()
             if self.ended:  # nobody will ask again: this back channel is given all of it
                 return chunk, self.idle
             return chunk, back.one_batch or back.ending or back.taken >= limit
@@ -470,13 +476,18 @@ class Session:
 
     def _next_arrays(self, limit: int) -> list[bytes]:
         """As many arrays as fit the limit, one at least."""
-        position = self._position
-        arrays = self._arrays[position : position + WRITE_ARRAYS]
+        arrays = self._arrays[self._position : self._position + WRITE_ARRAYS]
         fitting = bisect_left(list(accumulate(map(len, arrays))), limit) + 1
         del arrays[fitting:]
-        self._position = position + len(arrays)
-        self._sent = max(self._sent, self._base + self._position - 1)
+        self._given(len(arrays))
         return arrays
+
+    def _given(self, count: int) -> None:
+        """So many arrays more have gone out."""
+        self._position += count
+        sent = self._base + self._position - 1
+        if sent > self._sent:
+            self._sent = sent
 
     def finished_reason(self) -> str | None:
         """Why the session is over, once its client has been given the ``["stop"]``; else None. Lock held."""

@@ -1,16 +1,64 @@
-"""A back channel over aiohttp: one open response, one future to wait on, no task and no timer of its own."""
+"""A back channel over aiohttp: one open response, whose chunks go straight to the connection.
+
+Whoever is woken stands in a line, and is given in the event loop's next turn what there is for it then: a
+message to a thousand sessions, or a thousand messages to one, wake the loop once. No task runs for it and no
+timer: the request's handler sleeps until the back channel has to wait for its client, or ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
 
 from gaechannel.server.core.session import Session
 from gaechannel.server.core.sessions import SessionService
+
+#: How many back channels are written to in one turn of the event loop, so that others have theirs.
+_TURN = 128
+#: How long to wait for a connection that is full and does not say when it is not.
+_FULL_SECONDS = 0.02
+
+
+class Line:
+    """The back channels of an event loop that have been woken, in the order of their waking.
+
+    Attributes:
+        woken: those that are to be fed.
+        called: whether the event loop is going to.
+    """
+
+    __slots__ = ("_loop", "_thread", "called", "woken")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self.woken: deque[HttpBackChannel] = deque()
+        self.called: bool = False
+
+    def move(self) -> None:
+        """Have those in line fed soon; from any thread."""
+        self.called = True
+        self.call(self._feed)
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Have a function called soon on the event loop; from any thread."""
+        here = threading.get_ident() == self._thread
+        with contextlib.suppress(RuntimeError):  # the loop has closed, and the connections with it
+            (self._loop.call_soon if here else self._loop.call_soon_threadsafe)(function)
+
+    def _feed(self) -> None:
+        self.called = False  # before the line is read: who comes from now on calls anew
+        woken = self.woken
+        for _ in range(min(len(woken), _TURN)):
+            woken.popleft().feed()
+        if woken and not self.called:
+            self.move()
 
 
 class HttpBackChannel:
@@ -18,18 +66,23 @@ class HttpBackChannel:
 
     Args:
         request: the request.
+        session: whose arrays are written.
+        service: the session's.
+        line: where it stands when it has been woken.
         one_batch: whether to end after one chunk (``CI=1``).
-        deadline: when to end in order, on the service's ``monotonic`` clock.
-        now: the time on that clock.
     """
 
     __slots__ = (
         "_blocked",
-        "_loop",
-        "_request",
-        "_thread",
+        "_chunked",
+        "_limit",
+        "_line",
+        "_service",
+        "_session",
         "_timer",
+        "_transport",
         "_waiter",
+        "_waiting",
         "deadline",
         "ending",
         "last_taken",
@@ -38,74 +91,145 @@ class HttpBackChannel:
         "woken",
     )
 
-    def __init__(self, request: web.Request, *, one_batch: bool, deadline: float, now: float) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        session: Session,
+        service: SessionService,
+        line: Line,
+        *,
+        one_batch: bool,
+    ) -> None:
+        now = service.monotonic()
         self.one_batch: bool = one_batch
-        self.deadline: float = deadline
+        self.deadline: float = now + service.limits.backchannel_seconds
         self.last_taken: float = now
         self.taken: int = 0
         self.woken: bool = False
         self.ending: bool = False
-        self._request = request
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self._transport = request.transport
+        #: HTTP/1.0 has no chunked encoding: there the connection's end is the response's.
+        self._chunked = request.version >= HttpVersion11
+        self._limit = 0 if self._transport is None else self._transport.get_write_buffer_limits()[1]
+        self._session = session
+        self._service = service
+        self._line = line
         self._waiter: asyncio.Future[None] | None = None
+        #: Whether the handler sleeps until there is something to write.
+        self._waiting = False
+        #: Whether it waits for the client to read.
         self._blocked = False
         self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """Have the session asked again soon; from any thread."""
-        self._call(self._wake)
+        line = self._line
+        line.woken.append(self)
+        if not line.called:
+            line.move()
 
     def lost(self) -> bool:
         """Whether the connection has gone."""
-        transport = self._request.transport
-        return transport is None or transport.is_closing()
+        return self._transport is None or self._transport.is_closing()
 
     def abort(self) -> None:
         """Cut the connection if it waits for its client to read; from any thread."""
-        self._call(self._abort)
+        self._line.call(self._abort)
 
     def end_after(self, seconds: float) -> None:
         """Have it end in order after so many seconds: a bound that its client has set (``TO``)."""
-        self._timer = self._loop.call_later(seconds, self._end)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def finish(self) -> None:
         """It has ended: forget what was still to come."""
+        self._waiting = False
         if self._timer is not None:
             self._timer.cancel()
 
-    async def run(self, session: Session, service: SessionService, response: web.StreamResponse) -> None:
-        """Write the session's arrays as they come, until it is time to end."""
+    async def run(self, response: web.StreamResponse, request: web.Request) -> None:
+        """Answer the request: the session's arrays as they come, until it is time to end.
+
+        Raises:
+            ConnectionResetError: the client has gone.
+        """
+        if self._chunked:
+            response.enable_chunked_encoding()
+        writer = await response.prepare(request)
+        if writer is None:  # the response has ended, before it began
+            raise ConnectionResetError("the response has ended")
+        # aiohttp keeps the headers back for the first chunk since 3.12; a client waits for them.
+        send_headers = getattr(writer, "send_headers", None)
+        if send_headers is not None:
+            send_headers()
+        while not self._give():
+            await self._wait(writer)
+        writer.output_size += self.taken
+        await response.write_eof()
+
+    def feed(self) -> None:
+        """Write what there is; rouse the request's handler where more is to be done than that."""
+        if not self._waiting:
+            return
+        try:
+            if not self._give() and not self._is_full():
+                return
+            self._rouse(None)
+        except Exception as error:
+            self._rouse(error)
+
+    def _rouse(self, error: Exception | None) -> None:
+        self._waiting = False
+        waiter = self._waiter
+        if waiter is None or waiter.done():  # its handler has been cancelled
+            return
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
+
+    async def _wait(self, writer: AbstractStreamWriter) -> None:
+        """Until there is something to write, and room for it."""
+        if self._is_full():
+            self._blocked = True
+            await writer.drain()
+            if self._is_full():  # by another measure than the one that draining goes by
+                await asyncio.sleep(_FULL_SECONDS)
+            self._blocked = False
+            return
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiting = True
+        await self._waiter
+        self._waiter = None
+
+    def _give(self) -> bool:
+        """Write what there is until there is no more, or no room for it.
+
+        Returns:
+            Whether it is to end now.
+        """
+        session, transport = self._session, self._transport
         while True:
+            if transport is None or transport.is_closing():
+                raise ConnectionResetError("the client has gone")
             chunk, last = session.take(self)
             if chunk:
-                self._blocked = True
-                await response.write(chunk)
-                self._blocked = False
-                service.written(session)
-            if last:
-                return
-            if not chunk:
-                self._waiter = self._loop.create_future()
-                await self._waiter
-                self._waiter = None
+                transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+                if session.stopped:
+                    self._service.written(session)
+            if last or not chunk:
+                return last
+            if session.idle and not session.stopped:  # who adds to it from now on wakes this anew
+                return False
+            if self._is_full():
+                return False
 
-    def _call(self, function: Callable[[], None]) -> None:
-        if threading.get_ident() == self._thread:
-            function()
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has closed, and the connection with it
-            self._loop.call_soon_threadsafe(function)
+    def _is_full(self) -> bool:
+        return self._transport is not None and self._transport.get_write_buffer_size() > self._limit
 
     def _end(self) -> None:
         self.ending = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self.wake()
 
     def _abort(self) -> None:
-        transport = self._request.transport
-        if self._blocked and transport is not None:
-            transport.abort()
+        if self._blocked and self._transport is not None:
+            self._transport.abort()

@@ -13,7 +13,7 @@ from gaechannel.server.core.maps import Body, decode_body, decode_form, decode_h
 from gaechannel.server.core.session import Session
 from gaechannel.server.core.sessions import Opening, SessionService
 
-from .backchannel import HttpBackChannel
+from .backchannel import HttpBackChannel, Line
 from .replies import HEADERS, check_version, read_body, text_reply
 
 
@@ -26,6 +26,8 @@ class Bind:
 
     def __init__(self, service: SessionService) -> None:
         self._service = service
+        #: Made with the first back channel, on the event loop that serves.
+        self._line: Line | None = None
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Opening, maps, or terminate."""
@@ -97,9 +99,9 @@ class Bind:
         self, request: web.Request, session: Session, aid: int, one_batch: bool, headers: Mapping[str, str]
     ) -> web.StreamResponse:
         service = self._service
-        now = service.monotonic()
-        deadline = now + service.limits.backchannel_seconds
-        back = HttpBackChannel(request, one_batch=one_batch, deadline=deadline, now=now)
+        if self._line is None:
+            self._line = Line()
+        back = HttpBackChannel(request, session, service, self._line, one_batch=one_batch)
         bound = integer(request.query.get("TO"), "TO") / 1000 if one_batch and "TO" in request.query else None
         with service.lock:
             session.attach(back, aid, resend=not headers)
@@ -109,13 +111,7 @@ class Bind:
             headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8", **headers}
         )
         try:
-            writer = await response.prepare(request)
-            # aiohttp keeps the headers back for the first chunk since 3.12; a client waits for them.
-            send_headers = getattr(writer, "send_headers", None)
-            if send_headers is not None:
-                send_headers()
-            await back.run(session, service, response)
-            await response.write_eof()
+            await back.run(response, request)
         except ConnectionResetError:
             pass  # the client has gone; what it did not get is sent again
         finally:

@@ -1,0 +1,251 @@
+"""The server: what a delivery costs it, when it comes, what idle sessions hold, and what expiry stops.
+
+    python bench/server.py [--short]
+
+The server stands in a process of its own, whose processor's time is taken; the clients are sockets of this
+process, that read and count. A message is sent to each client by a call of its own; ``websockets.broadcast``
+and this package take turns.
+"""
+
+import contextlib
+import json
+import re
+import resource
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from common import report
+
+STAMP = re.compile(rb"(\d{19}) x")
+SERVER = Path(__file__).parent / "common" / "live_server.py"
+
+
+class Server:
+    """A server's process."""
+
+    def __init__(self, kind: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, SERVER, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.port: int = self.answer()["port"]
+
+    def ask(self, do: str, **more: object) -> None:
+        """Give a command."""
+        assert self._process.stdin is not None
+        print(json.dumps({"do": do, **more}), file=self._process.stdin, flush=True)
+
+    def answer(self) -> dict:
+        """What came of it."""
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+    def has_answered(self, seconds: float) -> bool:
+        """Whether there is an answer, after so long at most."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
+
+    def stop(self) -> None:
+        """Have it end."""
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def serving(kind: str) -> Iterator[Server]:
+    """A server until the block ends."""
+    server = Server(kind)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _read_head(connection: socket.socket) -> bytes:
+    """What came behind a response's head."""
+    held = b""
+    while b"\r\n\r\n" not in held:
+        piece = connection.recv(65536)
+        assert piece, held
+        held += piece
+    head, _, rest = held.partition(b"\r\n\r\n")
+    assert head.split()[1] in (b"200", b"101"), head
+    return rest
+
+
+def _post(connection: socket.socket, target: str, body: str) -> bytes:
+    request = (
+        f"POST {target} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    connection.sendall(request.encode())
+    held = b""
+    while True:
+        held += connection.recv(65536)
+        head, found, rest = held.partition(b"\r\n\r\n")
+        if found:
+            assert head.startswith(b"HTTP/1.1 200"), held
+            length = int(re.search(rb"Content-Length: (\d+)", head)[1])
+            if len(rest) >= length:
+                return rest
+
+
+def talk_clients(port: int, tokens: list[str]) -> list[socket.socket]:
+    """A back channel for each token, open."""
+    back_channels = []
+    with socket.create_connection(("127.0.0.1", port)) as forward:
+        for number, token in enumerate(tokens):
+            base = f"/talkgadget/dch/bind?VER=8&token={token}&clid=C{number:015}"
+            opening = _post(forward, f"{base}&RID=1", "count=0")
+            sid = re.search(rb'"c","([^"]+)"', opening)[1].decode()
+            connect = quote('["connect-add-client"]')
+            _post(forward, f"{base}&RID=2&AID=1&SID={sid}", f"count=1&ofs=0&req0_m={connect}")
+            back = socket.create_connection(("127.0.0.1", port))
+            target = f"{base}&RID=rpc&AID=1&SID={sid}&CI=0&TYPE=xmlhttp"
+            back.sendall(f"GET {target} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+            _read_head(back)
+            back_channels.append(back)
+    return back_channels
+
+
+def websocket_clients(port: int, count: int) -> list[socket.socket]:
+    """Open WebSockets."""
+    connections = []
+    for _ in range(count):
+        one = socket.create_connection(("127.0.0.1", port))
+        one.sendall(
+            b"GET / HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        _read_head(one)
+        connections.append(one)
+    return connections
+
+
+class Clients:
+    """Connections that are read."""
+
+    def __init__(self, connections: list[socket.socket]) -> None:
+        self._connections = connections
+        self._selector = selectors.EpollSelector()
+        for one in connections:
+            one.setblocking(False)
+            self._selector.register(one, selectors.EVENT_READ)
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def read(self, count: int) -> list[int]:
+        """The ages, in ns, of so many messages as they are read."""
+        ages: list[int] = []
+        while len(ages) < count:
+            found = self._selector.select(60)
+            assert found, f"only {len(ages)} of {count} messages came"
+            for key, _ in found:
+                data = key.fileobj.recv(65536)
+                assert data, "a connection has ended"
+                now = time.monotonic_ns()
+                ages += [now - int(stamp) for stamp in STAMP.findall(data)]
+        assert len(ages) == count, (len(ages), count)
+        return ages
+
+    def close(self) -> None:
+        """Close all."""
+        self._selector.close()
+        for one in self._connections:
+            one.close()
+
+
+def deliver(server: Server, clients: Clients, rounds: int, period: float) -> tuple[dict, list[int]]:
+    """Have a message sent to every client, so many times."""
+    server.ask("send", rounds=rounds, period=period)
+    ages = clients.read(rounds * len(clients))
+    return server.answer(), ages
+
+
+def measure_deliveries(count: int, turns: int, rounds: int) -> list[report.Row]:
+    """The processor's time of a delivery, against websockets.broadcast in turns, and latencies."""
+    ours, theirs, latencies, busy = [], [], [], []
+    with serving("gaechannel") as channels, serving("websockets") as sockets:
+        channels.ask("create", count=count)
+        one, other = (
+            Clients(talk_clients(channels.port, channels.answer()["tokens"])),
+            Clients(websocket_clients(sockets.port, count)),
+        )
+        deliver(channels, one, 3, 0.1)
+        deliver(sockets, other, 3, 0.1)
+        for _ in range(turns):
+            for server, clients, taken in ((channels, one, ours), (sockets, other, theirs)):
+                answer, ages = deliver(server, clients, rounds, 0.1)
+                taken.append(answer["cpu"] / rounds / count * 1e6)
+                if server is channels:
+                    busy.append(answer["cpu"] / answer["wall"] * 100)
+                    latencies.append([age / 1e6 for age in ages])
+        one.close()
+        other.close()
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    against = "websockets.broadcast"
+    middle = [statistics.median(ages) for ages in latencies]
+    late = [sorted(ages)[int(len(ages) * 0.99)] for ages in latencies]
+    what = f"delivery to {count} clients"
+    print(f"websockets.broadcast: {statistics.median(theirs):.1f} µs a delivery")
+    return [
+        report.row(f"{what}, processor's time", against, ratios, "×", goal=1.0, at_most=True),
+        report.row(f"{what}, processor's time", "", ours, "µs", goal=9.0, at_most=True),
+        report.row(f"{what}, 10/s each, p50", "", middle, "ms", goal=8.0, at_most=True),
+        report.row(f"{what}, 10/s each, p99", "", late, "ms", goal=20.0, at_most=True),
+        report.row(f"{what}, 10/s each, busy", "", busy, "% of a core", goal=10.0, at_most=True),
+    ]
+
+
+def measure_idle(count: int, seconds: float) -> list[report.Row]:
+    """What idle sessions hold and take."""
+    with serving("gaechannel") as server:
+        server.ask("create", count=count)
+        clients = talk_clients(server.port, server.answer()["tokens"])
+        server.ask("idle", seconds=0)
+        held = server.answer()["resident"]
+        server.ask("idle", seconds=seconds)
+        answer = server.answer()
+        for one in clients:
+            one.close()
+    what = f"{count} idle sessions"
+    return [
+        report.row(f"{what}, memory", "", [held / 1e6], "MB", goal=160.0, at_most=True),
+        report.row(
+            f"{what}, busy", "", [answer["cpu"] / answer["wall"] * 100], "% of a core", goal=0.5, at_most=True
+        ),
+    ]
+
+
+def measure_expiry(count: int) -> list[report.Row]:
+    """The longest turn of the event loop while tokens expire."""
+    with serving("gaechannel") as server:
+        server.ask("expire", count=count)
+        longest = server.answer()["longest_ms"]
+    return [report.row(f"{count} tokens expire, longest pause", "", [longest], "ms", goal=5.0, at_most=True)]
+
+
+def main() -> None:
+    """Measure all."""
+    parser = report.arguments(__doc__)
+    options = parser.parse_args()
+    report.clean_environment()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    short = options.short
+    rows = measure_deliveries(1000, *((3, 10) if short else (5, 50)))
+    rows += measure_expiry(100_000)
+    rows += measure_idle(1_000 if short else 10_000, 5.0 if short else 50.0)
+    report.finish(rows, options)
+
+
+if __name__ == "__main__":
+    main()
