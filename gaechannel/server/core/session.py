@@ -266,14 +266,12 @@ class Session:
             before, after = context.dialect.wrap
             if before:
                 data = before + data + after
-        if context.queued + len(data) > context.limits.max_queued:
+        size, limits = len(data), context.limits
+        if context.queued + size > limits.max_queued:
             context.make_room()
             if self.stopped:
                 return None
-        room = min(
-            context.limits.max_unacknowledged - self._outstanding, context.limits.max_queued - context.queued
-        )
-        if len(data) > room:
+        if self._outstanding + size > limits.max_unacknowledged or context.queued + size > limits.max_queued:
             self._overflow()
             return None
         return self._append(data)
