@@ -54,6 +54,7 @@ intersphinx_mapping = {
 
 # What signatures name, and users need not know by name.
 nitpick_ignore_regex = [
+    ("py:class", r"collections\.abc\.Callable\[\[.*"),  # how Sphinx cuts up a callable's arguments
     ("py:class", r"gaechannel\._\w+\..*"),
     ("py:class", r"gaechannel\.(merging\.Merged|aio\._Merged|reader\.Connection)"),
     ("py:class", r"gaechannel\.server\.(core|http)\..*"),

@@ -26,10 +26,50 @@ static PyObject *after_fork(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+/* What libcurl's own bits are called, where they say what a channel can do. */
+static const struct {
+    const char *name;
+    int bit;
+} features[] = {
+    {"AsynchDNS", CURL_VERSION_ASYNCHDNS},
+    {"HTTP2", CURL_VERSION_HTTP2},
+    {"HTTPS-proxy", CURL_VERSION_HTTPS_PROXY},
+    {"IDN", CURL_VERSION_IDN},
+    {"IPv6", CURL_VERSION_IPV6},
+    {"PSL", CURL_VERSION_PSL},
+    {"SPNEGO", CURL_VERSION_SPNEGO},
+    {"SSL", CURL_VERSION_SSL},
+    {"libz", CURL_VERSION_LIBZ},
+    {"threadsafe", CURL_VERSION_THREADSAFE},
+};
+
+static PyObject *libcurl_details(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    PyObject *names = PyList_New(0);
+    for (size_t i = 0; names != NULL && i < sizeof features / sizeof *features; i++) {
+        PyObject *name =
+            (info->features & features[i].bit) != 0 ? PyUnicode_FromString(features[i].name) : NULL;
+        if (name != NULL ? PyList_Append(names, name) < 0 : PyErr_Occurred() != NULL)
+            Py_CLEAR(names);
+        Py_XDECREF(name);
+    }
+    PyObject *details = names != NULL ? Py_BuildValue("{sssOszsz}", "version", curl_version(), "features",
+                                                      names, "ca_file", info->cainfo, "ca_path", info->capath)
+                                      : NULL;
+    Py_XDECREF(names);
+    return details;
+}
+
 static PyMethodDef methods[] = {
     {"parse", parse_literal, METH_O,
      "parse(text, /)\n--\n\nThe value of a literal as the talk servers write it: JSON, plus holes, single "
      "quotes, JavaScript's escapes and undefined. The text is a str, or bytes of UTF-8."},
+    {"_libcurl_details", libcurl_details, METH_NOARGS,
+     "_libcurl_details()\n--\n\nHow libcurl was built: what it is linked with, what it can, where it was "
+     "told "
+     "to look for authorities."},
     {"_after_fork", after_fork, METH_NOARGS, "_after_fork()\n--\n\nTo be called in a forked child."},
     {NULL, NULL, 0, NULL},
 };

@@ -19,6 +19,7 @@ from .admin import add_create, add_send
 from .arguments import CommandError
 from .decode import add_decode
 from .demo import add_demo
+from .doctor import add_doctor
 from .listen import add_listen
 from .output import flush, forget_stdout
 from .serve import add_serve
@@ -74,4 +75,5 @@ def _parser() -> argparse.ArgumentParser:
     add_send(commands)
     add_listen(commands)
     add_decode(commands)
+    add_doctor(commands)
     return parser

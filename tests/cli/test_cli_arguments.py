@@ -11,7 +11,7 @@ def test_version_names_this_package_and_libcurl(run):
     assert out.startswith(f"gaechannel {gaechannel.__version__}, libcurl ")
 
 
-@pytest.mark.parametrize("command", ["demo", "serve", "create", "send", "listen", "decode"])
+@pytest.mark.parametrize("command", ["demo", "serve", "create", "send", "listen", "decode", "doctor"])
 def test_every_command_has_help(run, command):
     assert command in run("--help")[1]
     status, out, err = run(command, "--help")

@@ -10,6 +10,7 @@ import ast
 import asyncio
 import doctest
 import inspect
+import logging
 import os
 import re
 import subprocess
@@ -41,6 +42,8 @@ class Block:
     #: ``python``, ``pycon``, ``console`` …; ``hidden`` for hidden code, which is Python.
     language: str
     code: str
+    #: Whether it is what channels have logged.
+    logged: bool = False
 
     def __str__(self):
         return f"{self.file.relative_to(ROOT)}:{self.line}"
@@ -59,18 +62,31 @@ def blocks_of(file):
         indent = len(directive[1])
         body = []
         first = None
+        logged = False
         while number < len(lines):
             line = lines[number]
             if line.strip() and len(line) - len(line.lstrip()) <= indent:
                 break
+            logged |= first is None and line.strip() == ":class: logged"
             if line.strip() and not (first is None and line.strip().startswith(":")):
                 first = number + 1 if first is None else first
             body.append("" if first is None else line)
             number += 1
         code = textwrap.dedent("\n".join(body)).strip("\n")
         language = "hidden" if directive[3] else directive[2]
-        found.append(Block(file, first or number, language, code + "\n"))
+        found.append(Block(file, first or number, language, code + "\n", logged))
     return found
+
+
+class _Log(logging.Handler):
+    """Keeps what channels log."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
 
 
 class Runner:
@@ -86,8 +102,13 @@ class Runner:
         self.names = {"server": self.server, "stops": self.stops, "later": self.later, "__name__": "example"}
         self._stops = False
         self._threads = []
+        self._log = _Log()
 
     def __enter__(self):
+        logger = logging.getLogger("Channel")
+        self._level_before = logger.level
+        logger.setLevel(logging.NOTSET)  # a document may say how to silence it
+        logger.addHandler(self._log)
         self.server.start()
         self._asyncio = asyncio.Runner().__enter__()
         self._environ = dict(os.environ)
@@ -100,6 +121,9 @@ class Runner:
         return self
 
     def __exit__(self, *_):
+        logger = logging.getLogger("Channel")
+        logger.removeHandler(self._log)
+        logger.setLevel(self._level_before)
         os.chdir(self._folder_before)
         os.environ.clear()
         os.environ.update(self._environ)
@@ -143,6 +167,15 @@ class Runner:
             self._run_pycon(block, code)
         elif block.language in ("python", "hidden"):
             self._run_python(block, code)
+        elif block.logged:
+            self._look_at_log(block, code)
+
+    def _look_at_log(self, block, code):
+        lines, self._log.lines = self._log.lines, []
+        left = iter(lines)
+        for wanted in code.splitlines():
+            pattern = ".*".join(re.escape(piece) for piece in wanted.strip().split("…"))
+            assert any(re.fullmatch(pattern, line) for line in left), f"{block}: {wanted}\nlogged: {lines}"
 
     def _run_python(self, block, code):
         stops, self._stops = self._stops, False

@@ -1,0 +1,251 @@
+"""`gaechannel doctor`: what a report of a fault needs to say of the machine, and a test connection."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gaechannel import _core
+from gaechannel._authorities import found_authorities
+from gaechannel._version import __version__
+from gaechannel.client import Client
+from gaechannel.errors import ChannelError, HTTPStatusError
+from gaechannel.two_way import BrowserChannel, WebChannel
+
+from .arguments import add_command, url
+from .output import one_line
+
+if TYPE_CHECKING:
+    from .arguments import _Commands
+
+_LOOPBACK_SECONDS = 20.0
+_PROXY_NAMES = ("https_proxy", "http_proxy", "all_proxy")
+_AUTHORITY_NAMES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
+_SECRET_NAMES = ("GAECHANNEL_ADMIN_TOKEN",)
+#: What is used where it is there, beside the package itself.
+_COMPANIONS = ("aiohttp", "certifi", "gevent", "orjson", "uvloop")
+
+
+def add_doctor(commands: _Commands) -> None:
+    parser = add_command(
+        commands,
+        "doctor",
+        _doctor,
+        "say what a report of a fault needs: versions, certificates, proxies, a test connection",
+        "Names no token, password or home directory. Without URL the connection is to a server of its own on"
+        " this machine, where aiohttp is installed. The status is 1 if something is wrong.",
+    )
+    parser.add_argument(
+        "url", metavar="URL", nargs="?", type=url, help="also open a session at that channel's URL"
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=("browserchannel", "webchannel"),
+        default="webchannel",
+        help="what is spoken at URL (%(default)s)",
+    )
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    print(f"{'gaechannel':<13}{__version__}")
+    for name, words in _machine():
+        print(f"{name:<13}{words}")
+    well = True
+    checks = [_certificates, _loopback] if args.url is None else [_certificates, lambda: _remote(args)]
+    for check in checks:
+        name, good, words = check()
+        well &= good
+        print(f"{name:<13}{'' if good else 'WRONG: '}{words}")
+    return 0 if well else 1
+
+
+# ---- What there is ----
+
+
+def _machine() -> Iterator[tuple[str, str]]:
+    gil = "" if getattr(sys, "_is_gil_enabled", lambda: True)() else ", without the GIL"
+    yield "Python", f"{platform.python_implementation()} {platform.python_version()}{gil}"
+    libc = " ".join(platform.libc_ver()).strip()
+    system = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    yield "system", ", ".join(filter(None, (system, _distribution(), libc, sysconfig.get_platform())))
+    details = _core._libcurl_details()
+    yield "libcurl", f"{details['version']}; {' '.join(details['features'])}"
+    yield "with", ", ".join(_companions()) or "nothing of " + ", ".join(_COMPANIONS)
+    yield "proxies", ", ".join(_proxies()) or "none in the environment"
+    yield "environment", ", ".join(_environment()) or "nothing of gaechannel's"
+    yield "files", _open_files()
+
+
+def _distribution() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        return ""
+
+
+def _companions() -> Iterator[str]:
+    for name in _COMPANIONS:
+        try:
+            yield f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+
+
+def _proxies() -> Iterator[str]:
+    for name in _PROXY_NAMES:
+        # Libcurl does not read HTTP_PROXY: a web server's programs would have it from whoever asks them.
+        for spelling in (name, name.upper()) if name != "http_proxy" else (name,):
+            if value := os.environ.get(spelling):
+                yield f"{spelling}={_place(value)}"
+    for spelling in ("no_proxy", "NO_PROXY"):
+        if value := os.environ.get(spelling):
+            yield f"{spelling}={one_line(value)}"
+
+
+def _environment() -> Iterator[str]:
+    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN"):
+        if address := os.environ.get(name):
+            is_path = "/" in address and "://" not in address  # a Unix socket's
+            yield f"{name}={_homeless(address) if is_path else _place(address)}"
+    for name in _SECRET_NAMES:
+        if os.environ.get(name):
+            yield f"{name} is set"
+    for name in _AUTHORITY_NAMES:
+        if value := os.environ.get(name):
+            yield f"{name}={_homeless(value)}"
+
+
+def _open_files() -> str:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return f"{_limit(soft)} may be open, {_limit(hard)} at most: a channel takes one or two"
+
+
+def _limit(number: int) -> str:
+    return "any number" if number < 0 else str(number)
+
+
+def _place(address: str) -> str:
+    """A URL without what may let its owner in: its user, path and query."""
+    try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(no URL)"
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    user = "***@" if parts.username or parts.password else ""
+    return one_line(f"{scheme}{user}{host}{port}")
+
+
+def _homeless(path: str) -> str:
+    """A path without the user's name."""
+    home = os.path.expanduser("~")
+    return one_line("~" + path[len(home) :] if home != "/" and path.startswith(home + os.sep) else path)
+
+
+# ---- What works ----
+
+
+def _certificates() -> tuple[str, bool, str]:
+    found = found_authorities()
+    by_libcurl = not found
+    if by_libcurl:
+        details = _core._libcurl_details()
+        found = {"ca_file": details["ca_file"], "ca_path": details["ca_path"]}
+    places = [path for path in (found.get("ca_file"), found.get("ca_path")) if path]
+    counted = [f"{_homeless(path)} ({_count(path)})" for path in places]
+    if not places:
+        # A libcurl that asks the system by itself, as Apple's and macOS's wheels do, names no place.
+        return (
+            "certificates",
+            _core.finds_authorities,
+            (
+                "asked of the system"
+                if _core.finds_authorities
+                else "none found: install ca-certificates or certifi"
+            ),
+        )
+    good = any(_holds(path) for path in places)
+    return (
+        "certificates",
+        good,
+        f"{', '.join(counted)}, {'as libcurl was built' if by_libcurl else 'as they were found'}",
+    )
+
+
+def _holds(path: str) -> bool:
+    return _count(path).strip("0").isdigit()
+
+
+def _count(path: str) -> str:
+    """How many authorities are in a file or a directory."""
+    try:
+        if os.path.isdir(path):
+            return str(len({name for name in os.listdir(path) if re.fullmatch(r"[0-9a-f]{8}\.\d+", name)}))
+        with open(path, "rb") as file:
+            return str(file.read().count(b"-----BEGIN CERTIFICATE-----"))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _loopback() -> tuple[str, bool, str]:
+    """A message from a server of our own."""
+    try:
+        from gaechannel.server import LocalServer
+    except ImportError:
+        return (
+            "connection",
+            True,
+            "not tested: `doctor URL` tests one, and so does gaechannel[server] by itself",
+        )
+    began = time.monotonic()
+    try:
+        with (
+            LocalServer() as server,
+            Client(server.create_channel("doctor"), base_url=server.base_url, proxy="") as client,
+        ):
+            server.send_message("doctor", "well")
+            client.recv(timeout=_LOOPBACK_SECONDS)
+    except (ChannelError, OSError) as error:
+        return "connection", False, f"on this machine: {_words(error)}"
+    return "connection", True, f"a message on this machine, after {_milliseconds(began)}"
+
+
+def _remote(args: argparse.Namespace) -> tuple[str, bool, str]:
+    """A session at the URL that was given."""
+    where = _place(args.url)
+    channel_class = WebChannel if args.dialect == "webchannel" else BrowserChannel
+    began = time.monotonic()
+    try:
+        with channel_class(args.url) as channel:
+            channel.connect(timeout=_LOOPBACK_SECONDS, retry=False)
+            return "connection", True, f"{where}: a session, after {_milliseconds(began)}"
+    except HTTPStatusError as error:
+        words = (
+            f"{where}: reached after {_milliseconds(began)}, which answers {error.code} {error.reason or ''}"
+        )
+        return "connection", False, f"{one_line(words).strip()}: no channel of this dialect, or not for us"
+    except (ChannelError, OSError) as error:
+        return "connection", False, f"{where}: {_words(error)}"
+
+
+def _milliseconds(began: float) -> str:
+    return f"{(time.monotonic() - began) * 1000:.0f} ms"
+
+
+def _words(error: Exception) -> str:
+    """An error's words up to the URL in it."""
+    code = getattr(error, "curl_code", None)
+    said = re.split(r" \(https?://|; the server said", str(error))[0]
+    return one_line(f"{type(error).__name__}{f' {code}' if code else ''}: {said}")

@@ -1,0 +1,116 @@
+"""`gaechannel doctor`: what a report of a fault needs, and nothing that its reader must not know."""
+
+import platform
+
+import pytest
+import trustme
+
+import gaechannel
+from gaechannel import _core
+
+MACHINE = ["gaechannel", "Python", "system", "libcurl", "with", "proxies", "environment", "files"]
+NAMES = [*MACHINE, "certificates", "connection"]
+
+
+@pytest.fixture
+def authorities(environ, tmp_path):
+    """One authority's file, which the environment names."""
+    file = tmp_path / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    environ.update(SSL_CERT_FILE=str(file), CURL_CA_BUNDLE="", SSL_CERT_DIR="")
+    environ.update(dict.fromkeys(["https_proxy", "http_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"], ""))
+    return file
+
+
+def lines_of(out):
+    """What stands behind each name."""
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert list(lines) == NAMES
+    return lines
+
+
+def test_it_says_what_there_is_and_receives_a_message(run, authorities):
+    status, out, err = run("doctor")
+    lines = lines_of(out)
+    assert (status, err) == (0, "")
+    assert lines["gaechannel"] == gaechannel.__version__
+    assert platform.python_version() in lines["Python"]
+    assert lines["libcurl"].startswith(f"libcurl/{_core.libcurl_version} ")
+    assert " HTTP2" in lines["libcurl"]
+    assert " SSL" in lines["libcurl"]
+    assert "aiohttp" in lines["with"]
+    assert lines["certificates"] == f"{authorities} (1), as they were found"
+    assert lines["connection"].startswith("a message on this machine, after ")
+
+
+def test_no_secret_and_no_home_is_shown(run, environ, authorities, tmp_path):
+    environ.update(
+        HOME=str(tmp_path),
+        http_proxy="http://mallory:s3cret@127.0.0.1:9/s3cret?s3cret",
+        all_proxy="s3cret@127.0.0.1:9",
+        no_proxy="localhost,\x1b[31mexample.org",
+        GAECHANNEL_BASE_URL="http://mallory:s3cret@127.0.0.1:8/s3cret",
+        GAECHANNEL_ADMIN=f"{tmp_path}/admin.sock",
+        GAECHANNEL_ADMIN_TOKEN="s3cret",
+    )
+    status, out, err = run("doctor", "http://127.0.0.1:1/s3cret")
+    lines = lines_of(out)
+    assert (status, err) == (1, "")
+    assert "s3cret" not in out
+    assert "mallory" not in out
+    assert str(tmp_path) not in out
+    assert lines["proxies"].split(", ") == [
+        "http_proxy=http://***@127.0.0.1:9",
+        "all_proxy=***@127.0.0.1:9",
+        "no_proxy=localhost,\\x1b[31mexample.org",
+    ]
+    assert lines["environment"].split(", ") == [
+        "GAECHANNEL_BASE_URL=http://***@127.0.0.1:8",
+        "GAECHANNEL_ADMIN=~/admin.sock",
+        "GAECHANNEL_ADMIN_TOKEN is set",
+        "SSL_CERT_FILE=~/authority.pem",
+    ]
+    assert lines["connection"].startswith(
+        "WRONG: http://127.0.0.1:1: TransportError 7: Failed to connect to 127.0.0.1 port 9"
+    )
+
+
+@pytest.mark.parametrize("dialect", ["webchannel", "browserchannel"])
+def test_a_session_at_a_url_is_opened_and_ended(run, authorities, server, dialect):
+    path = {"webchannel": "/webchannel", "browserchannel": "/channel"}[dialect]
+    status, out, _ = run("doctor", "--dialect", dialect, server.url + path)
+    assert status == 0
+    assert lines_of(out)["connection"].startswith(f"{server.url}: a session, after ")
+    assert not server.mounts[path].sessions
+
+
+def test_who_answers_and_is_no_channel_is_told_from_who_does_not_answer(run, authorities, server):
+    status, out, _ = run("doctor", f"{server.url}/nowhere")
+    assert status == 1
+    words = lines_of(out)["connection"]
+    assert words.startswith(f"WRONG: {server.url}: reached after ")
+    assert words.endswith(" ms, which answers 404 Not Found: no channel of this dialect, or not for us")
+    status, out, _ = run("doctor", "http://127.0.0.1:1")
+    assert status == 1
+    assert ": TransportError 7: Failed to connect" in lines_of(out)["connection"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_authorities_that_are_none_are_wrong(run, authorities, content):
+    authorities.unlink()
+    said = "0"
+    if content is None:
+        said = "cannot be read: No such file or directory"
+    else:
+        authorities.write_bytes(content)
+    status, out, _ = run("doctor")
+    assert status == 1
+    assert lines_of(out)["certificates"] == f"WRONG: {authorities} ({said}), as they were found"
+
+
+def test_without_aiohttp_it_says_how_to_test_a_connection(run, environ, authorities, tmp_path):
+    (tmp_path / "aiohttp.py").write_text("raise ImportError")
+    environ["PYTHONPATH"] = str(tmp_path)
+    status, out, _ = run("doctor")
+    assert status == 0
+    assert lines_of(out)["connection"].startswith("not tested: `doctor URL`")
