@@ -139,7 +139,7 @@ def read_cookies(lines: str) -> dict[str, str]:
 _ENCODERS = {"params": encode_params, "open_form": encode_form, "init_headers": encode_init_headers}
 
 
-class _Opening:
+class Opening:
     """Whoever is inside it is asked about a channel's next session."""
 
     __slots__ = ("channel",)
@@ -147,8 +147,16 @@ class _Opening:
     def __init__(self, channel: object) -> None:
         self.channel: object = channel
 
+    def enter(self) -> None:
+        """From now on this task, or thread, runs as one who is asked."""
+        _opening.set(self)
 
-_opening: ContextVar[_Opening | None] = ContextVar("gaechannel_opening", default=None)
+    def end(self) -> None:
+        """Nobody is asked any more."""
+        self.channel = None
+
+
+_opening: ContextVar[Opening | None] = ContextVar("gaechannel_opening", default=None)
 
 
 def is_asked_by(channel: object) -> bool:
@@ -296,7 +304,7 @@ class Asking:
     name = ""
 
     def __init__(self, channel: object, steps: Generator[tuple[str, Any], Any, None]) -> None:
-        self._opening = _Opening(channel)
+        self._opening = Opening(channel)
         self._steps = steps
 
     def next(self, answer: object = None) -> tuple[bool, Any]:
@@ -306,19 +314,19 @@ class Asking:
             self.name, answered = self._steps.send(answer)
             return True, answered
         except StopIteration:
-            self._opening.channel = None
+            self._opening.end()
             return False, None
         except BaseException:
-            self._opening.channel = None
+            self._opening.end()
             raise
         finally:
             _opening.reset(before)
 
     def enter(self) -> None:
         """From now on this task runs as one who is asked."""
-        _opening.set(self._opening)
+        self._opening.enter()
 
     def end(self) -> None:
         """Nobody is asked any more."""
-        self._opening.channel = None
+        self._opening.end()
         self._steps.close()

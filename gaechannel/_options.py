@@ -127,6 +127,23 @@ def check_callable(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a callable or None, not {type(value).__name__}")
 
 
+class _SomeDefault:
+    """In the place of a default, which may be a secret."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+def _names_in(signature: inspect.Signature) -> inspect.Signature:
+    """The signature's names alone."""
+    empty = inspect.Parameter.empty
+    parameters = [
+        one.replace(annotation=empty, default=empty if one.default is empty else _SomeDefault())
+        for one in signature.parameters.values()
+    ]
+    return inspect.Signature(parameters)
+
+
 def check_takes(name: str, value: Any, *arguments: str) -> None:
     """Raise TypeError if a callable cannot be called with these arguments, where it says what it takes."""
     if not callable(value):
@@ -139,7 +156,9 @@ def check_takes(name: str, value: Any, *arguments: str) -> None:
         signature.bind(*arguments)
     except TypeError:
         wanted = f"({', '.join(arguments)})"
-        raise TypeError(f"{name} is called as {name}{wanted}, but what is given takes {signature}") from None
+        raise TypeError(
+            f"{name} is called as {name}{wanted}, but what is given takes {_names_in(signature)}"
+        ) from None
 
 
 def check_seconds(name: str, value: object) -> None:

@@ -28,7 +28,7 @@ from gaechannel._arguments import (
     web_channel_arguments,
 )
 from gaechannel._base import Channel, Message, WebOpenedWith
-from gaechannel._hooks import ON_STATE_WAITS, Asking, OnSession, Params, refuse_waiting
+from gaechannel._hooks import ON_STATE_WAITS, Asking, OnSession, Opening, Params, refuse_waiting
 from gaechannel._options import (
     Buffered,
     Certificate,
@@ -270,8 +270,12 @@ class _Channel(Channel[Message]):
         return None
 
     async def _wait_for_token(self, token: Awaitable[str | bytes]) -> None:
+        asked = Opening(self)
+        asked.enter()
         try:
-            self._take_token(await token)
+            given = await token
+            asked.end()
+            self._take_token(given)
             self._token_task = None
         except asyncio.CancelledError:
             self._fail(ChannelError("the token's callable was cancelled"))
@@ -280,6 +284,8 @@ class _Channel(Channel[Message]):
             self._fail(error)
             if not isinstance(error, Exception):
                 raise
+        finally:
+            asked.end()
 
 
 _Merged = TypeVar("_Merged", bound=_Channel[Any])

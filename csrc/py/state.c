@@ -3,6 +3,8 @@
 
 #include <stddef.h> // offsetof()
 
+#include "py/exceptions.h"
+
 module_state *module_state_of(PyObject *module) {
     return PyModule_GetState(module);
 }
@@ -18,13 +20,13 @@ module_state *module_state_of_type(PyTypeObject *type) {
         if (!(PyType_GetFlags(base) & Py_TPFLAGS_HEAPTYPE))
             continue;
         PyObject *module = PyType_GetModule(base);
-        if (module == NULL)
-            PyErr_Clear();
-        else if (PyModule_GetDef(module) == &module_def)
+        if (module == NULL && !exception_forgive(PyExc_TypeError)) // of no module
+            break;
+        if (module != NULL && PyModule_GetDef(module) == &module_def)
             state = module_state_of(module);
     }
     Py_DECREF(bases);
-    if (state == NULL)
+    if (state == NULL && PyErr_Occurred() == NULL)
         PyErr_SetString(PyExc_SystemError, "gaechannel._core is gone");
     return state;
 }

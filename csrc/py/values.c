@@ -2,6 +2,7 @@
 #include "py/values.h"
 
 #include "py/builder.h"
+#include "py/exceptions.h"
 #include "py/numbers.h"
 #include "py/strings.h"
 #include "wire/literal.h"
@@ -69,8 +70,8 @@ static void raise_parse_error(const module_state *state, const literal_reader *r
     const char *words = reader->error != NULL ? reader->error : "nothing to read";
     // The position in characters, as json.JSONDecodeError has it.
     PyObject *before = str_from_utf8(reader->text, (size_t)(reader->cursor - reader->text));
-    if (before == NULL)
-        PyErr_Clear(); // it cannot be said in characters
+    if (before == NULL && !exception_forgive(PyExc_UnicodeError)) // then it cannot be said in characters
+        return;
     Py_ssize_t position = before != NULL ? PyUnicode_GetLength(before) : reader->cursor - reader->text;
     Py_XDECREF(before);
     PyObject *error = PyObject_CallFunction(state->parse_error, "sn", words, position);

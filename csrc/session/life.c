@@ -32,8 +32,9 @@ void session_restart(session *self, int64_t now_ms) {
         "that it had not delivered");
     strbuf oaid = {0};
     strbuf_format(&oaid, "%lld", (long long)session_get_number(self, NUMBER_AID));
-    session_set(self, FIELD_OSID, strbuf_str(&self->fields[FIELD_SID]));
-    session_set(self, FIELD_OAID, strbuf_str(&oaid));
+    bool kept = !strbuf_failed(&oaid) &&
+                session_set(self, FIELD_OSID, strbuf_str(&self->fields[FIELD_SID])) &&
+                session_set(self, FIELD_OAID, strbuf_str(&oaid));
     strbuf_free(&oaid);
     phase_forget_sid(self);
     self->poison_id = -1;
@@ -46,6 +47,8 @@ void session_restart(session *self, int64_t now_ms) {
     if (self->lost_in_row > 1)
         self->exchanges[SLOT_FORWARD].not_before_ms =
             now_ms + session_jittered_backoff(self, self->lost_in_row - 1);
+    if (!kept)
+        session_fail(self, ERROR_MEMORY, "out of memory");
 }
 
 void session_forget(session *self, session_goal goal) {

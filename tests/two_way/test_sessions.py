@@ -467,6 +467,10 @@ BAD = [
     ({"init_headers": {"a": 5}}, "initial header"),
     ({"cookies": 5}, "cookies"),
     ({"on_session": lambda channel: None}, r"on_session is called as on_session\(channel, session\)"),
+    (
+        {"headers": lambda channel, /, key="s3cret", *, at="s3cret": {}},
+        r"headers\(\), but what is given takes \(channel, /, key=\.\.\., \*, at=\.\.\.\)$",
+    ),
     ({"on_state": lambda: None}, r"on_state is called as on_state\(channel, state\)"),
     ({"params": lambda channel: {}}, r"params is called as params\(\)"),
     ({"headers": lambda channel: {}}, r"headers is called as headers\(\)"),

@@ -6,22 +6,45 @@
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
 
-// 1: it will come later, or has come: an event loop may run a task while it is made.
-static int give_token(channel_object *self) {
-    self->awaits_answer = self->is_async;
-    PyObject *token = self->is_async
-                          ? PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source)
-                          : PyObject_CallNoArgs(self->token_source);
-    if (self->is_async && token == Py_None) {
-        Py_DECREF(token);
+// Whether this thread may ask the caller's callables now: 0 while another one does. -1 with an exception set:
+// it is doing so already, and whom it asks waits for the channel.
+static int begin_asking(channel_object *self) {
+    unsigned long me = PyThread_get_thread_ident();
+    unsigned long asker = 0;
+    if (atomic_compare_exchange_strong(&self->answering, &asker, me))
         return 1;
+    if (asker != me)
+        return 0;
+    PyErr_SetString(self->state->channel_error,
+                    "a channel's own callable waits for the channel, which waits for the callable");
+    return -1;
+}
+
+static int give_and_release_token(channel_object *self, PyObject *token) {
+    int given = token != NULL ? channel_give_token(self, token) : -1;
+    Py_XDECREF(token);
+    return given < 0 ? -1 : 1;
+}
+
+static int give_token(channel_object *self) {
+    int may = begin_asking(self);
+    if (may <= 0)
+        return may;
+    PyObject *token = PyObject_CallNoArgs(self->token_source);
+    self->answering = 0;
+    return give_and_release_token(self, token);
+}
+
+// What comes later may have come when this is back: an event loop may run a task while it is made.
+static int give_token_in_event_loop(channel_object *self) {
+    self->awaits_answer = true;
+    PyObject *token = PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source);
+    if (token == Py_None) {
+        Py_DECREF(token);
+        return 0;
     }
     self->awaits_answer = false;
-    if (token == NULL)
-        return -1;
-    int result = channel_give_token(self, token);
-    Py_DECREF(token);
-    return result;
+    return give_and_release_token(self, token);
 }
 
 int channel_give_token(channel_object *self, PyObject *token) {
@@ -117,15 +140,9 @@ void channel_take_answer(channel_object *self, bool session_opens) {
 // Have the caller's callables asked, by gaechannel's Python code, without the lock. With asyncio the answer
 // may come later, by _take_answer(). 1: it is there; 0: it is not; -1 with an exception set.
 static int ask(channel_object *self, bool session_opens) {
-    unsigned long me = PyThread_get_thread_ident();
-    unsigned long asker = 0;
-    if (!atomic_compare_exchange_strong(&self->answering, &asker, me)) {
-        if (asker != me)
-            return 0;
-        PyErr_SetString(self->state->channel_error,
-                        "a channel's own callable waits for the channel, which waits for the callable");
-        return -1;
-    }
+    int may = begin_asking(self);
+    if (may <= 0)
+        return may;
     channel_lock(self);
     // Another thread may have been faster, and not have stepped the channel since.
     bool answered = session_is_answered(self->session, session_opens);
@@ -161,7 +178,7 @@ int channel_answer(channel_object *self, const session_action *state) {
     if (state->kind == ACTION_ASK_SESSION || state->kind == ACTION_ASK_HEADERS)
         return self->awaits_answer ? 0 : ask(self, state->kind == ACTION_ASK_SESSION);
     if (state->kind == ACTION_ASK_TOKEN)
-        return self->awaits_answer ? 0 : give_token(self) == 0 ? 1 : PyErr_Occurred() != NULL ? -1 : 0;
+        return self->awaits_answer ? 0 : self->is_async ? give_token_in_event_loop(self) : give_token(self);
     if (state->kind == ACTION_ASK_URL)
         return give_url(self, state->slot) < 0 ? -1 : 1;
     return 0;

@@ -5,6 +5,7 @@
 #include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
 #include "py/channel/ready_line.h"
+#include "py/exceptions.h"
 #include "py/loops/waiters.h"
 
 /* ---- Joining ---- */
@@ -28,28 +29,31 @@ static PyObject *running_loop(module_state *state) {
 
 // Move from the shared loop that it has, its last event loop's or an empty one of its own, to this one's.
 static int join(channel_object *self, event_loop_object *loop) {
-    shared_loop *next = event_loop_shared(loop, channel_on_news);
-    if (next == NULL)
-        return -1;
     event_loop_object *left = self->loop;
     // Nobody waits in an event loop that is closed.
     if (left != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
-        PyErr_Clear(); // then they are woken in vain
+        return -1;
+    shared_loop *next = event_loop_shared(loop, channel_on_news);
+    if (next == NULL)
+        return -1;
     channel_change_loop_unlock(self, channel_lock(self), next);
     shared_loop_lock(next);
     bool joined = net_channel_join(self->net, next->loop);
     shared_loop_unlock(next);
-    event_loop_joined(loop);
-    if (!joined) {
+    set_aside failed = {0};
+    if (event_loop_joined(loop) < 0)
+        exception_set_aside(&failed);
+    if (joined) {
+        Py_INCREF((PyObject *)loop);
+        self->loop = loop;
+        if (left != NULL && event_loop_shut_if_empty(left) < 0)
+            exception_set_aside(&failed);
+        Py_XDECREF((PyObject *)left);
+    } else {
         PyErr_NoMemory();
-        return -1;
+        exception_set_aside(&failed);
     }
-    Py_INCREF((PyObject *)loop);
-    self->loop = loop;
-    if (left != NULL)
-        event_loop_shut_if_empty(left);
-    Py_XDECREF((PyObject *)left);
-    return 0;
+    return exception_resume(&failed);
 }
 
 int channel_join_running_loop(channel_object *self) {
@@ -83,9 +87,11 @@ void channel_keep_exception(channel_object *self) {
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    // The first is the one that matters.
+    // The first is the one that matters, unless it would hide Ctrl-C.
     PyObject *none = NULL;
-    if (!atomic_compare_exchange_strong(&self->raised, &none, value))
+    if (value != NULL && !PyErr_GivenExceptionMatches(value, PyExc_Exception))
+        Py_XDECREF(atomic_exchange(&self->raised, value));
+    else if (!atomic_compare_exchange_strong(&self->raised, &none, value))
         Py_XDECREF(value);
 }
 
@@ -100,15 +106,33 @@ int channel_raise_pending(channel_object *self) {
     return -1;
 }
 
-void channel_wake_waiters(channel_object *self) {
-    self->goal_awaited = false;
-    waiters_wake(self->loop, &self->waiters);
-    if (self->line != NULL)
-        ready_line_push(self->line, self);
+int channel_raise_interrupt(channel_object *self) {
+    if (channel_raise_pending(self) == 0)
+        return 0;
+    if (exception_ends_program())
+        return -1;
+    channel_keep_exception(self);
+    return 0;
 }
 
-void channel_on_news(PyObject *op) {
+int channel_wake_waiters(channel_object *self) {
+    set_aside failed = {0};
+    if (waiters_wake(self->loop, &self->waiters) < 0)
+        exception_set_aside(&failed);
+    ready_line *line = self->line;
+    if (line != NULL) {
+        ready_line_push(line, self);
+        if (line->waiters != NULL && waiters_wake(self->loop, &line->waiters) < 0)
+            exception_set_aside(&failed);
+    }
+    // Who could not be told is to be told with the next news.
+    self->goal_awaited = failed.type != NULL;
+    return exception_resume(&failed);
+}
+
+int channel_on_news(PyObject *op) {
     channel_object *self = (channel_object *)op;
+    set_aside failed = {0};
     news found;
     int answered;
     while ((answered = channel_log_and_answer(self, &found)) > 0) {
@@ -116,10 +140,16 @@ void channel_on_news(PyObject *op) {
         net_channel_step(self->net);
         channel_unlock(self);
     }
-    if (answered < 0)
+    // It may be that nobody waits, who would be given it: the program is to end all the same.
+    if (answered < 0 && exception_ends_program())
+        exception_set_aside(&failed);
+    else if (answered < 0)
         channel_keep_exception(self);
-    if (found.record || found.settled || found.ended || self->goal_awaited || self->raised != NULL)
-        channel_wake_waiters(self);
+    if ((found.record || found.settled || found.ended || self->goal_awaited || answered < 0 ||
+         self->raised != NULL) &&
+        channel_wake_waiters(self) < 0)
+        exception_set_aside(&failed);
+    return exception_resume(&failed);
 }
 
 // The event loop reads what the server has; here only the transfer is let go on.
@@ -132,13 +162,13 @@ static void progress_in_event_loop(channel_object *self) {
 }
 
 void channel_progress(channel_object *self) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    set_aside raised = {0};
+    exception_set_aside(&raised);
     if (self->is_async)
         progress_in_event_loop(self);
     else
         channel_progress_in_thread(self);
-    PyErr_Restore(type, value, traceback);
+    exception_resume(&raised);
 }
 
 int channel_step(channel_object *self) {
@@ -149,16 +179,20 @@ int channel_step(channel_object *self) {
         session_close(self->session);
     net_channel_step(self->net);
     channel_unlock(self);
-    channel_on_news((PyObject *)self);
-    return event_loop_update(self->loop);
+    set_aside failed = {0};
+    if (channel_on_news((PyObject *)self) < 0)
+        exception_set_aside(&failed);
+    if (event_loop_update(self->loop) < 0)
+        exception_set_aside(&failed);
+    return exception_resume(&failed);
 }
 
 // The sockets of an event loop's channel are watched by it: it must hear that they are gone.
-void channel_leave_loop(channel_object *self) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (event_loop_update(self->loop) < 0)
-        PyErr_Clear(); // the event loop may be closed
-    event_loop_shut_if_empty(self->loop);
-    PyErr_Restore(type, value, traceback);
+int channel_leave_loop(channel_object *self) {
+    set_aside failed = {0};
+    if (event_loop_update(self->loop) < 0 && event_loop_forgive_closed(self->loop) < 0)
+        exception_set_aside(&failed);
+    if (event_loop_shut_if_empty(self->loop) < 0)
+        exception_set_aside(&failed);
+    return exception_resume(&failed);
 }

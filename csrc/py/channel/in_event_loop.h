@@ -10,19 +10,23 @@ int channel_join_running_loop(channel_object *self);
 /* Do what the session wants done now, and tell the event loop. -1 with an exception set. */
 int channel_step(channel_object *self);
 
-/* Something came: answer the session, wake those who wait. Keeps any exception for them. `self` is the
- * channel. */
-void channel_on_news(PyObject *self);
+/* Something came: answer the session, wake those who wait. Keeps exceptions for them, but those that end the
+ * program, or are the event loop's: -1 with such a one set. `self` is the channel. */
+int channel_on_news(PyObject *self);
 
-/* Wake those who wait. */
-void channel_wake_waiters(channel_object *self);
+/* Wake those who wait. -1 with an exception set. */
+int channel_wake_waiters(channel_object *self);
 
 /* Keep the exception that is set, or raise the one that was kept (-1; 0 when there is none). */
 void channel_keep_exception(channel_object *self);
 int channel_raise_pending(channel_object *self);
 
-/* Tell the event loop, which watches the channel's sockets, that they are gone. */
-void channel_leave_loop(channel_object *self);
+/* Raise the one that was kept where it ends the program, and not only the wait for a message. */
+int channel_raise_interrupt(channel_object *self);
+
+/* Tell the event loop, which watches the channel's sockets, that they are gone. -1 with an exception set;
+ * but where it is closed, which is no matter then. */
+int channel_leave_loop(channel_object *self);
 
 /* Do what can be done for the channel without waiting: start a request, read what has come. An exception that
  * is set stays set. */

@@ -3,7 +3,6 @@
 #include "py/channel/ready_line.h"
 
 #include "py/channel/lock.h"
-#include "py/loops/waiters.h"
 
 int ready_line_init(ready_line *self, size_t channels, bool is_async) {
     self->capacity = channels + 1;
@@ -41,8 +40,6 @@ void ready_line_push(ready_line *self, channel_object *channel) {
         channel->in_line = true;
         self->ring[(self->first + self->count++) % self->capacity] = channel;
     }
-    if (self->waiters != NULL)
-        waiters_wake(channel->loop, &self->waiters);
 }
 
 channel_object *ready_line_pop(ready_line *self) {

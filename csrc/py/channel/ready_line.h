@@ -24,7 +24,7 @@ void ready_line_free(ready_line *self);
 bool ready_line_enter(ready_line *self, channel_object *channel);
 void ready_line_leave(channel_object *channel);
 
-/* The channel may have something: put it in line, and wake those who wait. */
+/* The channel may have something: put it in line. */
 void ready_line_push(ready_line *self, channel_object *channel);
 
 /* The first in line; NULL when there is none. */

@@ -3,6 +3,7 @@
 
 #include "py/channel/lock.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 
 PyObject *channel_logger(channel_object *self) {
     channel_lock(self);
@@ -12,29 +13,25 @@ PyObject *channel_logger(channel_object *self) {
     return logger;
 }
 
-// Loggers of somebody's own, as code around the old module has them, may know only `warn`, and take one text
-// without anything to put into it.
-static PyObject *call_logger(PyObject *logger, int level, PyObject *text) {
+// Loggers of somebody's own, as code around the old module has them, may know only `warn`.
+static PyObject *method_for(PyObject *logger, int level) {
     const char *name = level >= LOG_WARNING ? "warning" : level >= LOG_INFO ? "info" : "debug";
     PyObject *method = PyObject_GetAttrString(logger, name);
-    if (method == NULL && level >= LOG_WARNING) {
-        PyErr_Clear();
+    if (method == NULL && level >= LOG_WARNING && exception_forgive(PyExc_AttributeError))
         method = PyObject_GetAttrString(logger, "warn");
-    }
-    PyObject *done = method != NULL ? PyObject_CallFunctionObjArgs(method, text, NULL) : NULL;
-    Py_XDECREF(method);
-    return done;
+    return method;
 }
 
-// What is of no interest to such a logger is not worth an exception.
+// They may take one text without anything to put into it. What such a logger has no method for is of no
+// interest to it, and not worth an exception.
 int channel_log(channel_object *self, int level, PyObject *text) {
     PyObject *logger = channel_logger(self);
-    PyObject *done = call_logger(logger, level, text);
+    PyObject *method = method_for(logger, level);
     Py_DECREF(logger);
-    if (done == NULL && level < LOG_WARNING && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
-        return 0;
-    }
+    if (method == NULL)
+        return level < LOG_WARNING && exception_forgive(PyExc_AttributeError) ? 0 : -1;
+    PyObject *done = PyObject_CallFunctionObjArgs(method, text, NULL);
+    Py_DECREF(method);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
 }
@@ -140,11 +137,9 @@ static int wants_debug(PyObject *logger) {
     PyObject *answer = PyObject_CallMethod(logger, "isEnabledFor", "i", LOG_DEBUG);
     int wants = answer != NULL ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
-    if (wants < 0 && PyErr_ExceptionMatches(PyExc_Exception)) {
-        wants = !PyErr_ExceptionMatches(PyExc_MemoryError); // records would need some, too
-        PyErr_Clear();
-    }
-    return wants;
+    if (wants < 0 && exception_forgive(PyExc_MemoryError))
+        return 0; // records would need some, too
+    return wants < 0 && exception_forgive(PyExc_Exception) ? 1 : wants;
 }
 
 int channel_ask_log_level(channel_object *self) {

@@ -71,9 +71,8 @@ static int take_head(module_state *state, PyObject *message) {
     PyObject *headers = PyDict_GetItemString(message, "__headers__");
     if (status == NULL && headers == NULL)
         return 0;
-    long code = status != NULL && PyLong_Check(status) ? PyLong_AsLong(status) : 0;
-    if (PyErr_Occurred() != NULL)
-        PyErr_Clear(); // a status of twenty digits
+    int overflows; // a status of twenty digits, which is none
+    long code = status != NULL && PyLong_Check(status) ? PyLong_AsLongAndOverflow(status, &overflows) : 0;
     if ((headers != NULL && PyDict_DelItemString(message, "__headers__") < 0) ||
         (status != NULL && PyDict_DelItemString(message, "__status__") < 0))
         return -1;

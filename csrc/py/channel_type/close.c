@@ -6,6 +6,7 @@
 #include "py/channel/lock.h"
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
+#include "py/exceptions.h"
 
 // Give the connections back.
 static void shut(channel_object *self) {
@@ -60,17 +61,18 @@ int channel_clear(PyObject *op) {
     Py_CLEAR(self->token_source);
     Py_CLEAR(self->last_error);
     Py_XDECREF(atomic_exchange(&self->raised, NULL));
+    // Without memory for that it is done with the next collection, or when the channel goes.
     if (self->waiters != NULL && PyList_SetSlice(self->waiters, 0, PY_SSIZE_T_MAX, NULL) < 0)
-        PyErr_Clear();
+        exception_forgive(PyExc_MemoryError);
     return 0;
 }
 
 static void warn_unclosed(channel_object *self) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    set_aside raised = {0};
+    exception_set_aside(&raised);
     if (PyErr_WarnFormat(PyExc_ResourceWarning, 1, "unclosed channel %R", (PyObject *)self) < 0)
         PyErr_WriteUnraisable((PyObject *)self);
-    PyErr_Restore(type, value, traceback);
+    exception_resume(&raised);
 }
 
 // Called for instances of classes made in Python, which all channels are.
@@ -90,19 +92,13 @@ void channel_finalize(PyObject *op) {
 static void free_net(channel_object *self) {
     // The garbage collector runs in whichever thread it likes.
     net_channel_disown(self->net);
-    if (self->loop != NULL && !event_loop_is_here(self->loop)) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        bool is_later = event_loop_free_later(self->loop, self->net);
-        PyErr_Restore(type, value, traceback);
-        if (is_later)
-            return;
-    }
+    if (self->loop != NULL && !event_loop_is_here(self->loop) && event_loop_free_later(self->loop, self->net))
+        return;
     channel_lock_idle(self);
     net_channel_free(self->net);
     channel_unlock(self);
-    if (self->loop != NULL)
-        channel_leave_loop(self);
+    if (self->loop != NULL && channel_leave_loop(self) < 0)
+        PyErr_WriteUnraisable((PyObject *)self->loop);
 }
 
 void channel_dealloc(PyObject *op) {
@@ -114,7 +110,10 @@ void channel_dealloc(PyObject *op) {
     // goes on using; and the session may have been forked in the middle of a change that another thread made
     // to it.
     if (self->shared != NULL && self->forks == self->state->forks) {
+        set_aside raised = {0};
+        exception_set_aside(&raised);
         free_net(self);
+        exception_resume(&raised);
         shared_loop_release(self->shared);
     }
     Py_CLEAR(self->logger);

@@ -9,6 +9,7 @@
 #include "py/channel/lock.h"
 #include "py/channel_type/close.h"
 #include "py/channel_type/hooks.h"
+#include "py/exceptions.h"
 #include "py/iterators/awaiter.h"
 #include "py/iterators/messages.h"
 #include "py/iterators/receive.h"
@@ -121,7 +122,7 @@ static int64_t queue_map(channel_object *self, const map_field *fields, size_t c
     }
     if (open)
         channel_progress(self);
-    return id;
+    return open && channel_raise_interrupt(self) < 0 ? -3 : id;
 }
 
 static PyObject *send_map(channel_object *self, PyObject *pairs, bool first) {
@@ -163,11 +164,10 @@ static PyObject *channel_pending(PyObject *op, PyObject *unused) {
 static PyObject *channel_drop_unsent(PyObject *op, PyObject *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
-    PyObject *text = maps_told(self, session_drop_unsent);
-    // Whoever waits until all is sent, or for room, need not any more.
-    if (text != NULL && self->loop != NULL)
-        channel_wake_waiters(self);
-    return text;
+    // Whoever waits until all is sent, or for room, need not any more, and looks when this is done.
+    if (channel_check(self) < 0 || (self->loop != NULL && channel_wake_waiters(self) < 0))
+        return NULL;
+    return maps_told(self, session_drop_unsent);
 }
 
 static PyObject *channel_send(PyObject *op, PyObject *pairs) {
@@ -315,9 +315,13 @@ static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
     net_channel_close(self->net);
     channel_unlock(self);
     self->closed = true;
-    channel_on_news(op);
-    if (self->loop != NULL)
-        channel_leave_loop(self);
+    set_aside failed = {0};
+    if (channel_on_news(op) < 0)
+        exception_set_aside(&failed);
+    if (self->loop != NULL && channel_leave_loop(self) < 0)
+        exception_set_aside(&failed);
+    if (exception_resume(&failed) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -339,7 +343,8 @@ static PyObject *channel_keep(PyObject *op, PyObject *error) {
     PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     channel_keep_exception(self);
     // Nothing else: the callable is asked again only when somebody wants to go on.
-    channel_wake_waiters(self);
+    if (channel_wake_waiters(self) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

@@ -10,6 +10,7 @@
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"
+#include "py/exceptions.h"
 #include "py/iterators/receive.h"
 #include "py/loops/waiters.h"
 
@@ -46,28 +47,35 @@ typedef struct merge_object {
 
 // The exception that is set is this channel's.
 static void name_channel(channel_object *channel) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (PyObject_SetAttrString(value, "channel", (PyObject *)channel) < 0)
-        PyErr_Clear();
-    PyErr_Restore(type, value, traceback);
+    set_aside raised = {0};
+    PyErr_Fetch(&raised.type, &raised.value, &raised.traceback);
+    PyErr_NormalizeException(&raised.type, &raised.value, &raised.traceback);
+    // One that takes no attributes goes without.
+    if (PyObject_SetAttrString(raised.value, "channel", (PyObject *)channel) < 0)
+        exception_set_aside(&raised);
+    exception_resume(&raised);
+}
+
+// Where the channel stands among the others. By itself, and not by what a subclass holds for equal.
+static Py_ssize_t index_of(merge_object *self, channel_object *channel) {
+    Py_ssize_t index = PyList_Size(self->channels);
+    while (index-- > 0 && PyList_GetItem(self->channels, index) != (PyObject *)channel)
+        ;
+    return index;
 }
 
 // The channel has ended: with an exception, which is then set and knows the channel (-1), or without (0).
+// Where there is no memory to leave it out, it stays, to be dropped by the next call.
 static int drop(merge_object *self, channel_object *channel) {
-    int result = channel_raise_end(channel);
-    PyObject *type = NULL, *value = NULL, *traceback = NULL;
-    if (result < 0) {
-        name_channel(channel);
-        PyErr_Fetch(&type, &value, &traceback);
+    Py_ssize_t index = index_of(self, channel);
+    if (index >= 0 && PyList_SetSlice(self->channels, index, index + 1, NULL) < 0) {
+        ready_line_push(&self->line, channel);
+        return -1;
     }
     ready_line_leave(channel);
-    Py_ssize_t index = PySequence_Index(self->channels, (PyObject *)channel);
-    if (index < 0 || PySequence_DelItem(self->channels, index) < 0)
-        PyErr_Clear();
+    int result = channel_raise_end(channel);
     if (result < 0)
-        PyErr_Restore(type, value, traceback);
+        name_channel(channel);
     return result;
 }
 

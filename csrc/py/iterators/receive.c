@@ -5,6 +5,7 @@
 #include "py/channel/in_thread.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"
+#include "py/exceptions.h"
 
 PyObject *receive_message(channel_object *channel) {
     bool may_resume;
@@ -27,11 +28,11 @@ static bool append(channel_object *channel, PyObject *batch, bool *may_resume) {
         message = channel_log_message(channel, message);
     if (message != NULL)
         return PyList_SetItem(batch, place, message) == 0;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    int undone = PyList_SetSlice(batch, place, place + 1, NULL);
-    if (undone == 0)
-        PyErr_Restore(type, value, traceback);
+    set_aside raised = {0};
+    exception_set_aside(&raised);
+    if (PyList_SetSlice(batch, place, place + 1, NULL) < 0)
+        exception_set_aside(&raised);
+    exception_resume(&raised);
     return false;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h> // realloc()
 
+#include "py/exceptions.h"
 #include "py/loops/watch.h"
 
 struct event_loop_object {
@@ -49,18 +50,9 @@ static PyObject *take_news(event_loop_object *self, int64_t *timer_ms) {
 
 // Set the timer, after what has failed, too, and if that fails (memory runs out for a moment), once more:
 // without it all channels of the event loop would stand still.
-static int set_timer(event_loop_object *self, int64_t timer_ms) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    for (int tries = 0; tries < 2 && watch_set_timer(&self->watch, timer_ms) < 0; tries++) {
-        if (type != NULL)
-            PyErr_Clear();
-        else
-            PyErr_Fetch(&type, &value, &traceback);
-    }
-    int result = type == NULL ? 0 : -1;
-    PyErr_Restore(type, value, traceback);
-    return result;
+static void set_timer(event_loop_object *self, int64_t timer_ms, set_aside *failed) {
+    for (int tries = 0; tries < 2 && watch_set_timer(&self->watch, timer_ms) < 0; tries++)
+        exception_set_aside(failed);
 }
 
 int event_loop_update(event_loop_object *self) {
@@ -69,20 +61,28 @@ int event_loop_update(event_loop_object *self) {
         return 0;
     self->updating = true;
     int64_t timer_ms;
-    int result = 0;
+    int told = 0;
+    set_aside failed = {0};
     do {
         PyObject *owner;
         while ((owner = take_news(self, &timer_ms)) != NULL) {
-            self->on_news(owner);
+            if (self->on_news(owner) < 0)
+                exception_set_aside(&failed);
             Py_DECREF(owner);
         }
-        result = watch_tell(&self->watch);
-    } while (result == 0 && watch_has_to_tell(&self->watch));
-    result = set_timer(self, timer_ms);
+        told = watch_tell(&self->watch);
+    } while (told == 0 && watch_has_to_tell(&self->watch));
+    if (told < 0)
+        exception_set_aside(&failed);
+    set_timer(self, timer_ms, &failed);
     self->updating = false;
-    if (self->may_be_empty)
-        event_loop_shut_if_empty(self);
-    return result;
+    if (self->may_be_empty && event_loop_shut_if_empty(self) < 0)
+        exception_set_aside(&failed);
+    return exception_resume(&failed);
+}
+
+int event_loop_forgive_closed(const event_loop_object *self) {
+    return watch_forgive_closed(&self->watch);
 }
 
 /* ---- Being called by the event loop ---- */
@@ -156,9 +156,9 @@ shared_loop *event_loop_shared(event_loop_object *self, event_loop_on_news *on_n
     return NULL;
 }
 
-void event_loop_joined(event_loop_object *self) {
+int event_loop_joined(event_loop_object *self) {
     self->joining = false;
-    event_loop_shut_if_empty(self);
+    return event_loop_shut_if_empty(self);
 }
 
 PyObject *event_loop_of_asyncio(event_loop_object *self) {
@@ -169,27 +169,30 @@ int event_loop_keep_future(event_loop_object *self, PyObject *future) {
     return PySet_Add(self->kept, future);
 }
 
-void event_loop_release_future(event_loop_object *self, PyObject *future) {
-    if (self->kept != NULL && PySet_Discard(self->kept, future) < 0)
-        PyErr_Clear();
+int event_loop_release_future(event_loop_object *self, PyObject *future) {
+    return self->kept != NULL && PySet_Discard(self->kept, future) < 0 ? -1 : 0;
 }
 
-void event_loop_shut_if_empty(event_loop_object *self) {
+int event_loop_shut_if_empty(event_loop_object *self) {
     // Then the loop ends when that does, or with the object.
     self->may_be_empty = self->updating || self->joining;
     if (self->may_be_empty)
-        return;
+        return 0;
     shared_loop_lock(self->shared);
     bool empty = self->shared->loop != NULL && net_loop_channel_after(self->shared->loop, NULL) == NULL;
     shared_loop_unlock(self->shared);
     if (!empty)
-        return;
+        return 0;
+    set_aside failed = {0};
     // Before the descriptors are closed: their numbers may be others' at once.
-    watch_end(&self->watch);
+    if (watch_end(&self->watch) < 0)
+        exception_set_aside(&failed);
     shared_loop_lock(self->shared);
     shared_loop_shut_lock_held(self->shared);
     shared_loop_unlock(self->shared);
-    watch_end(&self->watch); // what closing had to say of them
+    if (watch_end(&self->watch) < 0) // what closing had to say of them
+        exception_set_aside(&failed);
+    return exception_resume(&failed);
 }
 
 /* ---- Channels that go in another thread ---- */
@@ -211,12 +214,31 @@ static void free_waiting(event_loop_object *self) {
 static PyObject *event_loop_free_now(PyObject *op, PyObject *unused) {
     event_loop_object *self = (event_loop_object *)op;
     (void)unused;
+    set_aside failed = {0};
     free_waiting(self);
-    int told = event_loop_update(self);
-    event_loop_shut_if_empty(self);
-    if (told < 0)
+    if (event_loop_update(self) < 0)
+        exception_set_aside(&failed);
+    if (event_loop_shut_if_empty(self) < 0)
+        exception_set_aside(&failed);
+    if (exception_resume(&failed) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+// Have the event loop free what waits for that. Nobody can be given an exception here: if one comes (a
+// signal's handler runs in any Python code), it is written, and the event loop is asked once more.
+static void ask_to_free(event_loop_object *self) {
+    PyObject *done = NULL;
+    for (int tries = 0; tries < 2 && done == NULL; tries++) {
+        done = PyObject_CallMethod(self->watch.event_loop, "call_soon_threadsafe", "O", self->free_now);
+        if (done == NULL && watch_forgive_closed(&self->watch) == 0) {
+            free_waiting(self);
+            return;
+        }
+        if (done == NULL)
+            PyErr_WriteUnraisable(self->free_now);
+    }
+    Py_XDECREF(done);
 }
 
 bool event_loop_free_later(event_loop_object *self, net_channel *channel) {
@@ -233,12 +255,7 @@ bool event_loop_free_later(event_loop_object *self, net_channel *channel) {
     }
     self->to_free[self->to_free_count++] = channel;
     shared_loop_unlock(self->shared);
-    PyObject *done = PyObject_CallMethod(self->watch.event_loop, "call_soon_threadsafe", "O", self->free_now);
-    if (done == NULL) {
-        PyErr_Clear(); // the event loop is closed: it is driven by no thread
-        free_waiting(self);
-    }
-    Py_XDECREF(done);
+    ask_to_free(self);
     return true;
 }
 

@@ -1,6 +1,8 @@
 /* Futures of asyncio, by which tasks wait for a channel's news. */
 #include "py/loops/waiters.h"
 
+#include "py/exceptions.h"
+
 static int is_done(PyObject *future) {
     PyObject *done = PyObject_CallMethod(future, "done", NULL);
     int result = done != NULL ? PyObject_IsTrue(done) : -1;
@@ -8,32 +10,37 @@ static int is_done(PyObject *future) {
     return result;
 }
 
-static void wake(PyObject *future) {
-    PyObject *set = NULL;
+// -1 with an exception set.
+static int wake(event_loop_object *loop, PyObject *future) {
     int done = is_done(future);
-    if (done == 0)
-        set = PyObject_CallMethod(future, "set_result", "O", Py_None);
-    if (done < 0 || (done == 0 && set == NULL))
-        PyErr_Clear(); // its event loop is closed: nobody waits there any more
+    PyObject *set = done == 0 ? PyObject_CallMethod(future, "set_result", "O", Py_None) : NULL;
+    bool failed = done < 0 || (done == 0 && set == NULL);
     Py_XDECREF(set);
+    if (failed && event_loop_forgive_closed(loop) < 0)
+        return -1;
+    return event_loop_release_future(loop, future);
 }
 
 // Those who wait look themselves whether what came is what they wait for.
-void waiters_wake(event_loop_object *loop, PyObject **waiters) {
+int waiters_wake(event_loop_object *loop, PyObject **waiters) {
     if (PyList_Size(*waiters) == 0)
-        return;
+        return 0;
     PyObject *woken = *waiters;
     PyObject *none = PyList_New(0);
-    if (none == NULL) {
-        PyErr_Clear(); // then with the next notification
-        return;
-    }
+    if (none == NULL)
+        return -1;
     *waiters = none;
+    set_aside failed = {0};
     for (Py_ssize_t i = 0; i < PyList_Size(woken); i++) {
-        wake(PyList_GetItem(woken, i));
-        event_loop_release_future(loop, PyList_GetItem(woken, i));
+        PyObject *future = PyList_GetItem(woken, i);
+        if (wake(loop, future) == 0)
+            continue;
+        exception_set_aside(&failed);
+        if (PyList_Append(*waiters, future) < 0)
+            exception_set_aside(&failed);
     }
     Py_DECREF(woken);
+    return exception_resume(&failed);
 }
 
 // Forget those who were cancelled. -1 with an exception set.
@@ -41,8 +48,8 @@ static int prune(event_loop_object *loop, PyObject *waiters) {
     for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
         PyObject *future = PyList_GetItem(waiters, i);
         int done = is_done(future);
-        if (done > 0 && loop != NULL)
-            event_loop_release_future(loop, future);
+        if (done > 0 && loop != NULL && event_loop_release_future(loop, future) < 0)
+            return -1;
         if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
             return -1;
     }

@@ -4,8 +4,9 @@
 
 #include "py/loops/event_loop.h"
 
-/* Give each of the futures its result, and put an empty list in the list's place. */
-void waiters_wake(event_loop_object *loop, PyObject **waiters);
+/* Give each of the futures its result, and put an empty list in the list's place. -1 with an exception set;
+ * those who could not be told stay in the list. */
+int waiters_wake(event_loop_object *loop, PyObject **waiters);
 
 /* A new future of the event loop, added to the list; for a task to wait for. NULL with an exception set. */
 PyObject *waiters_add(event_loop_object *loop, PyObject *waiters);

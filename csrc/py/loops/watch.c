@@ -4,6 +4,8 @@
 #include <stdlib.h> // realloc()
 #include <string.h> // memset()
 
+#include "py/exceptions.h"
+
 /* ---- Noting down ---- */
 
 static void note_change(void *context, curl_socket_t socket, int events) {
@@ -131,17 +133,36 @@ int watch_begin(watch *self, net_loop *loop) {
     return done != NULL ? 0 : -1;
 }
 
-// Forget everything that is watched. Errors are of no interest: the event loop may be closed.
-void watch_end(watch *self) {
+int watch_end(watch *self) {
+    set_aside failed = {0};
     self->change_count = 0;
     if (self->descriptor >= 0 && call(self, "remove_reader", self->descriptor, NULL) < 0)
-        PyErr_Clear();
+        exception_set_aside(&failed);
     self->descriptor = -1;
     for (size_t socket = 0; socket < self->watched_size; socket++)
         if (self->watched[socket] != 0 && apply_change(self, (watch_change){(int)socket, 0}) < 0)
-            PyErr_Clear();
+            exception_set_aside(&failed);
     if (cancel_timer(self) < 0)
-        PyErr_Clear();
+        exception_set_aside(&failed);
+    return exception_resume(&failed) < 0 ? watch_forgive_closed(self) : 0;
+}
+
+// What an event loop raises when it is closed, each says in its own way.
+int watch_forgive_closed(const watch *self) {
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return -1;
+    if (self->event_loop == NULL) // the garbage collector has taken it
+        return exception_forgive(PyExc_Exception) ? 0 : -1;
+    set_aside raised = {0};
+    exception_set_aside(&raised);
+    PyObject *answer = PyObject_CallMethod(self->event_loop, "is_closed", NULL);
+    int is_closed = answer != NULL ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    if (is_closed < 0 && exception_forgive(PyExc_AttributeError))
+        is_closed = 1; // the garbage collector has emptied it
+    else if (is_closed < 0)
+        exception_set_aside(&raised);
+    return exception_resume(&raised) < 0 && is_closed > 0 && exception_forgive(PyExc_Exception) ? 0 : -1;
 }
 
 int watch_init(watch *self, PyObject *called, PyObject *event_loop, bool watches_sockets) {

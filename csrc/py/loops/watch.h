@@ -50,8 +50,13 @@ void watch_clear(watch *self);
 /* Have the event loop watch one descriptor of this loop, or be told of every socket. -1 with an exception
  * set. */
 int watch_begin(watch *self, net_loop *loop);
-/* Forget all that is watched. */
-void watch_end(watch *self);
+/* Forget all that is watched. -1 with an exception set, which is not a closed event loop's; all is forgotten
+ * even then. */
+int watch_end(watch *self);
+
+/* Clear the exception that is set if the event loop raised it because it is closed: it is driven by no
+ * thread, and nobody waits there. Else -1, with an exception set. */
+int watch_forgive_closed(const watch *self);
 
 /* Tell the event loop what has been noted. -1 with an exception set. */
 int watch_tell(watch *self);
