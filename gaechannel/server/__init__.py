@@ -23,7 +23,7 @@ from .core.errors import (
     Refusal,
     SessionEnded,
 )
-from .core.limits import Limits, raise_file_limit
+from .core.limits import ConnectionLimits, Limits, raise_file_limit
 from .core.service import ChannelService
 from .core.session import Session
 from .http.admin import make_admin_app
@@ -41,6 +41,7 @@ __all__ = [
     "WEBCHANNEL",
     "BrowserChannelService",
     "ChannelService",
+    "ConnectionLimits",
     "Counters",
     "Dialect",
     "Error",

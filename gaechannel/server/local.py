@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, Unpack, cast
+
+from aiohttp import web
 
 from .core.browserchannel import BrowserChannelService
 from .core.counters import Counters
 from .core.dialect import WEBCHANNEL
-from .core.limits import LimitOptions
+from .core.limits import ConnectionLimits, ConnectionOptions, LimitOptions
 from .core.service import ChannelService, ServiceOptions
 from .http.addresses import Address
 from .http.admin import make_admin_app
@@ -38,6 +40,19 @@ def _mounts(options: ServiceOptions, counters: Counters) -> dict[str, BrowserCha
 
 def _url(scheme: str, host: str, port: int) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+class ServerOptions(ServiceOptions, ConnectionOptions, total=False):
+    """The keyword arguments of :class:`LocalServer` beyond its own: see :class:`ChannelService` and
+    :class:`~gaechannel.server.ConnectionLimits`."""
+
+
+def _divided(options: ServerOptions) -> tuple[ConnectionOptions, ServiceOptions]:
+    """The options of connections, and those of a channel service."""
+    names = ConnectionOptions.__annotations__
+    connections = {key: value for key, value in options.items() if key in names}
+    service = {key: value for key, value in options.items() if key not in names}
+    return cast(ConnectionOptions, connections), cast(ServiceOptions, service)
 
 
 @dataclass(slots=True)
@@ -82,7 +97,8 @@ class LocalServer:
             ``admin`` can be reached from other machines, else http.
         backlog: connections that may wait to be accepted.
         test_delay: seconds between the two pieces of the second test phase.
-        **options: arguments of :class:`ChannelService`.
+        **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`,
+            which hold for each of the two listeners.
 
     Attributes:
         service: the channel service.
@@ -110,14 +126,16 @@ class LocalServer:
         admin_ssl_context: ssl.SSLContext | None = None,
         backlog: int = 4096,
         test_delay: float = 2.0,
-        **options: Unpack[ServiceOptions],
+        **options: Unpack[ServerOptions],
     ) -> None:
-        if service is not None and options:
+        connections, service_options = _divided(options)
+        self._connection_limits = ConnectionLimits(**connections)
+        if service is not None and service_options:
             raise TypeError("a service is given: its options are arguments of ChannelService")
-        self.service: ChannelService = ChannelService(**options) if service is None else service
+        self.service: ChannelService = ChannelService(**service_options) if service is None else service
         self.counters: Counters = self.service.counters
         self.mounts: dict[str, BrowserChannelService] = (
-            _mounts(options, self.counters) if mounts is None else dict(mounts)
+            _mounts(service_options, self.counters) if mounts is None else dict(mounts)
         )
         self.admin_token: str = secrets.token_urlsafe(24) if admin_token is None else admin_token
         self.admin: Address | None = None if admin is None else Address.parse(admin)
@@ -274,21 +292,14 @@ class LocalServer:
             ending.callback(setattr, self, "_running", None)
             listening = ending.enter_context(self._listen())
             app = make_app(self.service, mounts=self.mounts, test_delay=self._test_delay)
-            public = Listener(app, listening, ssl_context=self._ssl_context, backlog=self._backlog)
+            public = self._listener(app, listening, self._ssl_context)
             if self.admin is not None:
                 admin_app = make_admin_app(self.service, self.admin_token)
                 admin_listening = self.admin.listen(self._backlog)
                 ending.callback(self.admin.forget, admin_listening)
                 if not self.admin.path:
                     self.admin = dataclasses.replace(self.admin, port=admin_listening.getsockname()[1])
-                running.listeners.append(
-                    Listener(
-                        admin_app,
-                        admin_listening,
-                        ssl_context=self._admin_ssl_context,
-                        backlog=self._backlog,
-                    )
-                )
+                running.listeners.append(self._listener(admin_app, admin_listening, self._admin_ssl_context))
             running.listeners.append(public)
             for one in running.listeners:
                 ending.push_async_callback(one.stop)
@@ -316,6 +327,17 @@ class LocalServer:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
+    def _listener(
+        self, app: web.Application, listening: socket.socket, ssl_context: ssl.SSLContext | None
+    ) -> Listener:
+        return Listener(
+            app,
+            listening,
+            ssl_context=ssl_context,
+            limits=self._connection_limits,
+            counters=self.counters,
+        )
+
     def _listen(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         return socket.create_server((self.host, self.port), family=family, backlog=self._backlog)
@@ -334,7 +356,7 @@ def serve(
     backlog: int = 4096,
     test_delay: float = 2.0,
     on_ready: Callable[[LocalServer], object] | None = None,
-    **options: Unpack[ServiceOptions],
+    **options: Unpack[ServerOptions],
 ) -> None:
     """Serve in the calling thread, the main one, until SIGINT or SIGTERM, and stop in order then.
 
@@ -344,7 +366,7 @@ def serve(
         on_ready: called once with the server (``base_url``, ``admin_token``) as soon as it listens.
         admin: where the administrative interface listens; see :class:`LocalServer`.
         admin_token, service, mounts, ssl_context, admin_ssl_context, backlog, test_delay: see there, too.
-        **options: arguments of :class:`ChannelService`.
+        **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`.
 
     Raises:
         OSError: an address cannot be listened on.

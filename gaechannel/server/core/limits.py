@@ -88,6 +88,45 @@ class Limits:
         return min(2.5, max(0.005, shortest / 8))
 
 
+class ConnectionOptions(TypedDict, total=False):
+    """The keyword arguments that become :class:`ConnectionLimits`; see there."""
+
+    header_seconds: float
+    idle_seconds: float
+    max_head: int
+    max_connections: int | None
+    max_connections_per_address: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Limits of a listener's connections; :class:`~gaechannel.server.LocalServer` takes them as arguments."""
+
+    #: Seconds that a request's head may take from its first byte; a slower one is answered 408. Over TLS the
+    #: handshake may take as long.
+    header_seconds: float = 10.0
+    #: Seconds that a connection may be there without a request.
+    idle_seconds: float = 75.0
+    #: Bytes of a request's head; a longer one is answered 431. Its first line has 65,536 at
+    #: most, a header 8,190.
+    max_head: int = 96 << 10
+    #: Connections at the same time. One that waits without asking for anything, the longest first, is cut for
+    #: one more; where all are being answered, that is answered 429. None: the limit on open files, less 100.
+    max_connections: int | None = None
+    #: Connections at the same time from one address (of IPv6, one /64 network); one more is answered 429.
+    #: None: half of ``max_connections``, and this machine's own, a proxy's say, as many as there may be.
+    max_connections_per_address: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("header_seconds", "idle_seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be more than 0 seconds")
+        for name in ("max_head", "max_connections", "max_connections_per_address"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more")
+
+
 def raise_file_limit(count: int) -> int:
     """Let this process have ``count`` open files: a server needs one a channel, and some 50 of its own.
 

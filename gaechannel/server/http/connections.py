@@ -1,0 +1,310 @@
+"""The connections of a listener: who waits for what, how long, and how many there may be.
+
+aiohttp has no bound on the time that a request's head takes, nor on how many connections there are. Each of
+its protocols gets a :class:`Guard` around it here, which sees the bytes come; a middleware tells it when a
+request begins to be answered, and when that ends. All guards of one phase have the same time to leave it, so
+that one dictionary a phase, in the order of their coming, says whose is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import Counter
+from enum import Enum, auto
+from typing import Any, cast
+
+from aiohttp import web
+
+from gaechannel.server.core.counters import Counters
+from gaechannel.server.core.limits import ConnectionLimits
+
+from .replies import Handler
+
+#: What ends a request's head.
+_END_OF_HEAD = b"\r\n\r\n"
+#: Bytes of a request's body that comes without a length, chunk sizes included.
+_CHUNKED_BYTES = 16 << 20
+#: Bytes that are dropped behind a request that was refused.
+_LINGERING_BYTES = 1 << 20
+#: Descriptors that are left for other things than connections.
+_OTHER_DESCRIPTORS = 100
+
+#: What is answered to who does not send a head in time, or one that is too long.
+_TOO_LATE, _TOO_LONG = (
+    b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+    % (line, len(line), line)
+    for line in (b"408 The head did not come in time", b"431 The head is too long")
+)
+
+
+class Phase(Enum):
+    """What a connection is at."""
+
+    #: Nothing has come.
+    NEW = auto()
+    #: A request's head is coming.
+    HEAD = auto()
+    #: A request is being answered: however long that takes, others bound it.
+    ASKED = auto()
+    #: An answer has been given, and no further request has come.
+    IDLE = auto()
+
+
+class Guard(asyncio.Protocol):
+    """Stands between a connection's transport and aiohttp's protocol.
+
+    Args:
+        connections: what it is one of.
+        inner: aiohttp's protocol.
+    """
+
+    __slots__ = (
+        "_connections",
+        "_inner",
+        "_size",
+        "_tail",
+        "address",
+        "budget",
+        "phase",
+        "transport",
+        "until",
+    )
+
+    def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
+        self._connections = connections
+        self._inner = inner
+        self._size = 0
+        self._tail = b""
+        self.transport: asyncio.Transport | None = None
+        #: Where it comes from; None where that is not counted.
+        self.address: str | None = None
+        self.phase = Phase.NEW
+        #: When the phase is over, on the event loop's clock.
+        self.until: float = 0.0
+        #: Bytes that may come before the request's end.
+        self.budget = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.address = address_of(transport.get_extra_info("peername"))
+        self._connections.add(self)
+        self._inner.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.remove(self)
+        self.transport = None
+        self._inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.phase in (Phase.NEW, Phase.IDLE):
+            self._size, self._tail = 0, b""
+            self.budget = self._connections.limits.max_head
+            self._connections.enter(self, Phase.HEAD)
+        if self.in_head:
+            self._look_for_the_end(data)
+        else:
+            self._size += len(data)
+        if self._size > self.budget:
+            self._connections.cut(self, "head" if self.phase is Phase.HEAD else "pipelined")
+            return
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a request's head is coming, and has not come whole."""
+        return self.phase is Phase.HEAD and self._tail is not _END_OF_HEAD
+
+    def begin(self, request: web.Request) -> None:
+        """A request begins to be answered."""
+        length = request.content_length
+        if length is None:
+            length = _CHUNKED_BYTES if request.body_exists else 0
+        # What came with the head in one piece has been counted, and may be all of it.
+        self.budget = self._size + self._connections.limits.max_head + length
+        self._tail = b""
+        self._connections.enter(self, Phase.ASKED)
+
+    def end(self, request: web.Request) -> None:
+        """It has been answered, or will be in a moment; what is left of its body is dropped."""
+        self._connections.enter(self, Phase.IDLE)
+        if not request.content.is_eof():
+            # No head is looked for in it: aiohttp drops it, and ends the connection.
+            self._connections.enter(self, Phase.HEAD)
+            self._tail = _END_OF_HEAD
+            self._size, self.budget = 0, _LINGERING_BYTES
+
+    def _look_for_the_end(self, data: bytes) -> None:
+        """Count what has come of a head, up to its end."""
+        joined = self._tail + data
+        at = joined.find(_END_OF_HEAD)
+        if at < 0:
+            self._size += len(data)
+            self._tail = joined[-3:]
+            return
+        # The time goes on until aiohttp hands the request on: it may be no request at all.
+        self._size += at + len(_END_OF_HEAD) - len(self._tail)
+        if self._size <= self.budget:
+            self._size, self.budget = len(data), max(self.budget, len(data)) + _LINGERING_BYTES
+        self._tail = _END_OF_HEAD
+
+
+class Connections:
+    """The connections of a listener.
+
+    Args:
+        limits: how many there may be, and how long they may wait.
+        counters: counts those that are cut.
+    """
+
+    def __init__(self, limits: ConnectionLimits, counters: Counters) -> None:
+        self.limits = limits
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        #: Connections that are not made yet, and the tasks that make them: over TLS, handshakes.
+        self.making: dict[Guard, asyncio.Task[None]] = {}
+        self._phases: dict[Phase, dict[Guard, None]] = {phase: {} for phase in Phase}
+        self._addresses: Counter[str] = Counter()
+        self.most = limits.max_connections or max(16, file_limit() - _OTHER_DESCRIPTORS)
+        self._seconds = {
+            Phase.NEW: limits.idle_seconds,
+            Phase.HEAD: limits.header_seconds,
+            Phase.IDLE: limits.idle_seconds,
+        }
+
+    def __len__(self) -> int:
+        return len(self.making) + sum(map(len, self._phases.values()))
+
+    def count(self, phase: Phase) -> int:
+        """How many connections are in a phase."""
+        return len(self._phases[phase])
+
+    def refusal(self, peer: Any) -> str | None:
+        """Why there is no room for a new connection from there; None where there is, or one makes room."""
+        address = address_of(peer)
+        most = None if address is None else self._most_of(address)
+        if most is not None and self._addresses[address or ""] >= most:
+            return "connections of an address"
+        if len(self) < self.most or self.cut_a_waiting_one("connections"):
+            return None
+        return "connections"
+
+    def add(self, guard: Guard) -> None:
+        """A connection has been made."""
+        self.making.pop(guard, None)
+        if guard.address is not None:
+            self._addresses[guard.address] += 1
+        self.enter(guard, Phase.NEW)
+
+    def remove(self, guard: Guard) -> None:
+        """A connection has ended."""
+        self._phases[guard.phase].pop(guard, None)
+        if guard.address is not None:
+            self._addresses[guard.address] -= 1
+            if not self._addresses[guard.address]:
+                del self._addresses[guard.address]
+            guard.address = None
+
+    def enter(self, guard: Guard, phase: Phase) -> None:
+        """A connection enters a phase, unless it has ended."""
+        if guard.transport is None:
+            return
+        self._phases[guard.phase].pop(guard, None)
+        guard.phase = phase
+        guard.until = self._loop.time() + self._seconds.get(phase, 0.0)
+        self._phases[phase][guard] = None
+
+    def cut(self, guard: Guard, cause: str) -> None:
+        """Cut a connection; it counts no more, though its end is a matter of the loop's next turn."""
+        self._counters.cut_one(cause)
+        self.remove(guard)
+        transport = guard.transport
+        if transport is None:
+            return
+        if guard.in_head and cause == "head":
+            transport.write(_TOO_LATE if guard.until <= self._loop.time() else _TOO_LONG)
+        transport.abort()
+
+    def cut_a_waiting_one(self, cause: str) -> bool:
+        """Cut the connection that has waited longest without asking for anything; whether there was one."""
+        if len(self.making) > self.most // 2:
+            self.making.pop(next(iter(self.making))).cancel()  # who shakes hands most slowly
+            return True
+        for phase in (Phase.NEW, Phase.HEAD, Phase.IDLE):
+            guard = next(iter(self._phases[phase]), None)
+            if guard is not None:
+                self.cut(guard, cause)
+                return True
+        return False
+
+    def sweep(self) -> None:
+        """Cut those whose time is over."""
+        now = self._loop.time()
+        for phase, cause in ((Phase.NEW, "idle"), (Phase.HEAD, "head"), (Phase.IDLE, "idle")):
+            waiting = self._phases[phase]
+            while waiting and next(iter(waiting)).until <= now:
+                self.cut(next(iter(waiting)), cause)
+
+    @property
+    def sweep_seconds(self) -> float:
+        """Seconds between two sweeps."""
+        return min(1.0, min(self._seconds.values()) / 4)
+
+    def _most_of(self, address: str) -> int | None:
+        """How many connections an address may have; None: as many as there may be."""
+        if self.limits.max_connections_per_address is not None:
+            return self.limits.max_connections_per_address
+        # This machine's are a proxy's, or its owner's.
+        return None if ipaddress.ip_address(address).is_loopback else max(1, self.most // 2)
+
+
+@web.middleware
+async def telling_guards(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tells a connection's guard when a request begins to be answered, and when that ends."""
+    transport = request.transport
+    guard = transport.get_protocol() if transport is not None else None
+    if not isinstance(guard, Guard):
+        return await handler(request)
+    guard.begin(request)
+    try:
+        return await handler(request)
+    finally:
+        if guard.phase is Phase.ASKED:
+            guard.end(request)
+
+
+def address_of(peer: Any) -> str | None:
+    """The address of a transport's or socket's peer; None for a Unix socket's.
+
+    IPv6 networks are counted, not addresses: whoever has one address has 2**64.
+    """
+    if not isinstance(peer, tuple) or not peer:
+        return None
+    try:
+        address = ipaddress.ip_address(peer[0].partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_address(int(address) >> 64 << 64))
+    return str(address)
+
+
+def file_limit() -> int:
+    """How many files this process may have open."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows
+        return 512
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 20 if soft == resource.RLIM_INFINITY else soft
