@@ -66,11 +66,11 @@ class Response(web.StreamResponse):
 class Open:
     """A session whose back channel is open over a connection that remembers."""
 
-    def __init__(self, line, service, *, room=1 << 30, version=HttpVersion11):
+    def __init__(self, line, service, *, room=1 << 30, version=HttpVersion11, one_batch=False):
         self.transport = Transport(room)
         request = SimpleNamespace(transport=self.transport, version=version)
         self.session, _ = service.open(Opening({}))
-        self.back = HttpBackChannel(request, self.session, service, line, one_batch=False)
+        self.back = HttpBackChannel(request, self.session, service, line, one_batch=one_batch)
         with service.lock:
             self.session.attach(self.back, 0)
         self.response = Response(self.transport)
@@ -209,6 +209,19 @@ def test_what_an_http_1_0_client_is_given_is_not_chunked(service):
         one.task.cancel()
 
     asyncio.run(run())
+
+
+def test_one_batch_ends_the_response_though_it_comes_while_its_handler_sleeps(service):
+    async def main():
+        one = Open(Line(), service, one_batch=True)
+        await until(lambda: one.back._waiting)
+        one.session.send("a")
+        async with asyncio.timeout(20):
+            await one.task
+        assert one.response.ended
+        assert not one.session.stopped
+
+    asyncio.run(main())
 
 
 def test_the_end_of_a_session_ends_its_response(service):

@@ -75,6 +75,7 @@ class HttpBackChannel:
     __slots__ = (
         "_blocked",
         "_chunked",
+        "_given",
         "_limit",
         "_line",
         "_service",
@@ -115,6 +116,8 @@ class HttpBackChannel:
         self._service = service
         self._line = line
         self._waiter: asyncio.Future[None] | None = None
+        #: Whether it has been given all: it is to end.
+        self._given = False
         #: Whether the handler sleeps until there is something to write.
         self._waiting = False
         #: Whether it waits for the client to read.
@@ -161,7 +164,7 @@ class HttpBackChannel:
         send_headers = getattr(writer, "send_headers", None)
         if send_headers is not None:
             send_headers()
-        while not self._give():
+        while not self._given and not self._give():
             await self._wait(writer)
         writer.output_size += self.taken
         await response.write_eof()
@@ -171,7 +174,8 @@ class HttpBackChannel:
         if not self._waiting:
             return
         try:
-            if not self._give() and not self._is_full():
+            self._given = self._give()
+            if not self._given and not self._is_full():
                 return
             self._rouse(None)
         except Exception as error:
