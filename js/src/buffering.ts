@@ -5,81 +5,85 @@
 // responses went on before, and to which a batch then comes, asks for a response that goes on once more before it
 // believes.
 
-// What comes so shortly before the response's end has come at its end; and only one that was silent for so long
-// says anything.
-const AT_THE_END_MS = 1000;
-// Back channels in a row, each with all of its arrays at its end, that are no chance.
-const MAX_LATE = 2;
-// As many empty ones are needed at most after batches that brought nothing either: the server is idle.
-const MAX_NEEDED = 16;
-
-/** What is known of the response when it ends, or falls silent; times in ms. */
-export interface Course {
-  started: number;
-  /** When the first byte of its body came; 0: none did. */
-  firstByte: number;
-  /** Arrays that came with it. */
-  arrays: number;
+enum Figures {
+  // What comes so shortly, in ms, before the response's end has come at its end; and only one that was silent for so
+  // long says anything.
+  AtTheEnd = 1000,
+  // Back channels in a row, each with all of its arrays at its end, that are no chance.
+  MaxLate = 2,
+  // As many empty ones are needed at most after batches that brought nothing either: the server is idle.
+  MaxNeeded = 16,
 }
 
-export class Buffering {
+/** What is known of proxies on the way. */
+export interface Buffering {
   /** Whether batches are asked for. */
-  batches = false;
-  /** Whether they ever were. */
-  tried = false;
-  /** Whether a response that goes on has brought something before it ended. */
-  streamed = false;
-  private _delivered = false;
-  private _doubted = false;
-  private _late = 0;
-  private _empty = 0;
-  private _needed = 1;
+  _batches(): boolean;
+  /** Whether they ever were, or a response that goes on has brought something before it ended. */
+  _isKnown(): boolean;
+  /** The back channel fell silent without a byte of its body. Whether that was the proxy, as far as is known. */
+  _onSilence(): boolean;
+  /**
+   * The back channel has brought arrays, and has ended.
+   *
+   * @param waited how long its first byte took, in ms.
+   * @param went how long it then went on, in ms.
+   * @param inOrder whether it has ended in order.
+   */
+  _onEnd(waited: number, went: number, inOrder: boolean): void;
+}
 
-  /** The back channel fell silent, or was given up before it was answered. Whether batches are asked for now. */
-  onSilence({ firstByte }: Course): boolean {
-    if (firstByte) return false;
-    const least = this.streamed ? 2 : 1;
-    if (!this.batches) {
-      if (++this._empty >= (this._doubted ? 1 : Math.max(least, this._needed))) this._ask(true);
-    } else if (!this._delivered) {
-      this._giveUp();
-    }
-    return this.batches;
-  }
-
-  /** Its response has brought arrays, and has now ended in one way or another. */
-  onArrays({ firstByte }: Course, now: number): void {
-    this._empty = 0;
-    if (this.batches || now - firstByte < AT_THE_END_MS) return;
-    this.streamed = true;
-    this._doubted = this._delivered = false;
-  }
-
-  /** Its response has ended in order, and has brought arrays. */
-  onEnd({ started, firstByte }: Course, now: number): void {
-    const waited = firstByte - started >= AT_THE_END_MS;
-    if (!this.batches) {
-      this._late = waited && now - firstByte < AT_THE_END_MS ? this._late + 1 : 0;
-      if (this._late >= (this._doubted ? 1 : MAX_LATE)) this._ask(true);
-    } else if (!this.streamed || this._delivered || (this._doubted && !waited)) {
-      this._delivered = true;
-    } else if (waited) {
-      this._giveUp();
-    } else {
-      this._doubted = true;
-      this._ask(false);
-    }
-  }
-
-  private _ask(batches: boolean): void {
-    this.batches = batches;
-    this.tried ||= batches;
-    this._late = this._empty = 0;
-  }
-
-  private _giveUp(): void {
-    this._needed = Math.min(MAX_NEEDED, Math.max(this.streamed ? 2 : 1, this._needed) * 2);
-    this._doubted = false;
-    this._ask(false);
-  }
+export function makeBuffering(): Buffering {
+  let batches = false;
+  let known = false;
+  let streamed = false;
+  // A batch has brought arrays; one has come where responses had gone on before.
+  let delivered = false;
+  let doubted = false;
+  let late = 0;
+  let empty = 0;
+  let needed = 1;
+  const ask = (wanted: boolean): void => {
+    batches = wanted;
+    known ||= wanted;
+    late = empty = 0;
+  };
+  const giveUp = (): void => {
+    needed = Math.min(Figures.MaxNeeded, needed * 2);
+    doubted = false;
+    ask(false);
+  };
+  return {
+    _batches: () => batches,
+    _isKnown: () => known,
+    _onSilence() {
+      const isFirst = !known;
+      if (batches) {
+        if (!delivered) giveUp();
+      } else if (++empty >= (doubted ? 1 : needed)) ask(true);
+      return isFirst && batches;
+    },
+    _onEnd(waited, went, inOrder) {
+      const hasWaited = waited >= Figures.AtTheEnd;
+      empty = 0;
+      if (!batches && went >= Figures.AtTheEnd) {
+        streamed = known = true;
+        needed = Math.max(2, needed);
+        doubted = delivered = false;
+        late = 0;
+      } else if (inOrder) {
+        if (!batches) {
+          late = hasWaited ? late + 1 : 0;
+          if (late >= (doubted ? 1 : Figures.MaxLate)) ask(true);
+        } else if (!streamed || delivered || (doubted && !hasWaited)) {
+          delivered = true;
+        } else if (hasWaited) {
+          giveUp();
+        } else {
+          doubted = true;
+          ask(false);
+        }
+      }
+    },
+  };
 }

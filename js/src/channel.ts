@@ -1,15 +1,15 @@
 // Channels as async iterators.
-import { browserChannel } from "./browserchannel.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { browserChannel, type Sender } from "./browserchannel.ts";
+import { type ConnectionOptions, connect } from "./connection.ts";
 import type { Dialect } from "./dialect.ts";
-import { ChannelError, type Fields } from "./errors.ts";
-import type { State } from "./session.ts";
+import { ChannelError } from "./errors.ts";
+import type { Session, State } from "./session.ts";
 import { type Token, talk } from "./talk.ts";
 
 export interface ChannelOptions extends ConnectionOptions {
-  /** Closes the channel; whoever waits gets its `reason` as an error. */
+  /** Closes the channel; who waits gets its `reason` as an error. */
   signal?: AbortSignal | undefined;
-  /** Called when the state changes, with the new one. */
+  /** Called when the state changes, with the new one. What it throws is an uncaught error. */
   onState?: ((state: State) => void) | undefined;
   /** Messages that may wait before the response is held back; default 1,000. */
   queueLimit?: number | undefined;
@@ -21,37 +21,46 @@ interface Waiter<T> {
   reject(error: unknown): void;
 }
 
+type Item<T> = { value: T } | { error: unknown };
+
 /** What both kinds of channel have in common. */
-abstract class Channel<T> implements AsyncIterableIterator<T> {
-  private readonly _connection: Connection;
-  private readonly _queue: { value?: T; error?: unknown }[] = [];
-  private readonly _takers: Waiter<IteratorResult<T>>[] = [];
+abstract class Channel<T> implements AsyncIterableIterator<T, undefined> {
+  private readonly _session: Session;
+  private readonly _queue: Item<T>[] = [];
+  private readonly _takers: Waiter<IteratorResult<T, undefined>>[] = [];
   private readonly _openers: Waiter<void>[] = [];
   private readonly _flushers: Waiter<void>[] = [];
   private _isOpen = false;
-  // Why it has ended; undefined where that was in order.
-  private _error: unknown;
-  private _ended = false;
-  private _makeRoom: (() => void) | undefined;
+  private _isEnded = false;
+  // What it has ended with.
+  private _error: unknown = new ChannelError("closed", "the channel is closed");
   private _room: Promise<void> | undefined;
+  private _makeRoom = (): void => {};
 
-  protected constructor(dialect: Dialect, options: ChannelOptions) {
-    const { signal, onState, queueLimit = 1000 } = options;
-    const abort = (): void => this._abort(signal?.reason);
-    this._connection = new Connection(dialect, options, {
+  /** @internal */
+  protected constructor(
+    private readonly _dialect: Dialect,
+    options: ChannelOptions,
+  ) {
+    const { signal, queueLimit = 1000 } = options;
+    const abort = (): void => {
+      this._end(signal?.reason);
+      void this._session._close();
+    };
+    this._session = connect(_dialect, options, {
+      onstate: options.onState,
       onopen: () => {
         this._isOpen = true;
         for (const one of this._openers.splice(0)) one.resolve();
       },
-      onmessage: (value) => this._put({ value: value as T }),
-      onerror: (error) => this._fail(error),
+      onmessage: (value) => this._put({ value }),
+      onconfirmed: () => {
+        if (!_dialect._due()) for (const one of this._flushers.splice(0)) one.resolve();
+      },
+      onerror: (error) => (error.fatal ? this._end(error) : this._report(error)),
       onclose: () => {
         signal?.removeEventListener("abort", abort);
         this._end();
-      },
-      onstate: onState,
-      onconfirmed: () => {
-        if (!this._connection.unsent) for (const one of this._flushers.splice(0)) one.resolve();
       },
       room: () => {
         if (this._queue.length < queueLimit) return undefined;
@@ -67,17 +76,17 @@ abstract class Channel<T> implements AsyncIterableIterator<T> {
 
   /** How it stands. */
   get state(): State {
-    return this._connection.state;
+    return this._about.state;
   }
 
   /** The session's id; empty while there is none. */
   get sid(): string {
-    return this._connection.sid;
+    return this._about.sid;
   }
 
   /** The highest array id received in full; -1 before there is one. */
   get aid(): number {
-    return this._connection.aid;
+    return this._about.aid;
   }
 
   /**
@@ -86,29 +95,30 @@ abstract class Channel<T> implements AsyncIterableIterator<T> {
    * @throws ChannelError (rejects) why it could not.
    */
   connect(): Promise<void> {
-    return this._wait(this._openers, () => this._isOpen);
+    return this._reach(this._openers, () => this._isOpen);
   }
 
   /**
-   * The next message; `done` once the channel has ended in order.
+   * The next message; `done` once the channel is closed.
    *
    * @throws ChannelError (rejects) what went wrong, once; where its `fatal` is false, the channel goes on.
    */
-  next(): Promise<IteratorResult<T>> {
-    this._connection.start();
+  next(): Promise<IteratorResult<T, undefined>> {
+    this._session._start();
     const item = this._queue.shift();
-    if (this._makeRoom && this._queue.length === 0) {
+    if (!this._queue.length) {
       this._makeRoom();
-      this._makeRoom = this._room = undefined;
+      this._room = undefined;
     }
-    if (item)
-      return "error" in item ? Promise.reject(item.error) : Promise.resolve({ done: false, value: item.value as T });
-    if (this._ended) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => this._takers.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      if (item) settle(item, { resolve, reject });
+      else if (this._isEnded) resolve({ done: true, value: undefined });
+      else this._takers.push({ resolve, reject });
+    });
   }
 
   /** Closes it: what leaving a `for await` does. */
-  async return(): Promise<IteratorResult<T>> {
+  async return(): Promise<IteratorResult<T, undefined>> {
     await this.close();
     return { done: true, value: undefined };
   }
@@ -117,64 +127,73 @@ abstract class Channel<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
-  /** Ends it, and tells the server; resolves when it was told, or could not be within a second. */
+  /** Ends it, and tells the server; resolves when it was told, or could not be within a second. Messages that wait are dropped. */
   async close(): Promise<void> {
     this._queue.length = 0;
-    const closed = this._connection.close();
+    const told = this._session._close();
     this._end();
-    await closed;
+    await told;
   }
 
-  protected _send(fields: Fields): void {
-    this._connection.send(fields);
-    this._connection.start();
+  /** @internal */
+  protected get _unsent(): number {
+    return this._dialect._due();
   }
 
-  protected _unsent(): number {
-    return this._connection.unsent;
+  /** @internal */
+  protected _begin(): void {
+    if (this._isEnded) throw this._error;
+    this._session._start();
+    this._session._wake();
   }
 
+  /** @internal */
   protected _flush(): Promise<void> {
-    return this._wait(this._flushers, () => !this._connection.unsent);
+    return this._reach(this._flushers, () => !this._dialect._due());
   }
 
-  private _wait(waiters: Waiter<void>[], isReached: () => boolean): Promise<void> {
-    if (this._ended) return Promise.reject(this._error ?? new ChannelError("closed", "the channel is closed"));
-    this._connection.start();
-    if (isReached()) return Promise.resolve();
-    return new Promise((resolve, reject) => waiters.push({ resolve, reject }));
+  private get _about(): { state: State; sid: string; aid: number } {
+    return (this._session._about as NonNullable<Session["_about"]>)();
   }
 
-  private _put(item: { value?: T; error?: unknown }): void {
+  private _reach(waiters: Waiter<void>[], isReached: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this._isEnded) return reject(this._error);
+      this._session._start();
+      if (isReached()) resolve();
+      else waiters.push({ resolve, reject });
+    });
+  }
+
+  private _put(item: Item<T>): void {
     const taker = this._takers.shift();
-    if (!taker) this._queue.push(item);
-    else if ("error" in item) taker.reject(item.error);
-    else taker.resolve({ done: false, value: item.value as T });
+    if (taker) settle(item, taker);
+    else this._queue.push(item);
   }
 
-  // Told once: to who flushes, where it is about maps, else to who takes messages.
-  private _fail(error: ChannelError): void {
-    const waiting = error.fatal ? [...this._openers.splice(0), ...this._flushers.splice(0)] : this._flushers.splice(0);
-    if (error.fatal) this._error = error;
-    for (const one of waiting) one.reject(error);
-    if (!waiting.length || this._takers.length) this._put({ error });
+  // Told once: to who flushes, else to who takes messages.
+  private _report(error: ChannelError): void {
+    const flushers = this._flushers.splice(0);
+    for (const one of flushers) one.reject(error);
+    if (!flushers.length) this._put({ error });
   }
 
-  private _abort(reason: unknown): void {
-    this._error = reason;
-    if (!this._ended) this._put({ error: reason });
-    this._connection.close();
-    this._end();
-  }
-
-  private _end(): void {
-    if (this._ended) return;
-    this._ended = true;
-    this._makeRoom?.();
-    const error = this._error ?? new ChannelError("closed", "the channel is closed");
-    for (const one of [...this._openers.splice(0), ...this._flushers.splice(0)]) one.reject(error);
+  private _end(...errors: unknown[]): void {
+    if (this._isEnded) return;
+    this._isEnded = true;
+    this._makeRoom();
+    if (errors.length) {
+      [this._error] = errors;
+      this._put({ error: this._error });
+    }
+    for (const one of [...this._openers.splice(0), ...this._flushers.splice(0)]) one.reject(this._error);
     for (const one of this._takers.splice(0)) one.resolve({ done: true, value: undefined });
   }
+}
+
+function settle<T>(item: Item<T>, taker: Waiter<IteratorResult<T, undefined>>): void {
+  if ("error" in item) taker.reject(item.error);
+  else taker.resolve({ done: false, value: item.value });
 }
 
 /** A channel of the App Engine Channel API; its messages are strings. */
@@ -189,45 +208,56 @@ export class TalkChannel extends Channel<string> {
   }
 }
 
+/** What a `BrowserChannel` may be told. */
+export interface BrowserChannelOptions extends Omit<ChannelOptions, "url"> {
+  /** Bytes of maps, about, that may wait to be sent; default 16 MiB. */
+  maxUnsent?: number | undefined;
+}
+
 /** A two-way channel, as Closure's `goog.net.BrowserChannel` is one; its messages are each array's data. */
 export class BrowserChannel<T = unknown> extends Channel<T> {
+  private readonly _sender: Sender;
+
   /** @param url the base URL: what stands before `/bind`. */
-  constructor(url: string | URL, options: Omit<ChannelOptions, "url"> = {}) {
-    super(browserChannel(), { ...options, url: `${url}` });
+  constructor(url: string | URL, options: BrowserChannelOptions = {}) {
+    const sender = browserChannel(options.maxUnsent ?? 1 << 24);
+    super(sender, { ...options, url: `${url}` });
+    this._sender = sender;
+  }
+
+  /** How many maps the server has not confirmed. */
+  get pending(): number {
+    return this._unsent;
   }
 
   /**
-   * Sends a value as JSON: a map with the key `JSON`.
+   * Sends a value as JSON: a map with the key `JSON`. What is sent in one turn of the event loop goes in one request.
    *
    * @throws TypeError the value has no JSON.
-   * @throws ChannelError `"closed"`, `"queue-full"`.
+   * @throws ChannelError `"closed"`, or what the channel has ended with; `"queue-full"`.
    */
   send(value: unknown): void {
     const json = JSON.stringify(value);
     if (json === undefined) throw new TypeError("the value has no JSON");
-    this._send([["JSON", json]]);
+    this.sendMap({ JSON: json });
   }
 
   /**
    * Sends a map of names and values.
    *
-   * @throws ChannelError `"closed"`, `"queue-full"`.
+   * @throws ChannelError as `send` does.
    */
   sendMap(map: Record<string, string>): void {
-    this._send(Object.entries(map).map(([name, value]) => [name, `${value}`]));
+    this._begin();
+    this._sender._send(Object.entries(map).map(([name, value]) => [name, `${value}`]));
   }
 
   /**
    * Resolves when the server has confirmed all that was sent.
    *
-   * @throws ChannelError (rejects) `"maps-refused"`, once, with the maps; what ended the channel.
+   * @throws ChannelError (rejects) `"maps-refused"`, once, with the maps; what the channel has ended with.
    */
   flush(): Promise<void> {
     return this._flush();
-  }
-
-  /** How many maps the server has not confirmed. */
-  get pending(): number {
-    return this._unsent();
   }
 }

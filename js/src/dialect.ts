@@ -1,30 +1,32 @@
-// What differs between the dialects of the protocol.
-import type { Fields } from "./errors.ts";
-import type { Session } from "./session.ts";
-
-/** What a request is for. */
-export type Kind = "init" | "open" | "maps" | "back" | "terminate";
+// What differs between the dialects of the protocol. A dialect keeps what it learns: it is one channel's.
+import type { ChannelError } from "./errors.ts";
 
 export interface Dialect {
   /** Path of every bind request, after the base URL. */
-  bindPath: string;
-  /** The first RID; absent: five random digits. */
-  firstRid?: number;
-  /** Whether maps may go in the opening request. */
-  opensWithMaps?: boolean;
+  _path: string;
+  /** The first RID. */
+  _rid: number;
+  /** Path and query of the page before the opening request; undefined where none is needed, or any more. */
+  _page(base: string): string | Promise<string> | undefined;
+  /** Whether what the page says can be used. */
+  _readPage?(text: string): boolean;
   /** What the query has besides what all dialects have. */
-  query(session: Session, kind: Kind): Fields;
-  /** The page before the opening request: path and query, and whether what it says can be used. */
-  initPage?: {
-    url(session: Session, base: string): string | Promise<string>;
-    read(session: Session, page: string): boolean;
-  };
-  /** Forgets a token that is refused; whether there will be another. */
-  renew?(session: Session): boolean;
-  /** The first map of a session, without which no message comes. */
-  firstMap?(session: Session): Fields;
-  /** Obeys an array of its own; whether it was one. `first`: in the opening reply, or first behind it. */
-  control?(session: Session, data: unknown[], first: boolean): boolean;
-  /** The message in an array's data; undefined where there is none. Absent: the data itself. */
-  message?(session: Session, data: unknown): unknown;
+  _query(isOpening: boolean): Record<string, string>;
+  /** Drops what came of a token, and, where it `isRefused`, the token; whether there will be another. */
+  _restart?(isRefused: boolean): boolean;
+  /** The session `sid`, which has received `aid`, is lost. */
+  _lost?(sid: string, aid: number): void;
+  /** The message in an array's data; undefined where there is none. `isFirst`: of the opening reply, or next to it. */
+  _read(data: unknown, isFirst: boolean): unknown;
+
+  /** How many maps wait that somebody waits for. */
+  _due(): number;
+  /** The form of an opening request, or of one with maps. */
+  _form(isOpening: boolean): Record<string, string>;
+  /** The server has what the last form held. */
+  _sent(isOpening: boolean): void;
+  /** What a forward reply says against the back channel, which is `age` ms old: after how many ms it is dead. */
+  _judge?(said: number[], aid: number, age: number): number | undefined;
+  /** The server has refused what the last form held: the error to be told, if the channel can go on. */
+  _refused?(status: number): ChannelError | undefined;
 }

@@ -1,4 +1,5 @@
 // What goes wrong with a channel.
+import { FULL } from "./full.ts";
 
 /**
  * - `"transport"`: no connection, or one that broke; `cause` is what `fetch` said.
@@ -7,7 +8,7 @@
  * - `"token-expired"`, `"token-invalid"`: a 401 with those words. `"token"`: the function that makes tokens failed.
  * - `"session-lost"`: the server forgot the session, and no new one was wanted.
  * - `"maps-refused"`: the server refused what was sent (`maps`); the channel goes on.
- * - `"corrupt"`: a body that is no run of chunks, or an array that cannot be read.
+ * - `"corrupt"`: a body that is no run of chunks, or, where not `fatal`, an array that cannot be read.
  * - `"protocol"`: an answer that says something else than the protocol has.
  * - `"stopped"`: the server ended the session. `"closed"`: used after `close()`.
  * - `"queue-full"`: more waits to be sent than `maxUnsent` allows.
@@ -30,31 +31,39 @@ export type ErrorCode =
 /** The names and values of one map, as they were sent. */
 export type Fields = [name: string, value: string][];
 
-/** The only error that channels throw, apart from `TypeError` for wrong arguments. */
-export class ChannelError extends Error {
-  override readonly name = "ChannelError";
-  /** The response's status; 0 where there was none. */
-  status = 0;
-  /** The response's reason phrase, or the beginning of its body where there is none (HTTP/2 has none). */
-  reason = "";
-  /** The beginning of the response's body. */
-  body = "";
-  /** What was refused, for `"maps-refused"`. */
-  maps: Fields[] = [];
-  /** Whether the channel has ended with it. */
-  fatal = true;
-
-  constructor(
-    readonly code: ErrorCode,
-    message: string,
-    /** The error that led to it, if any. */
-    override readonly cause?: unknown,
-  ) {
-    super(message);
-  }
+interface Details {
+  status?: number;
+  reason?: string;
+  body?: string;
+  maps?: Fields[];
+  fatal?: boolean;
+  cause?: unknown;
 }
 
-/** For bodies that are no run of chunks. */
-export function corrupt(words: string): ChannelError {
-  return new ChannelError("corrupt", words);
+/** The only error that channels throw, apart from `TypeError` for wrong arguments. */
+export class ChannelError extends Error {
+  readonly code: ErrorCode;
+  /** The response's status; 0 where there was none. */
+  declare readonly status: number;
+  /** The response's reason phrase, or the beginning of its body where there is none (HTTP/2 has none). */
+  declare readonly reason: string;
+  /** The beginning of the response's body. */
+  declare readonly body: string;
+  /** What was refused, for `"maps-refused"`. */
+  declare readonly maps: Fields[];
+  /** Whether the channel has ended with it. */
+  declare readonly fatal: boolean;
+  /** The error that led to it, if any. */
+  declare readonly cause: unknown;
+
+  constructor(code: ErrorCode, message?: string | false, details?: Details) {
+    super(message || code);
+    this.code = code;
+    Object.assign(
+      this,
+      FULL && { name: "ChannelError", body: "", maps: [] },
+      { status: 0, reason: "", fatal: true },
+      details,
+    );
+  }
 }

@@ -1,6 +1,6 @@
 // A body is a run of chunks, each LENGTH LF PAYLOAD, cut by the network wherever it likes. LENGTH counts UTF-16
 // units, which is what a JavaScript string's `length` counts: so bytes become text first.
-import { corrupt } from "./errors.ts";
+import { FULL } from "./full.ts";
 
 /** The longest payload that is believed, in UTF-16 units. */
 export const MAX_CHUNK = 1 << 24;
@@ -20,79 +20,94 @@ export class Framer {
   /**
    * Hands each payload that is now complete to `take`, in order.
    *
-   * @throws ChannelError `"corrupt"`, once those before the corruption are taken; what `take` throws.
+   * @throws Error once those before the corruption are taken; what `take` throws.
    */
-  feed(text: string, take: (payload: string) => void): void {
+  _feed(text: string, take: (payload: string) => void): void {
     // Appending makes no copy until it is looked at, so a large payload that comes in pieces is copied once.
-    let rest = this._rest + text;
+    const rest = this._rest + text;
     let at = 0;
-    try {
-      for (;;) {
-        if (this._need < 0) {
-          const end = rest.indexOf("\n", at);
-          const line = LENGTH.exec(end < 0 ? rest.slice(at, at + 64) : rest.slice(at, end));
-          if (!line) throw corrupt("a chunk's length is no number");
-          const length = Number(line[1]);
-          if (length > this._max) {
-            this._need = length;
-            throw corrupt("a chunk is too large");
-          }
-          if (end < 0) break;
-          at = end + 1;
-          if (!line[1]) continue; // a blank line
-          this._need = length;
+    for (;;) {
+      const begin = at;
+      if (this._need < 0) {
+        const end = rest.indexOf("\n", at);
+        const line = LENGTH.exec(rest.slice(at, end < 0 ? rest.length : end));
+        if (!line) throw FULL ? Error("a chunk's length is no number") : 0;
+        const [, digits = ""] = line;
+        const length = +digits;
+        if (length > (FULL ? this._max : MAX_CHUNK)) {
+          this._need = 0;
+          throw FULL ? Error("a chunk is too large") : 0;
         }
-        const end = at + this._need;
-        if (rest.length < end) break;
-        if (isHigh(rest.charCodeAt(end - 1)) && this._need) throw corrupt("a chunk's length ends inside a character");
-        const payload = rest.slice(at, end);
-        at = end;
-        take(payload);
+        if (end >= 0) {
+          at = end + 1;
+          if (digits) this._need = length;
+        }
+      } else if (rest.length >= at + this._need) {
+        at += this._need;
+        // Text has whole pairs: a payload whose last unit is a pair's first ends inside it.
+        if (at > begin && rest.charCodeAt(at - 1) >> 10 === 54)
+          throw FULL ? Error("a chunk ends inside a character") : 0;
+        take(rest.slice(begin, at));
         this._need = -1;
+        continue;
       }
-    } finally {
-      if (at) rest = rest.slice(at);
-      this._rest = rest;
+      if (at === begin) break;
     }
-  }
-
-  /** Whether a body may end here. */
-  get atBoundary(): boolean {
-    return !this.inChunk && !this._rest.trim();
+    this._rest = at ? rest.slice(at) : rest;
   }
 
   /** Whether a payload has begun and was not yet taken: after an error, whether that is what is wrong. */
-  get inChunk(): boolean {
+  _inChunk(): boolean {
     return this._need >= 0;
   }
-}
 
-function isHigh(unit: number): boolean {
-  return unit >> 10 === 0x36;
-}
-
-/** Bytes to text, cut anywhere; a byte order mark at the beginning is left out. */
-export class Utf8 {
-  // The second says whether it is UTF-8. The first puts U+FFFD where it is not; but a sender may have meant one.
-  private readonly _loose = new TextDecoder();
-  private readonly _strict = new TextDecoder("utf-8", { fatal: true });
-
-  /**
-   * Hands the text of these bytes to `take`.
-   *
-   * @throws ChannelError `"corrupt"`, once what stands before the corruption is taken; what `take` throws.
-   */
-  feed(bytes: Uint8Array, take: (text: string) => void): void {
-    const options = { stream: true };
-    const text = this._loose.decode(bytes, options);
-    const parts = text.includes("\ufffd") ? Array.from(bytes, (byte) => Uint8Array.of(byte)) : [bytes];
-    let sound = "";
-    try {
-      for (const part of parts) sound += this._strict.decode(part, options);
-    } catch {
-      take(sound);
-      throw corrupt("the body is not UTF-8");
-    }
-    take(sound);
+  /** Whether a body may end here. */
+  _atBoundary(): boolean {
+    return this._need < 0 && !this._rest.trim();
   }
+}
+
+/**
+ * The payloads of a reply that is whole: a run of chunks, or, as some servers send it, one without its length.
+ *
+ * @throws Error it is neither.
+ */
+export function whole(reply: string): string[] {
+  const found: string[] = [];
+  const framer = new Framer();
+  const text = reply.trim();
+  framer._feed(FULL && text[0] === "[" ? `${text.length}\n${text}` : reply, (payload) => found.push(payload));
+  if (!framer._atBoundary()) throw FULL ? Error("the reply ends inside a chunk") : 0;
+  return found;
+}
+
+/**
+ * Bytes to text, cut anywhere; a byte order mark at the beginning is left out. Returns a function that hands the text
+ * of the bytes that it is given to `take`; it throws once what stands before bytes that are not UTF-8 is taken.
+ */
+export function utf8(): (bytes: Uint8Array, take: (text: string) => void) => void {
+  const make = (): TextDecoder => new TextDecoder("utf-8", { fatal: true });
+  const options = { stream: true };
+  let decoder = make();
+  // The last bytes that have come: a character's beginning may be among them.
+  let last = new Uint8Array();
+  return (bytes, take) => {
+    let text = "";
+    try {
+      text = decoder.decode(bytes, options);
+    } catch (error) {
+      if (!FULL) throw error;
+      // What stands before the corruption, byte by byte, from where the first character begins.
+      const lead = last.findLastIndex((byte) => byte >> 6 !== 2);
+      decoder = make();
+      try {
+        decoder.decode(last.subarray(lead < 0 ? 3 : lead), options);
+        for (const byte of bytes) text += decoder.decode(Uint8Array.of(byte), options);
+      } catch {}
+      take(text);
+      throw error;
+    }
+    if (FULL) last = Uint8Array.of(...last, ...bytes.subarray(-3)).subarray(-3);
+    take(text);
+  };
 }

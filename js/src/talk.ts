@@ -1,13 +1,15 @@
 // The dialect of the App Engine Channel API: a page names clid and gsessionid before the session opens.
 import type { Dialect } from "./dialect.ts";
 import { ChannelError } from "./errors.ts";
-import { elements } from "./literal.ts";
-import { randomLetters } from "./session.ts";
+import { FULL } from "./full.ts";
+import { STRING, unquote } from "./literal.ts";
+import { letters } from "./session.ts";
 
 /** A token, or what makes one: it is asked again when the old one has expired. */
 export type Token = string | (() => string | Promise<string>);
 
-const CALL = "new chat.WcsDataClient(";
+// The call has seven string literals, of which the third and the fourth are wanted.
+const CALL = /* @__PURE__ */ new RegExp(`\\.WcsDataClient\\(${`\\s*(${STRING})\\s*,`.repeat(4)}`, "s");
 
 /**
  * The talk dialect for one token.
@@ -15,62 +17,56 @@ const CALL = "new chat.WcsDataClient(";
  * @throws TypeError the token is neither a string nor a function.
  */
 export function talk(given: Token): Dialect {
-  const makes = typeof given === "function";
-  if (!makes && typeof given !== "string") throw new TypeError("the token is no string");
-  let token = makes ? "" : given;
+  const make = FULL && typeof given === "function" && given;
+  if (FULL && !make && typeof given !== "string") throw new TypeError("the token is no string");
+  let token = make ? "" : (given as string);
+  let clid = "";
+  let gsessionid = "";
+  let isAdded = false;
+  const page = (base: string): string => {
+    const blank = `${base}/xpc_blank`;
+    const xpc = FULL ? JSON.stringify({ cn: letters(), tp: "null", ppu: blank, lpu: blank }) : "{}";
+    return `/d?${new URLSearchParams({ token, xpc })}`;
+  };
+  const ask = async (makes: () => string | Promise<string>, base: string): Promise<string> => {
+    try {
+      token = await makes();
+    } catch (cause) {
+      throw new ChannelError("token", `no token: ${cause}`, { cause });
+    }
+    return page(base);
+  };
   return {
-    bindPath: "/dch/bind",
-    firstRid: 1,
-    initPage: {
-      async url(_, base) {
-        if (!token && makes)
-          try {
-            token = await given();
-          } catch (error) {
-            throw new ChannelError("token", `no token: ${error}`, error);
-          }
-        const blank = `${base}/xpc_blank`;
-        const xpc = JSON.stringify({ cn: randomLetters(), tp: "null", ppu: blank, lpu: blank });
-        return `/d?${new URLSearchParams({ token, xpc })}`;
-      },
-      read(session, page) {
-        const at = page.indexOf(CALL);
-        const found: unknown[] = [];
-        try {
-          if (at >= 0) for (const one of elements(page, at + CALL.length, ")")) if (found.push(one) > 3) break;
-        } catch {}
-        const [, , clid, gsessionid] = found;
-        if (typeof gsessionid !== "string" || !clid || typeof clid !== "string") return false;
-        session.clid = clid;
-        session.gsessionid = gsessionid;
-        return true;
-      },
+    _path: "/dch/bind",
+    _rid: 1,
+    _page: (base) => (clid ? undefined : make && !token ? ask(make, base) : page(base)),
+    _readPage(text) {
+      const found = CALL.exec(text);
+      if (found) [, , , clid, gsessionid] = found.map(unquote) as [string, string, string, string, string];
+      return !!clid;
     },
-    query: (session) => [
-      ["token", token],
-      ["gsessionid", session.gsessionid],
-      ["clid", session.clid],
-      ["prop", "data"],
-    ],
-    renew() {
-      if (makes) token = "";
-      return makes;
+    _query: () => ({ token, gsessionid, clid, prop: "data" }),
+    _restart(isRefused) {
+      clid = "";
+      if (isRefused && make) token = "";
+      return !!make;
     },
-    firstMap: (session) => [
-      ["m", '["connect-add-client"]'],
-      ["c", session.clid],
-      ["_sc", "c"],
-    ],
-    message(session, data) {
-      // ["c", [clid, ["ae", text]]]
-      const [c, addressed] = list(data);
-      const [clid, inner] = list(addressed);
-      const [ae, text] = list(inner);
-      return c === "c" && clid === session.clid && ae === "ae" && typeof text === "string" ? text : undefined;
+    _read(data) {
+      try {
+        const [c, [id, [ae, text]]] = data as [string, [string, [string, string]]];
+        if (c === "c" && id === clid && ae === "ae" && typeof text === "string") return text;
+      } catch {} // another array
+      return undefined;
+    },
+    _due: () => Number(!isAdded),
+    // Until the server has this map it sends no message.
+    _form: (isOpening) => ({
+      count: isOpening ? "0" : "1",
+      ofs: "0",
+      ...(!isOpening && { req0_m: '["connect-add-client"]', req0_c: clid, req0__sc: "c" }),
+    }),
+    _sent(isOpening) {
+      isAdded = !isOpening;
     },
   };
-}
-
-function list(data: unknown): unknown[] {
-  return Array.isArray(data) ? data : [];
 }
