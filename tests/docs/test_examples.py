@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from rst_blocks import ROOT, Runner, blocks_of
+from rst_blocks import ROOT, Runner, blocks_of, needed_by
 
 # What is shown, not run: grammar, output, and commands about the whole working copy (looked at below).
 NOT_RUN = {"none", "text", "sh", "c", "http", "javascript"}
@@ -17,6 +17,8 @@ FILES = [
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_code_blocks_do_what_the_text_says(file, tmp_path, capsys):
+    for module in needed_by(file):
+        pytest.importorskip(module, reason=f"{module} is not installed: .ci/setup manual")
     blocks = blocks_of(file)
     assert {block.language for block in blocks} <= NOT_RUN | {"python", "pycon", "console", "hidden"}
     with Runner(tmp_path) as runner:

@@ -49,6 +49,12 @@ class Block:
         return f"{self.file.relative_to(ROOT)}:{self.line}"
 
 
+def needed_by(file):
+    """The modules that a file's blocks need beyond those of the tests: its first line says so."""
+    found = re.match(r"\.\. needs: (.*)", file.read_text(encoding="utf-8"))
+    return found[1].split() if found else []
+
+
 def blocks_of(file):
     """All code blocks of the file, in their order."""
     lines = file.read_text(encoding="utf-8").splitlines()
