@@ -69,6 +69,15 @@ class Channel(_core.Channel, Generic[Message]):
         except (ChannelError, RuntimeError):
             return f"<{name} of another process, or not initialized>"
 
+    def _repr_html_(self) -> str:
+        from gaechannel._html import channel_html  # only where somebody looks
+
+        return channel_html(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        # What Jupyter asks for first; it takes of it what it can show.
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     def __dir__(self) -> list[str]:
         # What is for programs to use; private names can be reached all the same.
         return [name for name in super().__dir__() if not name.startswith("_")]

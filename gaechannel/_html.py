@@ -1,0 +1,60 @@
+"""What a notebook shows of a channel."""
+
+import time
+from html import escape
+from typing import Any
+
+from gaechannel.errors import ChannelError
+
+#: Of a failure, so many characters: what a server says may be long.
+_LONGEST = 300
+
+_COLOURS = {"open": "#2e7d32", "waiting": "#c62828", "connecting": "#b26a00"}
+_CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top"'
+
+
+def channel_html(channel: Any) -> str:
+    """A table of how the channel stands: what its ``repr`` says, its state, its counters, its last error.
+
+    Nothing is asked of the server, and nothing in it is secret. What came from outside is escaped.
+    """
+    name = repr(channel)
+    try:
+        rows = _rows(channel)
+    except (ChannelError, RuntimeError):  # of another process, or not initialized
+        return f"<code>{escape(name)}</code>"
+    lines = "".join(
+        f'<tr><th scope="row" {_CELL}>{title}</th><td {_CELL}>{cell}</td></tr>' for title, cell in rows
+    )
+    return f'<code>{escape(name)}</code><table style="margin:4px 0 0">{lines}</table>'
+
+
+def _rows(channel: Any) -> list[tuple[str, str]]:
+    """Titles, and what stands beside each, as HTML."""
+    state, stats = channel.state, channel.stats
+    colour = _COLOURS.get(state, "inherit")
+    rows = [
+        ("state", f'<span style="color:{colour}">●</span> {escape(state)}'),
+        ("messages", f"{stats.messages:,}{_since(stats.last_message_time)}"),
+        ("received", f"{stats.bytes:,} bytes, {stats.chunks:,} chunks, {stats.arrays:,} arrays"),
+        ("reconnects", f"{stats.reconnects:,}"),
+        ("sessions", f"{stats.sessions:,}"),
+    ]
+    unsent = getattr(channel, "unsent", 0)
+    if unsent:
+        rows.append(("unsent maps", f"{unsent:,}"))
+    if channel.last_error is not None:
+        rows.append(("last error", _error(channel.last_error)))
+    return rows
+
+
+def _since(when: float | None) -> str:
+    if when is None:
+        return ""
+    return f", the last {max(time.time() - when, 0):,.0f} s ago"
+
+
+def _error(error: Exception) -> str:
+    words = str(error)
+    shown = words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+    return f"{escape(type(error).__name__)}: {escape(shown)}"
