@@ -52,7 +52,7 @@ intersphinx_mapping = {
     "aiohttp": ("https://docs.aiohttp.org/en/stable", _inventory("aiohttp")),
 }
 
-# Types in signatures that are nobody's to look up here: of others, where no inventory has them, and private ones.
+# Types in signatures that nobody looks up here: of others, where no inventory has them, and private ones.
 nitpick_ignore_regex = [("py:class", r"(?!gaechannel\.((aio|server)\.)?[A-Z]\w*$).*")]
 
 html_theme = "furo"

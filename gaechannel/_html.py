@@ -10,7 +10,7 @@ from gaechannel.errors import ChannelError
 _LONGEST = 300
 
 _COLOURS = {"open": "#2e7d32", "waiting": "#c62828", "connecting": "#b26a00"}
-_CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top"'
+_CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top;overflow-wrap:anywhere"'
 
 
 def channel_html(channel: Any) -> str:
