@@ -17,6 +17,7 @@ from gaechannel.server import (
 )
 from gaechannel.server.core.session import CHUNK_BYTES, WRITE_ARRAYS
 from gaechannel.server.core.sessions import Opening
+from gaechannel.server.core.traffic import Traffic
 
 
 class Back:
@@ -63,7 +64,7 @@ def test_a_session_needs_no_service(clock):
     """What it must know of its maker is SessionContext, and no more."""
 
     class Context:
-        dialect, limits, monotonic = BROWSERCHANNEL, Limits(), clock
+        dialect, limits, monotonic, traffic = BROWSERCHANNEL, Limits(), clock, Traffic()
         lock = contextlib.nullcontext()
         queued = 0
 

@@ -146,6 +146,9 @@ class ChannelService(SessionService):
         if len(message) * 4 > MAX_MESSAGE_BYTES and _utf8_bytes(message) > MAX_MESSAGE_BYTES:
             raise InvalidMessageError(f"a message may have {MAX_MESSAGE_BYTES} bytes of UTF-8 at most")
         channel = self._find_channel(client_id)
+        with self.lock:
+            self.traffic.messages += 1
+            self.traffic.dropped += channel is None
         if channel is not None:
             self.channels.send(channel, message)
 

@@ -21,6 +21,7 @@ from .dialect import Dialect
 from .errors import SessionEnded, unknown_sid
 from .framing import encode_json, frame, frame_each, frame_one, payload_of
 from .limits import Limits
+from .traffic import Traffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
 
@@ -68,6 +69,8 @@ class SessionContext(Protocol):
     monotonic: Callable[[], float]
     #: Bytes that all its sessions hold; changed under the lock.
     queued: int
+    #: What its service has carried.
+    traffic: Traffic
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
@@ -112,6 +115,8 @@ class Session:
         "_position",
         "_sent",
         "_stopped",
+        "_traffic",
+        "_waits_since",
         "data",
         "ended",
         "form",
@@ -169,6 +174,10 @@ class Session:
         self._next_map = 0
         self._last_rid = -1
         self._stopped: str | None = None
+        self._traffic = context.traffic
+        self._traffic.queued += len(self._arrays)
+        #: When the oldest array was queued that has not been given to a back channel yet; 0: there is none.
+        self._waits_since = 0.0
         self._back: BackChannel | None = None
 
     @property
@@ -313,6 +322,7 @@ class Session:
         if count <= 0:
             return
         self._hold(-sum(map(len, self._arrays[:count])))
+        self._traffic.acknowledged += count
         del self._arrays[:count]
         self._base += count
         self._position = max(0, self._position - count)
@@ -334,14 +344,20 @@ class Session:
             else:
                 chunk = self._chunks(min(CHUNK_BYTES, limit))
             back.taken += len(chunk)
-            back.last_taken = context.monotonic()
+            now = back.last_taken = context.monotonic()
+            if self._waits_since:
+                self._traffic.delivery.observe(now - self._waits_since)
+                self._waits_since = 0.0
             if self.ended:  # nobody will ask again: this back channel is given all of it
                 return chunk, self.idle
             return chunk, back.one_batch or back.ending or back.taken >= limit
 
     def take_reply(self, *, alone: bool = False) -> bytes:
         """The opening reply's payload, unframed: array 0, and unless ``alone`` what is queued. Lock held."""
-        return payload_of(self._next_arrays(1 if alone else CHUNK_BYTES))
+        payload = payload_of(self._next_arrays(1 if alone else CHUNK_BYTES))
+        if self.idle:
+            self._waits_since = 0.0
+        return payload
 
     def status(self) -> list[int]:
         """The reply to a request with maps: back channel present, last array id sent, bytes outstanding."""
@@ -371,6 +387,7 @@ class Session:
             first = self._next_map
         fresh = maps[max(0, self._next_map - first) :]
         self._next_map = max(self._next_map, first + len(maps))
+        self._traffic.maps += len(fresh)
         return fresh
 
     def belongs(self, params: Mapping[str, str]) -> bool:
@@ -460,6 +477,9 @@ class Session:
         array = b"[%d,%b]" % (array_id, data)
         self._arrays.append(array)
         self._hold(len(array))
+        self._traffic.queued += 1
+        if not self._waits_since:
+            self._waits_since = self._context.monotonic()
         back = self._back
         if back is not None and not back.woken:
             back.woken = True
@@ -484,8 +504,12 @@ class Session:
         """So many arrays more have gone out."""
         self._position += count
         sent = self._base + self._position - 1
-        if sent > self._sent:
+        new = min(count, sent - self._sent)
+        if new > 0:
             self._sent = sent
+            self._traffic.delivered += new
+        if new < count:
+            self._traffic.resent += count - max(new, 0)
 
     def finished_reason(self) -> str | None:
         """Why the session is over, once its client has been given the ``["stop"]``; else None. Lock held."""

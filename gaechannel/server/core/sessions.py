@@ -15,6 +15,7 @@ from .dialect import NOOP, Dialect
 from .errors import too_many_sessions, too_much_queued, unknown_sid
 from .limits import LimitOptions, Limits
 from .session import Session
+from .traffic import Traffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
 
@@ -60,6 +61,8 @@ class SessionService:
         self.queued: int = 0
         #: Guards everything of the service and its sessions; callbacks are called without it.
         self.lock: threading.RLock = threading.RLock()
+        #: What has been carried.
+        self.traffic: Traffic = Traffic()
         self._sessions: dict[str, Session] = {}
 
     def __len__(self) -> int:
@@ -130,6 +133,7 @@ class SessionService:
                 more = {"http_session_param": wanted, "http_session_id": secrets.token_urlsafe(16)}
             session = self.make_session(secrets.token_urlsafe(16), opening, **more)
             self._sessions[session.sid] = session
+            self.traffic.sessions += 1
         if replaced is not None:
             self.end(replaced, "replaced")
         self.opened(session)

@@ -1,0 +1,38 @@
+"""gaechannel.server.core.traffic: what a service has carried."""
+
+from wire_by_hand import Talk
+
+from gaechannel.server import ChannelService, LocalServer
+from gaechannel.server.core.traffic import BOUNDS, Histogram
+
+
+def test_a_time_falls_into_the_bucket_of_the_bound_that_it_does_not_exceed():
+    histogram = Histogram()
+    for seconds in (0.0, BOUNDS[0], BOUNDS[1], BOUNDS[-1], BOUNDS[-1] + 1):
+        histogram.observe(seconds)
+    assert (histogram.counts[0], histogram.counts[1]) == (2, 1)
+    assert (histogram.counts[-2], histogram.counts[-1]) == (1, 1)
+    assert histogram.total == BOUNDS[0] + BOUNDS[1] + 2 * BOUNDS[-1] + 1
+
+
+def test_messages_arrays_and_maps_are_counted_once_each(clock):
+    """And the time for which the oldest array waited, be its client away or not."""
+    with LocalServer(ChannelService(monotonic=clock)) as server:
+        traffic = server.service.traffic
+        talk = Talk(server, server.create_channel("me")).connect()
+        assert (traffic.sessions, traffic.maps) == (1, 1)
+        assert (traffic.queued, traffic.delivered, traffic.acknowledged) == (2, 2, 1)
+        server.send_message("me", "one")
+        clock.now += 3
+        server.send_message("me", "two")
+        server.send_message("nobody", "three")
+        assert (traffic.messages, traffic.dropped, traffic.queued, traffic.delivered) == (3, 1, 4, 2)
+        assert traffic.delivery.total == 0
+        assert len(talk.back(CI=1).rest()) == 2
+        assert (traffic.delivered, traffic.resent, traffic.acknowledged) == (4, 0, 2)
+        assert (sum(traffic.delivery.counts), traffic.delivery.total) == (1, 3.0)
+        assert len(talk.back(CI=1).rest()) == 2
+        assert (traffic.delivered, traffic.resent) == (4, 2)
+        assert sum(traffic.delivery.counts) == 1
+        talk.send(aid=3)
+        assert traffic.acknowledged == 4
