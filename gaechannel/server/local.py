@@ -6,15 +6,16 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+import logging
 import secrets
 import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, Unpack, cast
+from typing import Self, TypeVar, Unpack, cast
 
 from aiohttp import web
 
@@ -23,10 +24,16 @@ from .core.counters import Counters
 from .core.dialect import WEBCHANNEL
 from .core.limits import ConnectionLimits, ConnectionOptions, LimitOptions
 from .core.service import ChannelService, ServiceOptions
+from .http.access_log import access_log_class
 from .http.addresses import Address
 from .http.admin import make_admin_app
 from .http.app import TALK_PATH, make_app
+from .http.forwarded import Proxies
+from .http.health import Health
 from .http.listener import Listener
+from .http.metrics_page import load_metrics, make_metrics_app
+
+_T = TypeVar("_T")
 
 
 def _mounts(options: ServiceOptions, counters: Counters) -> dict[str, BrowserChannelService]:
@@ -97,8 +104,17 @@ class LocalServer:
             ``admin`` can be reached from other machines, else http.
         backlog: connections that may wait to be accepted.
         test_delay: seconds between the two pieces of the second test phase.
+        unix: the path of a Unix socket to listen on, instead of host and port; None: those.
+        unix_mode: who may connect to it, by its file's mode; a proxy in front needs to.
+        metrics: where ``/metrics`` is answered to everybody who can connect, ``HOST:PORT`` or a Unix socket's
+            path; None: it is answered at the administrative interface alone, to who has its token.
+        sockets: sockets that listen already, by what they are for: ``"public"``, ``"admin"``, ``"metrics"``;
+            they take the place of the addresses above, and stay open.
+        trust_proxy: addresses or networks of proxies whose ``X-Forwarded-…`` headers are believed; ``unix``
+            for who comes by a Unix socket.
+        access_log: is told of each request to the public address, tokens and SIDs left out; None: nobody is.
         **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`,
-            which hold for each of the two listeners.
+            which hold for each of the listeners.
 
     Attributes:
         service: the channel service.
@@ -107,10 +123,14 @@ class LocalServer:
         admin_token: secret of the administrative interface.
         admin: where that listens; its port is 0 before the first ``start`` if a free one was asked for.
         port: the port; 0 before the first ``start`` if a free one was asked for.
+        metrics: where the numbers are answered; None: at the administrative interface alone.
+        health: what ``/readyz`` says.
 
     Raises:
+        ImportError: ``metrics`` needs prometheus-client.
         TypeError: both ``service`` and ``options`` are given.
-        ValueError: ``admin`` is no address, or has no TLS where other machines can reach it.
+        ValueError: ``admin`` is no address, or has no TLS where other machines can reach it; ``metrics`` or
+            ``trust_proxy`` is no address.
     """
 
     def __init__(
@@ -126,6 +146,12 @@ class LocalServer:
         admin_ssl_context: ssl.SSLContext | None = None,
         backlog: int = 4096,
         test_delay: float = 2.0,
+        unix: str | None = None,
+        unix_mode: int = 0o660,
+        metrics: str | None = None,
+        sockets: Mapping[str, Sequence[socket.socket]] | None = None,
+        trust_proxy: Iterable[str] = (),
+        access_log: logging.Logger | None = None,
         **options: Unpack[ServerOptions],
     ) -> None:
         connections, service_options = _divided(options)
@@ -151,6 +177,15 @@ class LocalServer:
                 )
         self._backlog = backlog
         self._test_delay = test_delay
+        self.metrics: Address | None = None if metrics is None else Address.parse(metrics)
+        if self.metrics is not None:
+            load_metrics()
+        self.health: Health = Health()
+        self._unix = None if unix is None else Address(path=unix, mode=unix_mode)
+        self._sockets = {} if sockets is None else sockets
+        self._trust_proxy = tuple(trust_proxy)
+        self._access_log = access_log
+        self._access_log_class = access_log_class(Proxies(self._trust_proxy))
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
         self._lock = threading.Lock()
@@ -160,7 +195,9 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """The server's URL, without a path."""
+        """The server's URL, without a path; ``unix:`` and the path of a Unix socket."""
+        if self._unix is not None:
+            return f"unix:{self._unix.path}"
         return _url("https" if self._ssl_context else "http", self.host, self.port)
 
     @property
@@ -240,6 +277,29 @@ class LocalServer:
         """
         self._stop(cut=True, keep_sessions=keep_sessions)
 
+    def drain(self) -> None:
+        """Go on serving, but have ``/readyz`` say that the server ends: load balancers send nobody new."""
+        self.health.stopping = True
+
+    def call(self, function: Callable[[], _T], timeout: float | None = None) -> _T:
+        """Call a function on the server's event loop, and return what it returns.
+
+        Args:
+            timeout: seconds to wait for it; None: as long as it takes.
+
+        Raises:
+            RuntimeError: the server does not run.
+            TimeoutError: the event loop did not come to it in time.
+        """
+        running = self._running
+        if running is None:
+            raise RuntimeError("the server does not run")
+
+        async def run() -> _T:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(run(), running.loop).result(timeout)
+
     def cut(self) -> int:
         """Cut all connections in the middle of what they carry, and go on serving.
 
@@ -290,22 +350,60 @@ class LocalServer:
         self._running = running = _Running(asyncio.get_running_loop(), asyncio.Event(), [])
         async with contextlib.AsyncExitStack() as ending:
             ending.callback(setattr, self, "_running", None)
-            listening = ending.enter_context(self._listen())
-            app = make_app(self.service, mounts=self.mounts, test_delay=self._test_delay)
-            public = self._listener(app, listening, self._ssl_context)
-            if self.admin is not None:
-                admin_app = make_admin_app(self.service, self.admin_token)
-                admin_listening = self.admin.listen(self._backlog)
-                ending.callback(self.admin.forget, admin_listening)
-                if not self.admin.path:
-                    self.admin = dataclasses.replace(self.admin, port=admin_listening.getsockname()[1])
-                running.listeners.append(self._listener(admin_app, admin_listening, self._admin_ssl_context))
+            self.health.stopping = False
+            sockets, address = self._open("public", self._unix or Address(self.host, self.port), ending)
+            app = make_app(
+                self.service,
+                mounts=self.mounts,
+                test_delay=self._test_delay,
+                trust_proxy=self._trust_proxy,
+                health=self.health,
+            )
+            public = self._listener(app, sockets, self._ssl_context, self._access_log)
+            running.listeners += self._private_listeners(ending)
             running.listeners.append(public)
             for one in running.listeners:
                 ending.push_async_callback(one.stop)
                 await one.start()
-            ready(listening.getsockname()[1])
+            ready(address.port)
             await running.stopping.wait()
+            self.health.stopping = True
+
+    def _private_listeners(self, ending: contextlib.AsyncExitStack) -> Iterator[Listener]:
+        """Those of administration and of the metrics."""
+        if self.admin is not None:
+            admin_app = make_admin_app(
+                self.service,
+                self.admin_token,
+                mounts=self.mounts,
+                public_url=lambda: self.url,
+                health=self.health,
+            )
+            sockets, self.admin = self._open("admin", self.admin, ending)
+            yield self._listener(admin_app, sockets, self._admin_ssl_context)
+        if self.metrics is not None or self._sockets.get("metrics"):
+            metrics_app = make_metrics_app(self.service, self.mounts, self.health)
+            sockets, self.metrics = self._open("metrics", self.metrics or Address(), ending)
+            yield self._listener(metrics_app, sockets, None)
+
+    def _open(
+        self, name: str, address: Address, ending: contextlib.AsyncExitStack
+    ) -> tuple[list[socket.socket], Address]:
+        """The sockets that listen for one purpose, and the address with the port that it has got."""
+        given = self._sockets.get(name)
+        if given:
+            # Listening ends with the closing of its socket; those that were given stay for the next start.
+            sockets = [one.dup() for one in given]
+            for one in sockets:
+                ending.callback(one.close)
+        else:
+            sockets = [address.listen(self._backlog)]
+            ending.callback(address.forget, sockets[0])
+        place = sockets[0].getsockname()
+        if not isinstance(place, tuple):
+            return sockets, address
+        host = place[0] if given else address.host
+        return sockets, dataclasses.replace(address, host=host, port=place[1], path="")
 
     async def _serve_until_signal(self, on_ready: Callable[[LocalServer], object] | None) -> None:
         loop = asyncio.get_running_loop()
@@ -328,19 +426,21 @@ class LocalServer:
                 loop.remove_signal_handler(number)
 
     def _listener(
-        self, app: web.Application, listening: socket.socket, ssl_context: ssl.SSLContext | None
+        self,
+        app: web.Application,
+        sockets: list[socket.socket],
+        ssl_context: ssl.SSLContext | None,
+        access_log: logging.Logger | None = None,
     ) -> Listener:
         return Listener(
             app,
-            listening,
+            sockets,
             ssl_context=ssl_context,
             limits=self._connection_limits,
             counters=self.counters,
+            access_log=access_log,
+            access_log_class=self._access_log_class,
         )
-
-    def _listen(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        return socket.create_server((self.host, self.port), family=family, backlog=self._backlog)
 
 
 def serve(

@@ -84,9 +84,10 @@ def test_the_public_listener_has_no_administration(shared, proxied):
         assert peer.request("POST", "/" + what, None, {"client_id": "me"}, headers).status == 404
 
 
-def test_the_administrative_listener_has_nothing_else(shared, name):
+def test_the_administrative_listener_has_beside_it_what_its_page_needs_alone(shared, name):
     query = {"token": shared.create_channel(name)}
-    assert Peer(shared.admin, "/talkgadget").request("GET", "/d", query).status == 404
+    assert Peer(shared.admin, "/talkgadget").request("GET", "/d", query).status == 200
+    assert Peer(shared.admin, "/channel").request("POST", "/bind", {"VER": 8, "RID": 1}).status == 404
 
 
 def test_a_server_without_administration_listens_once():

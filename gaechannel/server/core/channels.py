@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import Any, Protocol
 
 from .framing import encode_string
@@ -64,6 +65,11 @@ class Channels:
             self._sessions[client_id] += change
             if not self._sessions[client_id]:
                 del self._sessions[client_id]
+
+    def first(self, count: int) -> list[tuple[str, Channel]]:
+        """The oldest channels, so many at most, with their client ids."""
+        with self.lock:
+            return list(islice(self._channels.items(), count))
 
     def find(self, client_id: str) -> Channel | None:
         """The channel of a client id, if there is one."""

@@ -300,6 +300,7 @@ class Session:
         if self._stopped is not None and not self._arrays:
             raise unknown_sid()
         old, self._back = self._back, back
+        self._traffic.back_channels += old is None
         if resend:
             self._position = 0
         if old is not None:
@@ -310,6 +311,7 @@ class Session:
         """The back channel has ended, for whatever reason. Lock held."""
         if self._back is back:
             self._back = None
+            self._traffic.back_channels -= 1
             self.last_seen = self._context.monotonic()
 
     def acknowledge(self, aid: int) -> None:

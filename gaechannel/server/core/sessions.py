@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Unpack
 
 from .counters import Counters
@@ -74,6 +75,11 @@ class SessionService:
         """The sessions at this moment, the oldest first."""
         with self.lock:
             return list(self._sessions.values())
+
+    def first(self, count: int) -> list[Session]:
+        """The oldest sessions, so many at most."""
+        with self.lock:
+            return list(islice(self._sessions.values(), count))
 
     # What a dialect's service says about its sessions.
 

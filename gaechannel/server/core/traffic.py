@@ -45,6 +45,10 @@ class Traffic:
     delivered: int = 0
     resent: int = 0
     acknowledged: int = 0
+    #: Back channels that are open now.
+    back_channels: int = 0
     #: Seconds from the moment when an array was queued until it was handed to the network: of each write its
     #: oldest array's, the time for which its client was away included.
     delivery: Histogram = field(default_factory=Histogram)
+    #: Seconds that openings and requests with maps took, from their head until their answer was ready.
+    requests: Histogram = field(default_factory=Histogram)

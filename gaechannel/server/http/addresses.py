@@ -19,6 +19,8 @@ class Address:
     port: int = 0
     #: A Unix socket's path; "" where host and port say it.
     path: str = ""
+    #: Who may connect to a Unix socket, by its file's mode: its owner alone, unless told otherwise.
+    mode: int = 0o600
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -56,8 +58,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def listen(self, backlog: int) -> socket.socket:
-        """A socket that listens there. A Unix socket is its owner's alone, and takes the place of one that
-        nobody listens on any more.
+        """A socket that listens there. A Unix socket takes the place of one that nobody listens on any more.
 
         Raises:
             OSError: it cannot be listened on, such as a port in use.
@@ -69,9 +70,9 @@ class Address:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             # Before anybody can connect: what may be done through a socket is said by its file's mode.
-            os.fchmod(listening.fileno(), 0o600)
+            os.fchmod(listening.fileno(), self.mode)
             listening.bind(self.path)
-            os.chmod(self.path, 0o600)
+            os.chmod(self.path, self.mode)
             listening.listen(backlog)
         except BaseException:
             listening.close()

@@ -1,55 +1,94 @@
 """The administrative interface: what an application did through App Engine's API, over HTTP.
 
 It has a listener of its own, so that a proxy in front of the public one can never lead to it. Nothing of a
-request is read before its token is known to be right.
+request is read before its token is known to be right. A page for people and the server's numbers are here,
+too.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable, Mapping
+from itertools import islice
 
 from aiohttp import web
 
 from gaechannel.server.core.errors import Error, Refusal, bad_request
 from gaechannel.server.core.maps import decode_form, integer
 from gaechannel.server.core.service import ChannelService
+from gaechannel.server.core.sessions import SessionService
+from gaechannel.server.core.talk_session import TalkSession
 
-from .replies import invite_body, read_body, refusing, text_reply
+from .app import TALK_PATH, add_talk, say_no_more
+from .forwarded import Proxies
+from .health import Health
+from .metrics_page import MetricsPage
+from .pages import Pages
+from .replies import HEADERS, invite_body, read_body, refusing, text_reply
+
+#: Most channels, and most sessions, that a page is told of.
+_MOST_SHOWN = 200
 
 
-def make_admin_app(service: ChannelService, token: str) -> web.Application:
+def make_admin_app(
+    service: ChannelService,
+    token: str,
+    *,
+    mounts: Mapping[str, SessionService] | None = None,
+    public_url: Callable[[], str] | None = None,
+    health: Health | None = None,
+) -> web.Application:
     """An aiohttp application that answers the administrative interface; to be served to the owner alone.
+
+    Beside it: a page for people at ``/``, and what that needs, the talk dialect among it; ``/healthz`` and
+    ``/readyz``, which want no token; ``/metrics``, which does.
 
     Args:
         service: the channels.
         token: the secret that ``Authorization: Bearer`` must carry.
+        mounts: the other services of the server, by path; None: there are none.
+        public_url: the address that the page shows clients; None: the page's own.
+        health: what ``/readyz`` says; None: that the server is ready.
 
     Raises:
         ValueError: the token is empty.
     """
-    admin = Admin(service, token)
+    mounts = {} if mounts is None else mounts
+    admin = Admin(service, token, mounts)
     app = web.Application()
     app.router.add_post("/admin/create", refusing(admin.create, service.counters), expect_handler=invite_body)
     app.router.add_post("/admin/send", refusing(admin.send, service.counters), expect_handler=invite_body)
+    app.router.add_get("/admin/state", refusing(admin.state, service.counters))
+    app.router.add_get("/metrics", refusing(admin.metrics, service.counters))
+    (Health() if health is None else health).add_to(app)
+    proxies = Proxies()
+    origin = proxies.origin if public_url is None else lambda _request: public_url()
+    paths = {path: one.dialect.name for path, one in mounts.items()}
+    Pages("admin.html", ["page.css", "page.js", "listen.js"], paths, origin).add_to(app)
+    add_talk(app, service, proxies, 0.0)
+    app.on_response_prepare.append(say_no_more)
     return app
 
 
 class Admin:
-    """The handlers of ``/admin/create`` and ``/admin/send``.
+    """The handlers below ``/admin``, and that of ``/metrics`` where a token is wanted for it.
 
     Args:
         service: the channels.
         token: the secret that ``Authorization: Bearer`` must carry.
+        mounts: the other services of the server, by path.
 
     Raises:
         ValueError: the token is empty.
     """
 
-    def __init__(self, service: ChannelService, token: str) -> None:
+    def __init__(self, service: ChannelService, token: str, mounts: Mapping[str, SessionService]) -> None:
         if not token:
             raise ValueError("the administrative token is empty")
         self._service = service
         self._token = token.encode("utf-8")
+        self._mounts = mounts
+        self._metrics = MetricsPage(service, mounts)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Form ``client_id`` and perhaps ``duration_minutes``; answers the token."""
@@ -77,16 +116,53 @@ class Admin:
             raise bad_request(f"{type(error).__name__}: {error}") from None
         return text_reply("" if known else "this server has no channel of that client")
 
+    async def state(self, request: web.Request) -> web.StreamResponse:
+        """What is open, as JSON: channels and sessions, and no more of them than a page can show."""
+        self._check(request)
+        channels, sessions = self._service.channels, {TALK_PATH: self._service, **self._mounts}
+        counts = [len(channels), sum(map(len, sessions.values()))]
+        shown_channels = [
+            {"client_id": client_id, "listeners": len(channel.listeners), "held": len(channel.held)}
+            for client_id, channel in channels.first(_MOST_SHOWN)
+        ]
+        opened = ((path, one) for path, service in sessions.items() for one in service.first(_MOST_SHOWN))
+        shown_sessions = [
+            {
+                "path": path,
+                "name": one.name,
+                "client_id": one.client_id if isinstance(one, TalkSession) else None,
+                "back_channel": one.has_back_channel,
+                "outstanding": one.outstanding,
+            }
+            for path, one in islice(opened, _MOST_SHOWN)
+        ]
+        state = {
+            "channel_count": counts[0],
+            "session_count": counts[1],
+            "complete": counts == [len(shown_channels), len(shown_sessions)],
+            "channels": shown_channels,
+            "sessions": shown_sessions,
+        }
+        return web.json_response(state, headers=HEADERS)
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """The server's numbers; see :mod:`gaechannel.server.http.metrics`."""
+        self._check(request)
+        return await self._metrics.get(request)
+
     async def _form(self, request: web.Request) -> dict[str, str]:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        given_bytes = given.strip().encode("utf-8", "surrogateescape")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):
-            raise Refusal(401, "Unauthorized", {"WWW-Authenticate": "Bearer"}, cause="admin")
+        self._check(request)
         body = await read_body(request, self._service.limits)
         try:
             return decode_form(body.decode("utf-8")).form
         except UnicodeDecodeError:
             raise bad_request("the body is not UTF-8") from None
+
+    def _check(self, request: web.Request) -> None:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        given_bytes = given.strip().encode("utf-8", "surrogateescape")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):
+            raise Refusal(401, "Unauthorized", {"WWW-Authenticate": "Bearer"}, cause="admin")
 
 
 def _field(form: dict[str, str], name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -16,9 +16,12 @@ from gaechannel.server.core.sessions import SessionService
 
 from .bind import Bind
 from .dev import Dev
+from .forwarded import Proxies
+from .health import Health
+from .pages import Pages
 from .phases import TestPhases
 from .presence_posts import posting_to
-from .replies import invite_body, refusing
+from .replies import invite_body, refusing, timed
 from .talk_page import TokenPage
 
 #: Where the talk dialect and the development server's stand.
@@ -39,8 +42,10 @@ def make_app(
     *,
     mounts: Mapping[str, BrowserChannelService] | None = None,
     test_delay: float = 2.0,
+    trust_proxy: Iterable[str] = (),
+    health: Health | None = None,
 ) -> web.Application:
-    """An aiohttp application that serves all dialects.
+    """An aiohttp application that serves all dialects, ``/healthz``, ``/readyz``, and a page at ``/``.
 
     An application serves one event loop once; the services may be given to another one after it.
 
@@ -49,6 +54,9 @@ def make_app(
             ``/_ah/channel/dev``; None: a new one.
         mounts: what else is served, by path; None: :func:`default_mounts`.
         test_delay: seconds between the two pieces of the second test phase.
+        trust_proxy: addresses or networks of proxies whose ``X-Forwarded-…`` headers are believed; ``unix``
+            for who comes by a Unix socket.
+        health: what ``/readyz`` says; None: that the server is ready.
 
     Returns:
         The application. Its shutdown ends all back channels in order, and leaves the sessions there.
@@ -56,9 +64,11 @@ def make_app(
     service = ChannelService() if service is None else service
     mounts = default_mounts() if mounts is None else mounts
     app = web.Application()
-    page = TokenPage(service, TALK_PATH)
-    app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters), allow_head=False)
-    _add_dialect(app, TALK_PATH, service, test_delay)
+    proxies = Proxies(trust_proxy)
+    (Health() if health is None else health).add_to(app)
+    paths = {path: one.dialect.name for path, one in mounts.items()}
+    Pages("public.html", ["page.css"], paths, proxies.origin).add_to(app)
+    add_talk(app, service, proxies, test_delay)
     app.router.add_get(DEV_PATH, refusing(Dev(service).get, service.counters), allow_head=False)
     for path, mounted in mounts.items():
         _add_dialect(app, path.rstrip("/"), mounted, test_delay)
@@ -71,11 +81,19 @@ def make_app(
             one.end_back_channels()
 
     app.on_shutdown.append(end_back_channels)
-    app.on_response_prepare.append(_say_no_more)
+    app.on_response_prepare.append(say_no_more)
     return app
 
 
-async def _say_no_more(_request: web.Request, response: web.StreamResponse) -> None:
+def add_talk(app: web.Application, service: ChannelService, proxies: Proxies, test_delay: float) -> None:
+    """Have an application serve the talk dialect."""
+    page = TokenPage(service, TALK_PATH, proxies)
+    app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters), allow_head=False)
+    _add_dialect(app, TALK_PATH, service, test_delay)
+
+
+async def say_no_more(_request: web.Request, response: web.StreamResponse) -> None:
+    """Take back what aiohttp says of itself, before an answer goes out."""
     # aiohttp's own headers. Clients keep what a back channel's head says for as long as it lasts.
     response.headers.pop("Server", None)
     if isinstance(response, web.Response) and not response.content_length:
@@ -85,7 +103,9 @@ async def _say_no_more(_request: web.Request, response: web.StreamResponse) -> N
 def _add_dialect(app: web.Application, base: str, service: SessionService, test_delay: float) -> None:
     bind, path = Bind(service), base + service.dialect.bind_path
     app.router.add_get(path, refusing(bind.get, service.counters), allow_head=False)
-    app.router.add_post(path, refusing(bind.post, service.counters), expect_handler=invite_body)
+    app.router.add_post(
+        path, refusing(timed(bind.post, service), service.counters), expect_handler=invite_body
+    )
     if service.dialect.test_path is not None:
         phases = TestPhases(service, test_delay)
         app.router.add_get(

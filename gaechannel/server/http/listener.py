@@ -12,10 +12,11 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gaechannel.server.core.counters import Counters
@@ -68,24 +69,27 @@ class _QuietLogger(logging.LoggerAdapter[logging.Logger]):
 
 
 class Listener:
-    """Serves an application on a socket.
+    """Serves an application on sockets.
 
     Args:
         app: the application.
-        listening: the socket; it stays its owner's, who closes it after ``stop``.
+        listening: the sockets; they stay their owner's, who closes them after ``stop``.
         ssl_context: serves https with it; None: http.
         limits: how many connections there may be, and how long they may wait.
         counters: counts the connections, and those that are cut.
+        access_log: is told of each request, by ``access_log_class``; None: nobody is.
     """
 
     def __init__(
         self,
         app: web.Application,
-        listening: socket.socket,
+        listening: Sequence[socket.socket],
         *,
         ssl_context: ssl.SSLContext | None,
         limits: ConnectionLimits,
         counters: Counters,
+        access_log: logging.Logger | None = None,
+        access_log_class: type[AbstractAccessLogger] = AbstractAccessLogger,
     ) -> None:
         self._listening = listening
         self._ssl_context = ssl_context
@@ -94,7 +98,8 @@ class Listener:
         app.middlewares.insert(0, telling_guards)
         self._runner = web.AppRunner(
             app,
-            access_log=None,
+            access_log=access_log,
+            access_log_class=access_log_class,
             logger=_QuietLogger(counters),
             handler_cancellation=True,
             shutdown_timeout=_SHUTDOWN_SECONDS,
@@ -122,7 +127,8 @@ class Listener:
         #: The connections at this moment.
         self.connections = Connections(self._limits, self._counters)
         self._spare = os.open(os.devnull, os.O_RDONLY)
-        self._listening.setblocking(False)
+        for one in self._listening:
+            one.setblocking(False)
         self._listen()
         self._sweep()
 
@@ -132,7 +138,8 @@ class Listener:
         if server is None:
             return
         self._stopped = True
-        self._loop.remove_reader(self._listening)
+        for one in self._listening:
+            self._loop.remove_reader(one)
         self._sweeping.cancel()
         making = self.connections.making
         if making:
@@ -150,22 +157,23 @@ class Listener:
 
     def _listen(self) -> None:
         if not self._stopped:
-            self._loop.add_reader(self._listening, self._accept)
+            for one in self._listening:
+                self._loop.add_reader(one, self._accept, one)
 
     def _sweep(self) -> None:
         self.connections.sweep()
         self._sweeping = self._loop.call_later(self.connections.sweep_seconds, self._sweep)
 
-    def _accept(self) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         for _ in range(_ACCEPTS_A_TURN):
             try:
-                accepted, peer = self._listening.accept()
+                accepted, peer = listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionError:  # it has gone
                 continue
             except OSError as error:
-                self._make_room(error)
+                self._make_room(listening, error)
                 return
             refusal = self.connections.refusal(peer)
             if refusal is None:
@@ -207,7 +215,7 @@ class Listener:
                 accepted.send(_NO_ROOM)
             accepted.recv(1 << 16)  # closing with what is unread would take the answer away
 
-    def _make_room(self, error: OSError) -> None:
+    def _make_room(self, listening: socket.socket, error: OSError) -> None:
         """Nobody can be accepted: whoever waits without asking makes room; else who comes is refused."""
         self._counters.say(f"no connection can be accepted: {error.strerror or error}")
         if self.connections.cut_a_waiting_one("descriptors"):
@@ -216,10 +224,11 @@ class Listener:
             os.close(self._spare)
             self._spare = None
             with contextlib.suppress(OSError):
-                self._refuse(self._listening.accept()[0], "descriptors")
+                self._refuse(listening.accept()[0], "descriptors")
                 self._spare = os.open(os.devnull, os.O_RDONLY)
                 return
-        self._loop.remove_reader(self._listening)
+        for one in self._listening:
+            self._loop.remove_reader(one)
         self._loop.call_later(_RETRY_SECONDS, self._go_on)
 
     def _go_on(self) -> None:

@@ -12,6 +12,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from gaechannel.server.core.counters import Counters
 from gaechannel.server.core.errors import Refusal, bad_request
 from gaechannel.server.core.limits import Limits
+from gaechannel.server.core.sessions import SessionService
 
 # What aiohttp says of a body that breaks off, or is no chunked one.
 _BROKEN_BODY = (RequestPayloadError, HttpProcessingError)
@@ -53,6 +54,19 @@ def refusing(handler: Handler, counters: Counters) -> Handler:
             if not request.content.is_eof():
                 reply.force_close()  # nobody is to send the rest
             return reply
+
+    return answer
+
+
+def timed(handler: Handler, service: SessionService) -> Handler:
+    """A handler of which it is kept how long it takes; not so where its answer is a back channel."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        began = service.monotonic()
+        response = await handler(request)
+        if isinstance(response, web.Response):
+            service.traffic.requests.observe(service.monotonic() - began)
+        return response
 
     return answer
 

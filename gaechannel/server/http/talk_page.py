@@ -11,6 +11,7 @@ from aiohttp import web
 from gaechannel.server.core.errors import bad_request
 from gaechannel.server.core.service import ChannelService
 
+from .forwarded import Proxies
 from .replies import HEADERS
 
 #: What must not stand raw inside a script element, whatever a browser makes of it.
@@ -41,11 +42,13 @@ class TokenPage:
     Args:
         service: checks the tokens.
         base: path of the talk dialect's base URL, such as ``/talkgadget``.
+        proxies: whose word counts for the address that clients ask.
     """
 
-    def __init__(self, service: ChannelService, base: str) -> None:
+    def __init__(self, service: ChannelService, base: str, proxies: Proxies) -> None:
         self._service = service
         self._base = base
+        self._proxies = proxies
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The page: a script that calls ``new chat.WcsDataClient(`` with seven string literals.
@@ -61,7 +64,7 @@ class TokenPage:
         if not isinstance(xpc, dict):
             raise bad_request("xpc is not a JSON object")
         page = _PAGE.format(
-            url=script_string(f"{request.scheme}://{request.host}{self._base}/"),
+            url=script_string(f"{self._proxies.origin(request)}{self._base}/"),
             clid=script_string(secrets.token_hex(8).upper()),
             gsessionid=script_string(secrets.token_urlsafe(16)),
             unknown=script_string(str(secrets.randbelow(10**9))),
