@@ -211,6 +211,22 @@ def port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
 
 
+def mode(text: str) -> int:
+    """A file's mode, in octal digits."""
+    with contextlib.suppress(ValueError):
+        if 0 <= int(text, 8) <= 0o777:
+            return int(text, 8)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a file's mode, such as 660")
+
+
+def not_negative(text: str) -> float:
+    """A number, 0 or more, and finite."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0 or more")
+
+
 def positive(text: str) -> float:
     """A number above 0, and finite."""
     with contextlib.suppress(ValueError):

@@ -17,6 +17,7 @@ from gaechannel.errors import ChannelError
 
 from .admin import add_create, add_send
 from .arguments import CommandError
+from .config import configured
 from .decode import add_decode
 from .demo import add_demo
 from .doctor import add_doctor
@@ -49,8 +50,8 @@ def _run(argv: list[str] | None) -> int:
             # A lone surrogate, or a character that the terminal's encoding lacks, must not end the program.
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     parser = _parser()
-    args = parser.parse_args(argv)
     try:
+        args = configured(parser, argv)
         status: int = args.run(args)
     except BrokenPipeError:
         raise

@@ -7,12 +7,14 @@ import contextlib
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import systemd
 from .arguments import (
     ADMIN,
     PORT,
@@ -21,9 +23,14 @@ from .arguments import (
     add_command,
     count,
     given_admin_token,
+    mode,
+    not_negative,
     port,
     positive,
 )
+from .certificate import Certificate
+from .config import add_config
+from .logs import log_server
 
 if TYPE_CHECKING:
     from gaechannel.server import LocalServer, Session
@@ -45,6 +52,25 @@ def add_serve(commands: _Commands) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
         "--port", type=port, default=PORT, help="port to listen on; 0: a free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--unix", metavar="PATH", help="listen on this Unix socket, for a proxy in front, and on no port"
+    )
+    parser.add_argument(
+        "--unix-mode", type=mode, default=0o660, metavar="MODE", help="who may connect to it (660)"
+    )
+    parser.add_argument(
+        "--cert",
+        metavar="FILE",
+        help="serve by https: the certificate and what signed it, in PEM; read again at SIGHUP",
+    )
+    parser.add_argument("--key", metavar="FILE", help="its key, in PEM; default: in the same file")
+    parser.add_argument(
+        "--trust-proxy",
+        action="append",
+        metavar="ADDRESS",
+        help="believe the X-Forwarded-… headers of proxies at this address or in this network; unix: of who"
+        " comes by the Unix socket; may be repeated",
     )
     parser.add_argument(
         "--admin",
@@ -75,6 +101,28 @@ def add_serve(commands: _Commands) -> None:
         metavar="N",
         help="have room for so many open channels: raises the limit on open files",
     )
+    parser.add_argument(
+        "--metrics",
+        metavar="ADDRESS",
+        help="answer /metrics, /healthz and /readyz to everybody who can connect to HOST:PORT or to the Unix"
+        " socket of this path (default: at --admin alone, to who has its token)",
+    )
+    parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="write a line for each request, without tokens and SIDs; -: to standard error; another file in"
+        " its place is noticed",
+    )
+    parser.add_argument("--log-json", action="store_true", help="log in JSON, an object a line")
+    parser.add_argument(
+        "--drain-seconds",
+        type=not_negative,
+        default=0.0,
+        metavar="S",
+        help="go on so long after SIGTERM, while /readyz answers 503, so that load balancers send nobody new"
+        " (%(default)g)",
+    )
+    add_config(parser)
 
 
 def server_classes() -> type[LocalServer]:
@@ -92,28 +140,70 @@ def _serve(args: argparse.Namespace) -> int:
         from gaechannel.server import raise_file_limit
 
         raise_file_limit(args.channels + 50)
+    if args.key is not None and args.cert is None:
+        args.fail("--key is given, and no --cert")
+    certificate = None if args.cert is None else Certificate(args.cert, args.key)
     # No Event: a signal handler that sets one may find its lock held by what it has interrupted.
-    ended: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
+    if certificate is not None or "NOTIFY_SOCKET" in os.environ:  # else a terminal that closes ends it
+        signal.signal(signal.SIGHUP, lambda number, _frame: signals.append(number))
+    sockets: dict[str, list[socket.socket]] = {}
+    for name, one in systemd.listening_sockets():
+        sockets.setdefault(name if name in ("admin", "metrics") else "public", []).append(one)
+    access_log = log_server(args.access_log, as_json=args.log_json)
     try:
         server = local_server(
             host=args.host,
             port=args.port,
+            unix=args.unix,
+            unix_mode=args.unix_mode,
+            ssl_context=None if certificate is None else certificate.context,
+            metrics=args.metrics,
+            sockets=sockets,
+            trust_proxy=args.trust_proxy or (),
+            access_log=access_log,
             admin=args.admin or (ADMIN if args.port else "127.0.0.1:0"),
             admin_token=given,
             key=None if args.key_file is None else _given_key(args.key_file),
             backchannel_seconds=args.backchannel_seconds,
             **({} if args.channels is None else {"max_sessions": args.channels}),
         )
+    except ImportError as error:
+        raise CommandError(str(error)) from error
     except ValueError as error:
         args.fail(str(error))
         raise
     server.browserchannel.on_session = server.webchannel.on_session = _answer
     with server:
         print(_how_to_use(server, bool(given)))
-        while not ended:
-            time.sleep(_LOOK_SECONDS)  # a signal that comes just before this does not cut it short
+        systemd.notify("READY=1")
+        _wait(server, signals, certificate)
+        systemd.notify("STOPPING=1")
+        if args.drain_seconds:
+            server.drain()
+            time.sleep(args.drain_seconds)
     return 0
+
+
+def _wait(server: LocalServer, signals: list[int], certificate: Certificate | None) -> None:
+    """Wait for SIGTERM; meanwhile tell the watchdog that the event loop goes round, and obey SIGHUP."""
+    every = systemd.watchdog_seconds()
+    due = 0.0
+    while True:
+        while signals:
+            if signals.pop(0) == signal.SIGTERM:
+                return
+            if certificate is not None:
+                server.call(certificate.load)
+        now = time.monotonic()
+        if every is not None and now >= due:
+            due = now + every
+            with contextlib.suppress(TimeoutError):  # which the service manager then notices
+                server.call(lambda: None, timeout=every)
+                systemd.notify("WATCHDOG=1")
+        # A signal that comes just before this does not cut it short.
+        time.sleep(_LOOK_SECONDS if every is None else min(_LOOK_SECONDS, every / 2))
 
 
 def _given_key(name: str) -> bytes:
@@ -158,13 +248,19 @@ def _answer(session: Session) -> None:
 
 def _how_to_use(server: LocalServer, given: bool) -> str:
     secret = "" if given else f"\n  export GAECHANNEL_ADMIN_TOKEN={server.admin_token}"
+    metrics = "" if server.metrics is None else f"\n  metrics                   {server.metrics}"
+    if server.url.startswith("unix:"):
+        return f"""\
+Serving on {server.url}, until Ctrl-C: clients come by the proxy in front of it.
+  administration            {server.admin_url}
+  administrative token      {"the one you gave" if given else server.admin_token}{metrics}"""
     return f"""\
 Serving on {server.url}, until Ctrl-C.
   App Engine's Channel API  {server.base_url}
   browserchannel            {server.url}/channel
   webchannel                {server.url}/webchannel
-  administration            {server.admin_url}
-  administrative token      {"the one you gave" if given else server.admin_token}
+  administration            {server.admin_url}, with a page
+  administrative token      {"the one you gave" if given else server.admin_token}{metrics}
 
 In another terminal on this machine, create a channel, listen to it, and send to it:
   export GAECHANNEL_BASE_URL={server.base_url}
