@@ -295,7 +295,6 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
             queue_rewind(&self->queue, mark);
             return false;
         }
-        in.aid = bad;
     }
     uint64_t messages = self->queue.count - mark.count;
     self->aid = in.aid;

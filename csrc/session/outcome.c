@@ -84,10 +84,12 @@ static void fell_silent(session *self, exchange *ex, exchange_slot slot, bool de
     strbuf_free(&words);
 }
 
-// It was asked for twice, and counts as received, or nothing behind it would ever come.
+// It was asked for twice, and counts as received, or nothing behind it would ever come. From now on: had the
+// other request ended everything before this could be told, it would have gone without a word.
 static void poisoned(session *self, exchange *ex, const char *words) {
     strbuf text = {0};
     strbuf_format(&text, "array %lld cannot be read: %s", (long long)self->poison_id, words);
+    self->aid = self->poison_id;
     self->poison_id = -1;
     fail(self, ex, ERROR_CORRUPT, strbuf_str(&text));
     strbuf_free(&text);

@@ -118,8 +118,8 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
     if (status != FRAMER_CORRUPT)
         return INTAKE_OK;
     // The server numbers its arrays one by one, and sends those that were not acknowledged.
-    if (frames->chunk_at_fault && self->aid >= 0 && session_is_poison(self, ex, self->aid + 1))
-        self->aid++;
+    if (frames->chunk_at_fault && self->aid >= 0)
+        session_is_poison(self, ex, self->aid + 1);
     return stop(ex, ABORT_CORRUPT, frames->error);
 }
 
@@ -158,6 +158,9 @@ session_intake session_on_body(session *self, exchange_slot slot, const uint8_t 
     bool streams = slot == SLOT_BACK && ex->status == 200 && !self->dialect->polls;
     if (ex->abort_reason != ABORT_NONE)
         return INTAKE_STOP;
+    // What is not taken is sent again; an error in it would not be told beside the one that has ended this.
+    if (streams && phase_has_ended(self))
+        return stop(ex, ABORT_CANCELLED, NULL);
     if (streams)
         self->dead_at_ms = SESSION_NEVER; // it lives, even where it now has to wait
     if (streams && queue_bytes(&self->queue) >= self->config.queue_limit) {

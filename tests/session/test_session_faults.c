@@ -363,6 +363,61 @@ static void an_array_that_was_only_damaged_once_is_not_lost(void) {
     carrier_free(&self);
 }
 
+/* ---- Two ends at once ---- */
+
+// Maps are refused, while the back channel is still being read.
+static void refuse_maps(carrier *self) {
+    carrier_answer(self, SLOT_FORWARD, 403, "Forbidden", "not these");
+}
+
+static void what_cannot_be_read_is_told_though_the_other_request_ended_all_before(void) {
+    static const char *const bodies[] = {"8\n[[2,[x]]]", "2000000\n[[2,[\"a"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        carrier self;
+        begin_worked(&self);
+        carrier_free(&self);
+        config.max_chunk = 1000000;
+        carrier_two_way(&self, &config, OPENING);
+        CHECK(carrier_body(&self, SLOT_BACK, NOOP_1) == INTAKE_OK);
+        CHECK(carrier_body(&self, SLOT_BACK, bodies[i]) == INTAKE_STOP);
+        session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+        CHECK(carrier_send(&self, "x") == 0);
+        carrier_expect(&self, REQUEST_MAPS);
+        carrier_wait(&self);
+        expect_back(&self, "AID=1&");
+        CHECK(carrier_body(&self, SLOT_BACK, bodies[i]) == INTAKE_STOP);
+        refuse_maps(&self);
+        session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+        expect_error(&self, ERROR_MAPS_REFUSED);
+        go_on(&self);
+        expect_back(&self, "AID=1&");
+        CHECK(carrier_body(&self, SLOT_BACK, bodies[i]) == INTAKE_STOP);
+        session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+        expect_error(&self, ERROR_CORRUPT);
+        CHECK(carrier_has(strbuf_str(&session_get_error(self.session)->message), "array 2 cannot be read"));
+        go_on(&self);
+        expect_back(&self, "AID=2&");
+        carrier_free(&self);
+    }
+}
+
+static void an_error_that_arrives_after_an_end_is_sent_again(void) {
+    carrier self;
+    config = carrier_config(&dialect_webchannel);
+    carrier_two_way(&self, &config, OPENING);
+    CHECK(carrier_body(&self, SLOT_BACK, CHUNKS("[[1,[{\"a\":1}]]]")) == INTAKE_OK);
+    CHECK(carrier_send(&self, "x") == 0);
+    carrier_expect(&self, REQUEST_MAPS);
+    refuse_maps(&self);
+    const char *said = CHUNKS("[[2,[{\"error\":{\"code\":9,\"message\":\"odd\"}}]]]");
+    CHECK(carrier_body(&self, SLOT_BACK, said) == INTAKE_STOP);
+    session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+    expect_error(&self, ERROR_MAPS_REFUSED);
+    go_on(&self);
+    expect_back(&self, "AID=1&");
+    carrier_free(&self);
+}
+
 /* ---- Control arrays ---- */
 
 static void the_session_is_opened_by_an_array_of_any_id_in_its_reply(void) {
@@ -557,6 +612,8 @@ static const check_case cases[] = {
     CASE(an_array_that_cannot_be_read_is_asked_for_once_more_and_given_up),
     CASE(a_chunk_that_is_too_long_or_no_text_is_given_up_too),
     CASE(an_array_that_was_only_damaged_once_is_not_lost),
+    CASE(what_cannot_be_read_is_told_though_the_other_request_ended_all_before),
+    CASE(an_error_that_arrives_after_an_end_is_sent_again),
     CASE(the_session_is_opened_by_an_array_of_any_id_in_its_reply),
     CASE(session_arrays_are_what_they_are_only_by_the_opening),
     CASE(control_arrays_act_under_an_id_that_was_seen),
