@@ -11,6 +11,7 @@ import gzip
 import json
 import random
 import re
+from array import array
 from collections import Counter
 from urllib.parse import parse_qsl, urlsplit
 
@@ -104,6 +105,26 @@ def frame(payload):
     return f"{units(payload)}\n{payload}"
 
 
+class Numbers:
+    """Which numbers there were: a byte each, so that the memory of a long run is not the test's own."""
+
+    def __init__(self):
+        self._there = bytearray()
+        self._count = 0
+
+    def __len__(self):
+        return self._count
+
+    def __contains__(self, number):
+        return number < len(self._there) and self._there[number] != 0
+
+    def add(self, number):
+        if number not in self:
+            self._there.extend(bytes(max(0, number + 1 - len(self._there))))
+            self._there[number] = 1
+            self._count += 1
+
+
 class Session:
     """What is owed to a client."""
 
@@ -150,8 +171,8 @@ class Stranger(ThreadServer):
     def __init__(self, dialect, seed):
         super().__init__()
         self.web = dialect == "webchannel"
-        self.numbers = []
-        self.known = set()
+        self.numbers = array("L")
+        self.known = Numbers()
         self.refused = set()
         self.poisoned = set()
         self.errors = 0
