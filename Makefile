@@ -9,7 +9,7 @@ SECONDS ?= 60
 PARALLEL ?= -n 4 --dist loadfile
 COUNT ?= 1000000
 
-.PHONY: demo test strangers trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
+.PHONY: demo test strangers kills trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -20,6 +20,9 @@ test: .venv/.test ## run the tests; ARGS="-k framer" and the like go to pytest
 
 strangers: .venv/.test ## COUNT=1000000 messages past servers and proxies that do all that was ever seen
 	@GAECHANNEL_STRANGERS=$(COUNT) $(BIN)/pytest tests/strangers -k 'browserchannel' $(ARGS)
+
+kills: .venv/.test ## KILLS=100 kills of a server with a state file, under load
+	@GAECHANNEL_KILLS=$(or $(KILLS),100) $(BIN)/pytest -s tests/server/test_server_restarts.py $(ARGS)
 
 trixie sid: ## run the tests in a chroot of that Debian
 	@.ci/debian $@

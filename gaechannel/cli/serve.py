@@ -89,6 +89,18 @@ def add_serve(commands: _Commands) -> None:
         " file, a new secret is written to it, for its owner only (default: a new secret each time)",
     )
     parser.add_argument(
+        "--state",
+        metavar="FILE",
+        help="keep channels, sessions, messages that have not arrived and, without --key-file, the secret"
+        " that signs tokens in this file, over restarts and kills; it is made where it is not there, for its"
+        " owner only (default: all of it ends with the process)",
+    )
+    parser.add_argument(
+        "--reuse-port",
+        action="store_true",
+        help="let the next server listen on the same port before this one ends; both need it",
+    )
+    parser.add_argument(
         "--backchannel-seconds",
         type=positive,
         default=240.0,
@@ -167,6 +179,8 @@ def _serve(args: argparse.Namespace) -> int:
             admin_token=given,
             key=None if args.key_file is None else _given_key(args.key_file),
             backchannel_seconds=args.backchannel_seconds,
+            state=args.state,
+            reuse_port=args.reuse_port,
             **({} if args.channels is None else {"max_sessions": args.channels}),
         )
     except ImportError as error:
@@ -183,6 +197,8 @@ def _serve(args: argparse.Namespace) -> int:
         if args.drain_seconds:
             server.drain()
             time.sleep(args.drain_seconds)
+        if args.state is None:
+            _say_what_is_lost(server)
     return 0
 
 
@@ -204,6 +220,18 @@ def _wait(server: LocalServer, signals: list[int], certificate: Certificate | No
                 systemd.notify("WATCHDOG=1")
         # A signal that comes just before this does not cut it short.
         time.sleep(_LOOK_SECONDS if every is None else min(_LOOK_SECONDS, every / 2))
+
+
+def _say_what_is_lost(server: LocalServer) -> None:
+    services = (server.service, *server.mounts.values())
+    sessions = sum(len(service) for service in services)
+    messages = sum(service.waiting for service in services)
+    if sessions or messages:
+        print(
+            f"gaechannel: {sessions} sessions end with this process, and {messages} messages that have not"
+            " arrived are lost; --state FILE keeps both for the next one",
+            file=sys.stderr,
+        )
 
 
 def _given_key(name: str) -> bytes:

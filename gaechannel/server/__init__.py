@@ -26,6 +26,8 @@ from .core.errors import (
 from .core.limits import ConnectionLimits, Limits, raise_file_limit
 from .core.service import ChannelService
 from .core.session import Session
+from .core.sqlite_store import SqliteStore
+from .core.store import MemoryStore, Store, StoreError
 from .http.admin import make_admin_app
 from .http.app import DEV_PATH, TALK_PATH, default_mounts, make_app
 from .local import LocalServer, serve
@@ -50,9 +52,13 @@ __all__ = [
     "InvalidMessageError",
     "Limits",
     "LocalServer",
+    "MemoryStore",
     "Refusal",
     "Session",
     "SessionEnded",
+    "SqliteStore",
+    "Store",
+    "StoreError",
     "default_mounts",
     "make_admin_app",
     "make_app",

@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -24,6 +25,7 @@ from .core.counters import Counters
 from .core.dialect import WEBCHANNEL
 from .core.limits import ConnectionLimits, ConnectionOptions, LimitOptions
 from .core.service import ChannelService, ServiceOptions
+from .core.sqlite_store import SqliteStore
 from .http.access_log import access_log_class
 from .http.addresses import Address
 from .http.admin import make_admin_app
@@ -37,11 +39,12 @@ _T = TypeVar("_T")
 
 
 def _mounts(options: ServiceOptions, counters: Counters) -> dict[str, BrowserChannelService]:
-    """The default mounts, with the limits among the options of a channel service, and its counters."""
+    """The default mounts, with the limits among the options of a channel service, its counters and store."""
     limits: LimitOptions = {key: options[key] for key in LimitOptions.__annotations__ if key in options}  # type: ignore[literal-required, assignment]
+    store = options.get("store")
     return {
-        "/channel": BrowserChannelService(counters=counters, **limits),
-        "/webchannel": BrowserChannelService(dialect=WEBCHANNEL, counters=counters, **limits),
+        "/channel": BrowserChannelService(counters=counters, store=store, **limits),
+        "/webchannel": BrowserChannelService(dialect=WEBCHANNEL, counters=counters, store=store, **limits),
     }
 
 
@@ -88,7 +91,8 @@ class LocalServer:
             token = server.create_channel("me")
             server.send_message("me", "hi")
 
-    The services outlive ``stop``: after a ``start`` the same port, tokens and sessions are there again.
+    The services outlive ``stop``: after a ``start`` the same port, tokens and sessions are there again. With
+    ``state`` they outlive the process, too, however it ends.
 
     Args:
         service: serves the talk dialect; None: a new :class:`ChannelService` with ``options``.
@@ -113,6 +117,12 @@ class LocalServer:
         trust_proxy: addresses or networks of proxies whose ``X-Forwarded-…`` headers are believed; ``unix``
             for who comes by a Unix socket.
         access_log: is told of each request to the public address, tokens and SIDs left out; None: nobody is.
+        state: a file, made where it is not there, that keeps sessions, messages, channels and the tokens'
+            secret over restarts and kills: :class:`SqliteStore`. ``start`` waits up to 10 s for another
+            process to let go of it. ``stop`` tells presence that clients are gone, and the next ``start``
+            goes on. None: nothing outlives the process.
+        reuse_port: whether another process may listen on the same ports (``SO_REUSEPORT``), administration's
+            among them, so that the next one does before this one ends.
         **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`,
             which hold for each of the listeners.
 
@@ -128,7 +138,7 @@ class LocalServer:
 
     Raises:
         ImportError: ``metrics`` needs prometheus-client.
-        TypeError: both ``service`` and ``options`` are given.
+        TypeError: both ``service`` and ``state`` or ``options`` are given.
         ValueError: ``admin`` is no address, or has no TLS where other machines can reach it; ``metrics`` or
             ``trust_proxy`` is no address.
     """
@@ -152,10 +162,14 @@ class LocalServer:
         sockets: Mapping[str, Sequence[socket.socket]] | None = None,
         trust_proxy: Iterable[str] = (),
         access_log: logging.Logger | None = None,
+        state: str | os.PathLike[str] | None = None,
+        reuse_port: bool = False,
         **options: Unpack[ServerOptions],
     ) -> None:
         connections, service_options = _divided(options)
         self._connection_limits = ConnectionLimits(**connections)
+        if state is not None:
+            service_options.setdefault("store", SqliteStore(state))
         if service is not None and service_options:
             raise TypeError("a service is given: its options are arguments of ChannelService")
         self.service: ChannelService = ChannelService(**service_options) if service is None else service
@@ -186,6 +200,7 @@ class LocalServer:
         self._trust_proxy = tuple(trust_proxy)
         self._access_log = access_log
         self._access_log_class = access_log_class(Proxies(self._trust_proxy))
+        self._reuse_port = reuse_port
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
         self._lock = threading.Lock()
@@ -228,12 +243,16 @@ class LocalServer:
         return self.mounts["/webchannel"]
 
     def create_channel(self, client_id: str, duration_minutes: int | None = None) -> str:
-        """See :meth:`ChannelService.create_channel`."""
-        return self.service.create_channel(client_id, duration_minutes)
+        """See :meth:`ChannelService.create_channel`. With ``state`` it is kept when this returns."""
+        token = self.service.create_channel(client_id, duration_minutes)
+        self.service.store.commit_from_thread()
+        return token
 
     def send_message(self, client_id: str, message: str) -> None:
-        """See :meth:`ChannelService.send_message`."""
+        """See :meth:`ChannelService.send_message`. With ``state``, the message is kept when this returns, but
+        for one that is sent in a callback, on the server's own event loop."""
         self.service.send_message(client_id, message)
+        self.service.store.commit_from_thread()
 
     def start(self) -> Self:
         """Start listening; does nothing if the server runs already.
@@ -317,7 +336,7 @@ class LocalServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop(keep_sessions=False)
+        self.stop(keep_sessions=self.service.store.keeps)
 
     def _stop(self, *, cut: bool, keep_sessions: bool) -> None:
         with self._lock:
@@ -327,6 +346,9 @@ class LocalServer:
                     self.cut()
                 if not keep_sessions:
                     self._forget()
+                    self.service.store.commit_from_thread()
+                if cut:
+                    running.loop.call_soon_threadsafe(self.service.store.abandon)
                 running.loop.call_soon_threadsafe(running.stopping.set)
                 thread.join()
                 self._thread = None
@@ -360,8 +382,8 @@ class LocalServer:
                 health=self.health,
             )
             public = self._listener(app, sockets, self._ssl_context, self._access_log)
-            running.listeners += self._private_listeners(ending)
-            running.listeners.append(public)
+            # The public one is the first to begin, since it opens the store, and the last to end.
+            running.listeners += [public, *self._private_listeners(ending)]
             for one in running.listeners:
                 ending.push_async_callback(one.stop)
                 await one.start()
@@ -397,8 +419,8 @@ class LocalServer:
             for one in sockets:
                 ending.callback(one.close)
         else:
-            sockets = [address.listen(self._backlog)]
-            ending.callback(address.forget, sockets[0])
+            sockets = [address.listen(self._backlog, reuse=self._reuse_port)]
+            ending.callback(address.forget, sockets[0], reuse=self._reuse_port)
         place = sockets[0].getsockname()
         if not isinstance(place, tuple):
             return sockets, address
@@ -455,6 +477,8 @@ def serve(
     admin_ssl_context: ssl.SSLContext | None = None,
     backlog: int = 4096,
     test_delay: float = 2.0,
+    state: str | os.PathLike[str] | None = None,
+    reuse_port: bool = False,
     on_ready: Callable[[LocalServer], object] | None = None,
     **options: Unpack[ServerOptions],
 ) -> None:
@@ -465,11 +489,12 @@ def serve(
         port: port to listen on; 0: a free one.
         on_ready: called once with the server (``base_url``, ``admin_token``) as soon as it listens.
         admin: where the administrative interface listens; see :class:`LocalServer`.
-        admin_token, service, mounts, ssl_context, admin_ssl_context, backlog, test_delay: see there, too.
+        admin_token, service, mounts, ssl_context, admin_ssl_context, backlog, test_delay, state, reuse_port:
+            see there, too.
         **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`.
 
     Raises:
-        OSError: an address cannot be listened on.
+        OSError: an address cannot be listened on, or the state file cannot be used.
         ValueError: ``admin`` is no address, or has no TLS where other machines can reach it.
     """
     server = LocalServer(
@@ -483,6 +508,8 @@ def serve(
         admin_ssl_context=admin_ssl_context,
         backlog=backlog,
         test_delay=test_delay,
+        state=state,
+        reuse_port=reuse_port,
         **options,
     )
     asyncio.run(server._serve_until_signal(on_ready))

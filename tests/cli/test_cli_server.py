@@ -274,7 +274,32 @@ def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tm
     assert file.read_bytes() == key
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
     process.send_signal(signal.SIGTERM)
+    err = process.communicate(timeout=10)[1]  # the session may not have ended yet
+    assert err == "" or "--state FILE keeps both" in err
+
+
+def test_what_is_lost_at_the_end_is_said_and_is_kept_in_a_state_file(run, serve, environ, tmp_path):
+    file = tmp_path / "state"
+    environ["GAECHANNEL_ADMIN_TOKEN"] = "secret"
+    for arguments, lost in (((), "1 messages that have not arrived are lost"), (("--state", str(file)), "")):
+        process, text = serve(*arguments)
+        for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN"):
+            environ[name] = exported(text, name)
+        token = run("create", "me")[1].strip()
+        assert run("send", "me", "kept") == (0, "", "")
+        process.send_signal(signal.SIGTERM)
+        err = process.communicate(timeout=10)[1]
+        assert lost in err if lost else err == ""
+        assert process.returncode == 0
+    process, text = serve("--state", str(file))
+    for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN"):
+        environ[name] = exported(text, name)
+    assert run("listen", token, "--count", "1") == (0, "kept\n", "")
+    process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=10)[1] == ""
+    file.write_text("something else " * 100)
+    status, out, err = run("serve", "--port", "0", "--state", str(file))
+    assert (status, out, err) == (1, "", f"gaechannel: {file}: file is not a database\n")
 
 
 def test_a_key_that_others_can_read_is_warned_of(serve, tmp_path):

@@ -153,8 +153,8 @@ def test_a_client_that_goes_away_in_the_middle_of_a_body_harms_nobody(shared, pe
     with socket.create_connection(("127.0.0.1", shared.port), timeout=20) as raw:
         line = f"POST /channel/bind?VER=8&RID=2&AID=0&SID={peer.sid} HTTP/1.1"
         raw.sendall(line.encode() + b"\r\nHost: x\r\nContent-Length: 100\r\n\r\ncount=1&ofs=0")
-        until(lambda: len(shared._running.listeners[-1].transports) == 1)
-    until(lambda: not shared._running.listeners[-1].transports)
+        until(lambda: len(shared._running.listeners[0].transports) == 1)
+    until(lambda: not shared._running.listeners[0].transports)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
     assert session._next_map == 0
 
@@ -228,7 +228,7 @@ def test_a_client_that_does_not_read_is_cut_by_its_next_back_channel():
         until(lambda: session.back is not None and session.back._blocked)
         fresh = peer.back()
         assert fresh.next()[0] == 1
-        until(lambda: len(server._running.listeners[-1].transports) == 1)
+        until(lambda: len(server._running.listeners[0].transports) == 1)
         stuck.cut()
         fresh.cut()
 

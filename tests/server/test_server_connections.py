@@ -24,7 +24,7 @@ def connect(server):
 
 
 def connections(server):
-    return server._running.listeners[-1].connections
+    return server._running.listeners[0].connections
 
 
 def ended(raw):

@@ -16,7 +16,7 @@ import trustme
 from waiting import until
 from wire_by_hand import Talk, texts
 
-from gaechannel.server import ChannelService, LocalServer, run_server, serve
+from gaechannel.server import ChannelService, LocalServer, StoreError, run_server, serve
 
 
 @pytest.fixture
@@ -232,3 +232,38 @@ def test_serve_in_a_process_of_its_own_exits_in_order():
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize("end", [LocalServer.stop, LocalServer.kill])
+def test_with_a_state_a_new_server_goes_on_where_another_ended(tmp_path, end):
+    with LocalServer(state=tmp_path / "state") as server:
+        talk = Talk(server, server.create_channel("me")).connect()
+        stream = talk.back()
+        server.send_message("me", "seen")
+        assert texts([stream.next()]) == ["seen"]
+        server.send_message("me", "perhaps")
+        end(server)
+        stream.cut()
+        with pytest.raises(TypeError, match="service"):
+            LocalServer(server.service, state=tmp_path / "state")
+    with LocalServer(state=tmp_path / "state", port=server.port) as server:
+        server.send_message("me", "later")
+        assert texts(talk.back(AID=2, CI=1).rest()) == ["perhaps", "later"]
+
+
+def test_with_a_state_sessions_can_be_forgotten_all_the_same(tmp_path):
+    with LocalServer(state=tmp_path / "state") as server:
+        talk = Talk(server, server.create_channel("me")).connect()
+        server.kill(keep_sessions=False)
+        server.start()
+        assert talk.refused() == (400, "Unknown SID", "Error 400: Unknown SID")
+        server.stop(keep_sessions=False)
+        server.start()
+        assert len(server.service) == 0
+
+
+def test_a_state_that_cannot_be_used_raises_in_the_callers_thread(tmp_path, server_threads):
+    (tmp_path / "state").write_text("something else " * 100)
+    with pytest.raises(StoreError, match="state"):
+        LocalServer(state=tmp_path / "state").start()
+    assert server_threads() == []

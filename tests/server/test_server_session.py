@@ -11,6 +11,7 @@ from gaechannel.server import (
     WEBCHANNEL,
     BrowserChannelService,
     Limits,
+    MemoryStore,
     Refusal,
     Session,
     SessionEnded,
@@ -66,6 +67,7 @@ def test_a_session_needs_no_service(clock):
     class Context:
         dialect, limits, monotonic, traffic = BROWSERCHANNEL, Limits(), clock, Traffic()
         lock = contextlib.nullcontext()
+        store = MemoryStore()
         queued = 0
 
         def make_room(self):

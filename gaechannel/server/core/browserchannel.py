@@ -11,6 +11,7 @@ from .dialect import BROWSERCHANNEL, Dialect
 from .limits import LimitOptions
 from .session import Session
 from .sessions import SessionService
+from .store import Store
 
 
 class BrowserChannelService(SessionService):
@@ -23,6 +24,9 @@ class BrowserChannelService(SessionService):
         dialect: ``BROWSERCHANNEL`` or ``WEBCHANNEL``.
         monotonic: seconds on a clock that never goes back.
         counters: counts what is refused; None: new ones.
+        store: keeps sessions over the process's end: :class:`SqliteStore`. ``on_session`` is called with each
+            of them when the next process starts, too; they are ``restored``. None: none outlives the process.
+        name: the service's among those of one store; None: the dialect's.
         **limits: see :class:`~gaechannel.server.Limits`.
 
     Raises:
@@ -36,9 +40,11 @@ class BrowserChannelService(SessionService):
         dialect: Dialect = BROWSERCHANNEL,
         monotonic: Callable[[], float] = time.monotonic,
         counters: Counters | None = None,
+        store: Store | None = None,
+        name: str | None = None,
         **limits: Unpack[LimitOptions],
     ) -> None:
-        super().__init__(dialect, monotonic=monotonic, counters=counters, **limits)
+        super().__init__(dialect, monotonic=monotonic, counters=counters, store=store, name=name, **limits)
         self.on_session = on_session
 
     def opened(self, session: Session) -> None:

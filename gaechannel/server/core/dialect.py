@@ -13,6 +13,8 @@ from .framing import encode_json
 
 #: A keep-alive's data.
 NOOP = b'["noop"]'
+#: The data of the array that ends a session with an error.
+STOP = b'["stop"]'
 
 
 @dataclass(frozen=True, slots=True)

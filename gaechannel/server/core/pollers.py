@@ -12,14 +12,16 @@ from collections.abc import Callable
 from .channels import Channels
 from .errors import too_many_sessions
 from .limits import Limits
+from .store import Kept, Store
 
 
 class Poller:
     """A client id that is polled: it hears the messages."""
 
-    __slots__ = ("client_id", "last_seen", "queue", "size")
+    __slots__ = ("_store", "client_id", "last_seen", "queue", "size")
 
-    def __init__(self, client_id: str, now: float) -> None:
+    def __init__(self, client_id: str, now: float, store: Store) -> None:
+        self._store = store
         self.client_id: str = client_id
         self.last_seen: float = now
         self.queue: deque[str] = deque()
@@ -31,6 +33,7 @@ class Poller:
         if message:
             self.queue.append(message)
             self.size += len(message)
+            self._store.hold(self.client_id, message)
 
 
 class Pollers:
@@ -41,9 +44,13 @@ class Pollers:
         limits: one that has not been polled for ``session_timeout`` seconds, or has more than
             ``max_unacknowledged`` characters waiting, is disconnected; there are ``max_sessions`` at most.
         monotonic: seconds on a clock that never goes back.
+        store: is told what must outlive the process.
     """
 
-    def __init__(self, channels: Channels, limits: Limits, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, channels: Channels, limits: Limits, monotonic: Callable[[], float], store: Store
+    ) -> None:
+        self._store = store
         self._channels = channels
         self._limits = limits
         self._monotonic = monotonic
@@ -62,10 +69,14 @@ class Pollers:
             poller = self._pollers.get(client_id)
             if poller is not None:
                 poller.last_seen = self._monotonic()
-                return
+        if poller is not None:
+            self._channels.heard(client_id)
+            return
+        with self._channels.lock:
             if len(self._pollers) >= self._limits.max_sessions:
                 raise too_many_sessions()
-            poller = self._pollers[client_id] = Poller(client_id, self._monotonic())
+            poller = self._pollers[client_id] = Poller(client_id, self._monotonic(), self._store)
+            self._store.poll(client_id, True)
         self._channels.add_listener(client_id, poller)
 
     def poll(self, client_id: str) -> str:
@@ -81,12 +92,16 @@ class Pollers:
                 return ""
             message = poller.queue.popleft()
             poller.size -= len(message)
+            self._store.release(client_id, 1)
             return message
 
     def disconnect(self, client_id: str) -> None:
         """Forget a client id and its queue; one that is not there is forgotten already."""
         with self._channels.lock:
             poller = self._pollers.pop(client_id, None)
+            if poller is not None:
+                self._store.poll(client_id, False)
+                self._store.release(client_id)
         if poller is not None:
             self._channels.remove_listener(client_id, poller)
 
@@ -101,6 +116,23 @@ class Pollers:
             ]
         for client_id in gone:
             self.disconnect(client_id)
+
+    def restore(self, kept: Kept) -> None:
+        """Have those that were polled in an earlier process, and what waited for them. Lock held."""
+        for client_id in kept.polled:
+            poller = self._pollers[client_id] = Poller(client_id, self._monotonic(), self._store)
+            poller.queue.extend(kept.held.get(client_id, ()))
+            poller.size = sum(map(len, poller.queue))
+            self._channels.add_listener(client_id, poller, restored=True)
+
+    def hand_over(self) -> None:
+        """Forget all of them here; the next process has them."""
+        self._pollers.clear()
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be polled."""
+        return sum(len(poller.queue) for poller in self._pollers.values())
 
     def forget(self) -> None:
         """Forget all of them."""

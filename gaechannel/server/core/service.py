@@ -28,6 +28,7 @@ from .pollers import Pollers
 from .presence import Callback, Presence
 from .session import Session
 from .sessions import Opening, SessionService
+from .store import Kept, KeptSession, Store
 from .talk_session import TalkSession
 from .tokens import TOKEN_PREFIX, Token, TokenSigner
 
@@ -45,6 +46,7 @@ class ServiceOptions(LimitOptions, total=False):
 
     key: bytes | None
     counters: Counters | None
+    store: Store | None
     clock: Callable[[], float]
     monotonic: Callable[[], float]
     on_connected: Callback | None
@@ -60,8 +62,11 @@ class ChannelService(SessionService):
 
     Args:
         key: the secret that signs tokens, at least 16 bytes, so that they survive a restart; None: a new one.
-            Tokens alone do: what was held for a channel is gone, and until its listener is back or
-            ``create_channel`` is called again, what is sent to it is dropped.
+            Without a ``store`` tokens alone do: what was held for a channel is gone, and until its listener
+            is back or ``create_channel`` is called again, what is sent to it is dropped.
+        store: keeps sessions, what they have not acknowledged, channels, what is held for them, and the
+            secret that signs tokens where ``key`` gives none: a :class:`SqliteStore`, say, which other
+            services of this process may share. None: nothing outlives the process.
         counters: counts what is refused; None: new ones.
         clock: seconds since 1970, for the tokens.
         monotonic: seconds on a clock that never goes back, for everything else.
@@ -87,6 +92,7 @@ class ChannelService(SessionService):
         *,
         key: bytes | None = None,
         counters: Counters | None = None,
+        store: Store | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         on_connected: Callback | None = None,
@@ -95,18 +101,20 @@ class ChannelService(SessionService):
         hold: int = 100,
         **limits: Unpack[LimitOptions],
     ) -> None:
-        super().__init__(TALK, monotonic=monotonic, counters=counters, **limits)
+        super().__init__(TALK, monotonic=monotonic, counters=counters, store=store, **limits)
         if hold < 0:
             raise ValueError("hold must be 0 or more messages")
         #: Where the application is told of clients by POST; None: nowhere.
         self.presence_url = presence_url
         self.presence: Presence = Presence(on_connected, on_disconnected, posts=presence_url is not None)
         #: Who listens, by client id.
-        self.channels: Channels = Channels(self.lock, clock, hold, self.presence)
+        self.channels: Channels = Channels(self.lock, clock, hold, self.presence, self.store)
         #: The clients of the development server's dialect.
-        self.pollers: Pollers = Pollers(self.channels, self.limits, monotonic)
+        self.pollers: Pollers = Pollers(self.channels, self.limits, monotonic, self.store)
         self._clock = clock
         self._tokens = TokenSigner(key, clock)
+        self._key_given = key is not None
+        self._keeps = self.store.keeps
 
     # google.appengine.api.channel
 
@@ -121,6 +129,7 @@ class ChannelService(SessionService):
             InvalidChannelClientIdError: the client id is not such a string.
             InvalidChannelTokenDurationError: the lifetime is not such a number.
         """
+        self._may_take_on()
         _check_client_id(client_id)
         minutes = DEFAULT_TOKEN_MINUTES if duration_minutes is None else duration_minutes
         if type(minutes) is not int or not 1 <= minutes <= MAX_TOKEN_MINUTES:
@@ -145,6 +154,8 @@ class ChannelService(SessionService):
             raise InvalidMessageError("a message must be a string")
         if len(message) * 4 > MAX_MESSAGE_BYTES and _utf8_bytes(message) > MAX_MESSAGE_BYTES:
             raise InvalidMessageError(f"a message may have {MAX_MESSAGE_BYTES} bytes of UTF-8 at most")
+        if self._keeps:
+            self._may_take_on()
         channel = self._find_channel(client_id)
         with self.lock:
             self.traffic.messages += 1
@@ -218,15 +229,50 @@ class ChannelService(SessionService):
         return session
 
     def sweep(self) -> None:
-        super().sweep()
         self.pollers.sweep()
         self.channels.sweep()
+        super().sweep()
+
+    def find(self, params: Mapping[str, str]) -> Session:
+        session = super().find(params)
+        if session.restored and isinstance(session, TalkSession) and session.connected and not session.ended:
+            self.channels.heard(session.client_id)
+        return session
+
+    def restore(self, kept: Kept) -> None:
+        if not self._key_given:
+            if kept.key is None:
+                self.store.use_key(self._tokens.key)
+            else:
+                self._tokens.key = kept.key
+        self.channels.restore(kept)
+        super().restore(kept)
+        self.pollers.restore(kept)
+        self.channels.restored(told=kept.told)
+
+    def restored_session(self, kept: KeptSession) -> TalkSession:
+        return TalkSession(self, kept.sid, channels=self.channels, tokens=self._tokens, **kept.facts)
+
+    def hand_over(self, *, tell: bool = True) -> None:
+        super().hand_over(tell=tell)
+        self.pollers.hand_over()
+        self.channels.hand_over(tell=tell)
+
+    @property
+    def waiting(self) -> int:
+        return super().waiting + self.pollers.waiting + self.channels.held
 
     def forget(self) -> None:
         super().forget()
         self.pollers.forget()
 
+    def _may_take_on(self) -> None:
+        self.load()
+        self.store.check()
+
     def _find_channel(self, client_id: str) -> Channel | None:
+        if not self._loaded:
+            self.load()
         channel = self.channels.find(client_id) if type(client_id) is str else None
         if channel is not None:
             return channel

@@ -17,10 +17,11 @@ from contextlib import AbstractContextManager
 from itertools import accumulate
 from typing import Any, Protocol
 
-from .dialect import Dialect
+from .dialect import NOOP, STOP, Dialect
 from .errors import SessionEnded, unknown_sid
 from .framing import encode_json, frame, frame_each, frame_one, payload_of
 from .limits import Limits
+from .store import KeptSession, Store
 from .traffic import Traffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
@@ -71,6 +72,8 @@ class SessionContext(Protocol):
     queued: int
     #: What its service has carried.
     traffic: Traffic
+    #: Is told what must outlive the process.
+    store: Store
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
@@ -98,8 +101,11 @@ class Session:
             ``__data__``), or the string under ``_S``; not called for a map that has neither, nor for one
             whose JSON is none, which is logged.
         on_close: called once, with the reason: ``"terminated"`` by the client, ``"timeout"``, ``"stopped"``,
-            ``"closed"``, ``"replaced"`` by another session (OSID), ``"overflow"``, ``"forgotten"``.
+            ``"closed"``, ``"replaced"`` by another session (OSID), ``"overflow"``, ``"forgotten"``; not where
+            the next process goes on with it.
         data: whatever the handler wants to keep with the session.
+        restored: whether the session was begun in an earlier process, which kept it in a state file. Its
+            ``on_…`` and ``data`` were that process's.
     """
 
     __slots__ = (
@@ -115,6 +121,7 @@ class Session:
         "_position",
         "_sent",
         "_stopped",
+        "_store",
         "_traffic",
         "_waits_since",
         "data",
@@ -128,6 +135,7 @@ class Session:
         "on_map",
         "on_message",
         "params",
+        "restored",
         "sid",
     )
 
@@ -152,11 +160,14 @@ class Session:
         self.on_message: Callable[[Any], object] | None = None
         self.on_close: Callable[[str], object] | None = None
         self.data: Any = None
+        self.restored: bool = False
         #: Whether ``on_close`` has been called.
         self.ended: bool = False
         #: When the client was last heard, on the service's ``monotonic`` clock.
         self.last_seen: float = context.monotonic()
         self._context = context
+        #: Told of each array; None where nothing is kept, since that is the hottest path there is.
+        self._store: Store | None = context.store if context.store.keeps else None
         dialect, limits = context.dialect, context.limits
         greeting = dialect.greeting(sid, limits.host_prefix, round(limits.keepalive * 1000))
         self._arrays: list[bytes] = [b"[0,%b]" % greeting]
@@ -215,7 +226,7 @@ class Session:
 
         What was sent before is delivered first; ``on_close`` is called when all of it has been sent.
         """
-        self._finish(b'["stop"]', "stopped")
+        self._finish(STOP, "stopped")
 
     def close(self) -> None:
         """End the session in order.
@@ -323,6 +334,7 @@ class Session:
         count = min(aid, self._sent) - self._base + 1
         if count <= 0:
             return
+        self._context.store.acknowledge(self.sid, self._base + count - 1)
         self._hold(-sum(map(len, self._arrays[:count])))
         self._traffic.acknowledged += count
         del self._arrays[:count]
@@ -392,6 +404,51 @@ class Session:
         self._traffic.maps += len(fresh)
         return fresh
 
+    # What outlives the process.
+
+    def facts(self) -> dict[str, Any]:
+        """What a session is made of again, but for its SID: the keyword arguments."""
+        return {
+            "params": dict(self.params),
+            "form": dict(self.form),
+            "headers": dict(self.headers),
+            "http_session_param": self.http_session_param,
+            "http_session_id": self.http_session_id,
+        }
+
+    def kept(self) -> KeptSession:
+        """What a store keeps of a session that begins. Lock held."""
+        return KeptSession(self.sid, self.facts(), self._arrays, self._base)
+
+    def restore(self, kept: KeptSession) -> None:
+        """Go on where a session of an earlier process stood. Lock held.
+
+        All its arrays may have been sent: whichever the client says that it has, it has.
+        """
+        self.restored = True
+        self._arrays = kept.arrays
+        self._base = kept.base
+        self._sent = self.next_id - 1
+        self._hold(sum(map(len, self._arrays)) - self._outstanding)
+        self._next_map, self._last_rid = kept.next_map, kept.last_rid
+        self._stopped, self.ended = kept.stopped, kept.ended
+        if self.ended:
+            self.release()
+
+    def keep_maps(self) -> None:
+        """Tell the store that the maps until now have been handed on. Lock held."""
+        self._context.store.take_maps(self.sid, self._next_map, self._last_rid)
+
+    def keep_mark(self) -> None:
+        """Tell the store how far the session has come. Lock held."""
+        self._context.store.mark(self.sid, connected=False, stopped=self._stopped, ended=self.ended)
+
+    @property
+    def waiting(self) -> int:
+        """How many arrays, keep-alives and the greeting excepted, the client has not acknowledged."""
+        data = (array.partition(b",")[2][:-1] for array in self._arrays if not array.startswith(b"[0,"))
+        return sum(one not in {NOOP, STOP} for one in data)
+
     def belongs(self, params: Mapping[str, str]) -> bool:
         """Whether a request with this query may use the session."""
         return self.http_session_param is None or params.get(self.http_session_param) == self.http_session_id
@@ -438,6 +495,7 @@ class Session:
         with self._context.lock:
             if self._stopped is None and not self.ended:
                 self._stopped = reason
+                self.keep_mark()
                 self._append(data)
 
     def _overflow(self) -> None:
@@ -446,8 +504,10 @@ class Session:
         unsent = self._sent - self._base + 1
         self._hold(-sum(map(len, self._arrays[unsent:])))
         del self._arrays[unsent:]
+        self._context.store.cut(self.sid, self.next_id)
         self._stopped = "overflow"
-        self._append(b'["stop"]')
+        self.keep_mark()
+        self._append(STOP)
 
     def drop(self) -> None:
         """Drop all that is not acknowledged, sent or not, and stop: others need the room. Lock held.
@@ -457,12 +517,14 @@ class Session:
         logger.warning("session %s: it holds the most of too much, it is stopped", self.name)
         self._base = self.next_id
         self._sent = self._base - 1
+        self._context.store.acknowledge(self.sid, self._sent)
         self._hold(-self._outstanding)
         self._arrays.clear()
         self._position = 0
         if self._stopped is None:
             self._stopped = "overflow"
-        self._append(b'["stop"]')
+            self.keep_mark()
+        self._append(STOP)
 
     def release(self) -> None:
         """It has ended, and what it holds counts no more. Lock held."""
@@ -482,6 +544,8 @@ class Session:
         self._traffic.queued += 1
         if not self._waits_since:
             self._waits_since = self._context.monotonic()
+        if self._store is not None:
+            self._store.append(self.sid, array_id, array)
         back = self._back
         if back is not None and not back.woken:
             back.woken = True

@@ -16,6 +16,7 @@ from .dialect import NOOP, Dialect
 from .errors import too_many_sessions, too_much_queued, unknown_sid
 from .limits import LimitOptions, Limits
 from .session import Session
+from .store import Kept, KeptSession, MemoryStore, Store
 from .traffic import Traffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
@@ -43,6 +44,8 @@ class SessionService:
         dialect: the row of the table of dialects.
         monotonic: seconds on a clock that never goes back, for keep-alives and idle sessions.
         counters: counts what is refused; None: new ones.
+        store: keeps what is to outlive the process; None: nothing does.
+        name: the service's among those of one store; None: the dialect's.
         **options: see :class:`~gaechannel.server.Limits`.
     """
 
@@ -52,18 +55,23 @@ class SessionService:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         counters: Counters | None = None,
+        store: Store | None = None,
+        name: str | None = None,
         **options: Unpack[LimitOptions],
     ) -> None:
         self.dialect = dialect
+        self.name: str = dialect.name if name is None else name
+        self.store: Store = MemoryStore() if store is None else store
         self.limits: Limits = Limits(**options)
         self.monotonic = monotonic
         self.counters: Counters = Counters() if counters is None else counters
         #: Bytes that all sessions hold together.
         self.queued: int = 0
         #: Guards everything of the service and its sessions; callbacks are called without it.
-        self.lock: threading.RLock = threading.RLock()
+        self.lock: threading.RLock = self.store.lock
         #: What has been carried.
         self.traffic: Traffic = Traffic()
+        self._loaded = not self.store.keeps
         self._sessions: dict[str, Session] = {}
 
     def __len__(self) -> int:
@@ -130,6 +138,7 @@ class SessionService:
             Refusal: 429 when there are too many.
         """
         params = opening.params
+        self.store.check()
         with self.lock:
             self.admit(params)
             replaced = self._replaced(params)
@@ -140,6 +149,8 @@ class SessionService:
             session = self.make_session(secrets.token_urlsafe(16), opening, **more)
             self._sessions[session.sid] = session
             self.traffic.sessions += 1
+            if self.store.keeps:
+                self.store.begin(self.name, session.kept())
         if replaced is not None:
             self.end(replaced, "replaced")
         self.opened(session)
@@ -189,7 +200,8 @@ class SessionService:
     def end(self, session: Session, reason: str) -> None:
         """End a session now: its back channel ends in order, and its SID is unknown from here on."""
         with self.lock:
-            self._sessions.pop(session.sid, None)
+            if self._sessions.pop(session.sid, None) is not None:
+                self.store.end(session.sid)
             back = session.back
         self._close(session, reason)
         if back is not None:
@@ -237,6 +249,7 @@ class SessionService:
         for session in gone:
             logger.debug("session %s: not heard of any more", session.name)
             self.end(session, "timeout")
+        self.store.commit_from_thread()
 
     def end_back_channels(self) -> None:
         """End every back channel in order; the sessions stay."""
@@ -245,6 +258,56 @@ class SessionService:
             if back is not None:
                 back.ending = True
                 back.wake()
+
+    # What outlives the process.
+
+    async def commit(self) -> None:
+        """Wait until all that has happened until now is kept. Asked before anybody is told of it.
+
+        Raises:
+            Refusal: 503, where it cannot be kept now.
+        """
+        await self.store.commit()
+
+    def load(self) -> None:
+        """Go on with what the process before this one has left, once; from any thread.
+
+        Raises:
+            StoreError: it cannot be read, or another process has it.
+        """
+        with self.lock:
+            if not self._loaded:
+                self.store.open()
+                self._loaded = True
+                self.restore(self.store.load())
+
+    def restore(self, kept: Kept) -> None:
+        """Make what was kept again. Lock held."""
+        for one in kept.sessions.get(self.name, []):
+            session = self.restored_session(one)
+            self._sessions[session.sid] = session
+            session.restore(one)
+            self.opened(session)
+
+    def restored_session(self, kept: KeptSession) -> Session:
+        """The session object of a session that was kept."""
+        return Session(self, kept.sid, **kept.facts)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have not arrived, as far as is known: without a store they are lost."""
+        return sum(session.waiting for session in self.sessions)
+
+    def hand_over(self, *, tell: bool = True) -> None:
+        """Let go of what is kept: the next process has it, or this one, after the next :meth:`load`.
+
+        Args:
+            tell: whether the application is told that its clients are gone.
+        """
+        with self.lock:
+            self._sessions.clear()
+            self.queued = 0
+            self._loaded = False
 
     def forget(self) -> None:
         """End every session without a word to its client, as a server does that starts anew."""
@@ -277,6 +340,8 @@ class SessionService:
             with self.lock:
                 maps = session.new_maps(ofs, maps, rid, again=again)
             session.deliver(maps)
+            with self.lock:
+                session.keep_maps()
 
     def _close(self, session: Session, reason: str) -> None:
         with self.lock:
@@ -284,4 +349,6 @@ class SessionService:
                 return
             session.ended = True
             session.release()
+            if session.sid in self._sessions:
+                session.keep_mark()
         session.closed(reason)

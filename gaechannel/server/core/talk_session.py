@@ -8,6 +8,7 @@ from typing import Any
 from .channels import Channels
 from .framing import encode_string
 from .session import Session, SessionContext
+from .store import KeptSession
 from .tokens import TokenSigner
 
 _CONNECT = '["connect-add-client"]'
@@ -52,6 +53,22 @@ class TalkSession(Session):
     def hear(self, message: str, literal: bytes) -> None:
         self.push(b"%b%b]]]" % (self._prefix, literal))
 
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "clid": self.clid, "client_id": self.client_id}
+
+    def restore(self, kept: KeptSession) -> None:
+        super().restore(kept)
+        self.connected = kept.connected
+        if self.connected:
+            self._channels.add_listener(self.client_id, self, restored=True)
+        if self.ended:
+            self._channels.count_session(self.client_id, -1)
+
+    def keep_mark(self) -> None:
+        self._context.store.mark(
+            self.sid, connected=self.connected and not self.ended, stopped=self._stopped, ended=self.ended
+        )
+
     def belongs(self, params: Mapping[str, str]) -> bool:
         return self._tokens.read(params.get("token")).client_id == self.client_id
 
@@ -59,6 +76,7 @@ class TalkSession(Session):
         maps = list(maps)
         if not self.connected and not self.ended and any(one.get("m") == _CONNECT for one in maps):
             self.connected = True
+            self.keep_mark()
             self._channels.add_listener(self.client_id, self)
         super().deliver(maps)
 

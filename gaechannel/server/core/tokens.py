@@ -59,6 +59,15 @@ class TokenSigner:
         self._key = secrets.token_bytes(32) if key is None else key
         self._clock = clock
 
+    @property
+    def key(self) -> bytes:
+        """The secret; set where one is found that an earlier process had made."""
+        return self._key
+
+    @key.setter
+    def key(self, key: bytes) -> None:
+        self._key = key
+
     def issue(self, client_id: str, seconds: float) -> str:
         """A new token for ``client_id`` that lives for so many seconds."""
         expires = int((self._clock() + seconds) * 1000)

@@ -57,16 +57,22 @@ class Address:
             return self.path
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def listen(self, backlog: int) -> socket.socket:
+    def listen(self, backlog: int, *, reuse: bool = False) -> socket.socket:
         """A socket that listens there. A Unix socket takes the place of one that nobody listens on any more.
+
+        Args:
+            backlog: connections that may wait to be accepted.
+            reuse: whether another process may listen there, too, or take the Unix socket's place.
 
         Raises:
             OSError: it cannot be listened on, such as a port in use.
         """
         if not self.path:
             family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-            return socket.create_server((self.host, self.port), family=family, backlog=backlog)
-        self._remove_left_over()
+            return socket.create_server(
+                (self.host, self.port), family=family, backlog=backlog, reuse_port=reuse
+            )
+        self._remove_left_over(reuse=reuse)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             # Before anybody can connect: what may be done through a socket is said by its file's mode.
@@ -79,15 +85,15 @@ class Address:
             raise
         return listening
 
-    def forget(self, listening: socket.socket) -> None:
-        """Close what ``listen`` returned, and remove a Unix socket's file."""
+    def forget(self, listening: socket.socket, *, reuse: bool = False) -> None:
+        """Close what ``listen`` returned, and remove a Unix socket's file, unless it may be another's."""
         listening.close()
-        if self.path:
+        if self.path and not reuse:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
 
-    def _remove_left_over(self) -> None:
-        """Remove a socket's file that a process has left there when it was killed."""
+    def _remove_left_over(self, *, reuse: bool) -> None:
+        """Remove a socket's file that a process has left there when it was killed, or shares."""
         try:
             if not stat.S_ISSOCK(os.stat(self.path).st_mode):
                 return  # somebody's file: bind() says so
@@ -95,5 +101,5 @@ class Address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
             asking.settimeout(1)
-            if asking.connect_ex(self.path) == errno.ECONNREFUSED:
+            if reuse or asking.connect_ex(self.path) == errno.ECONNREFUSED:
                 os.unlink(self.path)

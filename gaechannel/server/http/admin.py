@@ -101,6 +101,7 @@ class Admin:
             raise
         except Error as error:
             raise bad_request(f"{type(error).__name__}: {error}") from None
+        await self._service.commit()
         return text_reply(token)
 
     async def send(self, request: web.Request) -> web.StreamResponse:
@@ -114,6 +115,7 @@ class Admin:
             raise
         except Error as error:
             raise bad_request(f"{type(error).__name__}: {error}") from None
+        await self._service.commit()
         return text_reply("" if known else "this server has no channel of that client")
 
     async def state(self, request: web.Request) -> web.StreamResponse:

@@ -59,7 +59,9 @@ def make_app(
         health: what ``/readyz`` says; None: that the server is ready.
 
     Returns:
-        The application. Its shutdown ends all back channels in order, and leaves the sessions there.
+        The application. Its shutdown ends all back channels in order, and leaves the sessions there. Services
+        that have a ``store`` take up at its startup what that has kept, and at its end tell presence that
+        their clients are gone, and let go of the store.
     """
     service = ChannelService() if service is None else service
     mounts = default_mounts() if mounts is None else mounts
@@ -73,8 +75,10 @@ def make_app(
     for path, mounted in mounts.items():
         _add_dialect(app, path.rstrip("/"), mounted, test_delay)
     services: list[SessionService] = [service, *mounts.values()]
+    app.cleanup_ctx.append(_taking_up(services))
     app.cleanup_ctx.append(_sweeping(services))
     app.cleanup_ctx.append(_presence(service))
+    app.cleanup_ctx.append(_handing_over(services))  # the last to begin is the first to end
 
     async def end_back_channels(_app: web.Application) -> None:
         for one in services:
@@ -139,6 +143,34 @@ def _presence(service: ChannelService) -> Callable[[web.Application], AsyncItera
             yield
             service.presence.finish()
             await asyncio.wait([task], timeout=_PRESENCE_SECONDS)
+
+    return context
+
+
+def _taking_up(services: list[SessionService]) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Go on with what the process before this one has left."""
+
+    async def context(_app: web.Application) -> AsyncIterator[None]:
+        for one in services:
+            if one.store.keeps:
+                await asyncio.to_thread(one.store.open)  # which waits for the process before this one
+                one.load()
+                await one.commit()
+        yield
+
+    return context
+
+
+def _handing_over(services: list[SessionService]) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Leave what there is to the next process, and tell presence so."""
+
+    async def context(_app: web.Application) -> AsyncIterator[None]:
+        yield
+        keeping = [one for one in services if one.store.keeps]
+        for one in keeping:
+            one.hand_over(tell=one.store.is_open)
+        for one in keeping:
+            one.store.close(told=True)
 
     return context
 

@@ -76,6 +76,7 @@ class HttpBackChannel:
         "_blocked",
         "_chunked",
         "_given",
+        "_keeps",
         "_limit",
         "_line",
         "_service",
@@ -114,6 +115,7 @@ class HttpBackChannel:
         self._limit = 0 if self._transport is None else self._transport.get_write_buffer_limits()[1]
         self._session = session
         self._service = service
+        self._keeps = service.store.keeps
         self._line = line
         self._waiter: asyncio.Future[None] | None = None
         #: Whether it has been given all: it is to end.
@@ -154,6 +156,7 @@ class HttpBackChannel:
 
         Raises:
             ConnectionResetError: the client has gone.
+            Refusal: what there is to write cannot be kept now.
         """
         if self._chunked:
             response.enable_chunked_encoding()
@@ -164,7 +167,7 @@ class HttpBackChannel:
         send_headers = getattr(writer, "send_headers", None)
         if send_headers is not None:
             send_headers()
-        while not self._given and not self._give():
+        while not self._given and not (await self._give_kept() if self._keeps else self._give()):
             await self._wait(writer)
         writer.output_size += self.taken
         await response.write_eof()
@@ -174,9 +177,10 @@ class HttpBackChannel:
         if not self._waiting:
             return
         try:
-            self._given = self._give()
-            if not self._given and not self._is_full():
-                return
+            if not self._keeps:
+                self._given = self._give()
+                if not self._given and not self._is_full():
+                    return
             self._rouse(None)
         except Exception as error:
             self._rouse(error)
@@ -226,6 +230,22 @@ class HttpBackChannel:
                 return False
             if self._is_full():
                 return False
+
+    async def _give_kept(self) -> bool:
+        """As ``_give``, but what is written has been kept before."""
+        session = self._session
+        while True:
+            chunk, last = session.take(self)
+            if chunk:
+                await self._service.commit()
+            transport = self._transport
+            if transport is None or transport.is_closing():
+                raise ConnectionResetError("the client has gone")
+            if chunk:
+                transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+                self._service.written(session)
+            if last or not chunk or self._is_full():
+                return last
 
     def _is_full(self) -> bool:
         return self._transport is not None and self._transport.get_write_buffer_size() > self._limit

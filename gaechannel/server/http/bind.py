@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from gaechannel.server.core.dialect import NOOP
-from gaechannel.server.core.errors import bad_request
+from gaechannel.server.core.errors import Refusal, bad_request
 from gaechannel.server.core.framing import frame, frame_json
 from gaechannel.server.core.maps import Body, decode_body, decode_form, decode_headers, integer
 from gaechannel.server.core.session import Session
@@ -34,7 +34,7 @@ class Bind:
         params = request.query
         check_version(params)
         if _kind(params) == "terminate":
-            return self._terminate(params)
+            return await self._terminate(params)
         if params.get("RID") == "rpc":  # casttube asks for its back channel so
             return await self.get(request)
         rid = integer(params.get("RID"), "RID")
@@ -46,13 +46,15 @@ class Bind:
             self._service.find(params)
         decoded = await self._read(request)
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
-            return self._terminate(params)
+            return await self._terminate(params)
         if opening:
             session, payload = self._open(params, decoded)
+            await self._service.commit()
             return text_reply(frame(payload), headers=_session_header(session))
         session = self._service.find(params)  # it may have ended while the body came
         again = params.get("t", "1") != "1"
         status = self._service.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, again=again)
+        await self._service.commit()
         return text_reply(frame_json(status))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -60,7 +62,7 @@ class Bind:
         params = request.query
         check_version(params)
         if _kind(params) == "terminate":
-            return self._terminate(params)
+            return await self._terminate(params)
         ci = params.get("CI", "0")
         if ci not in {"0", "1"}:
             raise bad_request("CI is neither 0 nor 1")
@@ -74,6 +76,7 @@ class Bind:
                 if session.idle:
                     # A browser shows a script the headers only with the first byte of the body.
                     session.push(NOOP, wrapped=False)
+            await self._service.commit()
             return await self._back_channel(request, session, -1, ci == "1", headers)
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")
@@ -91,8 +94,9 @@ class Bind:
             headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))
         return self._service.open(Opening(params, body.maps, body.ofs or 0, body.form, headers), alone=alone)
 
-    def _terminate(self, params: Mapping[str, str]) -> web.Response:
+    async def _terminate(self, params: Mapping[str, str]) -> web.Response:
         self._service.end(self._service.find(params), "terminated")
+        await self._service.commit()
         return text_reply(b"")
 
     async def _back_channel(
@@ -114,6 +118,9 @@ class Bind:
             await back.run(response, request)
         except ConnectionResetError:
             pass  # the client has gone; what it did not get is sent again
+        except Refusal:  # it cannot be kept: what nobody has kept is not sent
+            if request.transport is not None:
+                request.transport.abort()
         finally:
             back.finish()
             with service.lock:

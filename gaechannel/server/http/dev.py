@@ -42,9 +42,12 @@ class Dev:
             return _reply(status=refusal.status, reason=refusal.text)
         if command == "connect":
             pollers.connect(client_id)
+            await self._service.commit()
             return _reply("1", "text/plain")
         # A lone surrogate has no UTF-8, and this dialect no escapes.
-        return _reply(pollers.poll(client_id), "application/json")
+        message = pollers.poll(client_id)
+        await self._service.commit()
+        return _reply(message, "application/json")
 
 
 def _reply(

@@ -73,7 +73,7 @@ class Listener:
 
     Args:
         app: the application.
-        listening: the sockets; they stay their owner's, who closes them after ``stop``.
+        listening: the sockets; ``stop`` closes them first of all.
         ssl_context: serves https with it; None: http.
         limits: how many connections there may be, and how long they may wait.
         counters: counts the connections, and those that are cut.
@@ -140,6 +140,9 @@ class Listener:
         self._stopped = True
         for one in self._listening:
             self._loop.remove_reader(one)
+            # Who is in the queue now is served; whoever comes goes to the next process, if one listens.
+            self._accept(one)
+            one.close()
         self._sweeping.cancel()
         making = self.connections.making
         if making:
