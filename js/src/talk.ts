@@ -42,7 +42,7 @@ export function talk(given: Token): Dialect {
     _page: (base) => (clid ? undefined : make && !token ? ask(make, base) : page(base)),
     _readPage(text) {
       const found = CALL.exec(text);
-      if (found) [, , , clid, gsessionid] = found.map(unquote) as [string, string, string, string, string];
+      if (found) [, , clid, gsessionid] = found.slice(1).map(unquote) as [string, string, string, string];
       return !!clid;
     },
     _query: () => ({ token, gsessionid, clid, prop: "data" }),

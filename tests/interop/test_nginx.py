@@ -2,13 +2,9 @@
 
 import asyncio
 import logging
-import os
-import shutil
-import signal
-import socket
-import subprocess
 
 import pytest
+from nginx import IGNORING, started
 
 import gaechannel
 from gaechannel import aio
@@ -16,60 +12,11 @@ from gaechannel.server import LocalServer
 
 pytestmark = pytest.mark.timeout(90)
 
-# What nginx needs to run as anybody, in a folder of its own; of proxy_pass nothing but the address.
-CONFIGURATION = """
-daemon off;
-pid {folder}/pid;
-error_log {folder}/errors;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/client;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ proxy_pass {upstream}; {more} }}
-    }}
-}}
-"""
-
-
-# Our server asks nginx not to buffer; others do not.
-IGNORING = "proxy_ignore_headers X-Accel-Buffering;"
-
 
 @pytest.fixture
 def nginx(tmp_path):
-    """Start nginx before a server; the value is the proxy's own address."""
-    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        pytest.skip("nginx is not there (Debian: nginx-light)")
-    running = []
-
-    def start(upstream, more=IGNORING):
-        with socket.socket() as place:
-            place.bind(("127.0.0.1", 0))
-            port = place.getsockname()[1]
-        (tmp_path / "conf").write_text(
-            CONFIGURATION.format(folder=tmp_path, port=port, upstream=upstream, more=more), encoding="utf-8"
-        )
-        command = [program, "-p", tmp_path, "-e", tmp_path / "errors", "-c", tmp_path / "conf"]
-        running.append(subprocess.Popen(command))
-        while True:
-            assert running[-1].poll() is None, (tmp_path / "errors").read_text(encoding="utf-8")
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-            except ConnectionRefusedError:
-                continue
-            return f"http://127.0.0.1:{port}"
-
-    yield start
-    for process in running:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+    with started(tmp_path) as start:
+        yield start
 
 
 def echo(session):

@@ -18,15 +18,17 @@ from .bind import Bind
 from .dev import Dev
 from .forwarded import Proxies
 from .health import Health
+from .jsapi import jsapi
 from .pages import Pages
 from .phases import TestPhases
 from .presence_posts import posting_to
 from .replies import invite_body, refusing, timed
 from .talk_page import TokenPage
 
-#: Where the talk dialect and the development server's stand.
+#: Where the talk dialect and the development server's stand, and the script that pages load.
 TALK_PATH = "/talkgadget"
 DEV_PATH = "/_ah/channel/dev"
+JSAPI_PATH = "/_ah/channel/jsapi"
 
 #: Seconds that notices of presence still get when the server stops.
 _PRESENCE_SECONDS = 1.0
@@ -50,8 +52,8 @@ def make_app(
     An application serves one event loop once; the services may be given to another one after it.
 
     Args:
-        service: serves the talk dialect at ``/talkgadget`` and the development server's at
-            ``/_ah/channel/dev``; None: a new one.
+        service: serves the talk dialect at ``/talkgadget``, the development server's at
+            ``/_ah/channel/dev``, and pages' script for it at ``/_ah/channel/jsapi``; None: a new one.
         mounts: what else is served, by path; None: :func:`default_mounts`.
         test_delay: seconds between the two pieces of the second test phase.
         trust_proxy: addresses or networks of proxies whose ``X-Forwarded-…`` headers are believed; ``unix``
@@ -72,6 +74,7 @@ def make_app(
     Pages("public.html", ["page.css"], paths, proxies.origin).add_to(app)
     add_talk(app, service, proxies, test_delay)
     app.router.add_get(DEV_PATH, refusing(Dev(service).get, service.counters), allow_head=False)
+    app.router.add_get(JSAPI_PATH, jsapi)
     for path, mounted in mounts.items():
         _add_dialect(app, path.rstrip("/"), mounted, test_delay)
     services: list[SessionService] = [service, *mounts.values()]
