@@ -22,6 +22,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 
+maximum_signature_line_length = 80  # of a longer one each argument has its own line
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
