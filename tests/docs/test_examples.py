@@ -5,8 +5,8 @@ import re
 import pytest
 from rst_blocks import ROOT, Runner, blocks_of, needed_by
 
-# What is shown, not run: grammar, output, and commands about the whole working copy (looked at below).
-NOT_RUN = {"none", "text", "sh", "c", "http", "javascript"}
+# What is shown, not run: grammar, output, settings, and commands about the whole working copy (seen to last).
+NOT_RUN = {"none", "text", "sh", "c", "http", "javascript", "html", "toml", "ini", "yaml", "nginx", "apache"}
 
 FILES = [
     file

@@ -45,6 +45,18 @@ def test_a_line_that_is_no_step_is_named():
         draw.parse("# title\nparties: a | b\na says b\n")
 
 
+@pytest.mark.parametrize("name", ["README.rst", "SECURITY.rst", "CONTRIBUTING.rst", "RELEASING.rst"])
+def test_files_that_are_named_are_there(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = set(re.findall(r"``((?:docs|examples|bench|fuzz|tests|\.ci|\.github)/[\w./-]+)``", text))
+    named |= set(re.findall(r"<([\w./-]+\.rst)>", text)) | set(re.findall(r"image:: (\S+)", text))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.rst").read_text(encoding="utf-8").splitlines()) < 250
+
+
 def test_the_manual_names_nobody_s_machine():
     for file in [*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst"), *(ROOT / "examples").iterdir()]:
         if "_build" not in file.parts and file.is_file():
