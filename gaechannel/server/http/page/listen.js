@@ -22,8 +22,7 @@ async function* chunks(response) {
     }
 }
 
-async function answered(promise) {
-    const response = await promise;
+async function answered(response) {
     if (!response.ok) throw new Error((await response.text()).trim() || response.statusText);
     return response;
 }
@@ -40,8 +39,8 @@ export async function listen(base, token, onMessage, onState) {
     const clid = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
     const query = (more) => new URLSearchParams({ VER: 8, token, clid, prop: "data", ...more });
     const bind = `${base}/dch/bind?`;
-    const post = (more, form) =>
-        answered(fetch(bind + query(more), { method: "POST", body: new URLSearchParams(form) }));
+    const post = async (more, form) =>
+        answered(await fetch(bind + query(more), { method: "POST", body: new URLSearchParams(form) }));
     let sid = "";
     let aid = -1;
     for await (const arrays of chunks(await post({ RID: 1 }, { count: 0 }))) {
@@ -61,7 +60,9 @@ export async function listen(base, token, onMessage, onState) {
                 onState("has ended: " + (await response.text()).trim());
                 return;
             }
-            for await (const arrays of chunks(await answered(Promise.resolve(response)))) {
+            await answered(response);
+            onState("is listened to.");
+            for await (const arrays of chunks(response)) {
                 for (const [id, data] of arrays) {
                     if (id <= aid) continue;
                     aid = id;
@@ -72,7 +73,6 @@ export async function listen(base, token, onMessage, onState) {
                     if (data[0] === "c" && data[1][1][0] === "ae") onMessage(data[1][1][1]);
                 }
             }
-            onState("is listened to.");
         } catch {
             onState("is out of reach; trying again.");
             await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -45,7 +45,7 @@ function fill(table, rows) {
 async function show() {
     const state = await (await ask("admin/state")).json();
     element("counts").textContent =
-        `${state.channel_count} channels, ${state.session_count} sessions` +
+        `Channels: ${state.channel_count}; sessions: ${state.session_count}` +
         (state.complete ? "." : "; not all of them are shown.");
     fill("channels", state.channels.map((one) => [one.client_id, one.listeners, one.held]));
     fill("sessions", state.sessions.map((one) => [
