@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .arguments import _Commands
 
 _MIN_KEY_BYTES = 16  # as gaechannel.server has it
+_CALL_SECONDS = 10.0  # for which it waits for its event loop
 _LOOK_SECONDS = 0.25  # how often `serve` looks whether it is to end
 
 
@@ -194,24 +195,31 @@ def _serve(args: argparse.Namespace) -> int:
         systemd.notify("READY=1")
         _wait(server, signals, certificate)
         systemd.notify("STOPPING=1")
-        if args.drain_seconds:
-            server.drain()
-            time.sleep(args.drain_seconds)
+        server.drain()
+        _wait(server, signals, certificate, args.drain_seconds)
         if args.state is None:
             _say_what_is_lost(server)
     return 0
 
 
-def _wait(server: LocalServer, signals: list[int], certificate: Certificate | None) -> None:
-    """Wait for SIGTERM; meanwhile tell the watchdog that the event loop goes round, and obey SIGHUP."""
+def _wait(
+    server: LocalServer, signals: list[int], certificate: Certificate | None, seconds: float = float("inf")
+) -> None:
+    """Wait for SIGTERM; meanwhile tell the watchdog that the event loop goes round, and obey SIGHUP.
+
+    Args:
+        seconds: for how long at most.
+    """
     every = systemd.watchdog_seconds()
-    due = 0.0
-    while True:
+    look = _LOOK_SECONDS if every is None else min(_LOOK_SECONDS, every / 2)
+    due, end = 0.0, time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
         while signals:
             if signals.pop(0) == signal.SIGTERM:
                 return
             if certificate is not None:
-                server.call(certificate.load)
+                with contextlib.suppress(TimeoutError):
+                    server.call(certificate.load, timeout=_CALL_SECONDS)
         now = time.monotonic()
         if every is not None and now >= due:
             due = now + every
@@ -219,7 +227,7 @@ def _wait(server: LocalServer, signals: list[int], certificate: Certificate | No
                 server.call(lambda: None, timeout=every)
                 systemd.notify("WATCHDOG=1")
         # A signal that comes just before this does not cut it short.
-        time.sleep(_LOOK_SECONDS if every is None else min(_LOOK_SECONDS, every / 2))
+        time.sleep(min(look, left))
 
 
 def _say_what_is_lost(server: LocalServer) -> None:

@@ -42,6 +42,30 @@ def test_the_watchdog_hears_of_an_event_loop_that_goes_round(start, manager, env
         pass
 
 
+def test_the_watchdog_hears_of_it_while_the_server_drains_and_a_second_sigterm_ends_that(
+    start, manager, environ
+):
+    environ["WATCHDOG_USEC"] = "200000"
+    process = start("serve", "--port", "0", "--drain-seconds", "1000")
+    heard = iter(lambda: manager.recv(100), b"")
+    assert next(heard) == b"READY=1"
+    process.send_signal(signal.SIGTERM)
+    assert b"STOPPING=1" in heard
+    assert next(heard) == b"WATCHDOG=1"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_a_credential_that_systemd_has_loaded_is_not_warned_of(start, environ, tmp_path):
+    (tmp_path / "admin-token").write_text("secret\n")
+    (tmp_path / "admin-token").chmod(0o440)  # as it looks with an access list
+    environ["CREDENTIALS_DIRECTORY"] = str(tmp_path)
+    process = start("serve", "--port", "0", "--admin-token-file", str(tmp_path / "admin-token"))
+    assert process.stdout.readline().startswith("Serving on ")
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30)[1] == ""
+
+
 def test_the_watchdog_of_another_process_is_not_ours(monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", "3000000")
     assert systemd.watchdog_seconds() == 1.5

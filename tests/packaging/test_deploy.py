@@ -34,7 +34,7 @@ def test_the_options_in_the_file_and_in_the_unit_are_options(monkeypatch):
     given = tomllib.loads((DEPLOY / "gaechannel.toml").read_text(encoding="utf-8"))
     assert args.trust_proxy == given["trust-proxy"]
     assert (args.channels, args.metrics) == (given["channels"], given["metrics"])
-    assert args.key_file == "%S/gaechannel/key"
+    assert args.state == "%S/gaechannel/state"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not there")
@@ -68,7 +68,7 @@ def test_the_image_runs_the_server_as_nobody_special_and_asks_how_it_is():
     compile(check[2], "HEALTHCHECK", "exec")
     assert args.host == "0.0.0.0"
     assert str(args.port) == last["EXPOSE"]
-    assert str(Path(args.key_file).parent) in json.loads(last["VOLUME"])
+    assert str(Path(args.state).parent) in json.loads(last["VOLUME"])
     for _, text in (step for step in steps if step[0] == "RUN"):
         assert subprocess.run(["sh", "-n", "-c", text]).returncode == 0
         assert ("apt-get install" in text) == ("rm -rf /var/lib/apt/lists/*" in text)

@@ -7,6 +7,7 @@ import pytest
 from wire_by_hand import Peer, Talk
 
 from gaechannel.server import LocalServer
+from gaechannel.server.core.traffic import SAMPLED
 
 parser = pytest.importorskip("prometheus_client.parser")
 openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
@@ -39,12 +40,13 @@ def test_a_scrape_tells_what_was_carried(server, headers):
     before = scraped(server, **headers)[0]
     assert before["gaechannel_sessions", "/talkgadget"] == 0
     talk = Talk(server, server.create_channel("me")).connect()
-    server.send_message("me", "one")
+    for number in range(SAMPLED):
+        server.send_message("me", str(number))
     server.send_message("nobody", "two")
     peer = Peer(server, "/channel")
     peer.open({"a": "b"})
     stream = talk.back()
-    assert stream.next()
+    assert [stream.next()[0] for _ in range(SAMPLED)] == [*range(2, SAMPLED + 2)]
     assert Peer(server, "/channel").request("POST", "/bind", {"VER": 7, "RID": 1}).status == 400
     samples, kinds = scraped(server, **headers)
     for name, expected in {
@@ -53,13 +55,13 @@ def test_a_scrape_tells_what_was_carried(server, headers):
         ("gaechannel_sessions", "/webchannel"): 0,
         ("gaechannel_back_channels", "/talkgadget"): 1,
         ("gaechannel_channels",): 1,
-        ("gaechannel_messages_total",): 2,
+        ("gaechannel_messages_total",): SAMPLED + 1,
         ("gaechannel_messages_dropped_total",): 1,
         ("gaechannel_sessions_opened_total", "/channel"): 1,
         ("gaechannel_maps_total", "/channel"): 1,
         ("gaechannel_maps_total", "/talkgadget"): 1,
-        ("gaechannel_arrays_queued_total", "/talkgadget"): 3,
-        ("gaechannel_arrays_delivered_total", "/talkgadget"): 3,
+        ("gaechannel_arrays_queued_total", "/talkgadget"): SAMPLED + 2,
+        ("gaechannel_arrays_delivered_total", "/talkgadget"): SAMPLED + 2,
         ("gaechannel_arrays_acknowledged_total", "/talkgadget"): 2,
         ("gaechannel_arrays_resent_total", "/talkgadget"): 0,
         ("gaechannel_delivery_seconds_count", "/talkgadget"): 1,

@@ -59,6 +59,8 @@ class Channels:
         self._hold = hold
         self._presence = presence
         self._store = store
+        #: Messages that were sent to channels.
+        self.sent: int = 0
         self._channels: dict[str, Channel] = {}
         self._sessions: Counter[str] = Counter()
 
@@ -97,6 +99,7 @@ class Channels:
         """Let all who listen hear a message; keep it where nobody does."""
         literal = encode_string(message)
         with self.lock:
+            self.sent += 1
             if not channel.listeners and self._hold:
                 if len(channel.held) == self._hold:
                     self._store.release(channel.client_id, 1)

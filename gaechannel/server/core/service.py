@@ -157,11 +157,11 @@ class ChannelService(SessionService):
         if self._keeps:
             self._may_take_on()
         channel = self._find_channel(client_id)
-        with self.lock:
-            self.traffic.messages += 1
-            self.traffic.dropped += channel is None
         if channel is not None:
             self.channels.send(channel, message)
+        else:
+            with self.lock:
+                self.traffic.dropped += 1
 
     # Beyond it.
 

@@ -22,7 +22,7 @@ from .errors import SessionEnded, unknown_sid
 from .framing import encode_json, frame, frame_each, frame_one, payload_of
 from .limits import Limits
 from .store import KeptSession, Store
-from .traffic import Traffic
+from .traffic import SAMPLED, Traffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
 
@@ -187,7 +187,7 @@ class Session:
         self._stopped: str | None = None
         self._traffic = context.traffic
         self._traffic.queued += len(self._arrays)
-        #: When the oldest array was queued that has not been given to a back channel yet; 0: there is none.
+        #: When an array was queued that is timed and that no back channel has been given; 0: none is.
         self._waits_since = 0.0
         self._back: BackChannel | None = None
 
@@ -313,6 +313,7 @@ class Session:
         old, self._back = self._back, back
         self._traffic.back_channels += old is None
         if resend:
+            self._traffic.resent += self._position
             self._position = 0
         if old is not None:
             old.wake()
@@ -359,9 +360,10 @@ class Session:
                 chunk = self._chunks(min(CHUNK_BYTES, limit))
             back.taken += len(chunk)
             now = back.last_taken = context.monotonic()
-            if self._waits_since:
-                self._traffic.delivery.observe(now - self._waits_since)
+            since = self._waits_since
+            if since:
                 self._waits_since = 0.0
+                self._traffic.delivery.observe(now - since)
             if self.ended:  # nobody will ask again: this back channel is given all of it
                 return chunk, self.idle
             return chunk, back.one_batch or back.ending or back.taken >= limit
@@ -541,8 +543,9 @@ class Session:
         array = b"[%d,%b]" % (array_id, data)
         self._arrays.append(array)
         self._hold(len(array))
-        self._traffic.queued += 1
-        if not self._waits_since:
+        traffic = self._traffic
+        traffic.queued = queued = traffic.queued + 1
+        if not queued % SAMPLED and not self._waits_since:
             self._waits_since = self._context.monotonic()
         if self._store is not None:
             self._store.append(self.sid, array_id, array)
@@ -570,12 +573,9 @@ class Session:
         """So many arrays more have gone out."""
         self._position += count
         sent = self._base + self._position - 1
-        new = min(count, sent - self._sent)
-        if new > 0:
+        if sent > self._sent:
+            self._traffic.delivered += sent - self._sent
             self._sent = sent
-            self._traffic.delivered += new
-        if new < count:
-            self._traffic.resent += count - max(new, 0)
 
     def finished_reason(self) -> str | None:
         """Why the session is over, once its client has been given the ``["stop"]``; else None. Lock held."""

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from gaechannel.server.core.service import ChannelService
 from gaechannel.server.core.sessions import SessionService
-from gaechannel.server.core.traffic import BOUNDS, Histogram
+from gaechannel.server.core.traffic import BOUNDS, SAMPLED, Histogram
 
 #: The counters of :class:`Traffic` by the names under which they are told.
 _COUNTERS = {
@@ -29,7 +29,7 @@ _COUNTERS = {
 }
 _HISTOGRAMS = {
     "delivery_seconds": (
-        "Seconds between an array's queuing and its write, the oldest of each write; absence included.",
+        f"Seconds from queuing to the network, of one array in {SAMPLED}; its client's absence included.",
         "delivery",
     ),
     "request_seconds": ("Seconds that a request with maps, or an opening one, took.", "requests"),
@@ -69,7 +69,9 @@ class ServerCollector(Collector):
         )
         traffic = self._service.traffic
         yield CounterMetricFamily(
-            "gaechannel_messages", "Messages that the application gave to channels.", traffic.messages
+            "gaechannel_messages",
+            "Messages that the application gave to client ids.",
+            self._service.channels.sent + traffic.dropped,
         )
         yield CounterMetricFamily(
             "gaechannel_messages_dropped", "Those of them that no channel was there for.", traffic.dropped
