@@ -19,9 +19,10 @@ from gaechannel.server.core.service import ChannelService
 from gaechannel.server.core.sessions import SessionService
 from gaechannel.server.core.talk_session import TalkSession
 
-from .app import TALK_PATH, add_talk, say_no_more
+from .app import JSAPI_PATH, TALK_PATH, add_talk, say_no_more
 from .forwarded import Proxies
 from .health import Health
+from .jsapi import jsapi
 from .metrics_page import MetricsPage
 from .pages import Pages
 from .replies import HEADERS, invite_body, read_body, refusing, text_reply
@@ -64,8 +65,9 @@ def make_admin_app(
     proxies = Proxies()
     origin = proxies.origin if public_url is None else lambda _request: public_url()
     paths = {path: one.dialect.name for path, one in mounts.items()}
-    Pages("admin.html", ["page.css", "page.js", "listen.js"], paths, origin).add_to(app)
+    Pages("admin.html", ["page.css", "page.js"], paths, origin).add_to(app)
     add_talk(app, service, proxies, 0.0)
+    app.router.add_get(JSAPI_PATH, jsapi)
     app.on_response_prepare.append(say_no_more)
     return app
 

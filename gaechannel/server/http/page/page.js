@@ -1,7 +1,5 @@
 // The page of a channel server's administration: shows what is open, makes a channel, and shows its messages.
 
-import { listen } from "./listen.js";
-
 const element = (id) => document.getElementById(id);
 const REFRESH_MS = 2000;
 const MOST_SHOWN = 200;
@@ -87,6 +85,22 @@ function add(text) {
     item.scrollIntoView({ block: "nearest" });
 }
 
+/** Listen as an application's own page does, by the script that this server has for it. */
+function listen(token) {
+    const tell = (how) => { element("how").textContent = how; };
+    let reason = "";
+    tell("is being opened.");
+    new goog.appengine.Channel(token).open({
+        onopen: () => tell("is listened to."),
+        onmessage: (message) => add(message.data),
+        onerror: (error) => { reason = `: ${error.description || error.code}`; },
+        onclose: () => {
+            tell(`has ended${reason}.`);
+            element("make").disabled = false;
+        },
+    });
+}
+
 let client = "";
 
 element("make").addEventListener("click", async () => {
@@ -98,10 +112,9 @@ element("make").addEventListener("click", async () => {
         element("channel").hidden = false;
         element("text").focus();
         say(null);
-        await listen("talkgadget", token, add, (how) => { element("how").textContent = how; });
+        listen(token);
     } catch (error) {
         say(error);
-    } finally {
         element("make").disabled = false;
     }
 });
