@@ -509,6 +509,7 @@ export function makeSession(
             timer = setTimeout(resolve, ms);
           } else wake = resolve;
         });
+      if (FULL) await undefined; // what is sent in this turn may go in the opening
       while (!isClosed) {
         if (pause) {
           if (FULL && !isStreaming) setState("waiting");
@@ -659,8 +660,10 @@ export function makeSession(
       if (isClosed || isStarted) return;
       isStarted = true;
       if (FULL) setState("connecting");
-      void forward._run(goForward);
-      void back._run(() => (sid ? poll() : undefined));
+      // A dialect that throws where it should not must not leave a channel that nobody drives.
+      const crash = (error: Error): void => void end(new ChannelError("protocol", FULL && error.message));
+      forward._run(goForward).catch(crash);
+      back._run(() => (sid ? poll() : undefined)).catch(crash);
     },
     _wake: () => forward._wake(),
     _close: () => end(),

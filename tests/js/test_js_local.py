@@ -1,39 +1,17 @@
-"""The npm package against this package's own server."""
+"""The npm package against this package's own server.
 
-import json
-import subprocess
+GAECHANNEL_CHAOS says how many messages go each way through the proxy that cuts.
+"""
+
+import os
 
 import pytest
+from chaos_proxy import ChaosProxy
 
 from gaechannel.server import LocalServer
 
+COUNT = int(os.environ.get("GAECHANNEL_CHAOS", "1000"))
 TEXTS = ["", "plain", "é€😀", "\u2028\u2029\0\x7f", "\"\\/'", "x" * 30_000]
-
-TALK = """
-import { TalkChannel } from "@gaechannel/client";
-const [url, token, count] = process.argv.slice(2);
-const channel = new TalkChannel(token, { url });
-const got = [];
-for await (const text of channel) if (got.push(text) >= count) break;
-console.log(JSON.stringify({ got, state: channel.state }));
-"""
-
-
-@pytest.fixture
-def run(packed, tmp_path):
-    """A function that runs a program under Node, and returns what it prints; on stderr it says nothing."""
-
-    def run_program(text, *arguments):
-        path = packed / f"{tmp_path.name}.mjs"  # so that Node finds the package
-        path.write_text(text)
-        done = subprocess.run(
-            ["node", path, *map(str, arguments)], capture_output=True, text=True, timeout=100
-        )
-        path.unlink()
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
-
-    return run_program
 
 
 def test_messages_of_a_channel_come_and_leaving_the_loop_ends_it(run):
@@ -41,5 +19,35 @@ def test_messages_of_a_channel_come_and_leaving_the_loop_ends_it(run):
         token = server.create_channel("me")
         for text in TEXTS:
             server.send_message("me", text)
-        said = json.loads(run(TALK, server.base_url, token, len(TEXTS)))
-        assert said == {"got": TEXTS, "state": "closed"}
+        assert run("receive.mjs", server.base_url, token, len(TEXTS)) == {"got": TEXTS, "state": "closed"}
+
+
+class Echo:
+    """The server's side of a session: answers each message, and remembers it."""
+
+    def __init__(self, session):
+        self.sid, self.got, self._session = session.sid, [], session
+        session.on_message = self._answer
+
+    def _answer(self, message):
+        self.got.append(message["n"])
+        self._session.send(message["echo"])
+
+
+def exchange(run, count, **options):
+    """Exchange messages with a server over a proxy that does all that it can; the proxy."""
+    options = {"maxBackoff": 20, "timeout": 1000, "requestTimeout": 1000, **options}
+    sessions = {}
+    with LocalServer() as server:
+        server.browserchannel.on_session = lambda one: sessions.setdefault(one.sid, Echo(one))
+        with ChaosProxy(server.port, seed=5) as proxy:
+            said = run("exchange.mjs", f"{proxy.url}/channel", count, options, seconds=3000)
+    assert (said["got"], said["wrong"]) == (count, 0)
+    assert sessions[said["sid"]].got == list(range(count))
+    return proxy
+
+
+@pytest.mark.timeout(3600)
+def test_what_goes_through_a_proxy_that_cuts_comes_once_and_in_order(run):
+    proxy = exchange(run, COUNT)
+    assert sum(count for fate, count in proxy.fates.items() if fate != "pass") > 20
