@@ -30,6 +30,7 @@ export async function script(file) {
       passes: 8,
       keep_fargs: false,
       pure_getters: true,
+      unsafe: true,
       unsafe_arrows: true,
       hoist_props: true,
       sequences: false,

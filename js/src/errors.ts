@@ -61,8 +61,8 @@ export class ChannelError extends Error {
     this.code = code;
     Object.assign(
       this,
-      FULL && { name: "ChannelError", body: "", maps: [] },
-      { status: 0, reason: "", fatal: true },
+      FULL && { name: "ChannelError", body: "", maps: [], fatal: true },
+      { status: 0, reason: "" },
       details,
     );
   }

@@ -14,8 +14,12 @@ export class Framer {
   private _rest = "";
   private _need = -1;
 
-  /** @param _max the longest payload that is believed, in UTF-16 units. */
-  constructor(private readonly _max: number = MAX_CHUNK) {}
+  private _max: number | undefined;
+
+  /** @param max the longest payload that is believed, in UTF-16 units. */
+  constructor(max?: number) {
+    if (FULL) this._max = max;
+  }
 
   /**
    * Hands each payload that is now complete to `take`, in order.
@@ -34,7 +38,7 @@ export class Framer {
         if (!line) throw FULL ? Error("a chunk's length is no number") : 0;
         const [, digits = ""] = line;
         const length = +digits;
-        if (length > (FULL ? this._max : MAX_CHUNK)) {
+        if (length > ((FULL && this._max) || MAX_CHUNK)) {
           this._need = 0;
           throw FULL ? Error("a chunk is too large") : 0;
         }
@@ -75,8 +79,8 @@ export class Framer {
 export function whole(reply: string): string[] {
   const found: string[] = [];
   const framer = new Framer();
-  const text = reply.trim();
-  framer._feed(FULL && text[0] === "[" ? `${text.length}\n${text}` : reply, (payload) => found.push(payload));
+  const text = FULL ? reply.trim() : "";
+  framer._feed(text[0] === "[" ? `${text.length}\n${text}` : reply, (payload) => found.push(payload));
   if (!framer._atBoundary()) throw FULL ? Error("the reply ends inside a chunk") : 0;
   return found;
 }
@@ -89,6 +93,7 @@ export function utf8(): (bytes: Uint8Array, take: (text: string) => void) => voi
   const make = (): TextDecoder => new TextDecoder("utf-8", { fatal: true });
   const options = { stream: true };
   let decoder = make();
+  if (!FULL) return (bytes, take) => take(decoder.decode(bytes, options));
   // The last bytes that have come: a character's beginning may be among them.
   let last = new Uint8Array();
   return (bytes, take) => {
@@ -96,7 +101,6 @@ export function utf8(): (bytes: Uint8Array, take: (text: string) => void) => voi
     try {
       text = decoder.decode(bytes, options);
     } catch (error) {
-      if (!FULL) throw error;
       // What stands before the corruption, byte by byte, from where the first character begins.
       const lead = last.findLastIndex((byte) => byte >> 6 !== 2);
       decoder = make();
@@ -107,7 +111,7 @@ export function utf8(): (bytes: Uint8Array, take: (text: string) => void) => voi
       take(text);
       throw error;
     }
-    if (FULL) last = Uint8Array.of(...last, ...bytes.subarray(-3)).subarray(-3);
+    last = Uint8Array.of(...last, ...bytes.subarray(-3)).subarray(-3);
     take(text);
   };
 }

@@ -63,8 +63,6 @@ class Socket implements Handlers {
         },
         onmessage: (data) => this.onmessage?.({ data: data as string }),
         onerror: (error: ChannelError) => {
-          // The manual: "always followed by an onclose call".
-          if (!error.fatal) this.#connection?.close();
           const description = WORDS[error.code];
           this.onerror?.(description ? { code: 401, description } : { code: error.status, description: error.reason });
         },

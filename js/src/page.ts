@@ -22,6 +22,7 @@ export function obeyPage({ _goOn, _suspend, _terminate, _life }: Session): void 
   for (const name in events) {
     // Those of the document do not all reach the window.
     const target = page && /^[frv]/.test(name) ? page : globalThis;
-    target.addEventListener(name, events[name] as EventListener, FULL && _life ? { signal: _life } : undefined);
+    const options: [AddEventListenerOptions?] = FULL ? [{ signal: _life as AbortSignal }] : [];
+    target.addEventListener(name, events[name] as EventListener, ...options);
   }
 }

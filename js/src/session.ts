@@ -64,8 +64,8 @@ export interface Session {
   /** Gives its connections up, and keeps what it knows: the page is frozen. */
   _suspend(): void;
   /** Aborted when it has ended. */
-  _life: AbortSignal | undefined;
-  _about: (() => { state: State; sid: string; aid: number }) | undefined;
+  _life?: AbortSignal | undefined;
+  _about?(): { state: State; sid: string; aid: number };
 }
 
 /** Why a request was given up. */
@@ -328,7 +328,7 @@ export function makeSession(
     const broken = (code: ErrorCode, text: string | false, most?: number, cause?: unknown): void => {
       if (!(hasAnswered || sid) || !again(most)) fail(code, text, cause);
     };
-    const corrupt = (text: string): void => {
+    const corrupt = (text: string | false): void => {
       if (isBack && framer._inChunk()) {
         const bad = aid + 1;
         if (poison === bad) {
@@ -352,13 +352,13 @@ export function makeSession(
       back._stop(Why.Cancelled);
     };
     const lose = (): void => {
-      const isHopeless = lostInRow >= (hasAnswered ? maxReconnects : Figures.MaxLostAtFirst);
+      const isHopeless = hasAnswered ? FULL && lostInRow >= maxReconnects : lostInRow >= Figures.MaxLostAtFirst;
       if (!sid || isHopeless || (FULL && options.newSessions === false)) {
         sid = "";
         fail("session-lost");
         return;
       }
-      dialect._lost?.(sid, aid);
+      if (FULL) dialect._lost?.(sid, aid);
       forget();
       if (++lostInRow >= Figures.MaxInRow) dialect._restart?.(false);
       forward._pause(lostInRow - 1);
@@ -377,7 +377,7 @@ export function makeSession(
       } else if (status === 410 || (sid && status === 400) || says(/unknown sid/i)) {
         lose();
       } else if (status === 408 || status === 429 || status > 499) {
-        if (!again()) fail("http");
+        if (!again() && FULL) fail("http");
       } else if ((FULL && hasMaps && status > 399 && status !== 404) || !outlast(hasWorked)) {
         if (FULL) {
           const refused = hasMaps && dialect._refused?.(status);
@@ -429,11 +429,17 @@ export function makeSession(
             beat();
             status = given;
             reason = words;
-            const wait = +(after ?? 0) * 1000 || (FULL && Date.parse(after ?? "") - Date.now());
-            retryAfter = Math.min(Math.max(wait || 0, 0), Figures.Hour);
+            retryAfter = +(after ?? 0) * Figures.Second || 0;
+            if (FULL) {
+              retryAfter ||= Date.parse(after ?? "") - Date.now() || 0;
+              retryAfter = Math.min(Math.max(retryAfter, 0), Figures.Hour);
+            }
             if (isBack && status === 200) {
-              hasAnswered = hasTokenWorked = isStreaming = true;
-              refusedInRow = 0;
+              hasAnswered = isStreaming = true;
+              if (FULL) {
+                hasTokenWorked = true;
+                refusedInRow = 0;
+              }
               if (FULL) setState("open");
             }
           },
@@ -473,7 +479,7 @@ export function makeSession(
       clearTimeout(timer);
       controller.abort();
       if (isBack) isStreaming = false;
-      const text = FULL ? ((failure as Error | undefined)?.message ?? "") : "";
+      const text = FULL && !!failure && (failure as Error).message;
       if (isClosed || why === Why.Cancelled) return false;
       if (isBack) {
         const isSilent = why === Why.Silent || why === Why.Owing || why === Why.Held;
@@ -544,14 +550,14 @@ export function makeSession(
         pause = backoff(inRow);
       },
       // Ends it after so many ms, unless something comes.
-      _doom:
-        FULL &&
-        ((ms: number, verdict: Why) => {
+      ...(FULL && {
+        _doom(ms: number, verdict: Why) {
           if (isDoomed || why) return;
           isDoomed = true;
           clearTimeout(timer);
           timer = setTimeout(stop, ms, verdict);
-        }),
+        },
+      }),
     };
   };
   const forward = makeLane(false);
@@ -580,7 +586,7 @@ export function makeSession(
       for (const array of said) takeArray(array, true);
     } catch (error) {
       sid = "";
-      forward._corrupt(FULL ? (error as Error).message : "");
+      forward._corrupt(FULL && (error as Error).message);
       return;
     }
     if (isClosed) return;
@@ -598,10 +604,8 @@ export function makeSession(
   };
   const confirm = (said: unknown[]): void => {
     const [present, lastId, outstanding] = said as number[];
-    if (
-      !Number.isSafeInteger((present as number) + (lastId as number) + (outstanding as number)) ||
-      (present as number) >> 1
-    ) {
+    const sum = (present as number) + (lastId as number) + (outstanding as number);
+    if (!(FULL ? Number.isSafeInteger(sum) : sum >= 0) || (present as number) >> 1) {
       // Somebody has opened the session.
       foreignReply(true);
       return;
@@ -611,7 +615,7 @@ export function makeSession(
     dialect._sent(false);
     if (FULL) {
       const ms = dialect._judge?.(said as number[], aid, back._age());
-      if (ms !== undefined && back._doom) back._doom(ms, present ? Why.Owing : Why.Dead);
+      if (ms !== undefined) back._doom?.(ms, present ? Why.Owing : Why.Dead);
     }
     tellOpened();
     if (FULL) tell("onconfirmed");
@@ -626,7 +630,7 @@ export function makeSession(
       said = whole(forward._reply()).flatMap((payload) => (payload.trim() ? [...parse(payload)] : []));
     } catch (error) {
       if (isOpening) {
-        forward._corrupt(FULL ? (error as Error).message : "");
+        forward._corrupt(FULL && (error as Error).message);
         return;
       }
     }
@@ -643,7 +647,7 @@ export function makeSession(
   let fruitless = 0;
   const poll = async (): Promise<void> => {
     arrays = 0;
-    const query = { RID: "rpc", CI: Number(buffering._batches()), TYPE: "xmlhttp", t: back._trial() };
+    const query = { RID: "rpc", CI: +buffering._batches(), TYPE: "xmlhttp", t: back._trial() };
     if (!(await back._ask(makeUrl(query)))) return;
     if (!back._atBoundary()) {
       back._broken("transport", FULL && "the body ended inside a chunk");
@@ -657,8 +661,8 @@ export function makeSession(
 
   return {
     _start() {
-      if (isClosed || isStarted) return;
-      isStarted = true;
+      if (FULL && (isClosed || isStarted)) return;
+      if (FULL) isStarted = true;
       if (FULL) setState("connecting");
       // A dialect that throws where it should not must not leave a channel that nobody drives.
       const crash = (error: Error): void => void end(new ChannelError("protocol", FULL && error.message));
@@ -679,7 +683,6 @@ export function makeSession(
       forward._stop(Why.Cancelled);
       back._stop(Why.Cancelled);
     },
-    _life: life?.signal,
-    _about: FULL ? () => ({ state, sid, aid }) : undefined,
+    ...(FULL && { _life: life?.signal, _about: () => ({ state, sid, aid }) }),
   };
 }

@@ -58,7 +58,7 @@ export function talk(given: Token): Dialect {
       } catch {} // another array
       return undefined;
     },
-    _due: () => Number(!isAdded),
+    _due: () => +!isAdded,
     // Until the server has this map it sends no message.
     _form: (isOpening) => ({
       count: isOpening ? "0" : "1",

@@ -51,7 +51,7 @@ export const byXhr: Transport = (url, form, onHead, onBytes, { signal, headers, 
       seen += text.length;
       if (text && !onBytes(Uint8Array.from(text, (unit) => unit.charCodeAt(0)))) xhr.abort();
     };
-    xhr.onloadend = () => (xhr.status ? resolve() : reject(Error()));
+    xhr.onloadend = () => (xhr.status ? resolve() : reject(FULL ? Error("the connection failed") : 1));
     if (signal) signal.onabort = () => xhr.abort();
     xhr.send(form);
   });

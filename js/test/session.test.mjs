@@ -699,7 +699,7 @@ test("handlers of the script's own build: messages, and what is wrong with a tok
     const connection = page.make("token", URL, {
       onopen: () => told.push("open"),
       onmessage: (text) => told.push(text),
-      onerror: ({ code, status, reason, fatal }) => told.push([code, status, reason, fatal]),
+      onerror: ({ code, status, reason }) => told.push([code, status, reason]),
       onclose: () => told.push("close"),
     });
     if (outcome === "refused") (await server.next("page")).answer(401, "Invalid+token.");
@@ -716,8 +716,8 @@ test("handlers of the script's own build: messages, and what is wrong with a tok
     await settle();
     const expected = {
       messages: ["open", "é😀", "b", "close"],
-      refused: [["token-invalid", 401, "Invalid+token.", true], "close"],
-      "a page that is none": [["protocol", 0, "", true], "close"],
+      refused: [["token-invalid", 401, "Invalid+token."], "close"],
+      "a page that is none": [["protocol", 0, ""], "close"],
     };
     assert.deepEqual(told, expected[outcome]);
   }
