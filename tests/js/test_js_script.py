@@ -15,3 +15,7 @@ def test_it_is_what_the_source_builds():
         pytest.skip(done.stderr.decode().strip())
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == SCRIPT.read_bytes(), "after a change in js/src: js/make script"
+
+
+def test_it_is_small():
+    assert len(SCRIPT.read_bytes()) < 8000
