@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from js_package import packed, run  # noqa: F401
+from js_package import packed, run, run_text  # noqa: F401
 
 HERE = Path(__file__).parent
 MODULES = HERE.parents[1] / "build" / "interop" / "node_modules"

@@ -1,3 +1,3 @@
 """Fixtures of the npm package's tests."""
 
-from js_package import packed, run  # noqa: F401
+from js_package import packed, run, run_text  # noqa: F401

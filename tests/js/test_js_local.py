@@ -22,6 +22,14 @@ def test_messages_of_a_channel_come_and_leaving_the_loop_ends_it(run):
         assert run("receive.mjs", server.base_url, token, len(TEXTS)) == {"got": TEXTS, "state": "closed"}
 
 
+def test_a_worker_receives(run):
+    with LocalServer() as server:
+        token = server.create_channel("me")
+        for text in TEXTS:
+            server.send_message("me", text)
+        assert run("worker.mjs", server.base_url, token, len(TEXTS)) == TEXTS
+
+
 class Echo:
     """The server's side of a session: answers each message, and remembers it."""
 

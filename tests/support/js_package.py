@@ -20,26 +20,37 @@ def packed():
 
 
 @pytest.fixture
-def run(packed, tmp_path):
-    """A function that runs a program of tests/js under Node with arguments that have JSON.
+def run_text(packed, tmp_path):
+    """A function that runs a program's text under Node, with arguments that have JSON.
 
-    It returns what the program says with its last line, as JSON. On stderr it must say nothing.
+    It returns what the program says. On stderr it must say nothing.
     """
     copies = []
 
-    def run_program(name, *arguments, seconds=100):
+    def run_program(name, text, *arguments, seconds=100):
         copy = packed / f"{tmp_path.parent.name}-{tmp_path.name}-{name}"  # so that Node finds the package
         copies.append(copy)
-        copy.write_text((TREE / "tests/js" / name).read_text())
+        copy.write_text(text, encoding="utf-8")
         done = subprocess.run(
             ["node", "--unhandled-rejections=strict", copy, *map(json.dumps, arguments)],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=seconds,
         )
         assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout.strip().split("\n")[-1])
+        return done.stdout
 
     yield run_program
     for copy in copies:
         copy.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def run(run_text):
+    """A function that runs a program of tests/js; it returns what that says with its last line, as JSON."""
+
+    def run_program(name, *arguments, seconds=100):
+        text = (TREE / "tests/js" / name).read_text(encoding="utf-8")
+        return json.loads(run_text(name, text, *arguments, seconds=seconds).strip().split("\n")[-1])
+
+    return run_program
