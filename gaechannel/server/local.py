@@ -31,6 +31,7 @@ from .http.addresses import Address
 from .http.admin import make_admin_app
 from .http.app import TALK_PATH, make_app
 from .http.forwarded import Proxies
+from .http.gate import Gate
 from .http.health import Health
 from .http.listener import Listener
 from .http.metrics_page import load_metrics, make_metrics_app
@@ -123,6 +124,11 @@ class LocalServer:
             goes on. None: nothing outlives the process.
         reuse_port: whether another process may listen on the same ports (``SO_REUSEPORT``), administration's
             among them, so that the next one does before this one ends.
+        allow_origins: origins whose pages may use the server from a browser, such as
+            ``https://example.org``; ``*`` for every one, but without cookies. The server's own may.
+        host_names: names that a request's ``Host`` may have beside addresses and names without a dot, against
+            DNS rebinding; a proxy that hands the name on wants it here. None: any, but none where ``host`` is
+            this machine's own address.
         **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`,
             which hold for each of the listeners.
 
@@ -164,6 +170,8 @@ class LocalServer:
         access_log: logging.Logger | None = None,
         state: str | os.PathLike[str] | None = None,
         reuse_port: bool = False,
+        allow_origins: Iterable[str] = (),
+        host_names: Iterable[str] | None = None,
         **options: Unpack[ServerOptions],
     ) -> None:
         connections, service_options = _divided(options)
@@ -201,6 +209,11 @@ class LocalServer:
         self._access_log = access_log
         self._access_log_class = access_log_class(Proxies(self._trust_proxy))
         self._reuse_port = reuse_port
+        self._allow_origins = [allow_origins] if isinstance(allow_origins, str) else list(allow_origins)
+        if host_names is None and self._unix is None and not sockets and Address(host).is_loopback:
+            host_names = ()
+        self._host_names = host_names
+        Gate(self.counters, allow_origins=self._allow_origins, host_names=host_names)  # whether they are some
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
         self._lock = threading.Lock()
@@ -380,6 +393,8 @@ class LocalServer:
                 test_delay=self._test_delay,
                 trust_proxy=self._trust_proxy,
                 health=self.health,
+                allow_origins=self._allow_origins,
+                host_names=self._host_names,
             )
             public = self._listener(app, sockets, self._ssl_context, self._access_log)
             # The public one is the first to begin, since it opens the store, and the last to end.
@@ -400,6 +415,7 @@ class LocalServer:
                 mounts=self.mounts,
                 public_url=lambda: self.url,
                 health=self.health,
+                host_names=() if self.admin.is_loopback else None,
             )
             sockets, self.admin = self._open("admin", self.admin, ending)
             yield self._listener(admin_app, sockets, self._admin_ssl_context)
@@ -479,6 +495,8 @@ def serve(
     test_delay: float = 2.0,
     state: str | os.PathLike[str] | None = None,
     reuse_port: bool = False,
+    allow_origins: Iterable[str] = (),
+    host_names: Iterable[str] | None = None,
     on_ready: Callable[[LocalServer], object] | None = None,
     **options: Unpack[ServerOptions],
 ) -> None:
@@ -489,8 +507,8 @@ def serve(
         port: port to listen on; 0: a free one.
         on_ready: called once with the server (``base_url``, ``admin_token``) as soon as it listens.
         admin: where the administrative interface listens; see :class:`LocalServer`.
-        admin_token, service, mounts, ssl_context, admin_ssl_context, backlog, test_delay, state, reuse_port:
-            see there, too.
+        admin_token, service, mounts, ssl_context, admin_ssl_context, backlog: see there.
+        test_delay, state, reuse_port, allow_origins, host_names: see there, too.
         **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`.
 
     Raises:
@@ -510,6 +528,8 @@ def serve(
         test_delay=test_delay,
         state=state,
         reuse_port=reuse_port,
+        allow_origins=allow_origins,
+        host_names=host_names,
         **options,
     )
     asyncio.run(server._serve_until_signal(on_ready))

@@ -48,7 +48,7 @@ class StandIn:
             service.forget()
 
     async def _serve(self, started):
-        app = make_app(mounts=self.mounts)
+        app = make_app(mounts=self.mounts, allow_origins="*")
 
         @web.middleware
         async def hearing(request, handler):

@@ -8,7 +8,7 @@ too.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from gaechannel.server.core.talk_session import TalkSession
 
 from .app import JSAPI_PATH, TALK_PATH, add_talk, say_no_more
 from .forwarded import Proxies
+from .gate import Gate
 from .health import Health
 from .jsapi import jsapi
 from .metrics_page import MetricsPage
@@ -38,6 +39,7 @@ def make_admin_app(
     mounts: Mapping[str, SessionService] | None = None,
     public_url: Callable[[], str] | None = None,
     health: Health | None = None,
+    host_names: Iterable[str] | None = None,
 ) -> web.Application:
     """An aiohttp application that answers the administrative interface; to be served to the owner alone.
 
@@ -50,6 +52,7 @@ def make_admin_app(
         mounts: the other services of the server, by path; None: there are none.
         public_url: the address that the page shows clients; None: the page's own.
         health: what ``/readyz`` says; None: that the server is ready.
+        host_names: as for :func:`make_app`.
 
     Raises:
         ValueError: the token is empty.
@@ -57,6 +60,11 @@ def make_admin_app(
     mounts = {} if mounts is None else mounts
     admin = Admin(service, token, mounts)
     app = web.Application()
+    Gate(
+        service.counters,
+        host_names=host_names,
+        paths=["/admin/create", "/admin/send", "/metrics", "/healthz", "/readyz", "/"],
+    ).watch(app)
     app.router.add_post("/admin/create", refusing(admin.create, service.counters), expect_handler=invite_body)
     app.router.add_post("/admin/send", refusing(admin.send, service.counters), expect_handler=invite_body)
     app.router.add_get("/admin/state", refusing(admin.state, service.counters))

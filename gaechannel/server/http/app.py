@@ -17,6 +17,7 @@ from gaechannel.server.core.sessions import SessionService
 from .bind import Bind
 from .dev import Dev
 from .forwarded import Proxies
+from .gate import Gate
 from .health import Health
 from .jsapi import jsapi
 from .pages import Pages
@@ -46,6 +47,8 @@ def make_app(
     test_delay: float = 2.0,
     trust_proxy: Iterable[str] = (),
     health: Health | None = None,
+    allow_origins: Iterable[str] = (),
+    host_names: Iterable[str] | None = None,
 ) -> web.Application:
     """An aiohttp application that serves all dialects, ``/healthz``, ``/readyz``, and a page at ``/``.
 
@@ -59,6 +62,13 @@ def make_app(
         trust_proxy: addresses or networks of proxies whose ``X-Forwarded-…`` headers are believed; ``unix``
             for who comes by a Unix socket.
         health: what ``/readyz`` says; None: that the server is ready.
+        allow_origins: origins whose pages may use the server from a browser (CORS), such as
+            ``https://example.org``; ``*`` for every one, but without cookies. The server's own may.
+        host_names: names that a request's ``Host`` may have beside addresses and names without a dot, such as
+            ``localhost``, against DNS rebinding; None: any.
+
+    Raises:
+        ValueError: an origin or a name is none.
 
     Returns:
         The application. Its shutdown ends all back channels in order, and leaves the sessions there. Services
@@ -68,6 +78,14 @@ def make_app(
     service = ChannelService() if service is None else service
     mounts = default_mounts() if mounts is None else mounts
     app = web.Application()
+    gate = Gate(
+        service.counters,
+        allow_origins=allow_origins,
+        host_names=host_names,
+        paths=[TALK_PATH, DEV_PATH, *mounts, "/healthz", "/readyz", "/"],
+        for_all=[JSAPI_PATH],
+    )
+    gate.watch(app)
     proxies = Proxies(trust_proxy)
     (Health() if health is None else health).add_to(app)
     paths = {path: one.dialect.name for path, one in mounts.items()}
@@ -95,7 +113,7 @@ def make_app(
 def add_talk(app: web.Application, service: ChannelService, proxies: Proxies, test_delay: float) -> None:
     """Have an application serve the talk dialect."""
     page = TokenPage(service, TALK_PATH, proxies)
-    app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters), allow_head=False)
+    app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters))
     _add_dialect(app, TALK_PATH, service, test_delay)
 
 

@@ -17,6 +17,14 @@ from .replies import HEADERS
 #: What must not stand raw inside a script element, whatever a browser makes of it.
 _UNSAFE = re.compile("[<>&'\u2028\u2029]")
 
+#: It is read, and not run, and nobody may frame it; its address has a token in it.
+_HEADERS = {
+    **HEADERS,
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
 _PAGE = """<!DOCTYPE html>
 <html><head><meta charset="utf-8"><title>channel</title></head><body><script type="text/javascript">
   var a = new chat.WcsDataClient({url},
@@ -70,7 +78,7 @@ class TokenPage:
             unknown=script_string(str(secrets.randbelow(10**9))),
             token=script_string(token or ""),
         )
-        response = web.Response(text=page, content_type="text/html", charset="utf-8", headers=HEADERS)
+        response = web.Response(text=page, content_type="text/html", charset="utf-8", headers=_HEADERS)
         # The real one set cookies and wanted them back; this one only lets a client show that it keeps them.
         response.set_cookie("S", f"talkgadget={secrets.token_urlsafe(8)}", path=self._base, httponly=True)
         return response
