@@ -438,18 +438,23 @@ def test_what_stands_for_a_map_that_is_none_is_counted_and_not_delivered(clock):
     assert got == [{"a": "1"}, {"type": "_badmap", "a": "2"}]
 
 
-def test_a_handler_that_fails_is_logged_and_the_next_map_delivered(clock, caplog):
+def test_a_handler_that_fails_is_logged_and_stops_its_session(clock, caplog):
     service, session = make(clock)
-    got = []
-    session.on_message = got.append
-    session.on_map = lambda map_: 1 / 0 if map_["JSON"] == "0" else None
-    service.forward(session, 0, 0, [{"JSON": "0"}, {"JSON": "1"}])
-    assert got == [1]
+    other = service.open(Opening({}))[0]
+    got, ends = [], []
+    session.on_map = lambda map_: got.append(map_) or 1 / (map_["x"] != "1")
+    session.on_close = ends.append
+    service.forward(session, 0, 0, [{"x": number} for number in "012"])
+    assert got == [{"x": "0"}, {"x": "1"}]
     assert f"the handler of session {session.name} failed" in caplog.text
-    assert "ZeroDivisionError" in caplog.text
-    session.on_close = lambda reason: 1 / 0
-    session.close()
-    assert "on_close" in caplog.text
+    arrays, last = taken(session, attach(session, -1))
+    assert (arrays[-1][1], last) == (["stop"], False)
+    service.written(session)
+    assert ends == ["failed"]
+    with pytest.raises(Refusal, match="Unknown SID"):
+        service.forward(session, 0, 3, [{"x": "3"}])
+    assert not other.stopped
+    assert not other.ended
 
 
 @pytest.mark.parametrize("text", ["s3cret", "", "[" * 100_000])

@@ -9,7 +9,7 @@ from typing import Unpack
 from .counters import Counters
 from .dialect import BROWSERCHANNEL, Dialect
 from .limits import LimitOptions
-from .session import Session
+from .session import Session, check_result
 from .sessions import SessionService
 from .store import Store
 
@@ -20,6 +20,8 @@ class BrowserChannelService(SessionService):
     Args:
         on_session: called with each new :class:`Session`, before its first maps and before its opening reply:
             what it sends goes out with that reply. It sets ``session.on_map``, ``on_message``, ``on_close``.
+            All of them are plain functions, called in threads, of one session one after the other: where one
+            raises or takes longer than ``hook_seconds``, its session ends, and no other.
             May be set later, as an attribute; None: sessions are accepted and their maps dropped.
         dialect: ``BROWSERCHANNEL`` or ``WEBCHANNEL``.
         monotonic: seconds on a clock that never goes back.
@@ -49,4 +51,8 @@ class BrowserChannelService(SessionService):
 
     def opened(self, session: Session) -> None:
         if self.on_session is not None:
-            self.on_session(session)
+            check_result("on_session", self.on_session(session))
+
+    @property
+    def has_hooks(self) -> bool:
+        return self.on_session is not None

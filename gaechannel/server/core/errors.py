@@ -98,6 +98,11 @@ def too_much_queued() -> Refusal:
     return _too_much("Too much is waiting for other clients", "queued")
 
 
+def failed_application() -> Refusal:
+    """The refusal of a session whose application has failed to take it."""
+    return Refusal(500, "The application has failed", cause="hook")
+
+
 def too_many_fields(limit: int) -> Refusal:
     """The refusal of a query, a form or a list with more fields than the limit."""
     return Refusal(413, f"There are more than {limit} fields", cause="fields")

@@ -21,6 +21,7 @@ class LimitOptions(TypedDict, total=False):
     max_body: int
     max_fields: int
     body_seconds: float
+    hook_seconds: float
     max_queued: int
     max_unacknowledged: int
     host_prefix: str | None
@@ -50,6 +51,9 @@ class Limits:
     #: Seconds that a request's body may take, and one more for each 1,000 bytes that have come; a slower one
     #: is answered 408.
     body_seconds: float = 20.0
+    #: Seconds that the application's functions, such as ``on_map``, may take for a request; a session that
+    #: they hold up longer is stopped.
+    hook_seconds: float = 10.0
     #: Bytes that all sessions hold together: arrays until they are acknowledged, and what their opening
     #: requests said. An array over it ends the sessions that hold most, as over ``max_unacknowledged``.
     max_queued: int = 256 << 20
@@ -62,7 +66,7 @@ class Limits:
     bytes_per_backchannel: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("keepalive", "backchannel_seconds", "session_timeout", "body_seconds"):
+        for name in ("keepalive", "backchannel_seconds", "session_timeout", "body_seconds", "hook_seconds"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
         for name in (

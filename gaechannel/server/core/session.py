@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager
 from itertools import accumulate
 from typing import Any, Protocol
@@ -33,6 +33,18 @@ WRITE_ARRAYS = 8192
 #: What clients send in the place of a map that there is none of after all, since servers go by the ids:
 #: Closure's where a map cannot be written, this project's where one was refused.
 FILLER = {"type": "_badmap"}
+
+
+def check_result(name: str, result: object) -> None:
+    """Refuse what a coroutine function returns where a plain function belongs: nothing of it has been done.
+
+    Raises:
+        TypeError: it is a coroutine, or another awaitable.
+    """
+    if isinstance(result, Awaitable):
+        if isinstance(result, Coroutine):
+            result.close()
+        raise TypeError(f"{name} must be a plain function: it has returned {type(result).__name__}")
 
 
 class BackChannel(Protocol):
@@ -70,6 +82,8 @@ class SessionContext(Protocol):
     monotonic: Callable[[], float]
     #: Bytes that all its sessions hold; changed under the lock.
     queued: int
+    #: Calls what may block, now or soon; asked without the lock.
+    run_hook: Callable[[Callable[[], object]], object]
     #: What its service has carried.
     traffic: Traffic
     #: Is told what must outlive the process.
@@ -101,8 +115,9 @@ class Session:
             ``__data__``), or the string under ``_S``; not called for a map that has neither, nor for one
             whose JSON is none, which is logged.
         on_close: called once, with the reason: ``"terminated"`` by the client, ``"timeout"``, ``"stopped"``,
-            ``"closed"``, ``"replaced"`` by another session (OSID), ``"overflow"``, ``"forgotten"``; not where
-            the next process goes on with it.
+            ``"closed"``, ``"replaced"`` by another session (OSID), ``"overflow"``, ``"forgotten"``,
+            ``"failed"`` where a function of the application has raised or was too slow; not where the next
+            process goes on with it.
         data: whatever the handler wants to keep with the session.
         restored: whether the session was begun in an earlier process, which kept it in a state file. Its
             ``on_…`` and ``data`` were that process's.
@@ -458,24 +473,38 @@ class Session:
     def closed(self, reason: str) -> None:
         """Called once, when the session has ended: tells ``on_close``."""
         if self.on_close is not None:
-            try:
-                self.on_close(reason)
-            except Exception:
-                logger.exception("on_close of session %s failed", self.name)
+            self._context.run_hook(lambda: self._tell_closed(reason))
 
     def deliver(self, maps: Iterable[dict[str, str]]) -> None:
-        """Hand maps to ``on_map`` and ``on_message``; what those raise is logged."""
+        """Hand maps to ``on_map`` and ``on_message``.
+
+        What those raise is logged, and stops the session: who knows what the application makes of the rest.
+        """
         for one in maps:
+            if self._stopped is not None:
+                return
             if one == FILLER:
                 continue
             try:
                 self._deliver(one)
             except Exception:
                 logger.exception("the handler of session %s failed", self.name)
+                self.fail()
+
+    def fail(self) -> None:
+        """The application has failed: end the session with a ``["stop"]``, and nobody else's."""
+        self._finish(STOP, "failed")
+
+    def _tell_closed(self, reason: str) -> None:
+        if self.on_close is not None:
+            try:
+                check_result("on_close", self.on_close(reason))
+            except Exception:
+                logger.exception("on_close of session %s failed", self.name)
 
     def _deliver(self, one: dict[str, str]) -> None:
         if self.on_map is not None:
-            self.on_map(one)
+            check_result("on_map", self.on_map(one))
         if self.on_message is not None:
             text = one.get(self._context.dialect.json_key)
             if text is not None:
@@ -489,9 +518,14 @@ class Session:
                         error,
                     )
                     return
-                self.on_message(message)
+                check_result("on_message", self.on_message(message))
             elif "_S" in one:
-                self.on_message(one["_S"])
+                check_result("on_message", self.on_message(one["_S"]))
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether the application has given it a function to call."""
+        return self.on_map is not None or self.on_message is not None or self.on_close is not None
 
     def _finish(self, data: bytes, reason: str) -> None:
         with self._context.lock:

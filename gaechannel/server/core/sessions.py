@@ -13,13 +13,18 @@ from typing import Unpack
 
 from .counters import Counters
 from .dialect import NOOP, Dialect
-from .errors import too_many_sessions, too_much_queued, unknown_sid
+from .errors import failed_application, too_many_sessions, too_much_queued, unknown_sid
 from .limits import LimitOptions, Limits
 from .session import Session
 from .store import Kept, KeptSession, MemoryStore, Store
 from .traffic import Traffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
+
+
+def call_now(function: Callable[[], object]) -> None:
+    """Call a function of the application."""
+    function()
 
 
 @dataclass(slots=True)
@@ -35,6 +40,8 @@ class Opening:
     form: Mapping[str, str] = field(default_factory=dict)
     #: HTTP headers in the body or the query (webchannel).
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: The session, as soon as there is one.
+    session: Session | None = None
 
 
 class SessionService:
@@ -72,6 +79,8 @@ class SessionService:
         #: What has been carried.
         self.traffic: Traffic = Traffic()
         self._loaded = not self.store.keeps
+        #: Calls what may block: here and now, unless who serves the sessions has a better place.
+        self.run_hook: Callable[[Callable[[], object]], object] = call_now
         self._sessions: dict[str, Session] = {}
 
     def __len__(self) -> int:
@@ -118,6 +127,11 @@ class SessionService:
     def opened(self, session: Session) -> None:
         """Called once a session is there, before its first maps."""
 
+    @property
+    def has_hooks(self) -> bool:
+        """Whether the application is asked about new sessions."""
+        return False
+
     def look_up(self, params: Mapping[str, str]) -> Session | None:
         """The session whose SID a request's query holds."""
         return self._sessions.get(params.get("SID", ""))
@@ -135,7 +149,7 @@ class SessionService:
             The session, and the payload of the opening reply.
 
         Raises:
-            Refusal: 429 when there are too many.
+            Refusal: 429 when there are too many, 500 where the application fails.
         """
         params = opening.params
         self.store.check()
@@ -153,7 +167,13 @@ class SessionService:
                 self.store.begin(self.name, session.kept())
         if replaced is not None:
             self.end(replaced, "replaced")
-        self.opened(session)
+        opening.session = session
+        try:
+            self.opened(session)
+        except Exception:
+            logger.exception("on_session failed for session %s", session.name)
+            self.end(session, "failed")
+            raise failed_application() from None
         self._receive(session, opening.ofs, opening.maps)
         with self.lock:
             return session, session.take_reply(alone=alone)
@@ -287,7 +307,11 @@ class SessionService:
             session = self.restored_session(one)
             self._sessions[session.sid] = session
             session.restore(one)
-            self.opened(session)
+            try:
+                self.opened(session)
+            except Exception:
+                logger.exception("on_session failed for session %s", session.name)
+                session.fail()
 
     def restored_session(self, kept: KeptSession) -> Session:
         """The session object of a session that was kept."""

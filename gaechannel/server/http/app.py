@@ -12,13 +12,14 @@ from aiohttp import web
 from gaechannel.server.core.browserchannel import BrowserChannelService
 from gaechannel.server.core.dialect import WEBCHANNEL
 from gaechannel.server.core.service import ChannelService
-from gaechannel.server.core.sessions import SessionService
+from gaechannel.server.core.sessions import SessionService, call_now
 
 from .bind import Bind
 from .dev import Dev
 from .forwarded import Proxies
 from .gate import Gate
 from .health import Health
+from .hook_calls import HookRunner
 from .jsapi import jsapi
 from .pages import Pages
 from .phases import TestPhases
@@ -97,6 +98,7 @@ def make_app(
         _add_dialect(app, path.rstrip("/"), mounted, test_delay)
     services: list[SessionService] = [service, *mounts.values()]
     app.cleanup_ctx.append(_taking_up(services))
+    app.cleanup_ctx.append(_hooks(services))
     app.cleanup_ctx.append(_sweeping(services))
     app.cleanup_ctx.append(_presence(service))
     app.cleanup_ctx.append(_handing_over(services))  # the last to begin is the first to end
@@ -127,6 +129,7 @@ async def say_no_more(_request: web.Request, response: web.StreamResponse) -> No
 
 def _add_dialect(app: web.Application, base: str, service: SessionService, test_delay: float) -> None:
     bind, path = Bind(service), base + service.dialect.bind_path
+    app.on_cleanup.append(bind.close)
     app.router.add_get(path, refusing(bind.get, service.counters), allow_head=False)
     app.router.add_post(
         path, refusing(timed(bind.post, service), service.counters), expect_handler=invite_body
@@ -136,6 +139,19 @@ def _add_dialect(app: web.Application, base: str, service: SessionService, test_
         app.router.add_get(
             base + service.dialect.test_path, refusing(phases.get, service.counters), allow_head=False
         )
+
+
+def _hooks(services: list[SessionService]) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(_app: web.Application) -> AsyncIterator[None]:
+        runner = HookRunner()
+        for one in services:
+            one.run_hook = runner
+        yield
+        for one in services:
+            one.run_hook = call_now
+        runner.close()
+
+    return context
 
 
 def _sweeping(services: list[SessionService]) -> Callable[[web.Application], AsyncIterator[None]]:

@@ -14,6 +14,7 @@ from gaechannel.server.core.session import Session
 from gaechannel.server.core.sessions import Opening, SessionService
 
 from .backchannel import HttpBackChannel, Line
+from .hook_calls import HookCalls
 from .replies import HEADERS, check_version, read_body, text_reply
 
 
@@ -26,8 +27,13 @@ class Bind:
 
     def __init__(self, service: SessionService) -> None:
         self._service = service
+        self._calls = HookCalls(service)
         #: Made with the first back channel, on the event loop that serves.
         self._line: Line | None = None
+
+    async def close(self, _app: web.Application) -> None:
+        """Nothing is asked any more."""
+        self._calls.close()
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Opening, maps, or terminate."""
@@ -48,12 +54,12 @@ class Bind:
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
             return await self._terminate(params)
         if opening:
-            session, payload = self._open(params, decoded)
+            session, payload = await self._open(params, decoded)
             await self._service.commit()
             return text_reply(frame(payload), headers=_session_header(session))
         session = self._service.find(params)  # it may have ended while the body came
         again = params.get("t", "1") != "1"
-        status = self._service.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, again=again)
+        status = await self._calls.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, again=again)
         await self._service.commit()
         return text_reply(frame_json(status))
 
@@ -68,7 +74,7 @@ class Bind:
             raise bad_request("CI is neither 0 nor 1")
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
             # Array 0 goes in a header, which has a limit; the rest follows in the body.
-            session, payload = self._open(
+            session, payload = await self._open(
                 params, decode_form(params["$req"], self._service.limits.max_fields), alone=True
             )
             headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
@@ -88,14 +94,17 @@ class Bind:
         body = await read_body(request, limits)
         return decode_body(body, request.content_type, self._service.dialect, limits.max_fields)
 
-    def _open(self, params: Mapping[str, str], body: Body, *, alone: bool = False) -> tuple[Session, bytes]:
+    async def _open(
+        self, params: Mapping[str, str], body: Body, *, alone: bool = False
+    ) -> tuple[Session, bytes]:
         headers = {}
         if self._service.dialect.web_handshake:
             headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))
-        return self._service.open(Opening(params, body.maps, body.ofs or 0, body.form, headers), alone=alone)
+        opening = Opening(params, body.maps, body.ofs or 0, body.form, headers)
+        return await self._calls.open(opening, alone=alone)
 
     async def _terminate(self, params: Mapping[str, str]) -> web.Response:
-        self._service.end(self._service.find(params), "terminated")
+        await self._calls.end(self._service.find(params), "terminated")
         await self._service.commit()
         return text_reply(b"")
 
