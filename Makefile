@@ -8,8 +8,9 @@ SECONDS ?= 60
 # Most tests wait for a peer most of the time. A file's tests stay together: they share what is dear to start.
 PARALLEL ?= -n 4 --dist loadfile
 COUNT ?= 1000000
+CLIENTS ?= 1000
 
-.PHONY: demo test strangers kills trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
+.PHONY: demo test strangers attacks kills trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -23,6 +24,9 @@ strangers: .venv/.test ## COUNT=1000000 messages past servers and proxies that d
 
 kills: .venv/.test ## KILLS=100 kills of a server with a state file, under load
 	@GAECHANNEL_KILLS=$(or $(KILLS),100) $(BIN)/pytest -s tests/server/test_server_restarts.py $(ARGS)
+
+attacks: .venv/.test ## CLIENTS=1000 receive from a server while strangers attack it
+	@GAECHANNEL_ATTACKS=$(CLIENTS) $(BIN)/pytest tests/server/test_server_attacks.py -s $(ARGS)
 
 trixie sid: ## run the tests in a chroot of that Debian
 	@.ci/debian $@

@@ -30,6 +30,7 @@ from .arguments import (
 )
 from .certificate import Certificate
 from .config import add_config
+from .limits import add_limits, given_limits
 from .logs import log_server
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _MIN_KEY_BYTES = 16  # as gaechannel.server has it
 _CALL_SECONDS = 10.0  # for which it waits for its event loop
+_OTHER_FILES = 200  # beside a connection for each channel, some for requests and some for the process
 _LOOK_SECONDS = 0.25  # how often `serve` looks whether it is to end
 
 
@@ -135,6 +137,7 @@ def add_serve(commands: _Commands) -> None:
         help="go on so long after SIGTERM, while /readyz answers 503, so that load balancers send nobody new"
         " (%(default)g)",
     )
+    add_limits(parser)
     add_config(parser)
 
 
@@ -152,7 +155,7 @@ def _serve(args: argparse.Namespace) -> int:
     if args.channels is not None:
         from gaechannel.server import raise_file_limit
 
-        raise_file_limit(args.channels + 50)
+        raise_file_limit(args.channels + _OTHER_FILES)
     if args.key is not None and args.cert is None:
         args.fail("--key is given, and no --cert")
     certificate = None if args.cert is None else Certificate(args.cert, args.key)
@@ -183,6 +186,7 @@ def _serve(args: argparse.Namespace) -> int:
             state=args.state,
             reuse_port=args.reuse_port,
             **({} if args.channels is None else {"max_sessions": args.channels}),
+            **given_limits(args),
         )
     except ImportError as error:
         raise CommandError(str(error)) from error

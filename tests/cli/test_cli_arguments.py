@@ -45,6 +45,10 @@ def test_every_command_has_help(run, command):
         (("serve", "--backchannel-seconds", "0"), "--backchannel-seconds"),
         (("serve", "--backchannel-seconds", "nan"), "--backchannel-seconds"),
         (("serve", "--channels", "-1"), "--channels"),
+        (("serve", "--max-body", "0"), "--max-body"),
+        (("serve", "--idle-seconds", "0"), "--idle-seconds"),
+        (("serve", "--allow-origin", "example.org"), "is no origin"),
+        (("serve", "--host-name", "a b"), "is no host name"),
     ],
 )
 def test_wrong_arguments_are_status_2_and_are_named(run, arguments, word):

@@ -153,8 +153,9 @@ class Guard(asyncio.Protocol):
             return
         # The time goes on until aiohttp hands the request on: it may be no request at all.
         self._size += at + len(_END_OF_HEAD) - len(self._tail)
-        if self._size <= self.budget:
-            self._size, self.budget = len(data), max(self.budget, len(data)) + _LINGERING_BYTES
+        if self._size > self.budget:
+            return
+        self._size, self.budget = len(data), max(self.budget, len(data)) + _LINGERING_BYTES
         self._tail = _END_OF_HEAD
 
 
