@@ -1,7 +1,8 @@
 """Clients receive while strangers attack: none misses a message or waits for long, nobody writes a traceback.
 
 GAECHANNEL_ATTACKS says how many clients there are: 1,000 take each attack alone, and all of them at once, and
-may wait a second for a message. Without it some clients take all at once, on a machine that may be busy.
+may wait a second for a message, beyond what they wait on this machine while nobody attacks. Without it some
+clients take all at once, on a machine that may be busy.
 """
 
 import asyncio
@@ -25,6 +26,10 @@ SECONDS = 15 if LONG else 4
 PATIENCE = 1.0 if LONG else 10.0
 #: Seconds between two messages to a client, so that sending takes a tenth of a core.
 PAUSE = max(0.1, CLIENTS / 2000)
+
+
+#: The longest that a message has taken while nobody attacked.
+by_itself = [0.0]
 
 
 class Receiver:
@@ -72,7 +77,10 @@ async def attacked(names):
         async with asyncio.TaskGroup() as tasks:
             for receiver, token in zip(receivers, said["tokens"], strict=True):
                 tasks.create_task(receiver.run(token, base_url))
-            await until(lambda: all(receiver.numbers for receiver in receivers))
+            # The wait of the first message is for all to have connected.
+            await until(lambda: all(len(receiver.numbers) > 2 for receiver in receivers))
+            for receiver in receivers:
+                receiver.worst = 0.0
             attack = await asyncio.create_subprocess_exec(
                 sys.executable,
                 str(SUPPORT / "attacks.py"),
@@ -110,7 +118,10 @@ def test_clients_receive_while_strangers_attack(names):
     expected = list(range(told["rounds"]))
     assert [one for one in receivers if one.numbers != expected] == []
     assert {one.sessions for one in receivers} == {1}
-    assert worst[-1] <= PATIENCE
+    if names == ("nothing",):
+        by_itself.append(worst[-1])
+        return
+    assert worst[-1] <= PATIENCE + max(by_itself)
     assert "Traceback" not in written
     assert len(written.splitlines()) <= 20, written
     assert told["refused"] or told["cut"]

@@ -1,7 +1,7 @@
 """gaechannel.server.core.maps: maps out of bodies."""
 
 import json
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 from hypothesis import given
@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from gaechannel.server import BROWSERCHANNEL, TALK, Refusal
 from gaechannel.server.core.maps import (
-    decode_body,
+    body_steps,
     decode_form,
     decode_headers,
     decode_json,
+    form_steps,
     integer,
+    run_through,
 )
 
 
@@ -104,14 +106,16 @@ def test_a_malformed_json_body_is_refused(text):
 
 def test_json_is_read_only_where_the_dialect_has_it():
     text = b'{"ofs":0,"data":[1]}'
-    assert decode_body(text, "application/json", BROWSERCHANNEL).maps == [{"JSON": "1"}]
-    assert decode_body(text, "application/json", TALK).maps == []
-    assert decode_body(b"count=1&ofs=0&req0_a=b", "text/plain", BROWSERCHANNEL).maps == [{"a": "b"}]
+    assert run_through(body_steps(text, "application/json", BROWSERCHANNEL)).maps == [{"JSON": "1"}]
+    assert run_through(body_steps(text, "application/json", TALK)).maps == []
+    assert run_through(body_steps(b"count=1&ofs=0&req0_a=b", "text/plain", BROWSERCHANNEL)).maps == [
+        {"a": "b"}
+    ]
 
 
 def test_a_body_that_is_not_utf8_is_refused():
     with pytest.raises(Refusal, match="UTF-8"):
-        decode_body(b"\xff", "application/json", BROWSERCHANNEL)
+        run_through(body_steps(b"\xff", "application/json", BROWSERCHANNEL))
 
 
 def test_headers_are_lines_of_names_and_values():
@@ -137,3 +141,29 @@ def test_what_is_no_number_is_refused(text, least):
 def test_numbers_are_read():
     assert integer("-1", "AID", least=-1) == -1
     assert integer("0012", "AID") == 12
+
+
+def test_a_large_form_is_decoded_in_steps_to_the_same():
+    value = "é😀%+& =" * 20_000
+    fields = {"count": 1, "ofs": 0, "req0_x": value, **{f"a{number}": number for number in range(3000)}}
+    steps = form_steps(urlencode(fields))
+    count = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            body = end.value
+            break
+        count += 1
+    assert body.maps == [{"x": value}]
+    assert body.form == {f"a{number}": str(number) for number in range(3000)}
+    assert count > 20
+    with pytest.raises(Refusal, match="URL-encoded UTF-8"):
+        decode_form("a=" + "%ff" * 20_000)
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_no_escape_is_cut_in_two(cut):
+    text = "x" * cut + "%C3%A9" * 20_000
+    assert decode_form(f"a={text}").form == {"a": unquote(text)}
+    assert decode_form("a=" + "%%%" * 20_000).form == {"a": "%%%" * 20_000}

@@ -94,6 +94,11 @@ async def trickle(target, begin, byte):
         writer.close()
 
 
+async def nothing(target):
+    """No attack: what the machine and so many clients take by themselves."""
+    await asyncio.sleep(target.until - time.monotonic())
+
+
 async def head_slowly(target):
     """Heads that come a byte at a time."""
     await repeat(target, target.size, lambda: trickle(target, b"GET / HTTP/1.1\r\nX: ", b"x"))
@@ -298,6 +303,7 @@ async def resets(target):
 ATTACKS = {
     attack.__name__: attack
     for attack in (
+        nothing,
         head_slowly,
         body_slowly,
         idle,

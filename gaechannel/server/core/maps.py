@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Generator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import unquote, unquote_to_bytes
 
 from .dialect import Dialect
 from .errors import bad_request, too_many_fields
 from .limits import MAX_FIELDS
+
+#: How much of a form is decoded in a step.
+_STEP_FIELDS = 500
+_STEP_CHARACTERS = 16 << 10
 
 _MAP_FIELD = re.compile(r"req([0-9]{1,6})_(.*)", re.DOTALL)
 
@@ -25,6 +30,10 @@ class Body:
     form: dict[str, str]
 
 
+#: What is done a little at a time, and what comes of it.
+Steps = Generator[None, None, Body]
+
+
 def integer(text: str | None, name: str, *, least: int = 0) -> int:
     """A parameter that is a whole number.
 
@@ -38,8 +47,26 @@ def integer(text: str | None, name: str, *, least: int = 0) -> int:
     return int(text)
 
 
+def run_through(steps: Steps) -> Body:
+    """What steps come to, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            body: Body = end.value
+            return body
+
+
 def decode_form(text: str, max_fields: int = MAX_FIELDS) -> Body:
-    """The maps of a form: ``count=2&ofs=5&req0_x=3&req1_abc=def``.
+    """The maps of a form; see :func:`form_steps`."""
+    return run_through(form_steps(text, max_fields))
+
+
+def form_steps(text: str, max_fields: int = MAX_FIELDS) -> Steps:
+    """The maps of a form, ``count=2&ofs=5&req0_x=3&req1_abc=def``, a little at a time.
+
+    A form of 1 MiB may take a third of a second: between the steps, of two milliseconds or so, others have
+    their turn.
 
     Remotes of the Lounge leave ``ofs`` out, and casttube numbers its maps over many requests
     (``count=1&req1_…``): where a number is not below ``count``, the maps are those that are there.
@@ -56,21 +83,49 @@ def decode_form(text: str, max_fields: int = MAX_FIELDS) -> Body:
     form: dict[str, str] = {}
     fields: dict[int, dict[str, str]] = {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
-    except ValueError:
+        for place, pair in enumerate(filter(None, text.split("&"))):
+            name, _, coded = pair.partition("=")
+            name = yield from _unquoted(name)
+            value = yield from _unquoted(coded)
+            found = _MAP_FIELD.fullmatch(name)
+            if found is None:
+                form[name] = value
+            else:
+                fields.setdefault(int(found[1]), {})[found[2]] = value
+            if place % _STEP_FIELDS == _STEP_FIELDS - 1:
+                yield
+    except UnicodeDecodeError:
         raise bad_request("the form is not URL-encoded UTF-8") from None
-    for name, value in pairs:
-        found = _MAP_FIELD.fullmatch(name)
-        if found is None:
-            form[name] = value
-        else:
-            fields.setdefault(int(found[1]), {})[found[2]] = value
     count = integer(form.pop("count", str(len(fields))), "count")
     if count > max_fields:
         raise too_many_fields(max_fields)
     ofs = integer(form.pop("ofs"), "ofs") if "ofs" in form else None
     numbers = range(count) if max(fields, default=-1) < count else sorted(fields)
     return Body([fields.get(number, {}) for number in numbers], ofs, form)
+
+
+def _unquoted(text: str) -> Generator[None, None, str]:
+    """A name or a value of a form, decoded.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    if len(text) <= _STEP_CHARACTERS:
+        return unquote(text, errors="strict")
+    data = text.encode("utf-8")
+    pieces = []
+    at = 0
+    while at < len(data):
+        end = at + _STEP_CHARACTERS
+        escape = data.rfind(b"%", end - 2, end)  # which is not to be cut in two
+        end = end if escape < 0 else escape
+        pieces.append(unquote_to_bytes(data[at:end]))
+        at = end
+        yield
+    return b"".join(pieces).decode("utf-8")
 
 
 def decode_json(text: str, key: str, max_fields: int = MAX_FIELDS) -> Body:
@@ -95,8 +150,8 @@ def decode_json(text: str, key: str, max_fields: int = MAX_FIELDS) -> Body:
     return Body([{key: json.dumps(message)} for message in data], ofs, {})
 
 
-def decode_body(body: bytes, content_type: str, dialect: Dialect, max_fields: int = MAX_FIELDS) -> Body:
-    """The maps of a request's body.
+def body_steps(body: bytes, content_type: str, dialect: Dialect, max_fields: int = MAX_FIELDS) -> Steps:
+    """The maps of a request's body, a little at a time.
 
     Raises:
         Refusal: 400 where it is malformed, 413 where it has more than ``max_fields`` fields or maps.
@@ -107,7 +162,7 @@ def decode_body(body: bytes, content_type: str, dialect: Dialect, max_fields: in
         raise bad_request("the body is not UTF-8") from None
     if dialect.json_bodies and content_type == "application/json":
         return decode_json(text, dialect.json_key, max_fields)
-    return decode_form(text, max_fields)
+    return (yield from form_steps(text, max_fields))
 
 
 def decode_headers(text: str) -> dict[str, str]:

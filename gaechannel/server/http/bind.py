@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -9,13 +10,16 @@ from aiohttp import web
 from gaechannel.server.core.dialect import NOOP
 from gaechannel.server.core.errors import Refusal, bad_request
 from gaechannel.server.core.framing import frame, frame_json
-from gaechannel.server.core.maps import Body, decode_body, decode_form, decode_headers, integer
+from gaechannel.server.core.maps import Body, body_steps, decode_form, decode_headers, integer, run_through
 from gaechannel.server.core.session import Session
 from gaechannel.server.core.sessions import Opening, SessionService
 
 from .backchannel import HttpBackChannel, Line
 from .hook_calls import HookCalls
 from .replies import HEADERS, check_version, read_body, text_reply
+
+#: Bytes of a body that is decoded without a pause.
+_LARGE_BYTES = 32 << 10
 
 
 class Bind:
@@ -28,6 +32,8 @@ class Bind:
     def __init__(self, service: SessionService) -> None:
         self._service = service
         self._calls = HookCalls(service)
+        #: Held by the request whose large body is decoded.
+        self._large = asyncio.Lock()
         #: Made with the first back channel, on the event loop that serves.
         self._line: Line | None = None
 
@@ -92,7 +98,20 @@ class Bind:
     async def _read(self, request: web.Request) -> Body:
         limits = self._service.limits
         body = await read_body(request, limits)
-        return decode_body(body, request.content_type, self._service.dialect, limits.max_fields)
+        steps = body_steps(body, request.content_type, self._service.dialect, limits.max_fields)
+        if len(body) <= _LARGE_BYTES:
+            return run_through(steps)
+        # One at a time, and others have their turn in between: no thread, which would take more of the
+        # loop's time than a step does, each time that the loop lets go of the interpreter's lock.
+        async with self._large:
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    decoded: Body = end.value
+                    return decoded
+                finally:
+                    await asyncio.sleep(0)
 
     async def _open(
         self, params: Mapping[str, str], body: Body, *, alone: bool = False
