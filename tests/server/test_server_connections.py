@@ -14,7 +14,7 @@ from waiting import until
 from wire_by_hand import Talk, texts
 
 from gaechannel.server import ConnectionLimits, LocalServer
-from gaechannel.server.http.connections import Phase, address_of
+from gaechannel.server.http.connections import _CUTS_A_TURN, Phase, address_of
 
 REQUEST = b"GET /talkgadget/d HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -108,6 +108,15 @@ def test_who_asks_for_nothing_is_cut_without_a_word(listening, request_first):
     assert answer.count(b"HTTP/1.1") == request_first
     assert server.counters.cut["idle"] >= 1
     assert still_receives(server, stream)
+
+
+def test_many_whose_time_is_over_at_once_are_cut_a_few_in_a_turn(listening):
+    server, stream = listening(idle_seconds=0.5)
+    many = [connect(server) for _ in range(3 * _CUTS_A_TURN)]
+    until(lambda: server.counters.cut["idle"] >= len(many))
+    assert still_receives(server, stream)
+    for raw in many:
+        raw.close()
 
 
 def test_an_open_back_channel_is_not_idle(listening):

@@ -27,6 +27,8 @@ _END_OF_HEAD = b"\r\n\r\n"
 _CHUNKED_BYTES = 16 << 20
 #: Bytes that are dropped behind a request that was refused.
 _LINGERING_BYTES = 1 << 20
+#: Connections that are cut in one turn of the event loop, so that others have theirs.
+_CUTS_A_TURN = 32
 #: Descriptors that are left for other things than connections.
 _OTHER_DESCRIPTORS = 100
 
@@ -247,13 +249,16 @@ class Connections:
                 return True
         return False
 
-    def sweep(self) -> None:
-        """Cut those whose time is over."""
+    def sweep(self) -> bool:
+        """Cut those whose time is over, not too many at once; whether there are more of them."""
         now = self._loop.time()
+        left = _CUTS_A_TURN
         for phase, cause in ((Phase.NEW, "idle"), (Phase.HEAD, "head"), (Phase.IDLE, "idle")):
             waiting = self._phases[phase]
-            while waiting and next(iter(waiting)).until <= now:
+            while left and waiting and next(iter(waiting)).until <= now:
                 self.cut(next(iter(waiting)), cause)
+                left -= 1
+        return not left
 
     @property
     def sweep_seconds(self) -> float:

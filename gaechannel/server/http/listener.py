@@ -33,7 +33,7 @@ _SHUTDOWN_SECONDS = 0.25
 _LINGERING_SECONDS = 2.0
 
 #: Connections that are accepted in one turn of the event loop, so that those there are have their turn, too.
-_ACCEPTS_A_TURN = 64
+_ACCEPTS_A_TURN = 16
 
 #: Seconds until connections are accepted again where the system cannot, for whatever reason.
 _RETRY_SECONDS = 0.5
@@ -164,8 +164,8 @@ class Listener:
                 self._loop.add_reader(one, self._accept, one)
 
     def _sweep(self) -> None:
-        self.connections.sweep()
-        self._sweeping = self._loop.call_later(self.connections.sweep_seconds, self._sweep)
+        more = self.connections.sweep()
+        self._sweeping = self._loop.call_later(0 if more else self.connections.sweep_seconds, self._sweep)
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_ACCEPTS_A_TURN):
