@@ -1,5 +1,6 @@
 """gaechannel.server: which bodies are read, how much of them, and what sessions may hold together."""
 
+import contextlib
 import gzip
 import socket
 import threading
@@ -149,6 +150,18 @@ def test_sessions_hold_so_much_together_and_those_that_hold_most_are_stopped():
     for session in service.sessions:
         service.end(session, "test")
     assert began > service.queued == 0
+
+
+def test_it_is_said_once_that_sessions_are_stopped(caplog):
+    _, sessions = make(max_queued=10_000)
+    for _ in range(20):
+        for session in sessions:
+            with contextlib.suppress(SessionEnded):
+                session.send("x" * 3000)
+    assert all(one.stopped for one in sessions)
+    assert [record.message for record in caplog.records] == [
+        "sessions hold too much: those that hold most are stopped"
+    ]
 
 
 def test_a_message_that_fits_nowhere_stops_its_own_session():

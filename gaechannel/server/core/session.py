@@ -550,7 +550,7 @@ class Session:
 
         The ids of what is dropped stay taken; its client is told by ``["stop"]`` that something is missing.
         """
-        logger.warning("session %s: it holds the most of too much, it is stopped", self.name)
+        logger.debug("session %s: it holds the most of too much, it is stopped", self.name)
         self._base = self.next_id
         self._sent = self._base - 1
         self._context.store.acknowledge(self.sid, self._sent)

@@ -340,6 +340,7 @@ class SessionService:
 
     def make_room(self) -> None:
         """Stop the sessions that hold most, until an eighth of ``max_queued`` is free. Lock held."""
+        self.counters.say("sessions hold too much: those that hold most are stopped")
         goal = self.limits.max_queued - self.limits.max_queued // 8
         for session in sorted(self._sessions.values(), key=lambda one: one.outstanding, reverse=True):
             if self.queued <= goal:
