@@ -61,6 +61,11 @@ wheels: .venv/.test .venv/.wheels ## the sdist, and wheels that bring their libc
 smoke: ## let the wheels in dist/ receive messages on systems that have nothing
 	@.ci/wheel smoke
 
+.PHONY: browsers
+browsers: .venv/.test ## MESSAGES=100000 to pages in real browsers, and the manual's pictures of them
+	@GAECHANNEL_BROWSER=$(or $(MESSAGES),100000) GAECHANNEL_SCREENSHOTS=$(CURDIR)/docs/_static \
+		$(BIN)/pytest tests/browser $(ARGS)
+
 docs: .venv/.docs ## build the manual into docs/_build
 	@$(BIN)/sphinx-build -q -W -n -b html docs docs/_build/html
 	@echo docs/_build/html/index.html

@@ -23,6 +23,7 @@ SHORT = {
     "channels": ["--short"],
     "opening": ["--short"],
     "tls": ["--short"],
+    "browser": ["--short"],
 }
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import re
+import sys
 import threading
 import time
+import webbrowser
 from typing import TYPE_CHECKING
 
 from gaechannel.client import Client, Stats
@@ -27,8 +30,13 @@ _TEXTS = ("plain text", "naïve café, 10 €", "😀 is two UTF-16 units", '{"a
 
 
 def add_demo(commands: _Commands) -> None:
-    add_command(
+    parser = add_command(
         commands, "demo", _demo, "watch messages arrive from a local channel server over broken connections"
+    )
+    parser.add_argument(
+        "--browser",
+        action="store_true",
+        help="in a page, which is opened where there is a display, until Ctrl-C",
     )
 
 
@@ -62,6 +70,8 @@ class _Story(logging.Handler):
 
 def _demo(args: argparse.Namespace) -> int:
     local_server = server_classes()
+    if args.browser:
+        return _demo_in_browser()
     story = _Story()
     logger = logging.Logger("Channel", logging.DEBUG)  # noqa: LOG001 - nobody else's
     logger.addHandler(story)
@@ -87,6 +97,23 @@ def _demo(args: argparse.Namespace) -> int:
         stats = client.stats
     print(_summary(sent, received, stats, story))
     return 0 if received == sent else 1
+
+
+def _demo_in_browser() -> int:
+    from gaechannel.server.demo import DemoServer
+
+    with DemoServer() as server:
+        url = f"{server.url}/demo"
+        opened = _has_display() and webbrowser.open(url)
+        print(f"{'Opened' if opened else 'Open'} {url}; Ctrl-C ends it.", flush=True)
+        server.misbehave()
+    return 0
+
+
+def _has_display() -> bool:
+    """Whether a browser would have a window: on a terminal alone, one of text would take that."""
+    names = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in names)
 
 
 def _send(server: LocalServer, messages: list[str], story: _Story, stop: threading.Event) -> None:

@@ -380,6 +380,9 @@ class LocalServer:
                 raise
             started.set_exception(error)
 
+    def _add_to(self, app: web.Application) -> None:
+        """Have the application serve what a subclass has beyond it."""
+
     async def _serve(self, ready: Callable[[int], object]) -> None:
         """Serve until told to stop; ``ready`` is called with the port."""
         self._running = running = _Running(asyncio.get_running_loop(), asyncio.Event(), [])
@@ -396,6 +399,7 @@ class LocalServer:
                 allow_origins=self._allow_origins,
                 host_names=self._host_names,
             )
+            self._add_to(app)
             public = self._listener(app, sockets, self._ssl_context, self._access_log)
             # The public one is the first to begin, since it opens the store, and the last to end.
             running.listeners += [public, *self._private_listeners(ending)]

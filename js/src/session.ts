@@ -598,7 +598,7 @@ export function makeSession(
     isBehindOpening = true;
     forward._wentWell();
     dialect._sent(true);
-    if (!dialect._readPage) tellOpened();
+    if (!FULL || !dialect._readPage) tellOpened();
     if (FULL) tell("onconfirmed");
     back._wake();
   };

@@ -59,14 +59,14 @@ export function talk(given: Token): Dialect {
       return undefined;
     },
     _due: () => +!isAdded,
-    // Until the server has this map it sends no message.
+    // Until the server has this map it sends no message. Google's wanted it in a request of its own.
     _form: (isOpening) => ({
-      count: isOpening ? "0" : "1",
+      count: FULL && isOpening ? "0" : "1",
       ofs: "0",
-      ...(!isOpening && { req0_m: '["connect-add-client"]', req0_c: clid, req0__sc: "c" }),
+      ...((!FULL || !isOpening) && { req0_m: '["connect-add-client"]', req0_c: clid, req0__sc: "c" }),
     }),
     _sent(isOpening) {
-      isAdded = !isOpening;
+      isAdded = !FULL || !isOpening;
     },
   };
 }

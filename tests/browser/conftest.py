@@ -11,7 +11,10 @@ from gaechannel.server import LocalServer, local
 
 #: Names of the programs, and how Playwright starts them: a Firefox that is not of its own making by BiDi.
 BROWSERS = {
-    "chromium": (("chromium", "chromium-browser", "google-chrome"), {"args": ["--no-sandbox"]}),
+    "chromium": (
+        ("chromium", "chromium-browser", "google-chrome"),
+        {"args": ["--no-sandbox"], "ignore_default_args": ["--disable-back-forward-cache"]},
+    ),
     "firefox": (("firefox-esr", "firefox"), {"channel": "moz-firefox"}),
 }
 

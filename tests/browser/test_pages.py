@@ -1,5 +1,8 @@
 """The server's own pages, as a person sees them."""
 
+import os
+from pathlib import Path
+
 import pytest
 from waiting import until
 
@@ -26,7 +29,7 @@ def page(window):
     assert [text for text in one.complaints if "Content" in text and "Policy" in text] == []
 
 
-def test_a_channel_is_made_and_its_messages_arrive_in_the_page(server, page):
+def test_a_channel_is_made_and_its_messages_arrive_in_the_page(server, page, window, tmp_path):
     page.goto(f"{server.admin_url}/")
     assert f"{server.url}/talkgadget" in page.inner_text("main")
     page.fill("#key", "wrong")
@@ -41,6 +44,7 @@ def test_a_channel_is_made_and_its_messages_arrive_in_the_page(server, page):
     page.fill("#text", "from the page")
     page.click("#send button")
     expected = ["from the page"]
+    page.locator(".message", has_text=expected[0]).wait_for()
     for number in range(10):
         if number == 5:
             server.cut()
@@ -51,6 +55,9 @@ def test_a_channel_is_made_and_its_messages_arrive_in_the_page(server, page):
     # The page looks again by itself.
     page.locator("#sessions td", has_text=client).wait_for()
     assert page.locator("#channels td", has_text=client).count() == 1
+    if window.browser.browser_type.name == "chromium":
+        page.set_viewport_size({"width": 720, "height": 860})
+        page.screenshot(path=Path(os.environ.get("GAECHANNEL_SCREENSHOTS", tmp_path)) / "status.png")
     server.stop(keep_sessions=False)
     server.start()
     # A new session, by itself.

@@ -13,7 +13,7 @@ def get(server, **headers):
 
 
 def test_it_is_a_script_for_pages_of_any_origin(shared):
-    response, body = get(shared, Origin="http://elsewhere.example")
+    response, body = get(shared)
     assert response.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"

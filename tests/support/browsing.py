@@ -1,11 +1,17 @@
 """Pages of tests/browser, by whom they are served, and what a test does with them in a browser."""
 
+import contextlib
 import os
 from pathlib import Path
 
 from aiohttp import web
 from hostile import TalkServer, ok, page, reply
 from waiting import until
+
+try:
+    from playwright.sync_api import Error
+except ImportError:  # the tests that would need it are skipped
+    Error = Exception
 
 import gaechannel.server.http
 
@@ -25,12 +31,15 @@ class Site:
         server: the server.
         requests: what was asked of it: method and path with query, oldest first.
         headers: what the pages' responses say beyond their content.
+        others: files that stand elsewhere, by the names of their pages.
     """
 
     def __init__(self, server):
         self.server = server
         self.requests = []
-        self.headers = {}
+        self.others = {}
+        # Pages of the time have their scripts in line.
+        self.headers = {"Content-Security-Policy": "default-src * 'unsafe-inline'"}
 
     def url(self, name, query=""):
         return f"{self.server.url}/pages/{name}{query}"
@@ -47,10 +56,12 @@ class Site:
         return await handler(request)
 
     async def page(self, request):
-        file = PAGES / request.match_info["name"]
+        name = request.match_info["name"]
+        file = self.others.get(name, PAGES / name)
         kind = "text/javascript" if file.suffix == ".js" else "text/html"
         # The script's host, where it is another one.
         text = file.read_text(encoding="utf-8").replace("SCRIPT", request.query.get("script", ""))
+        text = text.replace("BESIDE", request.query.get("beside", ""))
         return web.Response(text=text, content_type=kind, charset="utf-8", headers=self.headers)
 
 
@@ -100,6 +111,12 @@ class Tab:
     def listen(self, token, more="{}"):
         """Open a socket; `more` is a handler's members in JavaScript. The value is its number."""
         return self.page.evaluate(f"(token) => listen(token, {more})", token)
+
+    def has(self, name):
+        """Whether the page has something of that name; none has while it changes."""
+        with contextlib.suppress(Error):
+            return self.page.evaluate(f"typeof {name} != 'undefined'")
+        return False
 
     def told(self, number=0):
         return self.page.evaluate("(number) => told(number)", number)

@@ -19,7 +19,7 @@ _POLICY = (
 _TYPES = {"css": "text/css", "html": "text/html", "js": "text/javascript"}
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
     return (resources.files(__package__) / "page" / name).read_text(encoding="utf-8")
 
 
@@ -47,8 +47,8 @@ class Pages:
         paths: Mapping[str, str],
         origin: Callable[[web.Request], str],
     ) -> None:
-        self._page = _read(page)
-        self._files = {name: _read(name) for name in files}
+        self._page = read(page)
+        self._files = {name: read(name) for name in files}
         self._paths = paths
         self._origin = origin
 
@@ -66,15 +66,15 @@ class Pages:
             for path, name in self._paths.items()
         )
         text = self._page.format(version=html.escape(_version()), public=public, mounts=mounts)
-        return _reply(text, "html")
+        return reply(text, "html")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A script or a style."""
         name = request.path.lstrip("/")
-        return _reply(self._files[name], name.rpartition(".")[2])
+        return reply(self._files[name], name.rpartition(".")[2])
 
 
-def _reply(text: str, kind: str) -> web.Response:
+def reply(text: str, kind: str) -> web.Response:
     headers = {
         **HEADERS,
         "Content-Security-Policy": _POLICY,
