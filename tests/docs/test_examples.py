@@ -6,7 +6,8 @@ import pytest
 from rst_blocks import ROOT, Runner, blocks_of, needed_by
 
 # What is shown, not run: grammar, output, settings, and commands about the whole working copy (seen to last).
-NOT_RUN = {"none", "text", "sh", "c", "http", "javascript", "html", "toml", "ini", "yaml", "nginx", "apache"}
+NOT_RUN = {"none", "text", "sh", "c", "http", "javascript", "html", "nginx", "apache"}
+NOT_RUN |= {"json", "toml", "ini", "yaml"}  # settings
 
 FILES = [
     file

@@ -1,6 +1,7 @@
 """gaechannel.server.local: a server in a thread, and one in the foreground."""
 
 import asyncio
+import gc
 import http.client
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 import trustme
@@ -43,6 +45,18 @@ def test_a_server_has_urls_and_a_free_port_and_listens_on_loopback(server_thread
         assert len(server_threads()) == 1
     assert not server.running
     assert server_threads() == []
+
+
+def test_nothing_is_left_of_a_server_that_has_stopped():
+    """Tests make hundreds of servers, and what their applications hold is theirs to let go."""
+    service = ChannelService()
+    with LocalServer(service) as server:
+        talk = Talk(server, server.create_channel("me"))
+        talk.connect()
+    left = weakref.ref(service)
+    del service, server, talk
+    gc.collect()
+    assert left() is None
 
 
 def test_no_two_servers_have_the_same_administrative_token():

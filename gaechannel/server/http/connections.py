@@ -1,9 +1,9 @@
 """The connections of a listener: who waits for what, how long, and how many there may be.
 
 aiohttp has no bound on the time that a request's head takes, nor on how many connections there are. Each of
-its protocols gets a :class:`Guard` around it here, which sees the bytes come; a middleware tells it when a
-request begins to be answered, and when that ends. All guards of one phase have the same time to leave it, so
-that one dictionary a phase, in the order of their coming, says whose is over.
+its protocols gets a :class:`Guard` around it here, which sees the bytes come; :func:`telling_guards` tells it
+when a request begins to be answered, and when that ends. All guards of one phase have the same time to leave
+it, so that one dictionary a phase, in the order of their coming, says whose is over.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from aiohttp import web
 from gaechannel.server.core.counters import Counters
 from gaechannel.server.core.limits import ConnectionLimits
 
-from .replies import Handler
+_RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 #: What ends a request's head.
 _END_OF_HEAD = b"\r\n\r\n"
@@ -126,7 +127,7 @@ class Guard(asyncio.Protocol):
         """Whether a request's head is coming, and has not come whole."""
         return self.phase is Phase.HEAD and self._tail is not _END_OF_HEAD
 
-    def begin(self, request: web.Request) -> None:
+    def begin(self, request: web.BaseRequest) -> None:
         """A request begins to be answered."""
         length = request.content_length
         if length is None:
@@ -136,7 +137,7 @@ class Guard(asyncio.Protocol):
         self._tail = b""
         self._connections.enter(self, Phase.ASKED)
 
-    def end(self, request: web.Request) -> None:
+    def end(self, request: web.BaseRequest) -> None:
         """It has been answered, or will be in a moment; what is left of its body is dropped."""
         self._connections.enter(self, Phase.IDLE)
         if not request.content.is_eof():
@@ -273,19 +274,26 @@ class Connections:
         return None if ipaddress.ip_address(address).is_loopback else max(1, self.most // 2)
 
 
-@web.middleware
-async def telling_guards(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tells a connection's guard when a request begins to be answered, and when that ends."""
-    transport = request.transport
-    guard = transport.get_protocol() if transport is not None else None
-    if not isinstance(guard, Guard):
-        return await handler(request)
-    guard.begin(request)
-    try:
-        return await handler(request)
-    finally:
-        if guard.phase is Phase.ASKED:
-            guard.end(request)
+def telling_guards(handler: _RequestHandler) -> _RequestHandler:
+    """A handler that tells a connection's guard when a request begins to be answered, and when that ends.
+
+    Around the application, and no middleware in it: aiohttp keeps what it makes of those, and with it the
+    applications that have ended.
+    """
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        transport = request.transport
+        guard = transport.get_protocol() if transport is not None else None
+        if not isinstance(guard, Guard):
+            return await handler(request)
+        guard.begin(request)
+        try:
+            return await handler(request)
+        finally:
+            if guard.phase is Phase.ASKED:
+                guard.end(request)
+
+    return handle
 
 
 def address_of(peer: Any) -> str | None:

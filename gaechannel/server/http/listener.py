@@ -95,7 +95,6 @@ class Listener:
         self._ssl_context = ssl_context
         self._limits = limits
         self._counters = counters
-        app.middlewares.insert(0, telling_guards)
         self._runner = web.AppRunner(
             app,
             access_log=access_log,
@@ -122,7 +121,9 @@ class Listener:
     async def start(self) -> None:
         """Begin to serve."""
         await self._runner.setup()
-        self._protocol = cast(Callable[[], asyncio.Protocol], self._runner.server)
+        server = cast(web.Server, self._runner.server)
+        server.request_handler = telling_guards(server.request_handler)
+        self._protocol = cast(Callable[[], asyncio.Protocol], server)
         self._loop = asyncio.get_running_loop()
         #: The connections at this moment.
         self.connections = Connections(self._limits, self._counters)
