@@ -313,6 +313,7 @@ void transfer_trim(transfer *self) {
     free(self->error);
     self->error = NULL;
     strbuf_free(&self->reason);
+    curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, NULL); // which was sent
     if (self->channel->share == NULL)
         cookies_close(&self->cookies, self->easy);
 }

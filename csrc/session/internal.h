@@ -100,8 +100,10 @@ typedef struct buffering {
     int needed;
 } buffering;
 
+// Flags and numbers of four bytes stand together: ten thousand of these wait for days.
 typedef struct exchange {
     request_kind kind;
+    abort_reason abort_reason;
     bool active;
     // Somebody else is making the URL.
     bool asking_url;
@@ -109,26 +111,36 @@ typedef struct exchange {
     bool paused;
     // webchannel's fast handshake: this back channel also opens the session.
     bool opens;
-    abort_reason abort_reason;
+    // Of the response: whether the chunk that is being taken is known to be ASCII; whether what is wrong with
+    // its body is about one array, asked for a second time, and given up.
+    bool is_ascii;
+    bool poisoned;
+    // Other headers were asked for after a 401, and no 200 has come since.
+    bool has_renewed;
+    // Of the response.
+    int status;
+    // Failures in a row.
+    int failures;
+    // How often in a row the request was sent and reached nobody.
+    int stale;
+    // How often in a row it was answered by what may be somebody else on the way, since foreign_since_ms.
+    int foreign;
+    // Back channels that ended at once, in order and empty, in a row.
+    int fruitless;
     // The request.
     strbuf url;
     strbuf body;
     int64_t rid;
     size_t maps_count; // maps in it
     // The response.
-    int status;
     strbuf reason;
     strbuf head; // of a status that is not 200
     int64_t retry_after_ms;
     strbuf reply; // the body, unless it is streamed
     framer framer;
-    // Whether the chunk that is being taken is known to be ASCII.
-    bool is_ascii;
     uint64_t arrays; // new ones that came with it
     // What is wrong with its body; a static string.
     const char *corruption;
-    // That is about one array, asked for a second time, and given up.
-    bool poisoned;
     // Times.
     int64_t started_ms;
     // When a byte came last; or, of a request that is no hanging one, when it last made progress.
@@ -136,17 +148,7 @@ typedef struct exchange {
     int64_t first_byte_ms; // of the body
     size_t progress;       // bytes since
     int64_t not_before_ms; // of the next request
-    // Failures in a row.
-    int failures;
-    // How often in a row the request was sent and reached nobody.
-    int stale;
-    // Other headers were asked for after a 401, and no 200 has come since.
-    bool has_renewed;
-    // How often in a row it was answered by what may be somebody else on the way, and since when.
-    int foreign;
     int64_t foreign_since_ms;
-    // Back channels that ended at once, in order and empty, in a row.
-    int fruitless;
 } exchange;
 
 /* ---- How far it has come: read and changed in phase.c alone ---- */
@@ -195,18 +197,17 @@ struct session {
     map_list maps;
     buffering buffering;
     session_stats stats;
+    // The last failure; whether it was mended, or forgotten since; how many there were.
     session_error error;
-    // The last failure that was mended; how many failures there were, and whether that one is the last.
-    session_error mended;
+    bool is_mended;
     uint64_t failed;
-    bool last_is_mended;
     phase_facts phase;
     opening_retry opening_retry;
     // How it stands, and the changes of that which nobody has taken yet, oldest first.
     session_state state;
     bool keeps_states;
-    size_t states_count;
-    session_state states[8];
+    uint8_t states_count;
+    uint8_t states[8]; // each a session_state
     // Maps that were refused, of which nobody was told yet.
     size_t refused_untold;
     // The back channel was given up for want of room in the queue, and is not to be asked for before there

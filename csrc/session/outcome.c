@@ -150,7 +150,7 @@ static void lost(session *self, exchange *ex, int64_t now_ms) {
     if (may) {
         session_note_failure(self, ex, ERROR_SESSION_LOST, 0, words);
         session_restart(self, now_ms);
-        self->mended.refused = dropped;
+        self->error.refused = dropped;
         return;
     }
     fail(self, ex, ERROR_SESSION_LOST, words);

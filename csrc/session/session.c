@@ -84,7 +84,6 @@ void session_free(session *self) {
     strbuf_free(&self->private_words);
     strbuf_free(&self->cookies);
     session_error_free(&self->error);
-    session_error_free(&self->mended);
     free(self);
 }
 
@@ -161,32 +160,22 @@ const session_stats *session_get_stats(const session *self) {
 }
 
 const session_error *session_get_error(const session *self) {
-    return &self->error;
+    static const session_error none = {0};
+    return self->is_mended ? &none : &self->error;
 }
 
 const session_error *session_last_error(const session *self, uint64_t *count) {
     *count = self->failed;
-    return self->last_is_mended ? &self->mended : &self->error;
+    return &self->error;
 }
 
 /* ---- Goals ---- */
-
-// It is no error any more, but may still be the last failure.
-static void forgive(session *self) {
-    if (!self->last_is_mended) {
-        session_error_free(&self->mended);
-        self->mended = self->error;
-        self->error = (session_error){0};
-        self->last_is_mended = true;
-    }
-    self->error.kind = ERROR_NONE;
-}
 
 void session_set_goal(session *self, session_goal goal) {
     self->goal = goal;
     if (phase_start_over(self)) {
         // From what still holds, and at once.
-        forgive(self);
+        self->is_mended = true;
         self->corrupt_in_row = self->lost_in_row = self->expired_in_row = 0;
         for (int slot = 0; slot < SLOT_COUNT; slot++) {
             self->exchanges[slot].failures = self->exchanges[slot].foreign = 0;
@@ -206,7 +195,7 @@ void session_end_told(session *self) {
 }
 
 bool session_is_over(const session *self) {
-    return phase_is_end_told(self) && self->error.kind != ERROR_MAPS_REFUSED;
+    return phase_is_end_told(self) && session_get_error(self)->kind != ERROR_MAPS_REFUSED;
 }
 
 void session_close(session *self) {

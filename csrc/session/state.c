@@ -5,7 +5,7 @@
 
 #include "session/phase.h"
 
-#define KEPT (sizeof((session *)NULL)->states / sizeof(session_state))
+#define KEPT sizeof((session *)NULL)->states
 
 // The development server's polls wait for their turn without anything being wrong.
 static bool waits(const session *self, const exchange *ex, int64_t now_ms) {
@@ -18,7 +18,7 @@ static session_state state_of(const session *self, const session_action *next, i
     const exchange *back = &self->exchanges[SLOT_BACK];
     phase now = phase_of(self);
     bool has_sid = phase_is_open(self);
-    bool goes_on = has_sid && self->error.kind == ERROR_MAPS_REFUSED;
+    bool goes_on = has_sid && !self->is_mended && self->error.kind == ERROR_MAPS_REFUSED;
     if (now == PHASE_CLOSING || (now == PHASE_ENDED && !goes_on))
         return STATE_CLOSED;
     if (has_sid && back->active && back->status == 200)
@@ -39,8 +39,8 @@ void state_update(session *self, const session_action *next, int64_t now_ms) {
     if (!self->keeps_states)
         return;
     if (self->states_count == KEPT)
-        memmove(self->states, self->states + 1, --self->states_count * sizeof *self->states);
-    self->states[self->states_count++] = now;
+        memmove(self->states, self->states + 1, --self->states_count);
+    self->states[self->states_count++] = (uint8_t)now;
 }
 
 session_state session_get_state(const session *self) {
@@ -55,7 +55,7 @@ void session_set_keeps_states(session *self, bool keeps) {
 bool session_take_state(session *self, session_state *out) {
     if (self->states_count == 0)
         return false;
-    *out = self->states[0];
-    memmove(self->states, self->states + 1, --self->states_count * sizeof *self->states);
+    *out = (session_state)self->states[0];
+    memmove(self->states, self->states + 1, --self->states_count);
     return true;
 }

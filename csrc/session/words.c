@@ -313,7 +313,7 @@ void session_error_free(session_error *error) {
 
 static void count_failure(session *self, bool mended) {
     self->failed++;
-    self->last_is_mended = mended;
+    self->is_mended = mended;
     if (mended)
         return;
     phase_set_prepared(self, false); // the next try is told anew what it opens with
@@ -440,6 +440,8 @@ void session_fail_exchange(session *self, const exchange *ex, session_error_kind
 
 void session_note_failure(session *self, const exchange *ex, session_error_kind kind, int code,
                           const char *words) {
-    describe(self, ex, kind, code, words, &self->mended);
+    if (phase_has_ended(self))
+        return; // with an error that is to be told
+    describe(self, ex, kind, code, words, &self->error);
     count_failure(self, true);
 }
