@@ -82,7 +82,9 @@ async def _in_time(seconds: float, awaited: Awaitable[_Awaited]) -> _Awaited:
     Raises:
         _TimeIsUp: it did not come. It holds on to what was awaited, and is not to be another's context.
     """
-    limit = asyncio.timeout(seconds if seconds >= 0 else None)
+    if seconds < 0:
+        return await awaited
+    limit = asyncio.timeout(seconds)
     try:
         async with limit:
             return await awaited
@@ -127,9 +129,12 @@ class _Channel(Channel[Message]):
         self._obey_overrides()
         seconds = seconds_to_wait(timeout)
         if seconds != 0 or not self._is_telling():
-            with contextlib.suppress(_TimeIsUp):
+            # Not suppressed, which takes longer: this is asked for every message.
+            try:
                 message: Message = await _in_time(seconds, self._await("message"))
                 return message
+            except _TimeIsUp:
+                pass
         # It may have come in the last moment; or this raises ChannelTimeout.
         last: Message = await self._await("message", *_LOOK)
         return last
