@@ -12,7 +12,7 @@ import asyncio
 import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from enum import Enum, auto
+from enum import Enum
 from typing import Any, cast
 
 from aiohttp import web
@@ -45,13 +45,13 @@ class Phase(Enum):
     """What a connection is at."""
 
     #: Nothing has come.
-    NEW = auto()
+    NEW = 1
     #: A request's head is coming.
-    HEAD = auto()
+    HEAD = 2
     #: A request is being answered: however long that takes, others bound it.
-    ASKED = auto()
+    ASKED = 3
     #: An answer has been given, and no further request has come.
-    IDLE = auto()
+    IDLE = 4
 
 
 class Guard(asyncio.Protocol):
@@ -82,11 +82,11 @@ class Guard(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         #: Where it comes from; None where that is not counted.
         self.address: str | None = None
-        self.phase = Phase.NEW
+        self.phase: Phase = Phase.NEW
         #: When the phase is over, on the event loop's clock.
         self.until: float = 0.0
         #: Bytes that may come before the request's end.
-        self.budget = 0
+        self.budget: int = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -171,14 +171,14 @@ class Connections:
     """
 
     def __init__(self, limits: ConnectionLimits, counters: Counters) -> None:
-        self.limits = limits
+        self.limits: ConnectionLimits = limits
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         #: Connections that are not made yet, and the tasks that make them: over TLS, handshakes.
         self.making: dict[Guard, asyncio.Task[None]] = {}
         self._phases: dict[Phase, dict[Guard, None]] = {phase: {} for phase in Phase}
         self._addresses: Counter[str] = Counter()
-        self.most = limits.max_connections or max(16, file_limit() - _OTHER_DESCRIPTORS)
+        self.most: int = limits.max_connections or max(16, file_limit() - _OTHER_DESCRIPTORS)
         self._seconds = {
             Phase.NEW: limits.idle_seconds,
             Phase.HEAD: limits.header_seconds,

@@ -126,7 +126,7 @@ class Listener:
         self._protocol = cast(Callable[[], asyncio.Protocol], server)
         self._loop = asyncio.get_running_loop()
         #: The connections at this moment.
-        self.connections = Connections(self._limits, self._counters)
+        self.connections: Connections = Connections(self._limits, self._counters)
         self._spare = os.open(os.devnull, os.O_RDONLY)
         for one in self._listening:
             one.setblocking(False)
