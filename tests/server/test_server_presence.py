@@ -12,7 +12,7 @@ from waiting import until
 from wire_by_hand import Talk
 
 from gaechannel.server import ChannelService, LocalServer
-from gaechannel.server.http import app
+from gaechannel.server.http import app, presence_posts
 
 
 class Ear:
@@ -110,13 +110,15 @@ def test_a_callback_that_hangs_does_not_keep_the_server_from_stopping(monkeypatc
 
 @pytest.fixture
 def application():
-    """An application that remembers what it is told, and answers 500 to a client named bad."""
+    """An application that remembers what it is told; it answers 500 to a client named bad, and at first to
+    one named soon."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             told.append((self.path, form))
-            self.send_response(500 if form["from"] == ["bad"] else 200)
+            soon = form["from"] == ["soon"] and len(told) < 3
+            self.send_response(500 if form["from"] == ["bad"] or soon else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -145,6 +147,16 @@ def test_the_application_is_told_by_post_as_app_engine_did(application, caplog):
         ("/_ah/channel/connected/", {"from": ["mé"]}),
         ("/_ah/channel/disconnected/", {"from": ["mé"]}),
     ]
+
+
+def test_a_post_that_fails_is_tried_again_and_those_behind_it_wait(application, monkeypatch):
+    url, told = application
+    monkeypatch.setattr(presence_posts, "_WAITS", (0.001,) * 5)
+    with LocalServer(presence_url=url) as server:
+        for name in ("soon", "bad", "last"):
+            Talk(server, server.create_channel(name)).connect()
+        until(lambda: told and told[-1][1] == {"from": ["last"]})
+    assert [form["from"][0] for _, form in told[:10]] == ["soon"] * 3 + ["bad"] * 6 + ["last"]
 
 
 def test_an_application_that_is_not_there_is_logged(caplog):

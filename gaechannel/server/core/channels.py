@@ -84,6 +84,11 @@ class Channels:
         with self.lock:
             return list(islice(self._channels.items(), count))
 
+    def present(self) -> list[str]:
+        """The client ids under which somebody listens."""
+        with self.lock:
+            return [client_id for client_id, channel in self._channels.items() if channel.listeners]
+
     def find(self, client_id: str) -> Channel | None:
         """The channel of a client id, if there is one."""
         return self._channels.get(client_id)

@@ -40,6 +40,8 @@ class Presence:
     ) -> None:
         self.on_connected = on_connected
         self.on_disconnected = on_disconnected
+        #: Called with ``connected`` or ``disconnected`` and the client id, at once; they must not block.
+        self.watchers: set[Callable[[str, str], object]] = set()
         self._posts = posts
         self._queue: deque[tuple[str, AsyncCallback | None, str]] = deque(maxlen=_QUEUE_LIMIT)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -81,6 +83,8 @@ class Presence:
             self._filled.set()
 
     def _report(self, what: str, callback: Callback | None, client_id: str) -> None:
+        for watcher in list(self.watchers):
+            watcher(what, client_id)
         later: AsyncCallback | None = None
         if callback is not None:
             if _is_async(callback):

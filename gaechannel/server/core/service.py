@@ -13,12 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 from .channels import Channel, Channels
+from .checks import MAX_CLIENT_ID_BYTES, check_client_id, check_message, token_minutes
 from .counters import Counters
 from .dialect import TALK
 from .errors import (
-    InvalidChannelClientIdError,
-    InvalidChannelTokenDurationError,
-    InvalidMessageError,
     Refusal,
     bad_request,
     too_many_sessions_of_a_token,
@@ -33,12 +31,6 @@ from .talk_session import TalkSession
 from .tokens import TOKEN_PREFIX, Token, TokenSigner
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
-
-#: App Engine's limits, in bytes of UTF-8 and in minutes.
-MAX_CLIENT_ID_BYTES = 256
-MAX_MESSAGE_BYTES = 32_767
-DEFAULT_TOKEN_MINUTES = 120
-MAX_TOKEN_MINUTES = 24 * 60
 
 
 class ServiceOptions(LimitOptions, total=False):
@@ -130,12 +122,8 @@ class ChannelService(SessionService):
             InvalidChannelTokenDurationError: the lifetime is not such a number.
         """
         self._may_take_on()
-        _check_client_id(client_id)
-        minutes = DEFAULT_TOKEN_MINUTES if duration_minutes is None else duration_minutes
-        if type(minutes) is not int or not 1 <= minutes <= MAX_TOKEN_MINUTES:
-            raise InvalidChannelTokenDurationError(
-                f"duration_minutes must be a whole number from 1 to {MAX_TOKEN_MINUTES}"
-            )
+        check_client_id(client_id)
+        minutes = token_minutes(duration_minutes)
         self.channels.create(client_id, self._clock() + minutes * 60)
         return self._tokens.issue(client_id, minutes * 60)
 
@@ -150,10 +138,7 @@ class ChannelService(SessionService):
             InvalidChannelClientIdError: the client id is not a string of 1 to 256 bytes.
             InvalidMessageError: the message is not such a string.
         """
-        if not isinstance(message, str):
-            raise InvalidMessageError("a message must be a string")
-        if len(message) * 4 > MAX_MESSAGE_BYTES and _utf8_bytes(message) > MAX_MESSAGE_BYTES:
-            raise InvalidMessageError(f"a message may have {MAX_MESSAGE_BYTES} bytes of UTF-8 at most")
+        check_message(message)
         if self._keeps:
             self._may_take_on()
         channel = self._find_channel(client_id)
@@ -281,20 +266,5 @@ class ChannelService(SessionService):
                 return self.channels.find(self._tokens.read(client_id, expired=True).client_id)
             except Refusal:
                 pass  # a client id may look like a token
-        _check_client_id(client_id)
+        check_client_id(client_id)
         return None
-
-
-def _utf8_bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-def _check_client_id(client_id: object) -> None:
-    if not isinstance(client_id, str) or not client_id:
-        raise InvalidChannelClientIdError("a client id must be a string, and not an empty one")
-    if _utf8_bytes(client_id) > MAX_CLIENT_ID_BYTES:
-        raise InvalidChannelClientIdError(f"a client id may have {MAX_CLIENT_ID_BYTES} bytes of UTF-8")
-    try:
-        client_id.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InvalidChannelClientIdError("a client id must have UTF-8: it holds a lone surrogate") from None

@@ -8,11 +8,14 @@ too.
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from aiohttp import web
 
+from gaechannel.server.core.answered import Answered
+from gaechannel.server.core.checks import check_message
 from gaechannel.server.core.errors import Error, Refusal, bad_request
 from gaechannel.server.core.maps import decode_form, integer
 from gaechannel.server.core.service import ChannelService
@@ -26,6 +29,7 @@ from .health import Health
 from .jsapi import jsapi
 from .metrics_page import MetricsPage
 from .pages import Pages
+from .presence_stream import PresenceStreams
 from .replies import HEADERS, invite_body, read_body, refusing, text_reply
 
 #: Most channels, and most sessions, that a page is told of.
@@ -77,6 +81,8 @@ def make_admin_app(
     add_talk(app, service, proxies, 0.0)
     app.router.add_get(JSAPI_PATH, jsapi)
     app.on_response_prepare.append(say_no_more)
+    app.router.add_get("/admin/presence", refusing(admin.presence, service.counters), allow_head=False)
+    app.on_shutdown.append(admin.streams.end)
     return app
 
 
@@ -99,6 +105,8 @@ class Admin:
         self._token = token.encode("utf-8")
         self._mounts = mounts
         self._metrics = MetricsPage(service, mounts)
+        self._answered = Answered(service.monotonic)
+        self.streams: PresenceStreams = PresenceStreams(service)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Form ``client_id`` and perhaps ``duration_minutes``; answers the token."""
@@ -115,7 +123,14 @@ class Admin:
         return text_reply(token)
 
     async def send(self, request: web.Request) -> web.StreamResponse:
-        """Form ``client_id`` (or a token) and ``message``; answers nothing, or that there is no channel."""
+        """Form ``client_id`` (or a token) and ``message``; answers nothing, or that there is no channel.
+
+        Or JSON, ``{"messages":[[client_id,message],…]}``: answers ``{"dropped":[…]}``, the places in that
+        list of those to no channel. None is sent where one is refused. A second request with the same
+        ``Idempotency-Key`` is answered as the first was, and sends nothing.
+        """
+        if request.content_type == "application/json":
+            return await self._send_many(request)
         form = await self._form(request)
         client_id = _field(form, "client_id")
         try:
@@ -162,6 +177,38 @@ class Admin:
         self._check(request)
         return await self._metrics.get(request)
 
+    async def presence(self, request: web.Request) -> web.StreamResponse:
+        """Who is there, and who comes and goes, as lines of JSON for as long as the request is open."""
+        self._check(request)
+        return await self.streams.get(request)
+
+    async def _send_many(self, request: web.Request) -> web.StreamResponse:
+        self._check(request)
+        body = await read_body(request, self._service.limits)
+        key = request.headers.get("Idempotency-Key")
+        answer = self._answered.get(key)
+        if answer is None:
+            answer = self._send_all(_messages(body))
+            self._answered.keep(key, answer)
+        await self._service.commit()
+        return web.Response(body=answer, content_type="application/json", headers=HEADERS)
+
+    def _send_all(self, messages: list[tuple[str, str]]) -> bytes:
+        service = self._service
+        dropped = []
+        try:
+            for at, (client_id, message) in enumerate(messages):
+                check_message(message)
+                if not service.has_channel(client_id):
+                    dropped.append(at)
+        except Refusal:
+            raise
+        except Error as error:
+            raise bad_request(f"{type(error).__name__}: {error}") from None
+        for client_id, message in messages:
+            service.send_message(client_id, message)
+        return json.dumps({"dropped": dropped}).encode()
+
     async def _form(self, request: web.Request) -> dict[str, str]:
         self._check(request)
         body = await read_body(request, self._service.limits)
@@ -175,6 +222,19 @@ class Admin:
         given_bytes = given.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):
             raise Refusal(401, "Unauthorized", {"WWW-Authenticate": "Bearer"}, cause="admin")
+
+
+def _messages(body: bytes) -> list[tuple[str, str]]:
+    """The client ids and messages of a body.
+
+    Raises:
+        Refusal: 400 where it holds none.
+    """
+    try:
+        messages = [(client_id, message) for client_id, message in json.loads(body)["messages"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise bad_request("the body is not an object with a list of pairs named messages") from None
+    return messages
 
 
 def _field(form: dict[str, str], name: str) -> str:

@@ -1,10 +1,12 @@
 """Telling the application by POST who is there, as App Engine did.
 
-A POST to its ``/_ah/channel/connected/`` or ``/_ah/channel/disconnected/`` has the form field ``from``.
+A POST to its ``/_ah/channel/connected/`` or ``/_ah/channel/disconnected/`` has the form field ``from``. One
+that the application does not take, as it is not there or answers 5xx, is tried again; those behind it wait.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -17,6 +19,10 @@ logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: Seconds that the application may take to answer one POST.
 _POST_SECONDS = 10.0
+#: Seconds before each further try; after the last the notice is dropped.
+_WAITS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+#: Statuses besides 5xx that may pass.
+_PASSING = {408, 425, 429}
 
 
 @contextlib.asynccontextmanager
@@ -32,13 +38,29 @@ async def posting_to(base_url: str | None) -> AsyncIterator[Post | None]:
     base = base_url.rstrip("/")
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_POST_SECONDS)) as http:
 
-        async def post(what: str, client_id: str) -> None:
-            url = f"{base}/_ah/channel/{what}/"
+        async def post_once(url: str, client_id: str) -> str | None:
+            """What went wrong in a way that may pass; None: nothing did."""
             try:
                 async with http.post(url, data={"from": client_id}) as reply:
+                    if reply.status >= 500 or reply.status in _PASSING:
+                        return f"it answered {reply.status}"
                     if reply.status >= 400:
                         logger.warning("the application answered %d to POST %s", reply.status, url)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                logger.warning("the application cannot be told: POST %s: %s", url, error)
+                return str(error) or type(error).__name__
+            return None
+
+        async def post(what: str, client_id: str) -> None:
+            url = f"{base}/_ah/channel/{what}/"
+            for wait in (*_WAITS, None):
+                words = await post_once(url, client_id)
+                if words is None:
+                    return
+                if wait is None:
+                    logger.warning("the application is not told any more: POST %s: %s", url, words)
+                    return
+                if wait == _WAITS[0]:
+                    logger.warning("the application cannot be told now: POST %s: %s", url, words)
+                await asyncio.sleep(wait)
 
         yield post

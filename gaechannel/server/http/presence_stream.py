@@ -1,0 +1,81 @@
+"""Who comes and goes, told over an open request: lines of JSON, first all who are there, then each change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+
+from aiohttp import web
+
+from gaechannel.server.core.service import ChannelService
+
+from .replies import HEADERS
+
+#: Seconds after which a silent stream gets an empty line.
+_KEEPALIVE_SECONDS = 15.0
+#: Client ids in one line of those who are there.
+_IDS_A_LINE = 500
+#: Events that wait for a reader; one that does not keep up is cut, and asks again who is there.
+_MOST_WAITING = 100_000
+
+
+def _line(what: str, client_ids: list[str]) -> bytes:
+    return json.dumps({what: client_ids}, separators=(",", ":")).encode() + b"\n"
+
+
+class PresenceStreams:
+    """The handler of ``GET /admin/presence``.
+
+    Args:
+        service: whose clients it tells of.
+    """
+
+    def __init__(self, service: ChannelService) -> None:
+        self._service = service
+        self._ends: set[Callable[[], None]] = set()
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Lines ``{"here":[…]}``, the last of them ``{"present":[…]}``, say who is there; then
+        ``{"connected":[…]}`` and ``{"disconnected":[…]}``; an empty line says that the server is there."""
+        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "application/x-ndjson"})
+        waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def tell(what: str, client_id: str) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed
+                loop.call_soon_threadsafe(waiting.put_nowait, _line(what, [client_id]))
+
+        def end() -> None:
+            waiting.put_nowait(None)
+
+        self._service.presence.watchers.add(tell)
+        self._ends.add(end)
+        try:
+            await response.prepare(request)
+            present = self._service.channels.present()
+            while len(present) > _IDS_A_LINE:
+                await response.write(_line("here", present[:_IDS_A_LINE]))
+                del present[:_IDS_A_LINE]
+            await response.write(_line("present", present))
+            while waiting.qsize() <= _MOST_WAITING:
+                try:
+                    async with asyncio.timeout(_KEEPALIVE_SECONDS):
+                        line = await waiting.get()
+                except TimeoutError:
+                    line = b"\n"
+                if line is None:
+                    break
+                await response.write(line)
+        except ConnectionResetError:
+            pass  # who listened has gone
+        finally:
+            self._service.presence.watchers.discard(tell)
+            self._ends.discard(end)
+        return response
+
+    async def end(self, _app: web.Application) -> None:
+        """End all streams in order, as the server stops."""
+        for end in list(self._ends):
+            end()
