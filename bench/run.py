@@ -24,6 +24,7 @@ SHORT = {
     "opening": ["--short"],
     "tls": ["--short"],
     "browser": ["--short"],
+    "server": ["--short"],
 }
 
 

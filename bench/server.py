@@ -7,6 +7,7 @@ process, that read and count. A message is sent to each client by a call of its 
 and this package take turns.
 """
 
+import asyncio
 import contextlib
 import json
 import re
@@ -34,7 +35,8 @@ class Server:
         self._process = subprocess.Popen(
             [sys.executable, SERVER, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.port: int = self.answer()["port"]
+        self.port: int
+        self.port, *self.admin = self.answer()["ports"]
 
     def ask(self, do: str, **more: object) -> None:
         """Give a command."""
@@ -233,6 +235,35 @@ def measure_expiry(count: int) -> list[report.Row]:
     return [report.row(f"{count} tokens expire, longest pause", "", [longest], "ms", goal=5.0, at_most=True)]
 
 
+def measure_sending(count: int) -> list[report.Row]:
+    """Messages a second that another process sends by ChannelAPI, to one channel after the other."""
+    from gaechannel.server.remote import ChannelAPI, aio
+
+    messages = [(f"client {number % 1000}", "x" * 100) for number in range(count)]
+
+    async def gathered(url: str) -> float:
+        async with aio.ChannelAPI(url, "bench") as api:
+            began = time.monotonic()
+            await asyncio.gather(*(api.send_message(*one) for one in messages))
+            return count / (time.monotonic() - began)
+
+    with serving("gaechannel") as server:
+        server.ask("create", count=1000)
+        server.answer()
+        url = f"http://127.0.0.1:{server.admin[0]}"
+        many, each = [], []
+        for _ in range(3):
+            with ChannelAPI(url, "bench") as api:
+                began = time.monotonic()
+                api.send_messages(messages)
+                many.append(count / (time.monotonic() - began))
+            each.append(asyncio.run(gathered(url)))
+    return [
+        report.row("ChannelAPI.send_messages", "", many, "/s", goal=30_000.0),
+        report.row("aio.ChannelAPI.send_message, gathered", "", each, "/s", goal=30_000.0),
+    ]
+
+
 def main() -> None:
     """Measure all."""
     parser = report.arguments(__doc__)
@@ -243,6 +274,7 @@ def main() -> None:
     short = options.short
     rows = measure_deliveries(1000, *((3, 10) if short else (5, 50)))
     rows += measure_expiry(100_000)
+    rows += measure_sending(20_000 if short else 200_000)
     rows += measure_idle(1_000 if short else 10_000, 5.0 if short else 50.0)
     report.finish(rows, options)
 

@@ -38,21 +38,21 @@ class ChannelServer:
         self.clients: list[str] = []
 
     @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncIterator[int]:
-        """The port."""
+    async def listening(self) -> AsyncIterator[list[int]]:
+        """The public port, and administration's."""
         from aiohttp import web
 
-        from gaechannel.server import make_app
+        from gaechannel.server import make_admin_app, make_app
 
-        app = make_app(self.service, admin_token="bench")
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096)
-        await site.start()
-        try:
-            yield runner.addresses[0][1]
-        finally:
-            await runner.cleanup()
+        ports = []
+        async with contextlib.AsyncExitStack() as ending:
+            for app in (make_app(self.service), make_admin_app(self.service, "bench")):
+                runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+                await runner.setup()
+                ending.push_async_callback(runner.cleanup)
+                await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
+                ports.append(runner.addresses[0][1])
+            yield ports
 
     def create(self, count: int) -> list[str]:
         """The tokens of so many new channels."""
@@ -86,7 +86,7 @@ class WebsocketsServer:
         self.connections: set[object] = set()
 
     @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncIterator[int]:
+    async def listening(self) -> AsyncIterator[list[int]]:
         """The port."""
         from websockets.asyncio.server import ServerConnection, serve
 
@@ -100,7 +100,7 @@ class WebsocketsServer:
         async with serve(
             handle, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=4096
         ) as server:
-            yield server.sockets[0].getsockname()[1]
+            yield [server.sockets[0].getsockname()[1]]
 
     def send(self) -> None:
         """A message to each client."""
@@ -146,8 +146,8 @@ async def main(kind: str) -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
     )
-    async with server.listening() as port:
-        print(json.dumps({"port": port}), flush=True)
+    async with server.listening() as ports:
+        print(json.dumps({"ports": ports}), flush=True)
         while line := await commands.readline():
             print(json.dumps(await _obey(server, json.loads(line))), flush=True)
 

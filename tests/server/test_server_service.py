@@ -202,3 +202,27 @@ def test_an_ended_session_does_not_listen(service):
     service.end(session, "terminated")
     session.deliver([CONNECT])
     assert not service.is_connected("me")
+
+
+def test_a_sweep_lets_others_have_their_turn_between_its_steps(clock):
+    service = ChannelService(clock=clock)
+    for number in range(2500):
+        service.create_channel(f"client {number}", 1)
+    clock.now += 61
+    left = [len(service.channels) for _ in service.sweeping()]
+    assert left[:3] == [1500, 500, 0]
+
+
+def test_what_came_and_went_between_a_sweeps_steps_is_left_alone(clock):
+    service = ChannelService(clock=clock)
+    for number in range(1500):
+        service.create_channel(f"client {number}", 1)
+    clock.now += 61
+    steps = service.sweeping()
+    next(steps)
+    service.create_channel("client 1499", 1)
+    service.create_channel("new", 1)
+    assert list(steps) == [None]
+    assert service.has_channel("client 1499")
+    assert service.has_channel("new")
+    assert len(service.channels) == 2

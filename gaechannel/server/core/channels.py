@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any, Protocol
@@ -11,6 +11,9 @@ from typing import Any, Protocol
 from .framing import encode_string
 from .presence import Presence
 from .store import Kept, Store
+
+#: How many channels are looked at in one go.
+_SWEPT_AT_ONCE = 1000
 
 
 class Listener(Protocol):
@@ -149,14 +152,20 @@ class Channels:
         if last:
             self._presence.disconnected(client_id)
 
-    def sweep(self) -> None:
-        """Forget the channels whose tokens have all ended, and under which nobody listens."""
+    def sweeping(self) -> Iterator[None]:
+        """Forget the channels whose tokens have all ended, and under which nobody listens; not all in one go,
+        but for who holds them up between the steps."""
         now = self._clock()
         with self.lock:
-            for client_id, channel in list(self._channels.items()):
-                if not channel.listeners and now >= channel.expires:
-                    del self._channels[client_id]
-                    self._store.forget(client_id)
+            client_ids = list(self._channels)
+        for begin in range(0, len(client_ids), _SWEPT_AT_ONCE):
+            with self.lock:
+                for client_id in client_ids[begin : begin + _SWEPT_AT_ONCE]:
+                    channel = self._channels.get(client_id)
+                    if channel is not None and not channel.listeners and now >= channel.expires:
+                        del self._channels[client_id]
+                        self._store.forget(client_id)
+            yield
 
     def restore(self, kept: Kept) -> None:
         """Have the channels that an earlier process kept, and what it held for them. Lock held."""

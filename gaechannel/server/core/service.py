@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Unpack
 
 from .channels import Channel, Channels
@@ -213,10 +213,10 @@ class ChannelService(SessionService):
             return next((x for x in reversed(talking) if x.clid == params.get("clid")), None)
         return session
 
-    def sweep(self) -> None:
+    def sweeping(self) -> Iterator[None]:
         self.pollers.sweep()
-        self.channels.sweep()
-        super().sweep()
+        yield from self.channels.sweeping()
+        yield from super().sweeping()
 
     def find(self, params: Mapping[str, str]) -> Session:
         session = super().find(params)

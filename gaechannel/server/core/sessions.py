@@ -6,7 +6,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Unpack
@@ -20,6 +20,9 @@ from .store import Kept, KeptSession, MemoryStore, Store
 from .traffic import Traffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
+
+#: How many sessions are looked at in one go.
+_SWEPT_AT_ONCE = 500
 
 
 def call_now(function: Callable[[], object]) -> None:
@@ -243,33 +246,28 @@ class SessionService:
 
     # Time, and the end.
 
-    def sweep(self) -> None:
+    def sweeping(self) -> Iterator[None]:
         """Look at every session once: send keep-alives, end back channels, forget who is gone.
 
-        Called every ``limits.sweep_seconds`` by the application that serves the sessions: one timer for all.
+        Done every ``limits.sweep_seconds`` by the application that serves the sessions: one timer for all. It
+        is done in steps, between which others have their turn: no step takes longer than some ms.
         """
         now = self.monotonic()
-        gone = []
-        with self.lock:
-            for session in self._sessions.values():
-                back = session.back
-                if back is None:
-                    if now - session.last_seen > self.limits.session_timeout:
-                        gone.append(session)
-                elif back.lost():
-                    session.detach(back)
-                    back.wake()  # whoever waits for its next chunk is to give up
-                elif now >= back.deadline:
-                    back.ending = True
-                    back.wake()
-                    if now >= back.deadline + self.limits.keepalive:
-                        back.abort()
-                elif now - back.last_taken >= self.limits.keepalive and session.idle:
-                    session.push(NOOP, wrapped=False)
-        for session in gone:
-            logger.debug("session %s: not heard of any more", session.name)
-            self.end(session, "timeout")
+        sessions = self.sessions
+        for begin in range(0, len(sessions), _SWEPT_AT_ONCE):
+            step = sessions[begin : begin + _SWEPT_AT_ONCE]
+            with self.lock:
+                gone = [session for session in step if self._look_at(session, now)]
+            for session in gone:
+                logger.debug("session %s: not heard of any more", session.name)
+                self.end(session, "timeout")
+            yield
         self.store.commit_from_thread()
+
+    def sweep(self) -> None:
+        """All steps of ``sweeping`` in one go."""
+        for _ in self.sweeping():
+            pass
 
     def end_back_channels(self) -> None:
         """End every back channel in order; the sessions stay."""
@@ -346,6 +344,25 @@ class SessionService:
             if self.queued <= goal:
                 return
             session.drop()
+
+    def _look_at(self, session: Session, now: float) -> bool:
+        """Do for a session what it is time for; returns whether its client is gone. Lock held."""
+        limits, back = self.limits, session.back
+        if session.ended:
+            return False
+        if back is None:
+            return now - session.last_seen > limits.session_timeout
+        if back.lost():
+            session.detach(back)
+            back.wake()  # whoever waits for its next chunk is to give up
+        elif now >= back.deadline:
+            back.ending = True
+            back.wake()
+            if now >= back.deadline + limits.keepalive:
+                back.abort()
+        elif now - back.last_taken >= limits.keepalive and session.idle:
+            session.push(NOOP, wrapped=False)
+        return False
 
     def _replaced(self, params: Mapping[str, str]) -> Session | None:
         """The session that an opening request names as the one that it replaces, if it may."""

@@ -162,7 +162,8 @@ def _sweeping(services: list[SessionService]) -> Callable[[web.Application], Asy
         while True:
             await asyncio.sleep(seconds)
             for one in services:
-                one.sweep()
+                for _ in one.sweeping():
+                    await asyncio.sleep(0)
 
     async def context(_app: web.Application) -> AsyncIterator[None]:
         async with _background(sweep()):
