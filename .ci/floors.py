@@ -22,7 +22,7 @@ from pathlib import Path
 C_STOREYS = ("csrc/wire", "csrc/session", "csrc/net", "csrc/py")
 PYTHON_STOREYS = ("gaechannel", "gaechannel/server/core", "gaechannel/server/http", "gaechannel/server")
 # The tops may use all.
-PYTHON_TOPS = ("gaechannel/cli", "gaechannel/__init__", "gaechannel/__main__")
+PYTHON_TOPS = ("gaechannel/cli", "gaechannel/__init__", "gaechannel/__main__", "gaechannel/testing")
 # What stands alone: the server uses nothing of the client.
 APART = "gaechannel/server/"
 # Where the manual has the drawing from.

@@ -35,6 +35,7 @@ from .http.gate import Gate
 from .http.health import Health
 from .http.listener import Listener
 from .http.metrics_page import load_metrics, make_metrics_app
+from .http.script import Script
 
 _T = TypeVar("_T")
 
@@ -129,6 +130,9 @@ class LocalServer:
         host_names: names that a request's ``Host`` may have beside addresses and names without a dot, against
             DNS rebinding; a proxy that hands the name on wants it here. None: any, but none where ``host`` is
             this machine's own address.
+        strict: for tests of clients: whether requests are answered 400 that servers in use let pass, and
+            ``faults`` say why: without ``zx``, ``t``, ``AID``, ``CI`` or ``ofs``, with maps' ids left out, an
+            AID past the last array, a ``TYPE`` other than ``xmlhttp``, or a RID that is not the next.
         **options: arguments of :class:`ChannelService`, and of :class:`~gaechannel.server.ConnectionLimits`,
             which hold for each of the listeners.
 
@@ -172,6 +176,7 @@ class LocalServer:
         reuse_port: bool = False,
         allow_origins: Iterable[str] = (),
         host_names: Iterable[str] | None = None,
+        strict: bool = False,
         **options: Unpack[ServerOptions],
     ) -> None:
         connections, service_options = _divided(options)
@@ -214,6 +219,10 @@ class LocalServer:
             host_names = ()
         self._host_names = host_names
         Gate(self.counters, allow_origins=self._allow_origins, host_names=host_names)  # whether they are some
+        self._script = Script(strict=strict)
+        if strict:
+            for one in (self.service, *self.mounts.values()):
+                one.strict = True
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
         self._lock = threading.Lock()
@@ -313,6 +322,37 @@ class LocalServer:
         """Go on serving, but have ``/readyz`` say that the server ends: load balancers send nobody new."""
         self.health.stopping = True
 
+    @property
+    def faults(self) -> list[str]:
+        """What was wrong with requests, where the server is ``strict``: each one's words."""
+        return self._script.faults
+
+    def answer(
+        self,
+        status: int = 400,
+        body: bytes | str = b"",
+        *,
+        to: str | None = None,
+        times: int = 1,
+        reason: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Have the next request answered so in the place of what the server would say: a script for tests.
+
+        Args:
+            status: the status; a bare 400 is how Google's servers say that they do not know a session.
+            body: the body.
+            to: which requests are meant: ``"page"`` (``/d``), ``"test"``, ``"open"``, ``"maps"``, ``"back"``
+                (the back channel), ``"terminate"``; None: whichever comes.
+            times: how many of them.
+            reason: the reason phrase; None: the status's own.
+            headers: further headers.
+
+        Raises:
+            ValueError: ``to`` is none of these.
+        """
+        self._script.answer(status, body, to=to, times=times, reason=reason, headers=headers)
+
     def call(self, function: Callable[[], _T], timeout: float | None = None) -> _T:
         """Call a function on the server's event loop, and return what it returns.
 
@@ -398,6 +438,7 @@ class LocalServer:
                 health=self.health,
                 allow_origins=self._allow_origins,
                 host_names=self._host_names,
+                script=self._script,
             )
             self._add_to(app)
             public = self._listener(app, sockets, self._ssl_context, self._access_log)

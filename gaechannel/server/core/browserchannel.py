@@ -48,6 +48,7 @@ class BrowserChannelService(SessionService):
     ) -> None:
         super().__init__(dialect, monotonic=monotonic, counters=counters, store=store, name=name, **limits)
         self.on_session = on_session
+        self.keeps_request_headers = True
 
     def opened(self, session: Session) -> None:
         if self.on_session is not None:

@@ -18,7 +18,7 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from .dialect import NOOP, STOP, Dialect
-from .errors import SessionEnded, unknown_sid
+from .errors import SessionEnded, bad_request, unknown_sid
 from .framing import encode_json, frame, frame_each, frame_one, payload_of
 from .limits import Limits
 from .store import KeptSession, Store
@@ -108,6 +108,8 @@ class Session:
         params: the opening request's query.
         form: the fields of the opening request's form that are no map (YouTube's pairing stands there).
         headers: the HTTP headers that the opening request carried in its body or query (webchannel).
+        request_headers: the HTTP headers of the opening request, names in any case; none in the talk dialect,
+            nor of a session that was ``restored``.
         http_session_id: the value that every request repeats in ``http_session_param``, or None.
         http_session_param: the name of that query parameter, or None.
         on_map: called with each map, a ``dict`` of strings, once and in the order of their ids.
@@ -150,6 +152,7 @@ class Session:
         "on_map",
         "on_message",
         "params",
+        "request_headers",
         "restored",
         "sid",
     )
@@ -176,6 +179,7 @@ class Session:
         self.on_close: Callable[[str], object] | None = None
         self.data: Any = None
         self.restored: bool = False
+        self.request_headers: Mapping[str, str] = {}
         #: Whether ``on_close`` has been called.
         self.ended: bool = False
         #: When the client was last heard, on the service's ``monotonic`` clock.
@@ -235,6 +239,54 @@ class Session:
         if array_id is None:
             raise SessionEnded(f"session {self.name} has ended")
         return array_id
+
+    def send_raw(self, literal: str | bytes) -> int:
+        """Queue one array whose data is written as it is given: no JSON, no list around it, what you will.
+
+        Args:
+            literal: the data's text, such as ``["a",,'b']``; UTF-8 where it is bytes.
+
+        Returns:
+            The array's id.
+
+        Raises:
+            SessionEnded: the session has ended or was stopped.
+        """
+        data = literal.encode("utf-8") if isinstance(literal, str) else literal
+        with self._context.lock:
+            array_id = self.push(data, wrapped=False)
+        if array_id is None:
+            raise SessionEnded(f"session {self.name} has ended")
+        return array_id
+
+    def send_error(self, code: int, message: str, status: str = "UNKNOWN", *, form: str = "error") -> int:
+        """Queue an error as a message, in one of the forms in which Google's servers write them.
+
+        Args:
+            code: an HTTP status; with ``form="pblite"`` one of gRPC's codes.
+            message: the words.
+            status: gRPC's name of the code.
+            form: ``"error"``: ``[{"error":…}]``; ``"wrapped"``: ``[[{"error":…}]]``; ``"metadata"``:
+                ``[{"__sm__":{"status":[[{"error":…}]]}}]``; ``"pblite"``: that with ``[[[code,message]]]``.
+
+        Returns:
+            The array's id.
+
+        Raises:
+            SessionEnded: the session has ended or was stopped.
+            ValueError: there is no such form.
+        """
+        error = {"error": {"code": code, "message": message, "status": status}}
+        data: Any
+        if form == "error":
+            data = [error]
+        elif form == "wrapped":
+            data = [[error]]
+        elif form in {"metadata", "pblite"}:
+            data = [{"__sm__": {"status": [[error]] if form == "metadata" else [[[code, message]]]}}]
+        else:
+            raise ValueError("form must be error, wrapped, metadata or pblite")
+        return self.send_raw(encode_json(data))
 
     def stop(self) -> None:
         """End the session with a ``["stop"]``: clients take it as an error and do not reconnect.
@@ -465,6 +517,17 @@ class Session:
         """How many arrays, keep-alives and the greeting excepted, the client has not acknowledged."""
         data = (array.partition(b",")[2][:-1] for array in self._arrays if not array.startswith(b"[0,"))
         return sum(one not in {NOOP, STOP} for one in data)
+
+    def check_first(self, first: int | None) -> None:
+        """Refuse maps whose first id is not said, or leaves one out.
+
+        Raises:
+            Refusal: 400.
+        """
+        if first is None:
+            raise bad_request("ofs is missing")
+        if first > self._next_map:
+            raise bad_request("ofs leaves out maps")
 
     def belongs(self, params: Mapping[str, str]) -> bool:
         """Whether a request with this query may use the session."""

@@ -43,6 +43,8 @@ class Opening:
     form: Mapping[str, str] = field(default_factory=dict)
     #: HTTP headers in the body or the query (webchannel).
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: The HTTP headers that it came with.
+    request_headers: Mapping[str, str] = field(default_factory=dict)
     #: The session, as soon as there is one.
     session: Session | None = None
 
@@ -81,6 +83,10 @@ class SessionService:
         self.lock: threading.RLock = self.store.lock
         #: What has been carried.
         self.traffic: Traffic = Traffic()
+        #: Whether sessions have the HTTP headers of their opening requests: a channel's do not, to be small.
+        self.keeps_request_headers: bool = False
+        #: Whether maps are refused that leave out ids, or do not say them: servers in use let them pass.
+        self.strict: bool = False
         self._loaded = not self.store.keeps
         #: Calls what may block: here and now, unless who serves the sessions has a better place.
         self.run_hook: Callable[[Callable[[], object]], object] = call_now
@@ -164,6 +170,8 @@ class SessionService:
             if wanted and self.dialect.web_handshake:
                 more = {"http_session_param": wanted, "http_session_id": secrets.token_urlsafe(16)}
             session = self.make_session(secrets.token_urlsafe(16), opening, **more)
+            if self.keeps_request_headers:
+                session.request_headers = opening.request_headers
             self._sessions[session.sid] = session
             self.traffic.sessions += 1
             if self.store.keeps:
@@ -379,6 +387,8 @@ class SessionService:
         again: bool = False,
     ) -> None:
         if maps:
+            if self.strict:
+                session.check_first(ofs)
             with self.lock:
                 maps = session.new_maps(ofs, maps, rid, again=again)
             session.deliver(maps)

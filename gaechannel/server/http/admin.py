@@ -31,6 +31,7 @@ from .metrics_page import MetricsPage
 from .pages import Pages
 from .presence_stream import PresenceStreams
 from .replies import HEADERS, invite_body, read_body, refusing, text_reply
+from .script import Script
 
 #: Most channels, and most sessions, that a page is told of.
 _MOST_SHOWN = 200
@@ -78,7 +79,7 @@ def make_admin_app(
     origin = proxies.origin if public_url is None else lambda _request: public_url()
     paths = {path: one.dialect.name for path, one in mounts.items()}
     Pages("admin.html", ["page.css", "page.js"], paths, origin).add_to(app)
-    add_talk(app, service, proxies, 0.0)
+    add_talk(app, service, proxies, 0.0, Script())
     app.router.add_get(JSAPI_PATH, jsapi)
     app.on_response_prepare.append(say_no_more)
     app.router.add_get("/admin/presence", refusing(admin.presence, service.counters), allow_head=False)

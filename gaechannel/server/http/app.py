@@ -25,6 +25,7 @@ from .pages import Pages
 from .phases import TestPhases
 from .presence_posts import posting_to
 from .replies import invite_body, refusing, timed
+from .script import Script
 from .talk_page import TokenPage
 
 #: Where the talk dialect and the development server's stand, and the script that pages load.
@@ -48,6 +49,7 @@ def make_app(
     test_delay: float = 2.0,
     trust_proxy: Iterable[str] = (),
     health: Health | None = None,
+    script: Script | None = None,
     allow_origins: Iterable[str] = (),
     host_names: Iterable[str] | None = None,
 ) -> web.Application:
@@ -63,6 +65,7 @@ def make_app(
         trust_proxy: addresses or networks of proxies whose ``X-Forwarded-…`` headers are believed; ``unix``
             for who comes by a Unix socket.
         health: what ``/readyz`` says; None: that the server is ready.
+        script: for tests of clients: what is answered instead; None: nothing is.
         allow_origins: origins whose pages may use the server from a browser (CORS), such as
             ``https://example.org``; ``*`` for every one, but without cookies. The server's own may.
         host_names: names that a request's ``Host`` may have beside addresses and names without a dot, such as
@@ -91,11 +94,12 @@ def make_app(
     (Health() if health is None else health).add_to(app)
     paths = {path: one.dialect.name for path, one in mounts.items()}
     Pages("public.html", ["page.css"], paths, proxies.origin).add_to(app)
-    add_talk(app, service, proxies, test_delay)
+    script = Script() if script is None else script
+    add_talk(app, service, proxies, test_delay, script)
     app.router.add_get(DEV_PATH, refusing(Dev(service).get, service.counters), allow_head=False)
     app.router.add_get(JSAPI_PATH, jsapi)
     for path, mounted in mounts.items():
-        _add_dialect(app, path.rstrip("/"), mounted, test_delay)
+        _add_dialect(app, path.rstrip("/"), mounted, test_delay, script)
     services: list[SessionService] = [service, *mounts.values()]
     app.cleanup_ctx.append(_taking_up(services))
     app.cleanup_ctx.append(_hooks(services))
@@ -112,11 +116,14 @@ def make_app(
     return app
 
 
-def add_talk(app: web.Application, service: ChannelService, proxies: Proxies, test_delay: float) -> None:
+def add_talk(
+    app: web.Application, service: ChannelService, proxies: Proxies, test_delay: float, script: Script
+) -> None:
     """Have an application serve the talk dialect."""
     page = TokenPage(service, TALK_PATH, proxies)
-    app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters))
-    _add_dialect(app, TALK_PATH, service, test_delay)
+    first = script.of(service)
+    app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters, first))
+    _add_dialect(app, TALK_PATH, service, test_delay, script)
 
 
 async def say_no_more(_request: web.Request, response: web.StreamResponse) -> None:
@@ -127,17 +134,20 @@ async def say_no_more(_request: web.Request, response: web.StreamResponse) -> No
         response.headers.pop("Content-Type", None)
 
 
-def _add_dialect(app: web.Application, base: str, service: SessionService, test_delay: float) -> None:
+def _add_dialect(
+    app: web.Application, base: str, service: SessionService, test_delay: float, script: Script
+) -> None:
     bind, path = Bind(service), base + service.dialect.bind_path
     app.on_cleanup.append(bind.close)
-    app.router.add_get(path, refusing(bind.get, service.counters), allow_head=False)
+    first, counters = script.of(service), service.counters
+    app.router.add_get(path, refusing(bind.get, counters, first), allow_head=False)
     app.router.add_post(
-        path, refusing(timed(bind.post, service), service.counters), expect_handler=invite_body
+        path, refusing(timed(bind.post, service), counters, first), expect_handler=invite_body
     )
     if service.dialect.test_path is not None:
         phases = TestPhases(service, test_delay)
         app.router.add_get(
-            base + service.dialect.test_path, refusing(phases.get, service.counters), allow_head=False
+            base + service.dialect.test_path, refusing(phases.get, counters, first), allow_head=False
         )
 
 

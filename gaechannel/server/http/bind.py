@@ -60,7 +60,7 @@ class Bind:
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
             return await self._terminate(params)
         if opening:
-            session, payload = await self._open(params, decoded)
+            session, payload = await self._open(request, decoded)
             await self._service.commit()
             return text_reply(frame(payload), headers=_session_header(session))
         session = self._service.find(params)  # it may have ended while the body came
@@ -81,7 +81,7 @@ class Bind:
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
             # Array 0 goes in a header, which has a limit; the rest follows in the body.
             session, payload = await self._open(
-                params, decode_form(params["$req"], self._service.limits.max_fields), alone=True
+                request, decode_form(params["$req"], self._service.limits.max_fields), alone=True
             )
             headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
             with self._service.lock:
@@ -113,13 +113,12 @@ class Bind:
                 finally:
                     await asyncio.sleep(0)
 
-    async def _open(
-        self, params: Mapping[str, str], body: Body, *, alone: bool = False
-    ) -> tuple[Session, bytes]:
+    async def _open(self, request: web.Request, body: Body, *, alone: bool = False) -> tuple[Session, bytes]:
+        params = request.query
         headers = {}
         if self._service.dialect.web_handshake:
             headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))
-        opening = Opening(params, body.maps, body.ofs or 0, body.form, headers)
+        opening = Opening(params, body.maps, body.ofs or 0, body.form, headers, request.headers)
         return await self._calls.open(opening, alone=alone)
 
     async def _terminate(self, params: Mapping[str, str]) -> web.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -42,14 +43,36 @@ def text_reply(
     )
 
 
-def refusing(handler: Handler, counters: Counters) -> Handler:
-    """A handler whose refusals are counted, and answered with the text as reason phrase and body."""
+class Before(Protocol):
+    """Who looks at each request before its handler does."""
+
+    def before(self, request: web.Request) -> web.Response | None:
+        """What is answered instead; None: the handler's answer."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """The request has been refused."""
+
+
+def refusing(handler: Handler, counters: Counters, first: Before | None = None) -> Handler:
+    """A handler whose refusals are counted, and answered with the text as reason phrase and body.
+
+    Args:
+        handler: the handler.
+        counters: where they are counted.
+        first: who looks at the request before; None: nobody.
+    """
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
+            if first is not None:
+                instead = first.before(request)
+                if instead is not None:
+                    return instead
             return await handler(request)
         except Refusal as refusal:
             counters.refuse(refusal.cause)
+            if first is not None:
+                first.refused(refusal)
             reply = text_reply(refusal.body, refusal.status, refusal.text, refusal.headers)
             if not request.content.is_eof():
                 reply.force_close()  # nobody is to send the rest
