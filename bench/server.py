@@ -3,8 +3,7 @@
     python bench/server.py [--short]
 
 The server stands in a process of its own, whose processor's time is taken; the clients are sockets of this
-process, that read and count. A message is sent to each client by a call of its own; ``websockets.broadcast``
-and this package take turns.
+process, that read and count. ``websockets.broadcast`` and this package take turns.
 """
 
 import asyncio
@@ -173,37 +172,51 @@ def deliver(server: Server, clients: Clients, rounds: int, period: float) -> tup
 
 
 def measure_deliveries(count: int, turns: int, rounds: int) -> list[report.Row]:
-    """The processor's time of a delivery, against websockets.broadcast in turns, and latencies."""
-    ours, theirs, latencies, busy = [], [], [], []
-    with serving("gaechannel") as channels, serving("websockets") as sockets:
-        channels.ask("create", count=count)
-        one, other = (
-            Clients(talk_clients(channels.port, channels.answer()["tokens"])),
-            Clients(websocket_clients(sockets.port, count)),
-        )
-        deliver(channels, one, 3, 0.1)
-        deliver(sockets, other, 3, 0.1)
+    """The processor's time of a delivery, against websockets.broadcast in turns, and latencies.
+
+    ``websockets.broadcast`` is one call; so is a message to one channel that all listen to. Those to channels
+    of their own are a call each.
+    """
+    names = ("of one channel", "each by itself", "websockets.broadcast")
+    with contextlib.ExitStack() as ending:
+        sides: dict[str, tuple[Server, Clients]] = {}
+        for name in names:
+            server = ending.enter_context(
+                serving("websockets" if name == "websockets.broadcast" else "gaechannel")
+            )
+            if name == "websockets.broadcast":
+                connections = websocket_clients(server.port, count)
+            else:
+                server.ask("create", count=count, shared=name == "of one channel")
+                connections = talk_clients(server.port, server.answer()["tokens"])
+            sides[name] = server, Clients(connections)
+            ending.callback(sides[name][1].close)
+            deliver(*sides[name], 3, 0.1)
+        taken: dict[str, list[float]] = {name: [] for name in names}
+        busy, latencies = [], []
         for _ in range(turns):
-            for server, clients, taken in ((channels, one, ours), (sockets, other, theirs)):
-                answer, ages = deliver(server, clients, rounds, 0.1)
-                taken.append(answer["cpu"] / rounds / count * 1e6)
-                if server is channels:
+            for name, side in sides.items():
+                answer, ages = deliver(*side, rounds, 0.1)
+                taken[name].append(answer["cpu"] / rounds / count * 1e6)
+                if name == "each by itself":
                     busy.append(answer["cpu"] / answer["wall"] * 100)
-                    latencies.append([age / 1e6 for age in ages])
-        one.close()
-        other.close()
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    against = "websockets.broadcast"
-    middle = [statistics.median(ages) for ages in latencies]
-    late = [sorted(ages)[int(len(ages) * 0.99)] for ages in latencies]
-    what = f"delivery to {count} clients"
+                    latencies.append(sorted(age / 1e6 for age in ages))
+    theirs = taken.pop("websockets.broadcast")
     print(f"websockets.broadcast: {statistics.median(theirs):.1f} µs a delivery")
+    rows = []
+    for name, ours in taken.items():
+        what = f"delivery to {count} clients, {name}"
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+        rows.append(report.row(what, "websockets.broadcast", ratios, "×", goal=1.0, at_most=True))
+        rows.append(report.row(what, "", ours, "µs", goal=9.0, at_most=True))
+    what = f"{count} clients × 10/s"
+    middle = [statistics.median(ages) for ages in latencies]
+    late = [ages[int(len(ages) * 0.99)] for ages in latencies]
     return [
-        report.row(f"{what}, processor's time", against, ratios, "×", goal=1.0, at_most=True),
-        report.row(f"{what}, processor's time", "", ours, "µs", goal=9.0, at_most=True),
-        report.row(f"{what}, 10/s each, p50", "", middle, "ms", goal=8.0, at_most=True),
-        report.row(f"{what}, 10/s each, p99", "", late, "ms", goal=20.0, at_most=True),
-        report.row(f"{what}, 10/s each, busy", "", busy, "% of a core", goal=10.0, at_most=True),
+        *rows,
+        report.row(f"{what}, p50", "", middle, "ms", goal=8.0, at_most=True),
+        report.row(f"{what}, p99", "", late, "ms", goal=20.0, at_most=True),
+        report.row(f"{what}, busy", "", busy, "% of a core", goal=10.0, at_most=True),
     ]
 
 

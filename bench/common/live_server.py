@@ -54,10 +54,10 @@ class ChannelServer:
                 ports.append(runner.addresses[0][1])
             yield ports
 
-    def create(self, count: int) -> list[str]:
-        """The tokens of so many new channels."""
-        self.clients = [f"client {number}" for number in range(count)]
-        return [self.service.create_channel(one) for one in self.clients]
+    def create(self, count: int, *, shared: bool = False) -> list[str]:
+        """The tokens of so many new channels, or of one that all share."""
+        self.clients = ["all"] if shared else [f"client {number}" for number in range(count)]
+        return [self.service.create_channel("all" if shared else f"client {one}") for one in range(count)]
 
     def send(self) -> None:
         """A message to each client."""
@@ -122,7 +122,7 @@ async def _obey(server: ChannelServer | WebsocketsServer, command: dict) -> dict
     answer: dict = {}
     match command["do"]:
         case "create":
-            answer["tokens"] = server.create(command["count"])
+            answer["tokens"] = server.create(command["count"], shared=command.get("shared", False))
         case "send":
             await _rounds(server.send, command["rounds"], command["period"])
         case "expire":

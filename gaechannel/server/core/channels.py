@@ -65,6 +65,9 @@ class Channels:
         #: Messages that were sent to channels.
         self.sent: int = 0
         self._channels: dict[str, Channel] = {}
+        #: The last message, as it is and as a literal.
+        self._message = ""
+        self._literal = encode_string("")
         self._sessions: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -105,8 +108,10 @@ class Channels:
 
     def send(self, channel: Channel, message: str) -> None:
         """Let all who listen hear a message; keep it where nobody does."""
-        literal = encode_string(message)
         with self.lock:
+            if message is not self._message:  # else it is sent to one client after the other
+                self._message, self._literal = message, encode_string(message)
+            literal = self._literal
             self.sent += 1
             if not channel.listeners and self._hold:
                 if len(channel.held) == self._hold:

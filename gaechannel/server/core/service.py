@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Unpack
 
 from .channels import Channel, Channels
-from .checks import MAX_CLIENT_ID_BYTES, check_client_id, check_message, token_minutes
+from .checks import MAX_CLIENT_ID_BYTES, MAX_MESSAGE_BYTES, check_client_id, check_message, token_minutes
 from .counters import Counters
 from .dialect import TALK
 from .errors import (
@@ -138,10 +138,13 @@ class ChannelService(SessionService):
             InvalidChannelClientIdError: the client id is not a string of 1 to 256 bytes.
             InvalidMessageError: the message is not such a string.
         """
-        check_message(message)
+        if type(message) is not str or len(message) * 4 > MAX_MESSAGE_BYTES:
+            check_message(message)
         if self._keeps:
             self._may_take_on()
-        channel = self._find_channel(client_id)
+        channel = self.channels.find(client_id) if self._loaded and type(client_id) is str else None
+        if channel is None:
+            channel = self._find_channel(client_id)
         if channel is not None:
             self.channels.send(channel, message)
         else:
