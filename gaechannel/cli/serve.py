@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaechannel._options import check_url
+
 from . import systemd
 from .arguments import (
     ADMIN,
@@ -104,6 +106,13 @@ def add_serve(commands: _Commands) -> None:
         help="let the next server listen on the same port before this one ends; both need it",
     )
     parser.add_argument(
+        "--presence-url",
+        type=_application,
+        metavar="URL",
+        help="the application that is told by POST who comes and goes, as App Engine did, at URL/_ah/channel/"
+        "connected/ and disconnected/; tried again, for a minute, where it is not there (default: nobody is)",
+    )
+    parser.add_argument(
         "--backchannel-seconds",
         type=positive,
         default=240.0,
@@ -149,6 +158,14 @@ def server_classes() -> type[LocalServer]:
     return LocalServer
 
 
+def _application(text: str) -> str:
+    """An application's address."""
+    try:
+        return check_url(text, "an application's URL")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _serve(args: argparse.Namespace) -> int:
     local_server = server_classes()
     given = given_admin_token(args)
@@ -183,6 +200,7 @@ def _serve(args: argparse.Namespace) -> int:
             admin_token=given,
             key=None if args.key_file is None else _given_key(args.key_file),
             backchannel_seconds=args.backchannel_seconds,
+            presence_url=args.presence_url,
             state=args.state,
             reuse_port=args.reuse_port,
             **({} if args.channels is None else {"max_sessions": args.channels}),

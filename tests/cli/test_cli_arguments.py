@@ -43,6 +43,8 @@ def test_every_command_has_help(run, command):
         (("serve", "--port", "65536"), "--port"),
         (("serve", "--port", "http"), "--port"),
         (("serve", "--backchannel-seconds", "0"), "--backchannel-seconds"),
+        (("serve", "--presence-url", "localhost:8080"), "--presence-url"),
+        (("serve", "--presence-url", "http://localhost:x"), "--presence-url"),
         (("serve", "--backchannel-seconds", "nan"), "--backchannel-seconds"),
         (("serve", "--channels", "-1"), "--channels"),
         (("serve", "--max-body", "0"), "--max-body"),

@@ -41,6 +41,29 @@ def test_what_serve_prints_is_enough_to_use_it(serve, run, environ):
     assert run("listen", token.strip(), "--count", "1") == (0, "Hello, channel!\n", "")
 
 
+def test_the_application_is_told_who_comes(serve, run, environ):
+    told = []
+
+    class Application(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Application) as application:
+        _, text = serve("--presence-url", f"http://127.0.0.1:{application.server_port}")
+        for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN", "GAECHANNEL_ADMIN_TOKEN"):
+            environ[name] = exported(text, name)
+        token = run("create", "me")[1].strip()
+        run("send", "me", "hi")
+        assert run("listen", token, "--count", "1")[0] == 0
+        application.handle_request()
+    assert told == [("/_ah/channel/connected/", b"from=me")]
+
+
 @pytest.mark.parametrize("by", ["argument", "environment", "file"])
 def test_an_administrative_token_that_was_given_is_not_printed(serve, run, environ, tmp_path, by):
     file = tmp_path / "token"

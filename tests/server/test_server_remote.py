@@ -318,14 +318,20 @@ def test_tls_is_checked(connect):
         ("http://127.0.0.1", None),
         ("ftp://x", "key"),
         ("http://", "key"),
-        ("http://x", "k\n"),
+        ("http://localhost", "k\n"),
+        ("http://192.0.2.1:8081", "key"),
     ],
 )
 def test_a_place_that_is_none_is_named(monkeypatch, url, key):
     monkeypatch.delenv("GAECHANNEL_ADMIN", raising=False)
     monkeypatch.delenv("GAECHANNEL_ADMIN_TOKEN", raising=False)
-    with pytest.raises(ValueError, match=r"GAECHANNEL_ADMIN|neither|no header"):
+    with pytest.raises(ValueError, match=r"GAECHANNEL_ADMIN|neither|no header|https alone"):
         remote.ChannelAPI(url, key)
+
+
+def test_a_host_and_port_are_an_address(shared, connect, name):
+    assert connect(f"127.0.0.1:{shared.admin.port}", shared.admin_token).create_channel(name)
+    assert calls.Place.of("channels.example:8081", "key").origin == "https://channels.example:8081"
 
 
 def test_the_environment_says_where_the_server_is(shared, connect, monkeypatch, name):

@@ -6,6 +6,8 @@ limits, batches and errors.
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import json
 import os
 import secrets
@@ -38,6 +40,12 @@ class ServerUnreachable(errors.Error, OSError):
 
 class ServerRefused(errors.Error):
     """The channel server refuses: another key, another server, a request over its limits."""
+
+
+def _is_loopback(host: str | None) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host or "").is_loopback
+    return host == "localhost"
 
 
 class TryAgain(Exception):
@@ -81,12 +89,16 @@ class Place:
             raise ValueError("no key: give the administrative token, or set GAECHANNEL_ADMIN_TOKEN")
         if not key.isascii() or not key.isprintable():
             raise ValueError("the key holds what no header can carry")
-        if "://" not in url:
+        if "://" not in url and ("/" in url or url.startswith("unix:")):
             path = url.removeprefix("unix:")
             return cls(path, path, False, "localhost", None, "", key)
+        if "://" not in url:
+            url = f"{'http' if _is_loopback(urlsplit(f'//{url}').hostname) else 'https'}://{url}"
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{url!r} is neither http://HOST:PORT nor unix:PATH")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("an administrative interface on another machine is reached by https alone")
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         tls = parts.scheme == "https"
         return cls("", origin, tls, parts.hostname, parts.port, parts.path.rstrip("/"), key)
