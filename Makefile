@@ -22,8 +22,8 @@ test: .venv/.test ## run the tests; ARGS="-k framer" and the like go to pytest
 strangers: .venv/.test ## COUNT=1000000 messages past servers and proxies that do all that was ever seen
 	@GAECHANNEL_STRANGERS=$(COUNT) $(BIN)/pytest tests/strangers -k 'browserchannel' $(ARGS)
 
-kills: .venv/.test ## KILLS=100 kills of a server with a state file, under load
-	@GAECHANNEL_KILLS=$(or $(KILLS),100) $(BIN)/pytest -s tests/server/test_server_restarts.py $(ARGS)
+kills: .venv/.test ## KILLS=100 kills of servers with a state file, and that share a Redis, under load
+	@GAECHANNEL_KILLS=$(or $(KILLS),100) $(BIN)/pytest -s tests/server/test_server_restarts.py tests/server/test_shared_nodes.py $(ARGS)
 
 attacks: .venv/.test ## CLIENTS=1000 receive from a server while strangers attack it
 	@GAECHANNEL_ATTACKS=$(CLIENTS) $(BIN)/pytest tests/server/test_server_attacks.py -s $(ARGS)

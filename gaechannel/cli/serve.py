@@ -101,6 +101,12 @@ def add_serve(commands: _Commands) -> None:
         " owner only (default: all of it ends with the process)",
     )
     parser.add_argument(
+        "--redis",
+        metavar="URL",
+        help="share the Channel API's channels with the other servers at this Redis, redis://HOST:PORT:"
+        " whatever server a request reaches has them all; two-way channels and polls are not served then",
+    )
+    parser.add_argument(
         "--reuse-port",
         action="store_true",
         help="let the next server listen on the same port before this one ends; both need it",
@@ -202,6 +208,7 @@ def _serve(args: argparse.Namespace) -> int:
             backchannel_seconds=args.backchannel_seconds,
             presence_url=args.presence_url,
             state=args.state,
+            redis=args.redis,
             reuse_port=args.reuse_port,
             **({} if args.channels is None else {"max_sessions": args.channels}),
             **given_limits(args),
@@ -211,7 +218,8 @@ def _serve(args: argparse.Namespace) -> int:
     except ValueError as error:
         args.fail(str(error))
         raise
-    server.browserchannel.on_session = server.webchannel.on_session = _answer
+    for mounted in server.mounts.values():
+        mounted.on_session = _answer
     with server:
         print(_how_to_use(server, bool(given)))
         systemd.notify("READY=1")
@@ -219,7 +227,7 @@ def _serve(args: argparse.Namespace) -> int:
         systemd.notify("STOPPING=1")
         server.drain()
         _wait(server, signals, certificate, args.drain_seconds)
-        if args.state is None:
+        if args.state is None and args.redis is None:
             _say_what_is_lost(server)
     return 0
 
@@ -307,6 +315,7 @@ def _answer(session: Session) -> None:
 def _how_to_use(server: LocalServer, given: bool) -> str:
     secret = "" if given else f"\n  export GAECHANNEL_ADMIN_TOKEN={server.admin_token}"
     metrics = "" if server.metrics is None else f"\n  metrics                   {server.metrics}"
+    two_way = "".join(f"\n  {one.dialect.name:<25} {server.url}{path}" for path, one in server.mounts.items())
     if server.url.startswith("unix:"):
         return f"""\
 Serving on {server.url}, until Ctrl-C: clients come by the proxy in front of it.
@@ -314,9 +323,7 @@ Serving on {server.url}, until Ctrl-C: clients come by the proxy in front of it.
   administrative token      {"the one you gave" if given else server.admin_token}{metrics}"""
     return f"""\
 Serving on {server.url}, until Ctrl-C.
-  App Engine's Channel API  {server.base_url}
-  browserchannel            {server.url}/channel
-  webchannel                {server.url}/webchannel
+  App Engine's Channel API  {server.base_url}{two_way}
   administration            {server.admin_url}, with a page
   administrative token      {"the one you gave" if given else server.admin_token}{metrics}
 

@@ -59,6 +59,14 @@ class ServerOptions(ServiceOptions, ConnectionOptions, total=False):
     :class:`~gaechannel.server.ConnectionLimits`."""
 
 
+def _shared_service(url: str, options: ServiceOptions) -> ChannelService:
+    try:
+        from .core.shared_service import SharedChannelService
+    except ImportError as error:
+        raise ImportError("sharing channels by Redis needs redis-py: install gaechannel[redis]") from error
+    return SharedChannelService(url, **options)
+
+
 def _divided(options: ServerOptions) -> tuple[ConnectionOptions, ServiceOptions]:
     """The options of connections, and those of a channel service."""
     names = ConnectionOptions.__annotations__
@@ -123,6 +131,8 @@ class LocalServer:
             secret over restarts and kills: :class:`SqliteStore`. ``start`` waits up to 10 s for another
             process to let go of it. ``stop`` tells presence that clients are gone, and the next ``start``
             goes on. None: nothing outlives the process.
+        redis: the URL of a Redis that several servers share: whatever server a request reaches has all
+            channels and sessions of the Channel API. The two-way channels and polls are not served then.
         reuse_port: whether another process may listen on the same ports (``SO_REUSEPORT``), administration's
             among them, so that the next one does before this one ends.
         allow_origins: origins whose pages may use the server from a browser, such as
@@ -173,6 +183,7 @@ class LocalServer:
         trust_proxy: Iterable[str] = (),
         access_log: logging.Logger | None = None,
         state: str | os.PathLike[str] | None = None,
+        redis: str | None = None,
         reuse_port: bool = False,
         allow_origins: Iterable[str] = (),
         host_names: Iterable[str] | None = None,
@@ -183,9 +194,17 @@ class LocalServer:
         self._connection_limits = ConnectionLimits(**connections)
         if state is not None:
             service_options.setdefault("store", SqliteStore(state))
-        if service is not None and service_options:
+        if redis is not None and state is not None:
+            raise ValueError("what is shared by Redis is kept there: state and redis exclude each other")
+        if service is not None and (service_options or redis is not None):
             raise TypeError("a service is given: its options are arguments of ChannelService")
-        self.service: ChannelService = ChannelService(**service_options) if service is None else service
+        if service is not None:
+            self.service: ChannelService = service
+        elif redis is not None:
+            self.service = _shared_service(redis, service_options)
+            mounts = {} if mounts is None else mounts
+        else:
+            self.service = ChannelService(**service_options)
         self.counters: Counters = self.service.counters
         self.mounts: dict[str, BrowserChannelService] = (
             _mounts(service_options, self.counters) if mounts is None else dict(mounts)
@@ -539,6 +558,7 @@ def serve(
     backlog: int = 4096,
     test_delay: float = 2.0,
     state: str | os.PathLike[str] | None = None,
+    redis: str | None = None,
     reuse_port: bool = False,
     allow_origins: Iterable[str] = (),
     host_names: Iterable[str] | None = None,
@@ -572,6 +592,7 @@ def serve(
         backlog=backlog,
         test_delay=test_delay,
         state=state,
+        redis=redis,
         reuse_port=reuse_port,
         allow_origins=allow_origins,
         host_names=host_names,

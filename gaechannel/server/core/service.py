@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from .channels import Channel, Channels
@@ -79,6 +79,9 @@ class ChannelService(SessionService):
         ValueError: a limit or the key makes no sense.
     """
 
+    #: Whether it has the development server's dialect.
+    serves_polls: bool = True
+
     def __init__(
         self,
         *,
@@ -122,10 +125,15 @@ class ChannelService(SessionService):
             InvalidChannelTokenDurationError: the lifetime is not such a number.
         """
         self._may_take_on()
+        token, expires = self._new_token(client_id, duration_minutes)
+        self.channels.create(client_id, expires)
+        return token
+
+    def _new_token(self, client_id: str, duration_minutes: int | None) -> tuple[str, float]:
+        """A token, and when it ends."""
         check_client_id(client_id)
         minutes = token_minutes(duration_minutes)
-        self.channels.create(client_id, self._clock() + minutes * 60)
-        return self._tokens.issue(client_id, minutes * 60)
+        return self._tokens.issue(client_id, minutes * 60), self._clock() + minutes * 60
 
     def send_message(self, client_id: str, message: str) -> None:
         """Send a text to all who listen. That nobody does is no error.
@@ -150,6 +158,39 @@ class ChannelService(SessionService):
         else:
             with self.lock:
                 self.traffic.dropped += 1
+
+    async def create(self, client_id: str, duration_minutes: int | None = None) -> str:
+        """As :meth:`create_channel`, and committed."""
+        token = self.create_channel(client_id, duration_minutes)
+        await self.commit()
+        return token
+
+    async def send(self, client_id: str, message: str) -> bool:
+        """As :meth:`send_message`, and committed. Returns whether there is such a channel."""
+        known = self.has_channel(client_id)
+        self.send_message(client_id, message)
+        await self.commit()
+        return known
+
+    async def send_all(self, messages: Sequence[tuple[str, str]], key: str | None = None) -> list[int]:
+        """Send many as :meth:`send` does, or none of them.
+
+        Args:
+            messages: client ids (or tokens) and messages.
+            key: what names this sending where it is asked for again at another node.
+
+        Returns:
+            The places in ``messages`` of those to no channel.
+        """
+        dropped = []
+        for at, (client_id, message) in enumerate(messages):
+            check_message(message)
+            if not self.has_channel(client_id):
+                dropped.append(at)
+        for client_id, message in messages:
+            self.send_message(client_id, message)
+        await self.commit()
+        return dropped
 
     # Beyond it.
 
@@ -190,15 +231,20 @@ class ChannelService(SessionService):
         if self.channels.sessions_of(client_id) >= self.limits.max_sessions_per_token:
             raise too_many_sessions_of_a_token()
 
-    def make_session(self, sid: str, opening: Opening, **more: Any) -> TalkSession:
-        clid = opening.params.get("clid")
+    def _named(self, params: Mapping[str, str]) -> tuple[str, str]:
+        """The clid and the client id of who opens a session."""
+        clid = params.get("clid")
         if not clid or len(clid) > MAX_CLIENT_ID_BYTES:
             raise bad_request("clid is missing or too long")
+        return clid, self.read_token(params.get("token")).client_id
+
+    def make_session(self, sid: str, opening: Opening, **more: Any) -> TalkSession:
+        clid, client_id = self._named(opening.params)
         return TalkSession(
             self,
             sid,
             clid=clid,
-            client_id=self.read_token(opening.params.get("token")).client_id,
+            client_id=client_id,
             channels=self.channels,
             tokens=self._tokens,
             params=opening.params,
@@ -253,6 +299,16 @@ class ChannelService(SessionService):
     def forget(self) -> None:
         super().forget()
         self.pollers.forget()
+
+    def _client_of(self, client_id: str) -> str:
+        """The client id that an application means: itself, or a token's."""
+        if type(client_id) is str and client_id.startswith(TOKEN_PREFIX):
+            try:
+                return self._tokens.read(client_id, expired=True).client_id
+            except Refusal:
+                pass  # a client id may look like a token
+        check_client_id(client_id)
+        return client_id
 
     def _may_take_on(self) -> None:
         self.load()

@@ -653,11 +653,14 @@ class Session:
             self._waits_since = self._context.monotonic()
         if self._store is not None:
             self._store.append(self.sid, array_id, array)
+        self._wake_back()
+        return array_id
+
+    def _wake_back(self) -> None:
         back = self._back
         if back is not None and not back.woken:
             back.woken = True
             back.wake()
-        return array_id
 
     def _chunks(self, limit: int) -> bytes:
         arrays = self._next_arrays(limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import threading
@@ -15,7 +16,7 @@ from .counters import Counters
 from .dialect import NOOP, Dialect
 from .errors import failed_application, too_many_sessions, too_much_queued, unknown_sid
 from .limits import LimitOptions, Limits
-from .session import Session
+from .session import BackChannel, Session
 from .store import Kept, KeptSession, MemoryStore, Store
 from .traffic import Traffic
 
@@ -294,6 +295,55 @@ class SessionService:
             Refusal: 503, where it cannot be kept now.
         """
         await self.store.commit()
+
+    # What the HTTP handlers ask: here of sessions that stand here. Where they do not, a service has its own.
+
+    async def take_up(self) -> None:
+        """Begin to serve: go on with what the process before this one has left."""
+        if self.store.keeps:
+            await asyncio.to_thread(self.store.open)  # which waits for the process before this one
+            self.load()
+            await self.commit()
+
+    async def leave_to_others(self) -> None:
+        """Serve no longer: tell presence so, and leave what there is to the next process."""
+        if self.store.keeps:
+            self.hand_over(tell=self.store.is_open)
+
+    async def seek(self, params: Mapping[str, str]) -> Session:
+        """As :meth:`find`."""
+        return self.find(params)
+
+    async def begin(self, opening: Opening, *, alone: bool = False) -> tuple[Session, bytes]:
+        """As :meth:`open`, and committed."""
+        opened = self.open(opening, alone=alone)
+        await self.commit()
+        return opened
+
+    async def receive(
+        self,
+        session: Session,
+        aid: int,
+        ofs: int | None,
+        maps: list[dict[str, str]],
+        rid: int = 0,
+        *,
+        again: bool = False,
+    ) -> list[int]:
+        """As :meth:`forward`, and committed."""
+        status = self.forward(session, aid, ofs, maps, rid, again=again)
+        await self.commit()
+        return status
+
+    async def finish(self, session: Session, reason: str) -> None:
+        """As :meth:`end`, and committed."""
+        self.end(session, reason)
+        await self.commit()
+
+    async def join(self, session: Session, back: BackChannel, aid: int, *, resend: bool = True) -> None:
+        """Give a session its back channel: :meth:`Session.attach`."""
+        with self.lock:
+            session.attach(back, aid, resend=resend)
 
     def load(self) -> None:
         """Go on with what the process before this one has left, once; from any thread.

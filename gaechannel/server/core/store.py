@@ -9,9 +9,9 @@ client thus never holds an id that the next process would give to another array.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 
 class StoreError(OSError):
@@ -154,11 +154,15 @@ class Store(Protocol):
         """Close without keeping what is not committed, as a process that is killed."""
 
 
+def _nothing(*_given: object, **_named: object) -> None:
+    """What is not kept need not be told."""
+
+
 class MemoryStore:
     """Keeps nothing: what services hold is in their own memory, and gone with the process."""
 
-    keeps = False
-    is_open = False
+    keeps: bool = False
+    is_open: bool = False
 
     def __init__(self) -> None:
         self.lock: threading.RLock = threading.RLock()
@@ -169,10 +173,21 @@ class MemoryStore:
     async def commit(self) -> None:
         pass
 
-    def _nothing(self, *_given: object, **_named: object) -> None:
-        """What is not kept need not be told."""
-
-    open = check = use_key = create = forget = hold = release = poll = begin = append = acknowledge = cut = (
-        _nothing
-    )
-    take_maps = mark = end = commit_from_thread = close = abandon = _nothing
+    open: ClassVar[Callable[..., None]] = _nothing
+    check: ClassVar[Callable[..., None]] = _nothing
+    use_key: ClassVar[Callable[..., None]] = _nothing
+    create: ClassVar[Callable[..., None]] = _nothing
+    forget: ClassVar[Callable[..., None]] = _nothing
+    hold: ClassVar[Callable[..., None]] = _nothing
+    release: ClassVar[Callable[..., None]] = _nothing
+    poll: ClassVar[Callable[..., None]] = _nothing
+    begin: ClassVar[Callable[..., None]] = _nothing
+    append: ClassVar[Callable[..., None]] = _nothing
+    acknowledge: ClassVar[Callable[..., None]] = _nothing
+    cut: ClassVar[Callable[..., None]] = _nothing
+    take_maps: ClassVar[Callable[..., None]] = _nothing
+    mark: ClassVar[Callable[..., None]] = _nothing
+    end: ClassVar[Callable[..., None]] = _nothing
+    commit_from_thread: ClassVar[Callable[..., None]] = _nothing
+    close: ClassVar[Callable[..., None]] = _nothing
+    abandon: ClassVar[Callable[..., None]] = _nothing

@@ -11,7 +11,8 @@ from .session import Session, SessionContext
 from .store import KeptSession
 from .tokens import TokenSigner
 
-_CONNECT = '["connect-add-client"]'
+#: The map with which a session begins to listen.
+CONNECT = '["connect-add-client"]'
 
 
 class TalkSession(Session):
@@ -27,7 +28,7 @@ class TalkSession(Session):
         **more: see :class:`Session`.
     """
 
-    __slots__ = ("_channels", "_prefix", "_tokens", "clid", "client_id", "connected")
+    __slots__ = ("_channels", "_tokens", "clid", "client_id", "connected", "prefix")
 
     def __init__(
         self,
@@ -48,10 +49,11 @@ class TalkSession(Session):
         self._channels = channels
         channels.count_session(client_id, 1)
         self._tokens = tokens
-        self._prefix = b'["c",[%b,["ae",' % encode_string(clid)
+        #: What stands before a message's literal in an array's data.
+        self.prefix: bytes = b'["c",[%b,["ae",' % encode_string(clid)
 
     def hear(self, message: str, literal: bytes) -> None:
-        self.push(b"%b%b]]]" % (self._prefix, literal))
+        self.push(b"%b%b]]]" % (self.prefix, literal))
 
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "clid": self.clid, "client_id": self.client_id}
@@ -74,7 +76,7 @@ class TalkSession(Session):
 
     def deliver(self, maps: Iterable[dict[str, str]]) -> None:
         maps = list(maps)
-        if not self.connected and not self.ended and any(one.get("m") == _CONNECT for one in maps):
+        if not self.connected and not self.ended and any(one.get("m") == CONNECT for one in maps):
             self.connected = True
             self.keep_mark()
             self._channels.add_listener(self.client_id, self)

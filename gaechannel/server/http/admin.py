@@ -15,7 +15,6 @@ from itertools import islice
 from aiohttp import web
 
 from gaechannel.server.core.answered import Answered
-from gaechannel.server.core.checks import check_message
 from gaechannel.server.core.errors import Error, Refusal, bad_request
 from gaechannel.server.core.maps import decode_form, integer
 from gaechannel.server.core.service import ChannelService
@@ -115,12 +114,11 @@ class Admin:
         minutes = form.get("duration_minutes")
         duration = None if minutes is None else integer(minutes, "duration_minutes")
         try:
-            token = self._service.create_channel(_field(form, "client_id"), duration)
+            token = await self._service.create(_field(form, "client_id"), duration)
         except Refusal:
             raise
         except Error as error:
             raise bad_request(f"{type(error).__name__}: {error}") from None
-        await self._service.commit()
         return text_reply(token)
 
     async def send(self, request: web.Request) -> web.StreamResponse:
@@ -135,13 +133,11 @@ class Admin:
         form = await self._form(request)
         client_id = _field(form, "client_id")
         try:
-            known = self._service.has_channel(client_id)
-            self._service.send_message(client_id, _field(form, "message"))
+            known = await self._service.send(client_id, _field(form, "message"))
         except Refusal:
             raise
         except Error as error:
             raise bad_request(f"{type(error).__name__}: {error}") from None
-        await self._service.commit()
         return text_reply("" if known else "this server has no channel of that client")
 
     async def state(self, request: web.Request) -> web.StreamResponse:
@@ -189,26 +185,15 @@ class Admin:
         key = request.headers.get("Idempotency-Key")
         answer = self._answered.get(key)
         if answer is None:
-            answer = self._send_all(_messages(body))
+            try:
+                dropped = await self._service.send_all(_messages(body), key)
+            except Refusal:
+                raise
+            except Error as error:
+                raise bad_request(f"{type(error).__name__}: {error}") from None
+            answer = json.dumps({"dropped": dropped}).encode()
             self._answered.keep(key, answer)
-        await self._service.commit()
         return web.Response(body=answer, content_type="application/json", headers=HEADERS)
-
-    def _send_all(self, messages: list[tuple[str, str]]) -> bytes:
-        service = self._service
-        dropped = []
-        try:
-            for at, (client_id, message) in enumerate(messages):
-                check_message(message)
-                if not service.has_channel(client_id):
-                    dropped.append(at)
-        except Refusal:
-            raise
-        except Error as error:
-            raise bad_request(f"{type(error).__name__}: {error}") from None
-        for client_id, message in messages:
-            service.send_message(client_id, message)
-        return json.dumps({"dropped": dropped}).encode()
 
     async def _form(self, request: web.Request) -> dict[str, str]:
         self._check(request)

@@ -96,7 +96,8 @@ def make_app(
     Pages("public.html", ["page.css"], paths, proxies.origin).add_to(app)
     script = Script() if script is None else script
     add_talk(app, service, proxies, test_delay, script)
-    app.router.add_get(DEV_PATH, refusing(Dev(service).get, service.counters), allow_head=False)
+    if service.serves_polls:
+        app.router.add_get(DEV_PATH, refusing(Dev(service).get, service.counters), allow_head=False)
     app.router.add_get(JSAPI_PATH, jsapi)
     for path, mounted in mounts.items():
         _add_dialect(app, path.rstrip("/"), mounted, test_delay, script)
@@ -200,10 +201,7 @@ def _taking_up(services: list[SessionService]) -> Callable[[web.Application], As
 
     async def context(_app: web.Application) -> AsyncIterator[None]:
         for one in services:
-            if one.store.keeps:
-                await asyncio.to_thread(one.store.open)  # which waits for the process before this one
-                one.load()
-                await one.commit()
+            await one.take_up()
         yield
 
     return context
@@ -214,10 +212,9 @@ def _handing_over(services: list[SessionService]) -> Callable[[web.Application],
 
     async def context(_app: web.Application) -> AsyncIterator[None]:
         yield
-        keeping = [one for one in services if one.store.keeps]
-        for one in keeping:
-            one.hand_over(tell=one.store.is_open)
-        for one in keeping:
+        for one in services:
+            await one.leave_to_others()
+        for one in services:
             one.store.close(told=True)
 
     return context

@@ -55,18 +55,16 @@ class Bind:
         if opening:
             self._service.admit(params)
         else:
-            self._service.find(params)
+            await self._service.seek(params)
         decoded = await self._read(request)
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
             return await self._terminate(params)
         if opening:
             session, payload = await self._open(request, decoded)
-            await self._service.commit()
             return text_reply(frame(payload), headers=_session_header(session))
-        session = self._service.find(params)  # it may have ended while the body came
+        session = await self._service.seek(params)  # it may have ended while the body came
         again = params.get("t", "1") != "1"
         status = await self._calls.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, again=again)
-        await self._service.commit()
         return text_reply(frame_json(status))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -92,7 +90,7 @@ class Bind:
             return await self._back_channel(request, session, -1, ci == "1", headers)
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")
-        session = self._service.find(params)
+        session = await self._service.seek(params)
         return await self._back_channel(request, session, _aid(params), ci == "1", {})
 
     async def _read(self, request: web.Request) -> Body:
@@ -122,8 +120,7 @@ class Bind:
         return await self._calls.open(opening, alone=alone)
 
     async def _terminate(self, params: Mapping[str, str]) -> web.Response:
-        await self._calls.end(self._service.find(params), "terminated")
-        await self._service.commit()
+        await self._calls.end(await self._service.seek(params), "terminated")
         return text_reply(b"")
 
     async def _back_channel(
@@ -134,8 +131,7 @@ class Bind:
             self._line = Line()
         back = HttpBackChannel(request, session, service, self._line, one_batch=one_batch)
         bound = integer(request.query.get("TO"), "TO") / 1000 if one_batch and "TO" in request.query else None
-        with service.lock:
-            session.attach(back, aid, resend=not headers)
+        await service.join(session, back, aid, resend=not headers)
         if bound is not None:
             back.end_after(bound)
         response = web.StreamResponse(

@@ -47,14 +47,16 @@ class HookCalls:
         """
         service = self._service
         if not service.has_hooks:
-            return service.open(opening, alone=alone)
+            return await service.begin(opening, alone=alone)
         try:
-            return await self._in_thread(lambda: service.open(opening, alone=alone))
+            opened = await self._in_thread(lambda: service.open(opening, alone=alone))
         except TimeoutError:
             if opening.session is not None:
                 self._say(opening.session)
                 service.end(opening.session, "failed")
             raise failed_application() from None
+        await service.commit()
+        return opened
 
     async def forward(
         self,
@@ -69,27 +71,30 @@ class HookCalls:
         """See :meth:`SessionService.forward`; a session that the application holds up is stopped."""
         service = self._service
         if not session.has_hooks or not maps:
-            return service.forward(session, aid, ofs, maps, rid, again=again)
+            return await service.receive(session, aid, ofs, maps, rid, again=again)
         async with self._turns.setdefault(session, asyncio.Lock()):
             try:
-                return await self._in_thread(
+                status = await self._in_thread(
                     lambda: service.forward(session, aid, ofs, maps, rid, again=again)
                 )
             except TimeoutError:
                 self._say(session)
                 session.fail()
                 with service.lock:
-                    return session.status()
+                    status = session.status()
+            await service.commit()
+            return status
 
     async def end(self, session: Session, reason: str) -> None:
         """See :meth:`SessionService.end`; an ``on_close`` that blocks is left alone."""
         if session.on_close is None:
-            self._service.end(session, reason)
+            await self._service.finish(session, reason)
             return
         try:
             await self._in_thread(lambda: self._service.end(session, reason))
         except TimeoutError:
             self._say(session)
+        await self._service.commit()
 
     async def _in_thread(self, function: Callable[[], _Result]) -> _Result:
         future = asyncio.wrap_future(self._threads.submit(function))

@@ -1,0 +1,281 @@
+"""A node's link to Redis: what it asks goes in one pipeline a turn, what it is told comes by one channel.
+
+What is asked is asked again while Redis is away, for as long as the link's patience lasts; so each script may
+be run twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextlib
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004
+    NoScriptError,
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
+
+from .errors import Refusal
+from .store import StoreError
+
+logger: logging.Logger = logging.getLogger("gaechannel.server")
+
+#: What goes away by itself: Redis is not there, or not yet.
+_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
+#: Seconds between two tries while Redis is away.
+_AGAIN_SECONDS = 0.1
+#: Seconds that Redis may take to answer, and that the channel may be silent.
+_ANSWER_SECONDS = 5.0
+#: Most that go in one pipeline.
+_PIPELINE = 512
+
+Answer = Any
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One script that is to run."""
+
+    script: str
+    words: tuple[Any, ...]
+    #: Until when it is tried, on the monotonic clock.
+    until: float
+    #: Who waits for the answer.
+    waiter: asyncio.Future[Answer] | None
+
+    def settle(self, answer: Answer) -> None:
+        """Tell who waits."""
+        if self.waiter is None or self.waiter.done():
+            return
+        if isinstance(answer, Exception):
+            self.waiter.set_exception(Refusal(503, "The store cannot be reached", {"Retry-After": "2"}))
+        else:
+            self.waiter.set_result(answer)
+
+
+class RedisLink:
+    """One node's link.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+        prefix: what all keys begin with, in braces, so that they are on one slot.
+        patience: seconds for which what is asked is tried again while Redis is away.
+        on_told: called with each thing that this node is told, as its words.
+        on_linked: called whenever the channel has been opened, and so something may have been missed before.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str,
+        patience: float,
+        on_told: Callable[[list[bytes]], None],
+        on_linked: Callable[[], None],
+    ) -> None:
+        self.node: str = secrets.token_urlsafe(8)
+        self._url = url
+        self._prefix = prefix
+        self._patience = patience
+        self._on_told = on_told
+        self._on_linked = on_linked
+        self._asked: list[_Asked] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._filled = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._redis: Any = None
+        self._subscribed: Any = None
+        #: Whether Redis is away.
+        self.away: bool = False
+        self._names: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._linked = asyncio.Event()
+
+    async def start(self) -> None:
+        """Link up.
+
+        Raises:
+            StoreError: there is no Redis at that address, or not one that can be used.
+        """
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._filled, self._linked = asyncio.Event(), asyncio.Event()
+        options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": _ANSWER_SECONDS}
+        try:
+            self._redis = redis.asyncio.Redis.from_url(
+                self._url, socket_timeout=_ANSWER_SECONDS, single_connection_client=True, **options
+            )
+            self._subscribed = redis.asyncio.Redis.from_url(self._url, **options)
+            info = await self._redis.info("server")
+            version = str(info.get("redis_version", "0"))
+            if int(version.split(".")[0]) < 7:
+                raise StoreError(f"Redis {version} is too old: 7 is needed")
+        except AuthenticationError as error:
+            await self._close()
+            raise StoreError(f"Redis does not let us in: {error}") from None
+        except (RedisError, OSError, ValueError) as error:
+            await self._close()
+            raise StoreError(f"Redis cannot be used: {error}") from None
+        self._tasks = [asyncio.create_task(self._ask_all()), asyncio.create_task(self._hear_all())]
+        try:
+            await asyncio.wait_for(self._linked.wait(), _ANSWER_SECONDS)
+        except builtins.TimeoutError:
+            await self.stop()
+            raise StoreError("Redis cannot be used: its channels are silent") from None
+
+    async def stop(self) -> None:
+        """Ask what is still to be asked, and let go."""
+        with contextlib.suppress(Refusal):
+            await self.ask("return 1")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close()
+
+    async def _close(self) -> None:
+        for one in (self._redis, self._subscribed):
+            if one is not None:
+                with contextlib.suppress(RedisError, OSError):
+                    await one.aclose()
+
+    @property
+    def behind(self) -> bool:
+        """Whether something waits to be asked."""
+        return bool(self._asked)
+
+    def tell(self, script: str, *words: Any) -> None:
+        """Ask what needs no answer; from any thread."""
+        self._asked.append(_Asked(script, words, time.monotonic() + self._patience, None))
+        self._wake()
+
+    async def ask(self, script: str, *words: Any) -> Answer:
+        """Run a script.
+
+        Raises:
+            Refusal: 503, where Redis is away for longer than is waited, or cannot take it on.
+        """
+        return await self.begin(script, *words)
+
+    def begin(self, script: str, *words: Any) -> asyncio.Future[Answer]:
+        """Have a script run; the answer comes as that of ``ask``. On the event loop alone."""
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(script, words, time.monotonic() + self._patience, waiter))
+        self._wake()
+        return waiter
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the thread of the event loop that it was started on."""
+        return self._loop is not None and threading.get_ident() == self._thread
+
+    def _wake(self) -> None:
+        loop, filled = self._loop, self._filled
+        if loop is None or loop.is_closed():
+            return
+        if threading.get_ident() == self._thread:
+            filled.set()
+        else:
+            loop.call_soon_threadsafe(filled.set)
+
+    async def _ask_all(self) -> None:
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while self._asked:
+                some = self._asked[:_PIPELINE]
+                del self._asked[: len(some)]
+                await self._ask_some(some)
+
+    async def _ask_some(self, some: list[_Asked]) -> None:
+        while some:
+            try:
+                answers = await self._run(some)
+            except _AWAY as error:
+                if not self.away:
+                    logger.warning("Redis is away: %s", error)
+                self.away = True
+                now = time.monotonic()
+                for one in some:
+                    if one.until <= now:
+                        one.settle(error)
+                some = [one for one in some if one.until > now]
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            if self.away:
+                logger.warning("Redis is back")
+            self.away = False
+            for one, answer in zip(some, answers, strict=True):
+                one.settle(answer)
+            return
+
+    async def _run(self, some: list[_Asked]) -> list[Answer]:
+        while True:
+            pipe = self._redis.pipeline(transaction=False)
+            ours: list[int] = []
+            for one in some:
+                script = one.script
+                name = self._names.get(script)
+                if name is None:
+                    name = self._names[script] = hashlib.sha1(
+                        script.encode(), usedforsecurity=False
+                    ).hexdigest()
+                if name not in self._known:
+                    pipe.script_load(script)
+                    self._known.add(name)
+                ours.append(len(pipe))
+                pipe.evalsha(name, 1, self._prefix, *one.words)
+            try:
+                answers = await pipe.execute(raise_on_error=False)
+            except _AWAY:
+                self._known.clear()  # another Redis may be there the next time
+                raise
+            if any(isinstance(one, NoScriptError) for one in answers):
+                self._known.clear()
+                continue
+            for answer in answers:
+                if isinstance(answer, BusyLoadingError | ConnectionError):
+                    raise answer
+                if isinstance(answer, ResponseError):
+                    logger.warning("Redis refuses: %s", answer)
+            return [answers[at] for at in ours]
+
+    async def _hear_all(self) -> None:
+        channel = f"{self._prefix}n:{self.node}"
+        while True:
+            try:
+                async with self._subscribed.pubsub() as listening:
+                    await listening.subscribe(channel)
+                    silent = 0
+                    while True:
+                        message = await listening.get_message(timeout=_ANSWER_SECONDS / 2)
+                        if message is None:
+                            silent += 1
+                            if silent > 2:
+                                raise ConnectionError("the channel is silent")
+                            await listening.ping()
+                            continue
+                        silent = 0
+                        if message["type"] == "subscribe":
+                            self._linked.set()
+                            self._on_linked()
+                        elif message["type"] == "message":
+                            self._on_told(message["data"].split(b"\n", 3))
+            except (RedisError, OSError) as error:
+                logger.warning("Redis is away: %s", error)
+                await asyncio.sleep(_AGAIN_SECONDS)

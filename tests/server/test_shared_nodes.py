@@ -1,0 +1,183 @@
+"""Nodes that share their channels by a real Redis: what any of them answered 200 arrives once and in order,
+whatever node a request reaches, and whatever is killed, stopped or away.
+
+GAECHANNEL_KILLS says how often a node is killed; `make kills` kills a hundred times.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import time
+
+import pytest
+from redis_server import RedisServer, skip_without_redis
+from serving import Process, Sender, Strange, ask, check, wait_for
+
+skip_without_redis()
+
+KILLS = int(os.environ.get("GAECHANNEL_KILLS", "2"))
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("shared") / "redis").start()
+    yield server
+    server.kill()
+
+
+class Nodes:
+    """Some nodes; who asks for host and port, or for a connection, gets any of them."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, url, count):
+        self.nodes = [Process("--redis", url) for _ in range(count)]
+        for node, process in [(node, node.begin()) for node in self.nodes]:
+            node.is_up(process)
+        self.chance = random.Random(count)
+
+    @property
+    def port(self):
+        return self.chance.choice(self.nodes).port
+
+    def connection(self):
+        return self.chance.choice(self.nodes).connection()
+
+    def create(self, client_id):
+        return self.nodes[0].create(client_id)
+
+    def end(self):
+        for node in self.nodes:
+            for process in node.processes:
+                if process.poll() is None:
+                    process.kill()
+                process.communicate()
+
+
+@pytest.fixture(scope="module")
+def nodes(redis):
+    made = Nodes(redis.url, 2)
+    yield made
+    made.end()
+
+
+@contextlib.contextmanager
+def load(nodes, clients=3):
+    """Sends and listens as long as it lasts; all that was answered has come at its end."""
+    names = [f"client {number} of {time.monotonic_ns()}" for number in range(clients)]
+    listeners = [Strange(nodes, nodes.create(name)) for name in names]
+    senders = [Sender(nodes, name) for name in names]
+    for thread in (*listeners, *senders):
+        thread.start()
+    try:
+        yield senders
+    finally:
+        for sender in senders:
+            sender.end()
+    for listener, sender in zip(listeners, senders, strict=True):
+        wait_for(listener, sender)
+    answered = [check(sender, one.end()) for one, sender in zip(listeners, senders, strict=True)]
+    print(f"{sum(answered)} messages answered, all arrived once and in order")
+
+
+@pytest.mark.timeout(60 + 20 * KILLS)
+def test_nodes_are_killed(nodes):
+    with load(nodes) as senders:
+        for number in range(KILLS):
+            node = nodes.nodes[number % len(nodes.nodes)]
+            for sender in senders:
+                sender.must_have(5)
+            time.sleep(nodes.chance.uniform(0, 0.3))  # the moment of the kill is chance
+            node.end(node.processes[-1], signal.SIGKILL)
+            node.start()
+
+
+@pytest.mark.timeout(120)
+def test_a_node_is_ended_and_followed_by_the_next(nodes):
+    with load(nodes) as senders:
+        for node in nodes.nodes:
+            for sender in senders:
+                sender.must_have(20)
+            assert node.end(node.processes[-1], signal.SIGTERM) == ""
+            node.start()
+
+
+@pytest.mark.timeout(120)
+def test_a_node_is_stopped_and_wakes_up_after_others_have_gone_on(nodes):
+    with load(nodes) as senders:
+        for sender in senders:
+            sender.must_have(20)
+        stopped = nodes.nodes[0].processes[-1]
+        stopped.send_signal(signal.SIGSTOP)
+        others = nodes.nodes.pop(0)
+        for sender in senders:
+            sender.must_have(20)
+        stopped.send_signal(signal.SIGCONT)
+        nodes.nodes.append(others)
+        for sender in senders:
+            sender.must_have(20)
+
+
+@pytest.mark.timeout(120)
+def test_redis_is_killed_and_comes_back(redis, nodes):
+    with load(nodes) as senders:
+        for _ in range(2):
+            for sender in senders:
+                sender.must_have(20)
+            redis.kill()
+            time.sleep(0.3)
+            redis.start()
+        for sender in senders:
+            sender.must_have(20)
+
+
+@pytest.mark.timeout(120)
+def test_what_a_full_redis_cannot_take_on_is_refused_and_nothing_else_is_lost(redis, nodes):
+    with load(nodes) as senders:
+        for sender in senders:
+            sender.must_have(20)
+        assert redis.says(b"CONFIG SET maxmemory 1mb") == b"+OK\r\n"
+        with contextlib.closing(nodes.connection()) as connection:
+            assert ask(connection, "send", client_id=senders[0].client_id, message="-1") is None
+        assert redis.says(b"CONFIG SET maxmemory 0") == b"+OK\r\n"
+        for sender in senders:
+            sender.must_have(20)
+
+
+def serve(url):
+    """What `serve` says where it cannot be started with that Redis."""
+    process = Process("--redis", url).begin()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    return err
+
+
+def test_what_is_no_redis_or_does_not_let_us_in_is_told_in_a_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert serve(f"redis://127.0.0.1:{port}").startswith("gaechannel: Redis cannot be used: ")
+    locked = RedisServer(tmp_path / "locked", "--requirepass", "secret").start()
+    try:
+        err = serve(locked.url.replace("//", "//:wrong@"))
+        assert err.startswith("gaechannel: Redis "), err
+        assert "wrong@" not in err
+        assert len(err.splitlines()) == 1
+    finally:
+        locked.kill()
+
+    # Something that is not a Redis.
+    async def answer(reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def stranger():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            return await asyncio.to_thread(serve, f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    err = asyncio.run(stranger())
+    assert err.startswith("gaechannel: Redis cannot be used: ")
+    assert len(err.splitlines()) == 1

@@ -1,0 +1,293 @@
+"""What requests are promised, whatever keeps what they ask of: memory, a file, a Redis that nodes share."""
+
+import asyncio
+
+import pytest
+from redis_server import RedisServer, skip_without_redis
+from wire_by_hand import CONNECT
+
+from gaechannel.server import ChannelService, InvalidMessageError, Refusal, SqliteStore
+from gaechannel.server.core.sessions import Opening
+
+
+class Back:
+    """A back channel that takes what there is when it is asked."""
+
+    def __init__(self, service, session):
+        self.service, self.session = service, session
+        self.woken = self.ending = self.one_batch = self.gone = False
+        self.cut = asyncio.Event()
+        self.taken, self.last_taken, self.deadline = 0, service.monotonic(), service.monotonic() + 1e9
+
+    def wake(self):
+        pass
+
+    def lost(self):
+        return self.gone
+
+    def abort(self):
+        self.gone = True
+        self.cut.set()
+
+    async def texts(self, count):
+        """The next messages, with the ids of their arrays."""
+        found = []
+        async with asyncio.timeout(20):
+            while len(found) < count:
+                chunk, _ = self.session.take(self)
+                lines = [line for line in chunk.split(b"\n") if line.startswith(b"[")]
+                found += [
+                    (int(line[2:].split(b",")[0]), line.split(b'"')[7].decode())
+                    for line in lines
+                    if b'"ae"' in line
+                ]
+                await asyncio.sleep(0.002)
+        return found
+
+
+@pytest.fixture(params=["memory", "file", "redis"])
+def scene(request, tmp_path):
+    """Returns a function that runs a coroutine function, given one that makes a node after the other.
+
+    Where one process has it all, there is one node, and whoever asks for another gets the same.
+    """
+    redis = RedisServer(tmp_path / "redis")
+    if request.param == "redis":
+        skip_without_redis()
+        redis.start()
+
+    def run(play):
+        async def running():
+            made = []
+
+            async def node(**options):
+                if request.param == "redis":
+                    from gaechannel.server.core.shared_service import SharedChannelService
+
+                    service = SharedChannelService(redis.url, **options)
+                elif made:
+                    return made[0]
+                else:
+                    store = SqliteStore(tmp_path / "state") if request.param == "file" else None
+                    service = ChannelService(store=store, **options)
+                await service.take_up()
+                made.append(service)
+                return service
+
+            try:
+                await play(node)
+            finally:
+                for service in made:
+                    await service.leave_to_others()
+                    service.store.close(told=True)
+
+        asyncio.run(running())
+
+    yield run
+    if request.param == "redis":
+        redis.kill()
+
+
+async def listen(service, token, **params):
+    session, _ = await service.begin(Opening({"clid": "CLID", "token": token, **params}, [CONNECT]))
+    return {"SID": session.sid, "token": token, "clid": "CLID"}
+
+
+async def join(service, query, aid=-1):
+    session = await service.seek(query)
+    back = Back(service, session)
+    await service.join(session, back, aid)
+    return back
+
+
+def test_messages_arrive_in_order_whatever_node_is_asked(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await two.create("me"))
+        back = await join(two, query)
+        for number in range(5):
+            assert await (one, two)[number % 2].send("me", str(number))
+        assert [text for _, text in await back.texts(5)] == ["0", "1", "2", "3", "4"]
+        assert not await one.send("nobody", "hi")
+
+    scene(play)
+
+
+def test_a_message_goes_to_all_sessions_of_its_client(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        token = await one.create("me")
+        backs = [await join(service, await listen(service, token)) for service in (one, two, two)]
+        other = await join(one, await listen(one, await one.create("you")))
+        await two.send("me", "mine")
+        await two.send("you", "yours")
+        for back in backs:
+            assert [text for _, text in await back.texts(1)] == ["mine"]
+        assert [text for _, text in await other.texts(1)] == ["yours"]
+
+    scene(play)
+
+
+def test_what_is_not_acknowledged_is_given_to_the_next_back_channel_at_whatever_node(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await one.create("me"))
+        back = await join(one, query)
+        for text in "abc":
+            await one.send("me", text)
+        (aid, _), *_ = await back.texts(3)
+        back = await join(two, query, aid)
+        assert [text for _, text in await back.texts(2)] == ["b", "c"]
+
+    scene(play)
+
+
+def test_a_second_back_channel_fences_the_first(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await one.create("me"))
+        first = await join(one, query)
+        second = await join(two, query)
+        await asyncio.wait_for(first.cut.wait(), 20)
+        await one.send("me", "hi")
+        assert [text for _, text in await second.texts(1)] == ["hi"]
+        assert first.session.take(first) == (b"", True)
+
+    scene(play)
+
+
+def test_maps_are_taken_once_at_whatever_node(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        token = await one.create("me")
+        session, _ = await one.begin(Opening({"clid": "CLID", "token": token}, []))
+        query = {"SID": session.sid, "token": token, "clid": "CLID"}
+        for service in (one, two, one):
+            session = await service.seek(query)
+            await service.receive(session, -1, 0, [CONNECT], 5, again=service is two)
+        back = await join(two, query)
+        await two.send("me", "once")
+        await two.send("me", "twice")
+        assert [text for _, text in await back.texts(2)] == ["once", "twice"]
+
+    scene(play)
+
+
+def test_what_is_sent_before_anybody_listens_is_held(scene):
+    async def play(node):
+        one, two = await node(hold=2), await node(hold=2)
+        token = await one.create("me")
+        for text in ("a", "b", "\u20ac"):
+            assert await two.send("me", text)
+        back = await join(one, await listen(two, token))
+        await one.send("me", "d")
+        texts = [text for _, text in await back.texts(3)]
+        assert texts == ["b", "\\u20ac", "d"]
+
+    scene(play)
+
+
+def test_an_ended_session_is_unknown_everywhere_and_so_is_one_that_never_was(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await one.create("me"))
+        await two.finish(await two.seek(query), "terminated")
+        for service in (one, two):
+            for sid in (query["SID"], "never"):
+                with pytest.raises(Refusal, match="Unknown SID"):
+                    await service.seek({**query, "SID": sid})
+
+    scene(play)
+
+
+def test_a_session_is_its_tokens_alone(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await one.create("me"))
+        other = await two.create("you")
+        with pytest.raises(Refusal, match="Unknown SID"):
+            await two.seek({**query, "token": other})
+
+    scene(play)
+
+
+def test_presence_hears_of_the_first_who_comes_and_the_last_who_goes(scene):
+    async def play(node):
+        seen = []
+        told = {
+            "on_connected": lambda who: seen.append(f"+{who}"),
+            "on_disconnected": lambda who: seen.append(f"-{who}"),
+        }
+        one, two = await node(**told), await node(**told)
+        token = await one.create("me")
+        first, second = await listen(one, token), await listen(two, token)
+        await two.finish(await two.seek(first), "terminated")
+        assert seen == ["+me"]
+        await one.finish(await one.seek(second), "terminated")
+        assert seen == ["+me", "-me"]
+
+    scene(play)
+
+
+def test_who_is_not_heard_of_any_more_is_gone(scene):
+    async def play(node):
+        seen = []
+        one = await node(session_timeout=0.2, keepalive=5, on_disconnected=seen.append)
+        query = await listen(one, await one.create("me"))
+        async with asyncio.timeout(20):
+            while not seen:
+                one.sweep()
+                await asyncio.sleep(0.02)
+        assert seen == ["me"]
+        with pytest.raises(Refusal, match="Unknown SID"):
+            await one.seek(query)
+
+    scene(play)
+
+
+def test_who_has_a_back_channel_open_is_there_however_long(scene):
+    async def play(node):
+        seen = []
+        one = await node(session_timeout=0.5, keepalive=5, on_disconnected=seen.append)
+        query = await listen(one, await one.create("me"))
+        back = await join(one, query)
+        began = one.monotonic()
+        while one.monotonic() - began < 1.5:
+            for _ in one.sweeping():  # as the application does it
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.05)
+        assert await one.send("me", "hi")
+        assert [text for _, text in await back.texts(1)] == ["hi"]
+        assert seen == []
+
+    scene(play)
+
+
+def test_many_messages_are_sent_in_order_or_none_and_once_under_one_key(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await one.create("me"))
+        back = await join(one, query)
+        messages = [("me", "0"), ("nobody", "x"), *(("me", str(number)) for number in range(1, 50))]
+        assert await one.send_all(messages, "a key") == [1]
+        if two is not one:  # a process knows by itself what it has answered
+            await two.send_all(messages, "a key")
+        with pytest.raises(InvalidMessageError):
+            await one.send_all([("me", "never"), ("me", 7)])
+        assert await two.send_all([("me", "last")]) == []
+        assert [text for _, text in await back.texts(51)] == [*map(str, range(50)), "last"]
+
+    scene(play)
+
+
+def test_what_comes_while_a_back_channel_opens_is_not_late(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await one.create("me"))
+        aid = -1
+        for number in range(30):
+            back, _ = await asyncio.gather(join(two, query, aid), one.send("me", str(number)))
+            ((aid, text),) = await back.texts(1)
+            assert text == str(number)
+
+    scene(play)
