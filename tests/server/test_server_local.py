@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import trustme
@@ -263,6 +264,17 @@ def test_with_a_state_a_new_server_goes_on_where_another_ended(tmp_path, end):
     with LocalServer(state=tmp_path / "state", port=server.port) as server:
         server.send_message("me", "later")
         assert texts(talk.back(AID=2, CI=1).rest()) == ["perhaps", "later"]
+
+
+def test_who_connects_between_two_servers_on_a_socket_that_is_handed_over_is_served_by_the_next(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        options = {"state": tmp_path / "state", "sockets": {"public": [listening]}}
+        with LocalServer(**options) as server:
+            talk = Talk(server, server.create_channel("me")).connect()
+            server.send_message("me", "kept")
+        asking = pool.submit(lambda: texts(talk.back(CI=1).rest()))
+        with LocalServer(**options):
+            assert asking.result(20) == ["kept"]
 
 
 def test_with_a_state_sessions_can_be_forgotten_all_the_same(tmp_path):
