@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import sys
 import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from .arguments import CommandError
+from .arguments import CommandError, mode
 
 #: Options that make no sense in a file.
 _ONLY_ARGUMENTS = frozenset({"help", "config"})
+#: What options that are secrets become.
+_SECRETS = ("admin_token",)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +50,8 @@ def configured(parser: argparse.ArgumentParser, argv: list[str] | None) -> argpa
         given = getattr(args, action.dest) != action.default
         if not (given and isinstance(action, argparse._AppendAction)):  # which would add to the file's
             defaults[action.dest] = _value(file, key, value, action)
+    if any(key in defaults for key in _SECRETS) and os.stat(file).st_mode & 0o077:
+        print(f"gaechannel: {file} holds a secret and can be read by others: chmod 600", file=sys.stderr)
     command.set_defaults(**defaults)
     return parser.parse_args(argv)
 
@@ -84,9 +90,10 @@ def _value(file: str, key: str, value: object, action: argparse.Action) -> objec
 def _one(file: str, key: str, value: object, action: argparse.Action) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise CommandError(f"{file}: {key}: {value!r} is neither a string nor a number")
+    # A mode's digits would be taken for octal ones, whichever its number was written in.
+    if action.type in (None, mode) and not isinstance(value, str):
+        raise CommandError(f"{file}: {key}: {value!r} is no string")
     if action.type is None:
-        if not isinstance(value, str):
-            raise CommandError(f"{file}: {key}: {value!r} is no string")
         return value
     assert callable(action.type)  # noqa: S101 - no command registers a type by name
     try:

@@ -57,6 +57,7 @@ def test_the_command_line_wins(parsed):
         ("port = true", "port: True is neither a string nor a number"),
         ("port = [1]", "port: [1] is neither a string nor a number"),
         ("host = 1", "host: 1 is no string"),
+        ("unix-mode = 0o660", "unix-mode: 432 is no string"),
         ("log-json = 'yes'", "log-json: 'yes' is neither true nor false"),
         ("[server]\nport = 1", "there is no option 'server'"),
         ("port =", "Invalid value"),
@@ -67,6 +68,19 @@ def test_what_is_no_option_or_no_value_is_told_with_the_file(parsed, toml, words
         parsed(toml)
     assert words in str(caught.value)
     assert "serve.toml: " in str(caught.value)
+
+
+def test_a_secret_that_others_can_read_is_warned_of(parsed, capsys, tmp_path):
+    assert parsed('admin-token = "s3cret"').admin_token == "s3cret"
+    file = tmp_path / "serve.toml"
+    assert capsys.readouterr().err == (
+        f"gaechannel: {file} holds a secret and can be read by others: chmod 600\n"
+    )
+    file.chmod(0o600)
+    parsed('admin-token = "s3cret"')
+    file.chmod(0o644)
+    parsed('admin-token-file = "elsewhere"')
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"])

@@ -35,6 +35,14 @@ def test_the_options_in_the_file_and_in_the_unit_are_options(monkeypatch):
     assert args.trust_proxy == given["trust-proxy"]
     assert (args.channels, args.metrics) == (given["channels"], given["metrics"])
     assert args.state == "%S/gaechannel/state"
+    # Under the name that the proxies pass on.
+    assert args.host_name == ["example.com"]
+    for proxy, line in {
+        "nginx.conf": "server_name example.com;",
+        "Caddyfile": "example.com:443 {",
+        "traefik.yaml": "Host(`example.com`)",
+    }.items():
+        assert line in (DEPLOY / proxy).read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not there")
