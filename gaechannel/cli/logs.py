@@ -44,7 +44,10 @@ class _Lines(logging.Formatter):
 
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
-    converter = staticmethod(time.gmtime)
+
+    def __init__(self, form: str) -> None:
+        super().__init__(form)
+        self.converter = time.gmtime
 
 
 class _Once:

@@ -29,34 +29,37 @@ def redacted_path(request: web.BaseRequest) -> str:
     return f"{path}?{'&'.join(shown[:32])}" if shown else path
 
 
+class _AccessLog(AbstractAccessLogger):
+    """Logs each request when it has ended, a back channel's as well: who, what, status, bytes, seconds.
+
+    A record's attribute ``fields`` has them by name, for formatters that write fields.
+    """
+
+    #: Whose word counts for a client's address.
+    proxies: Proxies = Proxies()
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Log one request; ``time`` is how long it took, in seconds."""
+        fields = {
+            "client": self.proxies.client(request),
+            "method": request.method,
+            "path": redacted_path(request),
+            "status": response.status,
+            "bytes": response.body_length,
+            "seconds": round(time, 4),
+        }
+        self.logger.info("%s %s %s %d %d %.4f", *fields.values(), extra={"fields": fields})
+
+    @property
+    def enabled(self) -> bool:
+        """Whether somebody wants to know."""
+        return self.logger.isEnabledFor(logging.INFO)
+
+
 def access_log_class(proxies: Proxies) -> type[AbstractAccessLogger]:
     """The class of which aiohttp makes a connection's access log.
 
     Args:
         proxies: whose word counts for a client's address.
     """
-
-    class AccessLog(AbstractAccessLogger):
-        """Logs each request when it has ended, a back channel's as well: who, what, status, bytes, seconds.
-
-        A record's attribute ``fields`` has them by name, for formatters that write fields.
-        """
-
-        def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-            """Log one request; ``time`` is how long it took, in seconds."""
-            fields = {
-                "client": proxies.client(request),
-                "method": request.method,
-                "path": redacted_path(request),
-                "status": response.status,
-                "bytes": response.body_length,
-                "seconds": round(time, 4),
-            }
-            self.logger.info("%s %s %s %d %d %.4f", *fields.values(), extra={"fields": fields})
-
-        @property
-        def enabled(self) -> bool:
-            """Whether somebody wants to know."""
-            return self.logger.isEnabledFor(logging.INFO)
-
-    return AccessLog
+    return type("_AccessLog", (_AccessLog,), {"proxies": proxies})

@@ -36,7 +36,7 @@ _HISTOGRAMS = {
 }
 
 
-class ServerCollector(Collector):
+class _ServerCollector(Collector):
     """A server's numbers as Prometheus' families.
 
     Args:
@@ -125,7 +125,7 @@ class Metrics:
 
     def __init__(self, service: ChannelService, mounts: Mapping[str, SessionService]) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(ServerCollector(service, mounts))
+        self._registry.register(_ServerCollector(service, mounts))
         ProcessCollector(registry=self._registry)
 
     def reply(self, request: web.Request) -> web.Response:
