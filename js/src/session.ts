@@ -350,6 +350,7 @@ export function makeSession(
       aid = poison = -1;
       forward._stop(Why.Cancelled);
       back._stop(Why.Cancelled);
+      forward._wake();
     };
     const lose = (): void => {
       const isHopeless = hasAnswered ? FULL && lostInRow >= maxReconnects : lostInRow >= Figures.MaxLostAtFirst;
@@ -362,7 +363,6 @@ export function makeSession(
       forget();
       if (++lostInRow >= Figures.MaxInRow) dialect._restart?.(false);
       forward._pause(lostInRow - 1);
-      forward._wake();
     };
     const onStatus = (hasMaps: boolean): void => {
       const says = (text: RegExp): boolean => text.test(`${reason} ${reply}`.replace(/\+/g, " "));
@@ -466,7 +466,9 @@ export function makeSession(
             const room = FULL && handlers.room?.();
             if (!room) return true;
             clearTimeout(timer);
+            isDoomed = true; // not by what it is not asked for
             return room.then(() => {
+              isDoomed = false;
               beat();
               return !why;
             });
@@ -552,7 +554,7 @@ export function makeSession(
       // Ends it after so many ms, unless something comes.
       ...(FULL && {
         _doom(ms: number, verdict: Why) {
-          if (isDoomed || why) return;
+          if (isDoomed || why || !controller || controller.signal.aborted) return;
           isDoomed = true;
           clearTimeout(timer);
           timer = setTimeout(stop, ms, verdict);

@@ -215,6 +215,19 @@ test("a function makes a new token once the old one has expired, and once only",
   assert.deepEqual(told, ["error token-expired", "close"]);
 });
 
+test("a token that expires on the back channel", async () => {
+  let made = 0;
+  const { server, told } = make(talk(() => `token${++made}`));
+  (await server.talk()).answer(401, "Token+timed+out.");
+  const page = await server.next("page");
+  assert.equal(page.query.token, "token2");
+  page.answer(200, PAGE);
+  (await server.next("open")).answer(200, OPENED);
+  (await server.next("maps")).answer(200, CONFIRMED);
+  (await server.next("back")).answer(200);
+  assert.deepEqual(told, ["open"]);
+});
+
 test("a function that makes no token", async () => {
   const { told, errors } = make(
     talk(() => {
@@ -622,6 +635,21 @@ test("a server without the back channel, and one that owes arrays", async (t) =>
   await pass(5000);
   assert.ok(!back.aborted);
   void body;
+});
+
+test("a wait is not cut short by what a forward reply says", async (t) => {
+  const pass = stopTime(t);
+  const { server, dialect, connection } = makeTwo();
+  (await server.next("open")).answer(200, OPENED);
+  (await server.next("back")).answer(503, "", { "Retry-After": "60" });
+  await settle();
+  dialect._send([["n", "1"]]);
+  connection._session._wake();
+  (await server.next("maps")).answer(200, "[0,0,0]");
+  await pass(59_999);
+  assert.deepEqual(server.calls, []);
+  await pass(1);
+  await server.next("back");
 });
 
 test("a lost session's maps go to the next, which names the lost one", async () => {
