@@ -6,4 +6,6 @@ import { fileURLToPath } from "node:url";
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));
 rmSync("dist", { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc"], { stdio: "inherit" });
+// That is the script's alone: script.mjs.
+for (const suffix of ["d.ts", "js"]) rmSync(`dist/jsapi.${suffix}`, { force: true });
 process.exit(status ?? 1);
