@@ -21,7 +21,7 @@ export function byFetch(given?: typeof fetch): Transport {
   return async (url, form, onHead, onBytes, init) => {
     const response = await ((FULL && given) || fetch)(url, { ...init, ...(form && { method: "POST", body: form }) });
     // Where another host has answered, it was not the server.
-    const isAstray = FULL && response.redirected && new URL(response.url).origin !== new URL(url).origin;
+    const isAstray = FULL && response.redirected && new URL(response.url).origin !== new URL(url, response.url).origin;
     onHead(isAstray ? 302 : response.status, response.statusText, response.headers.get("Retry-After"));
     const reader = response.body?.getReader();
     while (reader) {

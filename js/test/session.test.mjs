@@ -187,6 +187,22 @@ for (const [name, answer] of Object.entries({
     assert.deepEqual(server.calls, []);
   });
 
+test("a redirect to another host is somebody else's answer; one within the host is not", async () => {
+  for (const [base, from, code] of [
+    [URL, "http://portal/login", "http"],
+    [URL, "http://host/other", "protocol"],
+    ["/talkgadget", "http://host/other", "protocol"],
+  ]) {
+    const { server, errors } = make(talk("token"), { url: base });
+    const page = await server.next("page");
+    const head = { status: 200, statusText: "OK", headers: new Headers(), body: null };
+    page.resolve({ ...head, redirected: true, url: from });
+    await settle();
+    assert.equal(errors[0].code, code);
+    assert.equal(errors[0].status, code === "http" ? 302 : 200);
+  }
+});
+
 for (const [words, code] of [
   ["Token+timed+out.", "token-expired"],
   ["Invalid+token.", "token-invalid"],
