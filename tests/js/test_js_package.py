@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -23,3 +24,17 @@ def test_it_holds_modules_types_and_licences_alone(packed):
     assert {"LICENSE", "COPYING", "README.md", "package.json", "dist/index.js", "dist/index.d.ts"} <= names
     assert all(re.search(r"\.(js|d\.ts)$", name) for name in names if name.startswith("dist/"))
     assert "dist/jsapi.js" not in names
+
+
+def test_types_say_what_may_be_done(packed, tmp_path):
+    (tmp_path / "node_modules").symlink_to(packed / "node_modules")
+    (tmp_path / "types.ts").write_text((TREE / "tests/js/types.ts").read_text())
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    compiler = TREE / "js/node_modules/typescript/bin/tsc"
+    options = (
+        "--strict --exactOptionalPropertyTypes --noEmit --target es2022 --module nodenext --lib es2022,dom"
+    )
+    done = subprocess.run(
+        ["node", compiler, *options.split(), "types.ts"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
