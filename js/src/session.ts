@@ -447,7 +447,7 @@ export function makeSession(
             if (why || isClosed) return false;
             firstByte ||= now();
             if (FULL) progress += bytes.length;
-            if (!FULL || isStreaming || progress >= Figures.Progress) {
+            if (!FULL || isBack || progress >= Figures.Progress) {
               progress = 0;
               if (FULL) isDoomed = false;
               beat();

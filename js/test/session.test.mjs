@@ -305,6 +305,25 @@ test("a trickle is no progress", async (t) => {
   assert.deepEqual(told, ["error timeout", "close"]);
 });
 
+test("a trickle is no progress while the back channel streams, either", async (t) => {
+  const pass = stopTime(t);
+  const { server, dialect, connection } = makeTwo();
+  (await server.next("open")).answer(200, OPENED);
+  const back = (await server.next("back")).stream();
+  dialect._send([["n", "1"]]);
+  connection._session._wake();
+  const maps = await server.next("maps");
+  const body = maps.stream();
+  for (let i = 1; i < 4; i++) {
+    body.write("[");
+    back.chunk([i, ["noop"]]);
+    await pass(10_010);
+  }
+  assert.ok(maps.aborted);
+  await pass(1000);
+  assert.equal((await server.next("maps")).query.t, "2");
+});
+
 test("a back channel is silent for 1.5 times the announced keep-alive at most", async (t) => {
   const pass = stopTime(t);
   const { server, told } = make(talk("token"), {});
