@@ -258,7 +258,7 @@ export function makeSession(
     }
     if (name === "stop") {
       sid = "";
-      void end(new ChannelError("stopped", FULL && `the server has stopped the session: ${word}`));
+      void end(new ChannelError("stopped", FULL && `the server has stopped the session: ${word ?? "it says no more"}`));
     } else if (name === "c" && isOpening && !sid && typeof word === "string") {
       sid = word;
       keepalive = ms > 0 && ms < Figures.Hour ? ms : 0;

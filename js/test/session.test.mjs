@@ -174,12 +174,13 @@ for (const [name, answer] of Object.entries({
     if (answer) answer(page);
     else {
       page.answer(200, PAGE);
-      (await server.next("open")).answer(200, '[[0,["stop","why"]]]');
+      (await server.next("open")).answer(200, '[[0,["stop"]]]');
     }
     await settle();
     const code = errors[0].code;
     assert.deepEqual(told, [`error ${code}`, "close"]);
     assert.ok(errors[0].fatal);
+    assert.doesNotMatch(errors[0].message, /undefined/);
     assert.equal(
       { "cannot be reached": "transport", "answers 404": "http", "says stop": "stopped" }[name] ?? "protocol",
       code,
