@@ -58,4 +58,4 @@ def exchange(run, count, **options):
 @pytest.mark.timeout(3600)
 def test_what_goes_through_a_proxy_that_cuts_comes_once_and_in_order(run):
     proxy = exchange(run, COUNT)
-    assert sum(count for fate, count in proxy.fates.items() if fate != "pass") > 20
+    assert sum(count for fate, count in proxy.fates.items() if fate != "pass") > 0
