@@ -4,9 +4,11 @@ GAECHANNEL_CHAOS says how many messages go each way through the proxy that cuts.
 """
 
 import os
+import threading
 
 import pytest
 from chaos_proxy import ChaosProxy
+from waiting import until
 
 from gaechannel.server import LocalServer
 
@@ -58,4 +60,26 @@ def exchange(run, count, **options):
 @pytest.mark.timeout(3600)
 def test_what_goes_through_a_proxy_that_cuts_comes_once_and_in_order(run):
     proxy = exchange(run, COUNT)
+    assert sum(count for fate, count in proxy.fates.items() if fate != "pass") > 0
+
+
+@pytest.mark.timeout(3600)
+def test_a_channels_messages_come_once_and_in_order_through_it(run):
+    options = {"maxBackoff": 20, "timeout": 1000, "requestTimeout": 1000}
+    with LocalServer() as server, ChaosProxy(server.port, seed=7) as proxy:
+        token = server.create_channel("me")
+        proxy.calm = True  # a first request that fails is the caller's to repeat
+
+        def send():
+            until(lambda: server.service.is_connected("me"))
+            proxy.calm = False
+            for number in range(COUNT):
+                until(lambda: server.service.outstanding("me") < 100_000)
+                server.send_message("me", f"{number} é😀")
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        said = run("receive.mjs", f"{proxy.url}/talkgadget", token, COUNT, options, seconds=3000)
+        sender.join()
+    assert said == {"got": [f"{number} é😀" for number in range(COUNT)], "state": "closed"}
     assert sum(count for fate, count in proxy.fates.items() if fate != "pass") > 0
