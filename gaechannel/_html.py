@@ -10,7 +10,9 @@ from gaechannel.errors import ChannelError
 _LONGEST = 300
 
 _COLOURS = {"open": "#2e7d32", "waiting": "#c62828", "connecting": "#b26a00"}
-_CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top;overflow-wrap:anywhere"'
+_STYLE = "text-align:left;padding:1px 12px 1px 0;vertical-align:top"
+_TITLE = f'scope="row" style="{_STYLE};white-space:nowrap"'
+_CELL = f'style="{_STYLE};overflow-wrap:anywhere"'  # a failure's URL is long
 
 
 def channel_html(channel: Any) -> str:
@@ -23,9 +25,7 @@ def channel_html(channel: Any) -> str:
         rows = _rows(channel)
     except (ChannelError, RuntimeError):  # of another process, or not initialized
         return f"<code>{escape(name)}</code>"
-    lines = "".join(
-        f'<tr><th scope="row" {_CELL}>{title}</th><td {_CELL}>{cell}</td></tr>' for title, cell in rows
-    )
+    lines = "".join(f"<tr><th {_TITLE}>{title}</th><td {_CELL}>{cell}</td></tr>" for title, cell in rows)
     return f'<code>{escape(name)}</code><table style="margin:4px 0 0">{lines}</table>'
 
 
