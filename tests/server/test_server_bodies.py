@@ -1,12 +1,15 @@
 """gaechannel.server: which bodies are read, how much of them, and what sessions may hold together."""
 
 import contextlib
+import gc
 import gzip
 import socket
 import threading
 import zlib
 
 import pytest
+from multidict import MultiDict, MultiDictProxy
+from waiting import until
 from wire_by_hand import Peer, Talk, texts
 
 from gaechannel.server import BrowserChannelService, ChannelService, LocalServer, Refusal, SessionEnded
@@ -150,6 +153,28 @@ def test_sessions_hold_so_much_together_and_those_that_hold_most_are_stopped():
     for session in service.sessions:
         service.end(session, "test")
     assert began > service.queued == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_open_request_keeps_no_query(method):
+    with LocalServer() as server:
+        talk = Talk(server, server.create_channel("me")).connect()
+        marker = f"marker{method}"
+        query = {**talk.params, "RID": "rpc", "AID": 1, "CI": 0, "TYPE": "xmlhttp", marker: "x" * 1000}
+        connection = talk.connection()
+        connection.request(method, talk.url(talk.bind, query))
+        response = connection.getresponse()
+        session = server.service.sessions[0]
+        until(lambda: session.has_back_channel)
+        gc.collect()
+        kept = [
+            one for one in gc.get_objects() if isinstance(one, (MultiDict, MultiDictProxy)) and marker in one
+        ]
+        assert kept == []
+        server.send_message("me", "hi")
+        assert b"hi" in response.read1(1000)
+        response.close()
+        connection.close()
 
 
 def test_it_is_said_once_that_sessions_are_stopped(caplog):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from aiohttp import web
+from multidict import MultiDict
 
 from gaechannel.server.core.dialect import NOOP
 from gaechannel.server.core.errors import Refusal, bad_request
@@ -20,6 +23,25 @@ from .replies import HEADERS, check_version, read_body, text_reply
 
 #: Bytes of a body that is decoded without a pause.
 _LARGE_BYTES = 32 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A back channel that is asked for."""
+
+    session: Session
+    aid: int
+    #: Whether it ends after one chunk.
+    one_batch: bool
+    #: Seconds after which it ends in order, where its client has said so.
+    bound: float | None
+    #: What its head says beyond the others'.
+    headers: Mapping[str, str]
+
+
+def query_of(request: web.Request) -> Mapping[str, str]:
+    """A request's query; not ``request.query``, which is kept for as long as the request."""
+    return MultiDict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
 
 
 class Bind:
@@ -43,11 +65,12 @@ class Bind:
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Opening, maps, or terminate."""
-        params = request.query
+        params = query_of(request)
         check_version(params)
         if _kind(params) == "terminate":
             return await self._terminate(params)
         if params.get("RID") == "rpc":  # casttube asks for its back channel so
+            del params
             return await self.get(request)
         rid = integer(params.get("RID"), "RID")
         opening = params.get("SID", "null") in {"", "null"}
@@ -69,13 +92,22 @@ class Bind:
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The back channel, terminate, or webchannel's fast handshake."""
-        params = request.query
+        asked = await self._asked(query_of(request))
+        if asked is None:
+            return text_reply(b"")
+        # Nothing of the query or a form is kept for as long as it is open.
+        return await self._back_channel(request, asked)
+
+    async def _asked(self, params: Mapping[str, str]) -> _Asked | None:
+        """What a GET asks for: a back channel; None where it has ended its session."""
         check_version(params)
         if _kind(params) == "terminate":
-            return await self._terminate(params)
+            await self._terminate(params)
+            return None
         ci = params.get("CI", "0")
         if ci not in {"0", "1"}:
             raise bad_request("CI is neither 0 nor 1")
+        bound = integer(params["TO"], "TO") / 1000 if ci == "1" and "TO" in params else None
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
             # Array 0 goes in a header, which has a limit; the rest follows in the body.
             session, payload = await self._open(
@@ -87,11 +119,10 @@ class Bind:
                     # A browser shows a script the headers only with the first byte of the body.
                     session.push(NOOP, wrapped=False)
             await self._service.commit()
-            return await self._back_channel(request, session, -1, ci == "1", headers)
+            return _Asked(session, -1, ci == "1", bound, headers)
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")
-        session = await self._service.seek(params)
-        return await self._back_channel(request, session, _aid(params), ci == "1", {})
+        return _Asked(await self._service.seek(params), _aid(params), ci == "1", bound, {})
 
     async def _read(self, request: web.Request) -> Body:
         limits = self._service.limits
@@ -123,19 +154,16 @@ class Bind:
         await self._calls.end(await self._service.seek(params), "terminated")
         return text_reply(b"")
 
-    async def _back_channel(
-        self, request: web.Request, session: Session, aid: int, one_batch: bool, headers: Mapping[str, str]
-    ) -> web.StreamResponse:
-        service = self._service
+    async def _back_channel(self, request: web.Request, asked: _Asked) -> web.StreamResponse:
+        service, session = self._service, asked.session
         if self._line is None:
             self._line = Line()
-        back = HttpBackChannel(request, session, service, self._line, one_batch=one_batch)
-        bound = integer(request.query.get("TO"), "TO") / 1000 if one_batch and "TO" in request.query else None
-        await service.join(session, back, aid, resend=not headers)
-        if bound is not None:
-            back.end_after(bound)
+        back = HttpBackChannel(request, session, service, self._line, one_batch=asked.one_batch)
+        await service.join(session, back, asked.aid, resend=not asked.headers)
+        if asked.bound is not None:
+            back.end_after(asked.bound)
         response = web.StreamResponse(
-            headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8", **headers}
+            headers={**HEADERS, "Content-Type": "text/plain; charset=utf-8", **asked.headers}
         )
         try:
             await back.run(response, request)
