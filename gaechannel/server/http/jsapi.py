@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from importlib import resources
 
 from aiohttp import web
@@ -13,16 +12,13 @@ from aiohttp import web
 _MAX_AGE = 3600
 
 
-@cache
-def _script() -> tuple[bytes, str]:
-    """The script, and its entity tag: the same on each machine that serves the same release."""
-    script = resources.files(__package__).joinpath("jsapi.js").read_bytes()
-    return script, hashlib.sha256(script).hexdigest()[:16]
+_SCRIPT = resources.files(__package__).joinpath("jsapi.js").read_bytes()
+#: The same on each machine that serves the same release.
+_ETAG = hashlib.sha256(_SCRIPT).hexdigest()[:16]
 
 
 async def jsapi(request: web.Request) -> web.StreamResponse:
     """The script, for pages of any origin; 304 to a browser that has it."""
-    script, etag = _script()
     headers = {
         "Cache-Control": f"public, max-age={_MAX_AGE}",
         "Access-Control-Allow-Origin": "*",  # for `crossorigin` and `integrity` of a script element
@@ -30,10 +26,10 @@ async def jsapi(request: web.Request) -> web.StreamResponse:
         "X-Content-Type-Options": "nosniff",
     }
     known = request.if_none_match or ()
-    if any(one.value in {etag, "*"} for one in known):
+    if any(one.value in {_ETAG, "*"} for one in known):
         response = web.Response(status=304, headers=headers)
     else:
         headers["Content-Type"] = "text/javascript; charset=utf-8"
-        response = web.Response(body=script, headers=headers)
-    response.etag = etag
+        response = web.Response(body=_SCRIPT, headers=headers)
+    response.etag = _ETAG
     return response
