@@ -92,14 +92,15 @@ class Bind:
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The back channel, terminate, or webchannel's fast handshake."""
-        asked = await self._asked(query_of(request))
+        asked = await self._asked(request)
         if asked is None:
             return text_reply(b"")
         # Nothing of the query or a form is kept for as long as it is open.
         return await self._back_channel(request, asked)
 
-    async def _asked(self, params: Mapping[str, str]) -> _Asked | None:
+    async def _asked(self, request: web.Request) -> _Asked | None:
         """What a GET asks for: a back channel; None where it has ended its session."""
+        params = query_of(request)
         check_version(params)
         if _kind(params) == "terminate":
             await self._terminate(params)
@@ -143,7 +144,7 @@ class Bind:
                     await asyncio.sleep(0)
 
     async def _open(self, request: web.Request, body: Body, *, alone: bool = False) -> tuple[Session, bytes]:
-        params = request.query
+        params = query_of(request)
         headers = {}
         if self._service.dialect.web_handshake:
             headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))
