@@ -9,12 +9,14 @@ import multiprocessing
 import ssl
 import threading
 
+import aiohttp
 import pytest
 import trustme
+from aiohttp import web
 from waiting import until
 from wire_by_hand import Talk, texts
 
-from gaechannel.server import LocalServer, remote
+from gaechannel.server import ChannelService, LocalServer, make_admin_app, remote
 from gaechannel.server.core.answered import Answered
 from gaechannel.server.remote import PresenceEvent, ServerRefused, ServerUnreachable, aio, calls
 
@@ -471,6 +473,39 @@ def test_a_forked_child_has_connections_of_its_own(shared, name):
 
 
 # The server's memory of what it has answered.
+
+
+def test_a_request_that_comes_again_while_it_is_answered_waits_for_that_answer(connect):
+    async def run():
+        service = ChannelService()
+        service.create_channel("me")
+        kept = asyncio.Event()
+        service.commit = kept.wait
+        app = make_admin_app(service, "key")
+        runner = web.AppRunner(app, handler_cancellation=True)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/admin/send"
+        headers = {"Authorization": "Bearer key", "Idempotency-Key": "k"}
+        async with aiohttp.ClientSession(headers=headers) as http:
+
+            async def send():
+                async with http.post(url, json={"messages": [["me", "hi"]]}) as reply:
+                    return await reply.json()
+
+            first = asyncio.create_task(send())
+            while not service.channels.find("me").held:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            first.cancel()  # its connection is cut, and its handler with it
+            again = asyncio.create_task(send())
+            while runner.server.requests_count < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            kept.set()
+            assert await again == {"dropped": []}
+            assert [text for text, _ in service.channels.find("me").held] == ["hi"]
+        await runner.cleanup()
+
+    asyncio.run(run())
 
 
 def test_answers_are_kept_for_a_while_and_so_many(clock):

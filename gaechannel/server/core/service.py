@@ -172,15 +172,18 @@ class ChannelService(SessionService):
         await self.commit()
         return known
 
-    async def send_all(self, messages: Sequence[tuple[str, str]], key: str | None = None) -> list[int]:
-        """Send many as :meth:`send` does, or none of them.
+    async def send_many(self, messages: Sequence[tuple[str, str]], key: str | None = None) -> list[int]:
+        """Send client ids' messages in this order, none where one of them is refused, and commit.
 
         Args:
             messages: client ids (or tokens) and messages.
             key: what names this sending where it is asked for again at another node.
 
         Returns:
-            The places in ``messages`` of those to no channel.
+            The places of those to no channel.
+
+        Raises:
+            Error: as ``send_message``.
         """
         dropped = []
         for at, (client_id, message) in enumerate(messages):

@@ -232,15 +232,15 @@ class SharedChannelService(ChannelService):
         heard: int = await self.link.ask(SEND, *self._sending(client_id, message))
         return heard != -1
 
-    async def send_all(self, messages: Sequence[tuple[str, str]], key: str | None = None) -> list[int]:
-        sendings = [
+    async def send_many(self, messages: Sequence[tuple[str, str]], key: str | None = None) -> list[int]:
+        sendings = [  # all of them first, so that none is sent where one is refused
             self._sending(client_id, message, None if key is None else f"{key} {at}")
             for at, (client_id, message) in enumerate(messages)
         ]
         heard = await asyncio.gather(*(self.link.ask(SEND, *words) for words in sendings))
         return [at for at, listeners in enumerate(heard) if listeners == -1]
 
-    def _sending(self, client_id: str, message: str, key: str | None = None) -> tuple[Any, ...]:
+    def _sending(self, client_id: str, message: str) -> tuple[Any, ...]:
         check_message(message)
         return (
             self._client_of(client_id),

@@ -7,6 +7,7 @@ too.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -106,6 +107,8 @@ class Admin:
         self._mounts = mounts
         self._metrics = MetricsPage(service, mounts)
         self._answered = Answered(service.monotonic)
+        #: What is being sent, by its request's key.
+        self._sending: dict[str, asyncio.Task[bytes]] = {}
         self.streams: PresenceStreams = PresenceStreams(service)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
@@ -185,15 +188,27 @@ class Admin:
         key = request.headers.get("Idempotency-Key")
         answer = self._answered.get(key)
         if answer is None:
-            try:
-                dropped = await self._service.send_all(_messages(body), key)
-            except Refusal:
-                raise
-            except Error as error:
-                raise bad_request(f"{type(error).__name__}: {error}") from None
-            answer = json.dumps({"dropped": dropped}).encode()
-            self._answered.keep(key, answer)
+            sending = None if key is None else self._sending.get(key)
+            if sending is None:
+                sending = asyncio.create_task(self._send_all(key, _messages(body)))
+                if key is not None:
+                    self._sending[key] = sending
+            # Its sender may go before it is kept, and ask again: what has begun is to be known then.
+            answer = await asyncio.shield(sending)
         return web.Response(body=answer, content_type="application/json", headers=HEADERS)
+
+    async def _send_all(self, key: str | None, messages: list[tuple[str, str]]) -> bytes:
+        try:
+            dropped = await self._service.send_many(messages, key)
+        except Refusal:
+            raise
+        except Error as error:
+            raise bad_request(f"{type(error).__name__}: {error}") from None
+        finally:
+            self._sending.pop(key or "", None)
+        answer = json.dumps({"dropped": dropped}).encode()
+        self._answered.keep(key, answer)
+        return answer
 
     async def _form(self, request: web.Request) -> dict[str, str]:
         self._check(request)
