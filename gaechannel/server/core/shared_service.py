@@ -240,7 +240,7 @@ class SharedChannelService(ChannelService):
         heard = await asyncio.gather(*(self.link.ask(SEND, *words) for words in sendings))
         return [at for at, listeners in enumerate(heard) if listeners == -1]
 
-    def _sending(self, client_id: str, message: str) -> tuple[Any, ...]:
+    def _sending(self, client_id: str, message: str, key: str | None = None) -> tuple[Any, ...]:
         check_message(message)
         return (
             self._client_of(client_id),
