@@ -766,12 +766,14 @@ test("handlers of the script's own build: messages, and what is wrong with a tok
       onerror: ({ code, status, reason }) => told.push([code, status, reason]),
       onclose: () => told.push("close"),
     });
+    connections.push(connection);
     if (outcome === "refused") (await server.next("page")).answer(401, "Invalid+token.");
     else if (outcome !== "messages") (await server.next("page")).answer(200, PAGE.replaceAll("'g\"sid'", '"\\q"'));
     else {
       (await server.next("page")).answer(200, PAGE.replace("\\x49", "I").replace("'g\"sid'", '"gsid"'));
-      (await server.next("open")).answer(200, '20\n[[0,["c","SID",,8]]]');
-      (await server.next("maps")).answer(200, CONFIRMED);
+      const open = await server.next("open");
+      assert.equal(open.form.req0_m, '["connect-add-client"]'); // no request of its own
+      open.answer(200, '20\n[[0,["c","SID",,8]]]');
       (await server.next("back")).stream().chunk(message(1, "é😀"), message(2, "b"));
       await settle();
       connection.close();
