@@ -157,10 +157,10 @@ class Entry:
     __slots__ = ("dropped", "error", "left", "pairs", "waiter")
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self.pairs = list(pairs)
+        self.pairs: list[tuple[str, str]] = list(pairs)
         for client_id, message in self.pairs:
             check_pair(client_id, message)
-        self.left = len(self.pairs)
+        self.left: int = len(self.pairs)
         self.dropped: list[str] = []
         self.error: BaseException | None = None
         #: What its caller waits on.
@@ -178,7 +178,7 @@ class Batch:
     def __init__(self, members: list[tuple[Entry, str, str]]) -> None:
         self._members = members
         messages = [[client_id, message] for _, client_id, message in members]
-        self.call = Call(
+        self.call: Call = Call(
             "/admin/send",
             json.dumps({"messages": messages}, separators=(",", ":")).encode(),
             {"Content-Type": "application/json", "Idempotency-Key": secrets.token_urlsafe(16)},
