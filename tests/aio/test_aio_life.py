@@ -290,8 +290,12 @@ def python(script, *options, **environment):
 USE = """
 import asyncio
 import contextlib
+import logging
 from gaechannel import aio
 from gaechannel.server import LocalServer
+
+# How long a step has taken is the machine's.
+logging.getLogger("asyncio").addFilter(lambda record: not record.getMessage().startswith("Executing "))
 
 async def main(server, name):
     async with aio.Client(server.create_channel(name), base_url=server.base_url) as client:

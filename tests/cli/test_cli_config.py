@@ -101,7 +101,7 @@ def test_every_option_of_serve_can_stand_in_the_file(parsed):
         name = action.option_strings[-1].removeprefix("--")
         if name in ("help", "config"):
             continue
-        for value in ("true", "1", '"127.0.0.1:1"', '"660"'):
+        for value in ("true", "1", '"127.0.0.1:1"', '"660"', '"http://127.0.0.1:1"'):
             try:
                 parsed(f"{name} = {value}")
             except CommandError:

@@ -13,6 +13,9 @@ import pytest
 from abi3info.models import PyVersion, Symbol
 from elftools.elf.elffile import ELFFile
 
+# To build one takes its time on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 # The oldest CPython that the wheel says it is for.
 OLDEST = PyVersion(3, 11)
 

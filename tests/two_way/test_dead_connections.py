@@ -21,10 +21,10 @@ pytestmark = pytest.mark.timeout(100)
 # How soon after the network is back each channel must have received.
 SECONDS = 10
 
-# With the sanitizers, a hundred sessions over TLS take longer to open than TIMES allow.
-MANY = 20 if "GAECHANNEL_SANITIZE" in os.environ else 100
+# All of them open at once, and a slow machine takes its time; with the sanitizers, more than TIMES allow.
+MANY = 20 if "GAECHANNEL_SANITIZE" in os.environ else 50
 
-TIMES = {"timeout": 1.5, "request_timeout": 1.5, "connect_timeout": 1.5}
+TIMES = {"timeout": 2.5, "request_timeout": 2.5, "connect_timeout": 2.5}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_all_channels_receive_soon_after_the_network_is_back(network, server, fo
     def outage():
         network.lose()
         # Longer than any silence is borne, and than some tries.
-        time.sleep(4)
+        time.sleep(5)
         network.heal()
         back_at.append(time.monotonic())
         send("b")

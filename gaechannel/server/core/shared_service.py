@@ -124,7 +124,7 @@ class SharedSession(TalkSession):
 class SharedChannelService(ChannelService):
     """One node of several that serve the same channels.
 
-    ``create_channel`` and ``send_message`` begin what :meth:`create` and :meth:`send` wait for.
+    ``create_channel`` and ``send_message`` begin what ``create`` and ``send`` wait for.
 
     Args:
         url: where Redis is: ``redis://``, ``rediss://`` or ``unix://``.
