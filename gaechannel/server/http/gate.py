@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from aiohttp import web
+from aiohttp import web, web_app
 
 from gaechannel.server.core.counters import Counters
 from gaechannel.server.core.errors import Refusal, too_many_fields
@@ -29,6 +29,13 @@ _EXPOSED = "Retry-After, X-Accept, X-HTTP-Initial-Response, X-HTTP-Session-Id"
 _PREFLIGHT_SECONDS = "7200"
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,1000}")
 _PORTS = {"http": 80, "https": 443}
+
+
+async def _let_go(_app: web.Application) -> None:
+    """Have aiohttp forget what it has made of middlewares, with the applications that have ended."""
+    made = getattr(web_app, "_cached_build_middleware", None)
+    if made is not None:
+        made.cache_clear()
 
 
 class Gate:
@@ -68,6 +75,7 @@ class Gate:
     def watch(self, app: web.Application) -> None:
         """Stand before an application."""
         app.middlewares.append(self.pass_on)
+        app.on_cleanup.append(_let_go)
         app.on_response_prepare.append(self._complete)
 
     @property
