@@ -95,6 +95,7 @@ def test_a_json_body_may_be_null():
         '{"ofs":"0","data":[]}',
         '{"ofs":-1,"data":[]}',
         '{"ofs":true,"data":[]}',
+        '{"ofs":1000000000000000000,"data":[]}',
         '{"ofs":0,"data":{}}',
         "[" * 100_000,
     ],

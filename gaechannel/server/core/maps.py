@@ -34,6 +34,10 @@ class Body:
 Steps = Generator[None, None, Body]
 
 
+#: Numbers of a request are smaller, whatever writes them: what keeps them has 64 bits for each.
+_TOO_LARGE = 10**18
+
+
 def integer(text: str | None, name: str, *, least: int = 0) -> int:
     """A parameter that is a whole number.
 
@@ -143,7 +147,7 @@ def decode_json(text: str, key: str, max_fields: int = MAX_FIELDS) -> Body:
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         raise bad_request("the body is not an object with a list named data")
     ofs, data = value.get("ofs"), value["data"]
-    if type(ofs) is not int or ofs < 0:
+    if type(ofs) is not int or not 0 <= ofs < _TOO_LARGE:
         raise bad_request("ofs is not a number")
     if len(data) > max_fields:
         raise too_many_fields(max_fields)

@@ -323,7 +323,7 @@ class SqliteStore:
             loop = asyncio.get_running_loop()
             try:
                 _write_rows(self._connection, batch.rows)
-            except sqlite3.Error as error:
+            except Exception as error:  # whatever it is, who waits is told
                 self._finish(batch, error)
                 return
             self._commit = self._thread.submit(_commit, self._connection)
@@ -375,11 +375,11 @@ class SqliteStore:
             self._finish(self._under_way, None if self._commit is None else self._commit.exception())
         batch, self._told = self._told, _Batch()
         self._under_way = batch
-        failure: sqlite3.Error | None = None
+        failure: Exception | None = None
         try:
             _write_rows(self._database, batch.rows)
             _commit(self._database)
-        except sqlite3.Error as error:
+        except Exception as error:
             failure = error
         self._finish(batch, failure)
         if failure is not None:
