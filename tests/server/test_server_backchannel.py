@@ -187,6 +187,23 @@ def test_who_does_not_read_is_cut_when_another_back_channel_comes(service):
     asyncio.run(run())
 
 
+def test_who_does_not_read_the_last_of_a_response_is_cut_all_the_same(service):
+    async def run():
+        line = Line()
+        one = Open(line, service, room=10, one_batch=True)
+        one.response.write_eof = one.response.writer.drain  # as aiohttp's, which waits for room
+        one.session.send("more than it has room for")
+        await until(lambda: one.transport.writes)
+        await asyncio.sleep(0.01)
+        request = SimpleNamespace(transport=Transport(), version=HttpVersion11)
+        with service.lock:
+            one.session.attach(HttpBackChannel(request, one.session, service, line, one_batch=False), 0)
+        await until(lambda: one.transport.aborted)
+        one.task.cancel()
+
+    asyncio.run(run())
+
+
 def test_a_connection_that_goes_while_something_is_sent_ends_the_request(service):
     async def run():
         one = Open(Line(), service)

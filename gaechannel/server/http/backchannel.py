@@ -147,7 +147,7 @@ class HttpBackChannel:
 
     def finish(self) -> None:
         """It has ended: forget what was still to come."""
-        self._waiting = False
+        self._waiting = self._blocked = False
         if self._timer is not None:
             self._timer.cancel()
 
@@ -170,6 +170,7 @@ class HttpBackChannel:
         while not self._given and not (await self._give_kept() if self._keeps else self._give()):
             await self._wait(writer)
         writer.output_size += self.taken
+        self._blocked = True  # it may be full of what its client does not read
         await response.write_eof()
 
     def feed(self) -> None:
