@@ -291,3 +291,99 @@ def test_what_comes_while_a_back_channel_opens_is_not_late(scene):
             assert text == str(number)
 
     scene(play)
+
+
+def test_what_has_no_utf_8_is_unknown_and_keeps_nobody_from_asking(scene):
+    async def play(node):
+        one = await node()
+        token = await one.create("me")
+        with pytest.raises(Refusal, match="400"):
+            await asyncio.wait_for(one.seek({"SID": "\udcff", "token": token, "clid": "CLID"}), 5)
+        assert await asyncio.wait_for(one.send_many([("me", "hi")], "\udcff"), 5) == []
+
+    scene(play)
+
+
+def test_maps_whose_sender_goes_meanwhile_are_handed_on(scene):
+    async def play(node):
+        come = asyncio.Event()
+        one = await node(on_connected=lambda _client_id: come.set())
+        token = await one.create("me")
+        session, _ = await one.begin(Opening({"clid": "CLID", "token": token}))
+        receiving = asyncio.create_task(one.receive(session, -1, 0, [CONNECT]))
+        await asyncio.sleep(0)  # asked, and not answered yet where that takes time
+        receiving.cancel()
+        await asyncio.wait_for(come.wait(), 5)
+
+    scene(play)
+
+
+def test_maps_that_redis_is_asked_about_twice_are_taken_once_and_not_lost(scene):
+    async def play(node):
+        come = []
+        one = await node(on_connected=come.append)
+        link = getattr(one, "link", None)
+        if link is None:
+            return  # nothing is asked twice
+        token = await one.create("me")
+        session, _ = await one.begin(Opening({"clid": "CLID", "token": token}))
+        run, asked = link._run, []
+
+        async def twice(some):
+            asked.append(await run(some))  # the answer is lost with the connection
+            return await run(some)
+
+        link._run = twice
+        await one.receive(session, -1, 0, [CONNECT])
+        assert asked and come == ["me"]
+        await one.receive(session, -1, 0, [CONNECT])
+        assert come == ["me"]
+
+    scene(play)
+
+
+def test_back_channels_that_were_fenced_or_ended_are_counted_no_more(scene):
+    async def play(node):
+        one, two = await node(), await node()
+        query = await listen(one, await one.create("me"))
+        back = await join(one, query)
+        last = await join(two, query)
+        if two is not one:
+            await asyncio.wait_for(back.cut.wait(), 5)
+            assert one.traffic.back_channels == 0
+        assert two.traffic.back_channels == 1
+        await two.finish(await two.seek(query), "terminated")
+        with two.lock:
+            last.session.detach(last)
+        assert two.traffic.back_channels == 0
+
+    scene(play)
+
+
+def test_a_session_that_has_been_stopped_is_counted_no_more(scene):
+    async def play(node):
+        one = await node(max_unacknowledged=1000)
+        back = await join(one, await listen(one, await one.create("me")))
+        for _ in range(3):
+            await one.send("me", "x" * 500)
+        async with asyncio.timeout(5):
+            while not back.session.ended:
+                back.session.take(back)
+                one.written(back.session)
+                await asyncio.sleep(0.01)
+        assert one.channels.sessions_of("me") == 0
+
+    scene(play)
+
+
+def test_what_a_file_cannot_have_is_refused_and_nobody_waits_for_ever(tmp_path):
+    async def run():
+        store = SqliteStore(tmp_path / "state")
+        store.open()
+        store.take_maps("SID", 1 << 70, 0)
+        for _ in range(2):
+            with pytest.raises(Refusal, match="503"):
+                await asyncio.wait_for(store.commit(), 5)
+        store.close(told=True)
+
+    asyncio.run(run())

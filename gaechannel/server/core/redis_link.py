@@ -69,6 +69,11 @@ class _Asked:
             self.waiter.set_result(answer)
 
 
+def _said(words: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Words that can be written, whatever requests hold: what one asks must not keep others from asking."""
+    return tuple(one.encode("utf-8", "surrogatepass") if isinstance(one, str) else one for one in words)
+
+
 class RedisLink:
     """One node's link.
 
@@ -161,7 +166,7 @@ class RedisLink:
 
     def tell(self, script: str, *words: Any) -> None:
         """Ask what needs no answer; from any thread."""
-        self._asked.append(_Asked(script, words, time.monotonic() + self._patience, None))
+        self._asked.append(_Asked(script, _said(words), time.monotonic() + self._patience, None))
         self._wake()
 
     async def ask(self, script: str, *words: Any) -> Answer:
@@ -175,7 +180,7 @@ class RedisLink:
     def begin(self, script: str, *words: Any) -> asyncio.Future[Answer]:
         """Have a script run; the answer comes as that of ``ask``. On the event loop alone."""
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(script, words, time.monotonic() + self._patience, waiter))
+        self._asked.append(_Asked(script, _said(words), time.monotonic() + self._patience, waiter))
         self._wake()
         return waiter
 

@@ -160,13 +160,15 @@ return add(ARGV[1], ARGV[3])
 """
 )
 
-#: sid, first or "", count, rid, again: which maps are new. connect: whether they have the session listen.
+#: sid, first or "", count, rid, again: which maps are new. connect: whether they have the session listen. A
+#: key: what was answered to it is answered again, though all maps have been taken since.
 MAPS = (
     _HEAD
     + """
 local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
-local found = redis.call('HMGET', s, 'maps', 'rid', 'client', 'connected')
+local found = redis.call('HMGET', s, 'maps', 'rid', 'client', 'connected', 'asked', 'skip', 'came')
 if not found[1] then return false end
+if found[5] == ARGV[7] then return {tonumber(found[6]), tonumber(found[7])} end
 local next_map, first, count = tonumber(found[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local seen = ARGV[5] == '1' and ARGV[4] == found[2]
 if not first then
@@ -186,6 +188,7 @@ if ARGV[6] == '1' and found[4] == '0' and skip < count then
     end
     redis.call('DEL', h)
 end
+redis.call('HSET', s, 'asked', ARGV[7], 'skip', skip, 'came', came)
 return {skip, came}
 """
 )

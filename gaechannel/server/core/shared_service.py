@@ -18,6 +18,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from .checks import check_message
+from .dialect import STOP
 from .errors import Refusal, unknown_sid
 from .framing import encode_string
 from .redis_link import RedisLink
@@ -84,6 +85,8 @@ class SharedSession(TalkSession):
             self._arrays.append(array)
             self._hold(len(array))
             self._traffic.queued += 1
+            if array.partition(b",")[2][:-1] == STOP:
+                self._stopped = "overflow"
             self._wake_back()
         elif array_id > self.next_id:
             self._service.read_again(self)
@@ -109,6 +112,9 @@ class SharedSession(TalkSession):
         if mine:
             self._service.leave(self)
 
+    def closed(self, reason: str) -> None:
+        """It has been given its last array. It was counted nowhere here, and its client is Redis' matter."""
+
     def drop_back(self) -> None:
         """The session is another node's, or nobody's: its back channel here ends. Lock held."""
         back = self._back
@@ -116,6 +122,7 @@ class SharedSession(TalkSession):
         self.epoch = ""
         self.hold(self.next_id, [], None)
         if back is not None:
+            self._traffic.back_channels -= 1
             back.ending = True
             back.wake()
             back.abort()
@@ -308,9 +315,20 @@ class SharedChannelService(ChannelService):
     ) -> None:
         if not maps:
             return
+        # Once Redis has taken them nobody else will hand them on, though their sender go meanwhile.
+        taking = asyncio.get_running_loop().create_task(self._take(session, ofs, maps, rid, again=again))
+        self._tasks.add(taking)
+        taking.add_done_callback(self._tasks.discard)
+        taking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(taking)
+
+    async def _take(
+        self, session: Session, ofs: int | None, maps: list[dict[str, str]], rid: int, *, again: bool
+    ) -> None:
         connects = any(one.get("m") == CONNECT for one in maps)
         first = "" if ofs is None else ofs
-        found = await self.link.ask(MAPS, session.sid, first, len(maps), rid, int(again), int(connects))
+        key = secrets.token_urlsafe(12)  # so that it may be asked twice
+        found = await self.link.ask(MAPS, session.sid, first, len(maps), rid, int(again), int(connects), key)
         if not found:
             raise unknown_sid()
         skip, came = found
