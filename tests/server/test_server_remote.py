@@ -18,6 +18,7 @@ from wire_by_hand import Talk, texts
 
 from gaechannel.server import ChannelService, LocalServer, make_admin_app, remote
 from gaechannel.server.core.answered import Answered
+from gaechannel.server.http import presence_stream
 from gaechannel.server.remote import PresenceEvent, ServerRefused, ServerUnreachable, aio, calls
 
 
@@ -530,3 +531,27 @@ def test_a_body_that_holds_no_messages_is_refused(shared, body):
     connection.request("POST", "/admin/send", body.encode(), headers)
     assert connection.getresponse().status == 400
     connection.close()
+
+
+def test_who_asks_for_presence_and_does_not_read_is_cut_and_nothing_is_kept_for_him(monkeypatch):
+    monkeypatch.setattr(presence_stream, "_MOST_WAITING", 100)
+
+    async def run():
+        service = ChannelService()
+        runner = web.AppRunner(make_admin_app(service, "secret"))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        _, writer = await asyncio.open_connection(*runner.addresses[0], limit=1024)
+        head = b"Host: localhost\r\nAuthorization: Bearer secret\r\n"
+        writer.write(b"GET /admin/presence HTTP/1.1\r\n" + head + b"\r\n")
+        async with asyncio.timeout(30):
+            while not (watchers := list(service.presence.watchers)):
+                await asyncio.sleep(0.01)
+            while service.presence.watchers:
+                for _ in range(20):  # of which a turn's are less than may wait
+                    watchers[0]("connected", "x" * 250)
+                await asyncio.sleep(0)
+        writer.close()
+        await runner.cleanup()
+
+    asyncio.run(run())

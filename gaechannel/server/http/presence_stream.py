@@ -43,9 +43,15 @@ class PresenceStreams:
         waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
+        def put(line: bytes) -> None:
+            if waiting.qsize() < _MOST_WAITING:
+                waiting.put_nowait(line)
+            elif request.transport is not None:  # here, since a write waits for the reader
+                request.transport.abort()
+
         def tell(what: str, client_id: str) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has closed
-                loop.call_soon_threadsafe(waiting.put_nowait, _line(what, [client_id]))
+                loop.call_soon_threadsafe(put, _line(what, [client_id]))
 
         def end() -> None:
             waiting.put_nowait(None)
@@ -59,7 +65,7 @@ class PresenceStreams:
                 await response.write(_line("here", present[:_IDS_A_LINE]))
                 del present[:_IDS_A_LINE]
             await response.write(_line("present", present))
-            while waiting.qsize() <= _MOST_WAITING:
+            while True:
                 try:
                     async with asyncio.timeout(_KEEPALIVE_SECONDS):
                         line = await waiting.get()
