@@ -48,3 +48,15 @@ def test_one_array_in_some_is_timed_be_its_client_away_or_not(clock):
         assert (sum(traffic.delivery.counts), traffic.delivery.total) == (1, waited)
         assert len(talk.back(CI=1).rest()) == 3 * SAMPLED
         assert sum(traffic.delivery.counts) == 1
+
+
+def test_arrays_that_go_one_by_one_are_counted_as_those_that_go_together_are(clock):
+    with LocalServer(ChannelService(monotonic=clock)) as server:
+        traffic = server.service.traffic
+        talk = Talk(server, server.create_channel("me")).connect()
+        back = talk.back()
+        for number in range(1, 4):
+            server.send_message("me", str(number))
+            back.next()
+            assert traffic.delivered == traffic.queued == 2 + number
+        back.cut()

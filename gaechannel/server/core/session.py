@@ -426,6 +426,7 @@ class Session:
                 self._position = position + 1
                 sent = self._base + position
                 if sent > self._sent:
+                    self._traffic.delivered += 1
                     self._sent = sent
             else:
                 chunk = self._chunks(min(CHUNK_BYTES, limit))
