@@ -387,3 +387,15 @@ def test_what_a_file_cannot_have_is_refused_and_nobody_waits_for_ever(tmp_path):
         store.close(told=True)
 
     asyncio.run(run())
+
+
+def test_what_is_told_to_a_file_that_is_closed_is_refused_and_nobody_waits_for_ever(tmp_path):
+    async def run():
+        store = SqliteStore(tmp_path / "state")
+        store.open()
+        store.close(told=True)
+        store.create("me", 1.0)
+        with pytest.raises(Refusal, match="503"):
+            await asyncio.wait_for(store.commit(), 5)
+
+    asyncio.run(run())

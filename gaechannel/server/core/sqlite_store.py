@@ -256,6 +256,8 @@ class SqliteStore:
             batch = self._told if self._told.rows else self._under_way
             if batch is None:
                 return
+            if self._connection is None:  # nobody would write it
+                raise _cannot_keep()
             waiter = self._loop.create_future()
             batch.waiters.append(waiter)
             self._schedule()
