@@ -399,3 +399,33 @@ def test_what_is_told_to_a_file_that_is_closed_is_refused_and_nobody_waits_for_e
             await asyncio.wait_for(store.commit(), 5)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["asked twice", "cancelled", "timed out"])
+def test_the_end_of_a_clients_last_session_is_told_once_whatever_is_asked_twice(scene, how):
+    async def play(node):
+        gone = []
+        one = await node(on_disconnected=gone.append, session_timeout=60 if how != "timed out" else 0.3)
+        query = await listen(one, await one.create("me"))
+        session = await one.seek(query)
+        link = getattr(one, "link", None)
+        if link is not None and how != "cancelled":
+            run = link._run
+
+            async def twice(some):
+                await run(some)  # the answer is lost with the connection
+                return await run(some)
+
+            link._run = twice
+        if how != "timed out":
+            finishing = asyncio.create_task(one.finish(session, "terminated"))
+            await asyncio.sleep(0)
+            if how == "cancelled":
+                finishing.cancel()
+        async with asyncio.timeout(10):
+            while not gone:
+                one.sweep()
+                await asyncio.sleep(0.05)
+        assert gone == ["me"]
+
+    scene(play)

@@ -234,8 +234,19 @@ return 1
 """
 )
 
-#: sid: it is not there any more. Returns its client, and whether that was its last session.
-END = _HEAD + "return forget(ARGV[1])"
+#: sid, a key: it is not there any more. Returns its client, and whether that was its last session; the same
+#: to who asks twice with the same key.
+END = (
+    _HEAD
+    + """
+local k = P .. 'r:' .. ARGV[2]
+local before = redis.call('GET', k)
+if before then return {before, 1} end
+local one = forget(ARGV[1])
+if one[2] == 1 then redis.call('SET', k, one[1], 'EX', 60) end
+return one
+"""
+)
 
 #: lease, sid…: back channels that are open keep their sessions.
 LEASE = (
@@ -249,15 +260,21 @@ return 1
 """
 )
 
-#: most: sessions that nobody has heard of, and channels whose tokens have ended, go.
+#: most, a key: sessions that nobody has heard of, and channels whose tokens have ended, go. Returns the
+#: clients whose last sessions those were; the same, and more, to who asks twice with the same key.
 EXPIRE = (
     _HEAD
     + """
-local gone = {}
+local k = P .. 'r:' .. ARGV[2]
+local gone = redis.call('LRANGE', k, 0, -1)
 for _, sid in ipairs(redis.call('ZRANGE', P .. 'leases', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])) do
     local one = forget(sid)
-    if one[2] == 1 then gone[#gone + 1] = one[1] end
+    if one[2] == 1 then
+        gone[#gone + 1] = one[1]
+        redis.call('RPUSH', k, one[1])
+    end
 end
+redis.call('EXPIRE', k, 60)
 local ended = redis.call('ZRANGE', P .. 'channels', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
 for _, client in ipairs(ended) do
     redis.call('ZREM', P .. 'channels', client)

@@ -315,12 +315,7 @@ class SharedChannelService(ChannelService):
     ) -> None:
         if not maps:
             return
-        # Once Redis has taken them nobody else will hand them on, though their sender go meanwhile.
-        taking = asyncio.get_running_loop().create_task(self._take(session, ofs, maps, rid, again=again))
-        self._tasks.add(taking)
-        taking.add_done_callback(self._tasks.discard)
-        taking.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.shield(taking)
+        await self._whole(self._take(session, ofs, maps, rid, again=again))
 
     async def _take(
         self, session: Session, ofs: int | None, maps: list[dict[str, str]], rid: int, *, again: bool
@@ -409,6 +404,14 @@ class SharedChannelService(ChannelService):
             for array in arrays:
                 session.arrived(int(array[1 : array.index(b",")]), array)
 
+    async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what nobody else will do once Redis has done its part, though who asked for it go meanwhile."""
+        doing = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(doing)
+        doing.add_done_callback(self._tasks.discard)
+        doing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(doing)
+
     def _work(self, work: Coroutine[Any, Any, None]) -> None:
         async def quietly() -> None:
             with contextlib.suppress(Refusal):  # Redis is away; when it is back all is read again
@@ -432,13 +435,16 @@ class SharedChannelService(ChannelService):
         self._work(self._expire())
 
     async def _expire(self) -> None:
-        for client in await self.link.ask(EXPIRE, _EXPIRE_AT_ONCE):
+        for client in await self.link.ask(EXPIRE, _EXPIRE_AT_ONCE, secrets.token_urlsafe(12)):
             self.presence.disconnected(client.decode())
 
     async def _forget(self, sid: str) -> None:
-        client, last = await self.link.ask(END, sid)
-        if last:
-            self.presence.disconnected(client.decode())
+        async def forget() -> None:
+            client, last = await self.link.ask(END, sid, secrets.token_urlsafe(12))
+            if last:
+                self.presence.disconnected(client.decode())
+
+        await self._whole(forget())
 
     def _see(self, session: SharedSession) -> list[bytes]:
         """Count a session that Redis holds as nothing here. Returns the data of its first arrays."""
