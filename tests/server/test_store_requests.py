@@ -429,3 +429,23 @@ def test_the_end_of_a_clients_last_session_is_told_once_whatever_is_asked_twice(
         assert gone == ["me"]
 
     scene(play)
+
+
+def test_a_back_channel_whose_client_goes_before_it_is_open_is_not_taken_for_open(scene):
+    async def play(node):
+        one = await node()
+        query = await listen(one, await one.create("me"))
+        session = await one.seek(query)
+        back = Back(one, session)
+        joining = asyncio.create_task(one.join(session, back, -1))
+        await asyncio.sleep(0)
+        joining.cancel()
+        with one.lock:  # as the request's handler does where it had been opened
+            session.detach(back)
+        async with asyncio.timeout(5):
+            while (await one.receive(await one.seek(query), -1, None, []))[0]:
+                await asyncio.sleep(0.01)
+        await one.send("me", "hi")
+        assert [text for _, text in await (await join(one, query)).texts(1)] == ["hi"]
+
+    scene(play)

@@ -338,7 +338,12 @@ class SharedChannelService(ChannelService):
                 self._drop(session)
 
     async def join(self, session: Session, back: BackChannel, aid: int, *, resend: bool = True) -> None:
-        found = await self.link.ask(ATTACH, session.sid, self.link.node, aid, self._lease)
+        asked = self.link.begin(ATTACH, session.sid, self.link.node, aid, self._lease)
+        try:
+            found = await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            asked.add_done_callback(lambda done: self._give_back(session.sid, done))
+            raise
         if not found:
             raise unknown_sid()
         if not isinstance(session, SharedSession):
@@ -353,6 +358,16 @@ class SharedChannelService(ChannelService):
             self._sessions[session.sid] = session
             session.attach(back, -1, resend=True)
         self.read_again(session)  # what was told before the answer came was told to nobody
+
+    def _give_back(self, sid: str, attached: asyncio.Future[Any]) -> None:
+        """Redis has given this node a session whose client has gone meanwhile: nobody has it."""
+        if attached.cancelled() or attached.exception() is not None or not attached.result():
+            return
+        with self.lock:
+            here = self._sessions.get(sid)
+            if isinstance(here, SharedSession):  # it has been fenced, too
+                self._drop(here)
+        self.link.tell(DETACH, sid, attached.result()[0].decode())
 
     # What is told.
 
