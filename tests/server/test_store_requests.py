@@ -449,3 +449,16 @@ def test_a_back_channel_whose_client_goes_before_it_is_open_is_not_taken_for_ope
         assert [text for _, text in await (await join(one, query)).texts(1)] == ["hi"]
 
     scene(play)
+
+
+def test_what_others_say_on_a_nodes_channel_keeps_it_from_hearing_nothing(scene):
+    async def play(node):
+        one = await node()
+        back = await join(one, await listen(one, await one.create("me")))
+        if hasattr(one, "link"):
+            for words in ("odd", f"array\n{back.session.sid}\nx"):
+                await one.link.ask("return redis.call('PUBLISH', ARGV[1], ARGV[2])", one.link.channel, words)
+        await one.send("me", "hi")
+        assert [text for _, text in await back.texts(1)] == ["hi"]
+
+    scene(play)

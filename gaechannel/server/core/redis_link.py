@@ -160,6 +160,11 @@ class RedisLink:
                     await one.aclose()
 
     @property
+    def channel(self) -> str:
+        """Where this node is told of things."""
+        return f"{self._prefix}n:{self.node}"
+
+    @property
     def behind(self) -> bool:
         """Whether something waits to be asked."""
         return bool(self._asked)
@@ -260,12 +265,17 @@ class RedisLink:
                     logger.warning("Redis refuses: %s", answer)
             return [answers[at] for at in ours]
 
+    def _hear(self, data: bytes) -> None:
+        try:
+            self._on_told(data.split(b"\n", 3))
+        except (ValueError, IndexError):  # not our scripts' words; what comes after them is to be heard
+            logger.warning("Redis says what is not understood: %.60r", data)
+
     async def _hear_all(self) -> None:
-        channel = f"{self._prefix}n:{self.node}"
         while True:
             try:
                 async with self._subscribed.pubsub() as listening:
-                    await listening.subscribe(channel)
+                    await listening.subscribe(self.channel)
                     silent = 0
                     while True:
                         message = await listening.get_message(timeout=_ANSWER_SECONDS / 2)
@@ -280,7 +290,7 @@ class RedisLink:
                             self._linked.set()
                             self._on_linked()
                         elif message["type"] == "message":
-                            self._on_told(message["data"].split(b"\n", 3))
+                            self._hear(message["data"])
             except (RedisError, OSError) as error:
                 logger.warning("Redis is away: %s", error)
                 await asyncio.sleep(_AGAIN_SECONDS)
