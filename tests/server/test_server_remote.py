@@ -545,7 +545,7 @@ def test_who_asks_for_presence_and_does_not_read_is_cut_and_nothing_is_kept_for_
         head = b"Host: localhost\r\nAuthorization: Bearer secret\r\n"
         writer.write(b"GET /admin/presence HTTP/1.1\r\n" + head + b"\r\n")
         async with asyncio.timeout(30):
-            while not (watchers := list(service.presence.watchers)):
+            while not (watchers := list(service.presence.watchers)):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             while service.presence.watchers:
                 for _ in range(20):  # of which a turn's are less than may wait

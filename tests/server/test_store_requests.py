@@ -335,7 +335,8 @@ def test_maps_that_redis_is_asked_about_twice_are_taken_once_and_not_lost(scene)
 
         link._run = twice
         await one.receive(session, -1, 0, [CONNECT])
-        assert asked and come == ["me"]
+        assert asked
+        assert come == ["me"]
         await one.receive(session, -1, 0, [CONNECT])
         assert come == ["me"]
 
@@ -443,7 +444,7 @@ def test_a_back_channel_whose_client_goes_before_it_is_open_is_not_taken_for_ope
         with one.lock:  # as the request's handler does where it had been opened
             session.detach(back)
         async with asyncio.timeout(5):
-            while (await one.receive(await one.seek(query), -1, None, []))[0]:
+            while (await one.receive(await one.seek(query), -1, None, []))[0]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await one.send("me", "hi")
         assert [text for _, text in await (await join(one, query)).texts(1)] == ["hi"]
