@@ -47,13 +47,17 @@ def test_connect_answers_1_as_plain_text_however_often_it_is_said(dev):
         assert reply.headers["Cache-Control"] == "no-cache"
 
 
+# HttpClient of Java's, for one, reads what has no charset as ISO 8859-1.
+JSON = "application/json; charset=utf-8"
+
+
 def test_a_poll_is_answered_with_one_message_as_it_is_or_with_nothing(shared, dev, name):
     poll = {"command": "poll", "channel": dev.token}
     assert answer(dev.get("", **poll)) == (200, "OK", None, "0", "")
     shared.send_message(name, "one\n")
     shared.send_message(name, "two")
-    assert answer(dev.get("", **poll)) == (200, "OK", "application/json", "4", "one\n")
-    assert answer(dev.get("", **poll)) == (200, "OK", "application/json", "3", "two")
+    assert answer(dev.get("", **poll)) == (200, "OK", JSON, "4", "one\n")
+    assert answer(dev.get("", **poll)) == (200, "OK", JSON, "3", "two")
     assert answer(dev.get("", **poll)) == (200, "OK", None, "0", "")
 
 

@@ -1,7 +1,7 @@
 """The development server's dialect, as App Engine's SDK had it: ``/_ah/channel/dev``.
 
-Statuses, reason phrases, bodies and content types are those of its ``devappserver2/channel.py``; what still
-differs is listed in ``docs/dialects.rst``.
+Statuses, reason phrases, bodies and content types are those of its ``devappserver2/channel.py``, but for a charset;
+what still differs is listed in ``docs/dialects.rst``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Dev:
         # A lone surrogate has no UTF-8, and this dialect no escapes.
         message = pollers.poll(client_id)
         await self._service.commit()
-        return _reply(message, "application/json")
+        return _reply(message, "application/json; charset=utf-8")
 
 
 def _reply(
