@@ -74,6 +74,15 @@ def _said(words: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(one.encode("utf-8", "surrogatepass") if isinstance(one, str) else one for one in words)
 
 
+async def _connect(connection: Any) -> None:
+    """Make a new connection ready once Redis has loaded its data: of a pipeline that comes before, it may refuse
+    the beginning and run the rest, so that what was asked first is done last.
+    """
+    await connection.on_connect()
+    await connection.send_command("PING")
+    await connection.read_response()
+
+
 class RedisLink:
     """One node's link.
 
@@ -124,7 +133,11 @@ class RedisLink:
         options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": _ANSWER_SECONDS}
         try:
             self._redis = redis.asyncio.Redis.from_url(
-                self._url, socket_timeout=_ANSWER_SECONDS, single_connection_client=True, **options
+                self._url,
+                socket_timeout=_ANSWER_SECONDS,
+                single_connection_client=True,
+                redis_connect_func=_connect,
+                **options,
             )
             self._subscribed = redis.asyncio.Redis.from_url(self._url, **options)
             info = await self._redis.info("server")

@@ -1,0 +1,79 @@
+"""The link to a Redis that is played here, since a real one is seldom caught at the moment."""
+
+import asyncio
+
+import pytest
+
+pytest.importorskip("redis", reason="redis-py is not installed: pip install gaechannel[redis]")
+
+from gaechannel.server.core.redis_link import RedisLink
+
+
+class LoadingRedis:
+    """Says so often that it is loading, then runs what comes, with every script there already."""
+
+    def __init__(self):
+        self.loading = 0
+        self.ran = []
+        self.writers = []
+
+    async def serve(self, reader, writer):
+        self.writers.append(writer)
+        try:
+            while line := await reader.readline():
+                words = [await self.word(reader) for _ in range(int(line[1:]))]
+                writer.write(self.answer(*words))
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def word(self, reader):
+        size = int((await reader.readline())[1:])
+        return (await reader.readexactly(size + 2))[:-2]
+
+    def answer(self, command, *words):
+        if command == b"SUBSCRIBE":
+            return b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(words[0]), words[0])
+        if command in {b"HELLO", b"CLIENT"}:  # answered while it is loading, too
+            return b"+OK\r\n"
+        if self.loading:
+            self.loading -= 1
+            return b"-LOADING Redis is loading the dataset in memory\r\n"
+        if command == b"EVALSHA":
+            self.ran.append(words[-1].decode())
+        return b"$20\r\nredis_version:7.0.15\r\n" if command == b"INFO" else b"+OK\r\n"
+
+    def cut(self):
+        for writer in self.writers:
+            writer.close()
+
+
+@pytest.mark.parametrize("turns", [0, 20])
+def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(turns):
+    """Whether its death is noticed before something is asked, or by that."""
+
+    async def play():
+        redis = LoadingRedis()
+        server = await asyncio.start_server(redis.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        link = RedisLink(
+            f"redis://127.0.0.1:{port}",
+            prefix="{x}",
+            patience=10,
+            on_told=lambda words: None,
+            on_linked=lambda: None,
+        )
+        await link.start()
+        await link.ask("return 1", "before")
+        redis.loading = 5
+        redis.cut()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked = [str(number) for number in range(10)]
+        await asyncio.gather(*(link.ask("return 1", word) for word in asked))
+        assert redis.ran == ["before", *asked]
+        await link.stop()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(play(), 20))
