@@ -280,6 +280,34 @@ def test_many_messages_are_sent_in_order_or_none_and_once_under_one_key(scene):
     scene(play)
 
 
+def test_many_messages_that_are_refused_half_way_come_again_in_order(scene):
+    async def play(node):
+        one, _ = await node(), await node()
+        if not hasattr(one, "link"):
+            return  # what is in the process is refused as a whole
+        query = await listen(one, await one.create("me"))
+        back = await join(one, query)
+        ask, asked = one.link.ask, []
+
+        async def full(script, *words):
+            """As a Redis whose memory was full for a moment."""
+            if str(words[-1]).startswith("a key"):
+                asked.append(script)
+            if asked[1:] == [script]:
+                raise Refusal(503, "The store cannot be reached")
+            return await ask(script, *words)
+
+        one.link.ask = full
+        messages = [("me", str(number)) for number in range(600)]
+        with pytest.raises(Refusal):
+            await one.send_many(messages, "a key")
+        one.link.ask = ask
+        assert await one.send_many(messages, "a key") == []
+        assert [text for _, text in await back.texts(600)] == [text for _, text in messages]
+
+    scene(play)
+
+
 def test_what_comes_while_a_back_channel_opens_is_not_late(scene):
     async def play(node):
         one, two = await node(), await node()

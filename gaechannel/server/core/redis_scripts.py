@@ -193,35 +193,48 @@ return {skip, came}
 """
 )
 
-#: client, literal, hold, limit, a key: to all of its sessions, or held; once, though it is asked twice with
-#: the same key. Returns how many heard it; -1: there is no such channel; -2: it has been sent already.
-SEND = (
-    _HEAD
-    + """
-local client, literal = ARGV[1], ARGV[2]
-local sids = redis.call('SMEMBERS', P .. 'c:' .. client)
-local expires = redis.call('ZSCORE', P .. 'channels', client)
-if #sids == 0 and (not expires or tonumber(expires) <= now()) then return -1 end
-if ARGV[5] ~= '' and not redis.call('SET', P .. 'i:' .. ARGV[5], 1, 'NX', 'EX', 600) then return -2 end
-if #sids == 0 then
-    if tonumber(ARGV[3]) > 0 then
-        redis.call('RPUSH', P .. 'h:' .. client, literal)
-        redis.call('LTRIM', P .. 'h:' .. client, -ARGV[3], -1)
+_SEND = """
+local function send(client, literal, hold, limit, key)
+    local sids = redis.call('SMEMBERS', P .. 'c:' .. client)
+    local expires = redis.call('ZSCORE', P .. 'channels', client)
+    if #sids == 0 and (not expires or tonumber(expires) <= now()) then return -1 end
+    if key ~= '' and not redis.call('SET', P .. 'i:' .. key, 1, 'NX', 'EX', 600) then return -2 end
+    if #sids == 0 then
+        if tonumber(hold) > 0 then
+            redis.call('RPUSH', P .. 'h:' .. client, literal)
+            redis.call('LTRIM', P .. 'h:' .. client, -hold, -1)
+        end
+        return 0
     end
-    return 0
-end
-for _, sid in ipairs(sids) do
-    local s = P .. 's:' .. sid
-    if redis.call('HGET', s, 'stopped') == '' then
-        if redis.call('HGET', s, 'bytes') + #literal > tonumber(ARGV[4]) then
-            add(sid, '["stop"]')
-            redis.call('HSET', s, 'stopped', 'overflow')
-        else
-            add(sid, redis.call('HGET', s, 'prefix') .. literal .. ']]]')
+    for _, sid in ipairs(sids) do
+        local s = P .. 's:' .. sid
+        if redis.call('HGET', s, 'stopped') == '' then
+            if redis.call('HGET', s, 'bytes') + #literal > tonumber(limit) then
+                add(sid, '["stop"]')
+                redis.call('HSET', s, 'stopped', 'overflow')
+            else
+                add(sid, redis.call('HGET', s, 'prefix') .. literal .. ']]]')
+            end
         end
     end
+    return #sids
 end
-return #sids
+"""
+
+#: client, literal, hold, limit, a key: to all of its sessions, or held; once, though it is asked twice with
+#: the same key. Returns how many heard it; -1: there is no such channel; -2: it has been sent already.
+SEND = _HEAD + _SEND + "return send(unpack(ARGV))"
+
+#: The same five of each message: sends them in this order, all or none. Returns what SEND does of each.
+SEND_MANY = (
+    _HEAD
+    + _SEND
+    + """
+local heard = {}
+for i = 1, #ARGV, 5 do
+    heard[#heard + 1] = send(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+end
+return heard
 """
 )
 

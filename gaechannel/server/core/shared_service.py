@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import secrets
@@ -36,6 +37,7 @@ from .redis_scripts import (
     MAPS,
     READ,
     SEND,
+    SEND_MANY,
     TRIM,
 )
 from .service import ChannelService, ServiceOptions
@@ -46,6 +48,8 @@ from .talk_session import CONNECT, TalkSession
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
 
+#: Most messages that one script sends, since Redis does nothing else meanwhile.
+_MANY = 200
 #: Most sessions that one look at the leases ends.
 _EXPIRE_AT_ONCE = 200
 
@@ -244,7 +248,11 @@ class SharedChannelService(ChannelService):
             self._sending(client_id, message, None if key is None else f"{key} {at}")
             for at, (client_id, message) in enumerate(messages)
         ]
-        heard = await asyncio.gather(*(self.link.ask(SEND, *words) for words in sendings))
+        # None before those in front of it are there: what is refused half-way comes again with its key.
+        heard: list[int] = []
+        for at in range(0, len(sendings), _MANY):
+            some = sendings[at : at + _MANY]
+            heard += await self.link.ask(SEND_MANY, *itertools.chain.from_iterable(some))
         return [at for at, listeners in enumerate(heard) if listeners == -1]
 
     def _sending(self, client_id: str, message: str, key: str | None = None) -> tuple[Any, ...]:
