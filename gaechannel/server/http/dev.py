@@ -1,7 +1,7 @@
 """The development server's dialect, as App Engine's SDK had it: ``/_ah/channel/dev``.
 
-Statuses, reason phrases, bodies and content types are those of its ``devappserver2/channel.py``, but for a charset;
-what still differs is listed in ``docs/dialects.rst``.
+Statuses, reason phrases, bodies and content types are those of its ``devappserver2/channel.py``; what still
+differs, such as a charset, is listed in ``docs/dialects.rst``.
 """
 
 from __future__ import annotations
