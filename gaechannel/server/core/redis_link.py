@@ -77,7 +77,7 @@ def _said(words: tuple[Any, ...]) -> tuple[Any, ...]:
 async def _connect(connection: Any) -> None:
     """Make a new connection ready once Redis has loaded its data.
 
-    Of a pipeline that comes before, it may refuse the beginning and run the rest, which turns the order round.
+    Of a pipeline that comes before, it may refuse the beginning and run the rest: not in order.
     """
     await connection.on_connect()
     await connection.send_command("PING")
