@@ -155,6 +155,25 @@ def serve(url):
     return err
 
 
+def test_that_redis_is_away_is_told_once(tmp_path):
+    redis = RedisServer(tmp_path / "away").start()
+    node = Process("--redis", redis.url)
+    process = node.begin()
+    node.is_up(process)
+    try:
+        redis.kill()
+        time.sleep(1)
+        redis.start()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        redis.kill()
+    assert err.count("tells us no more") == err.count("tells us again") == 1, err
+    assert len(err.splitlines()) <= 4, err
+
+
 def test_what_is_no_redis_or_does_not_let_us_in_is_told_in_a_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -119,6 +119,8 @@ class RedisLink:
         self._subscribed: Any = None
         #: Whether Redis is away.
         self.away: bool = False
+        #: Whether the channel by which we are told is lost, and that has been said.
+        self._deaf = False
         self._names: dict[str, str] = {}
         self._known: set[str] = set()
         self._linked = asyncio.Event()
@@ -301,10 +303,15 @@ class RedisLink:
                             continue
                         silent = 0
                         if message["type"] == "subscribe":
+                            if self._deaf:
+                                logger.warning("Redis tells us again what comes")
+                            self._deaf = False
                             self._linked.set()
                             self._on_linked()
                         elif message["type"] == "message":
                             self._hear(message["data"])
             except (RedisError, OSError) as error:
-                logger.warning("Redis is away: %s", error)
+                if not self._deaf:
+                    logger.warning("Redis tells us no more what comes: %s", error)
+                self._deaf = True
                 await asyncio.sleep(_AGAIN_SECONDS)
