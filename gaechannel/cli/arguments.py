@@ -92,10 +92,18 @@ def add_admin_token(parser: argparse.ArgumentParser, text: str) -> None:
     )
 
 
+def _fits_header(secret: str) -> bool:
+    return secret.isascii() and secret.isprintable()
+
+
 def given_admin_token(args: argparse.Namespace) -> str | None:
     """The administrative token that was given, by argument, file or environment; None where none was."""
     if args.admin_token_file is None:
-        return args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN") or None
+        secret = args.admin_token or os.environ.get("GAECHANNEL_ADMIN_TOKEN") or None
+        if secret is not None and not _fits_header(secret):
+            name = "--admin-token" if args.admin_token else "GAECHANNEL_ADMIN_TOKEN"
+            raise CommandError(f"{name} holds what no header can carry: that is one line of ASCII")
+        return secret
     name = args.admin_token_file
     try:
         with open(name, encoding="utf-8") as file:
@@ -105,6 +113,8 @@ def given_admin_token(args: argparse.Namespace) -> str | None:
         raise CommandError(f"--admin-token-file: {name}: {words}") from None
     if not secret or "\n" in secret:
         raise CommandError(f"--admin-token-file: {name} has no token in it: that is one line")
+    if not _fits_header(secret):
+        raise CommandError(f"--admin-token-file: {name} holds what no header can carry: that is ASCII")
     # What systemd has loaded is shut off by the folder.
     loaded = os.path.dirname(name) == os.environ.get("CREDENTIALS_DIRECTORY")
     if os.stat(name).st_mode & 0o077 and not loaded:
