@@ -56,9 +56,15 @@ def _run(argv: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except (ChannelError, OSError, CommandError) as error:
-        print("gaechannel:", " ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        print("gaechannel:", " ".join(_words(error).split()) or type(error).__name__, file=sys.stderr)
         return 1
     return status
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ChannelError) or not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _parser() -> argparse.ArgumentParser:

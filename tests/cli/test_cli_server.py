@@ -96,6 +96,27 @@ def test_a_file_without_an_administrative_token_is_one_line_and_status_1(run, tm
         assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("by", ["argument", "file", "environment"])
+def test_an_administrative_token_that_no_header_can_carry_is_one_line(run, environ, tmp_path, by):
+    file = tmp_path / "token"
+    file.write_text("10 €\n")
+    given = {"argument": ("--admin-token", "a\nb"), "file": ("--admin-token-file", str(file))}
+    if by == "environment":
+        environ["GAECHANNEL_ADMIN_TOKEN"] = "a\nb"
+    for command in (("create", "me"), ("send", "me", "text"), ("serve", "--port", "0")):
+        status, out, err = run(*command, *given.get(by, ()))
+        assert (status, out) == (1, "")
+        assert "holds what no header can carry" in err
+        assert err.count("\n") == 1
+
+
+def test_a_port_in_use_is_named(run, serve):
+    _, text = serve()
+    host = exported(text, "GAECHANNEL_ADMIN").removeprefix("http://")
+    status, out, err = run("serve", "--port", "0", "--admin", host)
+    assert (status, out, err) == (1, "", f"gaechannel: {host}: Address already in use\n")
+
+
 def test_an_administrative_token_that_others_can_read_is_warned_of(run, server, tmp_path):
     file = tmp_path / "token"
     file.write_text(server.admin_token)

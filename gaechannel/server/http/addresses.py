@@ -69,9 +69,12 @@ class Address:
         """
         if not self.path:
             family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-            return socket.create_server(
-                (self.host, self.port), family=family, backlog=backlog, reuse_port=reuse
-            )
+            try:
+                return socket.create_server(
+                    (self.host, self.port), family=family, backlog=backlog, reuse_port=reuse
+                )
+            except OSError as error:
+                raise self._named(error) from None
         self._remove_left_over(reuse=reuse)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -80,10 +83,18 @@ class Address:
             listening.bind(self.path)
             os.chmod(self.path, self.mode)
             listening.listen(backlog)
+        except OSError as error:
+            listening.close()
+            raise self._named(error) from None
         except BaseException:
             listening.close()
             raise
         return listening
+
+    def _named(self, error: OSError) -> OSError:
+        """The same, with the address where the system's words have none, or Python's have a tuple."""
+        words = (error.strerror or str(error)).partition(" (while ")[0]
+        return OSError(error.errno, words, str(self))
 
     def forget(self, listening: socket.socket, *, reuse: bool = False) -> None:
         """Close what ``listen`` returned, and remove a Unix socket's file, unless it may be another's."""
