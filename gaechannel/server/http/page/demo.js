@@ -119,7 +119,8 @@ function draw() {
     }
     if (!received) return;
     const verdict = wrong ? `${wrong} NOT in order` : "each once, and in order";
-    say(`${received} messages, ${verdict}; ${opened} back channels, ${cuts} of them cut`);
+    const some = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+    say(`${some(received, "message")}, ${verdict}; ${some(opened, "back channel")}, ${cuts} of them cut`);
 }
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
