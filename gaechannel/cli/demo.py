@@ -105,7 +105,7 @@ def _demo_in_browser() -> int:
     with DemoServer() as server:
         url = f"{server.url}/demo"
         opened = _has_display() and webbrowser.open(url)
-        print(f"{'Opened' if opened else 'Open'} {url}; Ctrl-C ends it.", flush=True)
+        print(f"{'Opened' if opened else 'Open'} {url}\nCtrl-C ends it.", flush=True)
         server.misbehave()
     return 0
 

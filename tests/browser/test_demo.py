@@ -17,9 +17,7 @@ def demo():
     environment = {name: value for name, value in os.environ.items() if name not in NAMES}
     command = [sys.executable, "-m", "gaechannel", "demo", "--browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        yield re.fullmatch(
-            r"Open (http://127\.0\.0\.1:\d+/demo); Ctrl-C ends it\.\n", process.stdout.readline()
-        )[1]
+        yield re.fullmatch(r"Open (http://127\.0\.0\.1:\d+/demo)\n", process.stdout.readline())[1]
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
 

@@ -36,6 +36,8 @@ from .store import StoreError
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
 
+#: Seconds that what is still to be asked at the end may take: Redis may be away.
+_LAST_SECONDS = 3.0
 #: What goes away by itself: Redis is not there, or not yet.
 _AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
 #: Seconds between two tries while Redis is away.
@@ -162,8 +164,9 @@ class RedisLink:
 
     async def stop(self) -> None:
         """Ask what is still to be asked, and let go."""
-        with contextlib.suppress(Refusal):
-            await self.ask("return 1")
+        with contextlib.suppress(Refusal, TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self.ask("return 1")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

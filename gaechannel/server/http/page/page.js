@@ -12,6 +12,8 @@ async function ask(path, form) {
         headers: { Authorization: `Bearer ${key}` },
         body: form && new URLSearchParams(form),
         cache: "no-store",
+    }).catch(() => {
+        throw new Error("The server does not answer; what stands here is from before.");
     });
     if (!response.ok) {
         const words = (await response.text()).trim();
