@@ -221,7 +221,7 @@ def test_send_reads_messages_from_standard_input(run, server):
         (("create", "me", "--minutes", "1441"), "InvalidChannelTokenDurationError"),
         (("send", "me", "x" * 32768), "/admin/send: InvalidMessageError"),
         (("create", "me", "--admin-token", "wrong"), "administrative token"),
-        (("create", "me", "--admin-token", "wröng"), "administrative token"),
+        (("create", "me", "--admin-token", "wröng"), "--admin-token holds what no header can carry"),
         (
             ("create", "me", "--admin", "127.0.0.1:1"),
             "127.0.0.1:1: Connection refused; `gaechannel serve`",
