@@ -137,6 +137,8 @@ class Runner:
         for thread in self._threads:
             thread.join()
         self.server.stop(keep_sessions=False)
+        # Libraries keep functions in caches of their own, and with those all that stands beside them.
+        self.names.clear()
 
     def later(self, seconds, function):
         """Call the function in a thread, in so many seconds."""
