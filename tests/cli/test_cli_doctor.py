@@ -71,7 +71,7 @@ def test_no_secret_and_no_home_is_shown(run, environ, authorities, tmp_path):
         "SSL_CERT_FILE=~/authority.pem",
     ]
     assert lines["connection"].startswith(
-        "WRONG: http://127.0.0.1:1: TransportError 7: Failed to connect to 127.0.0.1 port 9"
+        "WRONG: http://127.0.0.1:1: TransportError 7: Failed to connect to 127.0.0.1"
     )
 
 
