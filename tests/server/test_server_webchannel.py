@@ -66,7 +66,8 @@ def test_messages_are_raw_json_and_data_is_a_list_of_one(peer, sessions):
     reply = peer.open(data({"database": "é", "n": [1]}))
     assert reply.arrays[1:] == [[1, [{"echo": {"database": "é", "n": [1]}}]]]
     stream = peer.back(1)
-    assert peer.send(data("😀")).value[:2] == [1, 1]
+    present, last, _ = peer.send(data("😀")).value
+    assert (present, last) in [(1, 1), (1, 2)]  # the echo may be on its way before the answer
     assert stream.next() == [2, [{"echo": "😀"}]]
     stream.cut()
 
