@@ -48,6 +48,19 @@ def run(start):
 
 
 @pytest.fixture
+def serve(start):
+    """serve(*arguments) starts the command; returns the process and where it serves, once it listens."""
+
+    def start_server(*arguments):
+        process = start("serve", "--port", "0", *arguments)
+        line = process.stdout.readline()
+        assert line.startswith("Serving on "), process.stderr.read()
+        return process, line.split()[2].rstrip(",")
+
+    return start_server
+
+
+@pytest.fixture
 def server(environ):
     """A server in this process; the commands find it by their environment."""
     with LocalServer() as local_server:

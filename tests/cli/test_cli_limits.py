@@ -2,23 +2,8 @@
 
 import socket
 
-import pytest
-
 from gaechannel.cli.limits import LIMITS
 from gaechannel.server import ConnectionLimits, Limits
-
-
-@pytest.fixture
-def serve(start):
-    """serve(*arguments) starts the command; returns the process, and a port that it serves."""
-
-    def start_server(*arguments):
-        process = start("serve", "--port", "0", *arguments)
-        line = process.stdout.readline()
-        assert line.startswith("Serving on http://127.0.0.1:"), process.stderr.read()
-        return process, int(line.split(":")[2].partition(",")[0])
-
-    return start_server
 
 
 def test_every_limit_is_an_option_with_its_default():
@@ -32,6 +17,13 @@ def test_every_limit_is_an_option_with_its_default():
     others = {"keepalive", "backchannel_seconds", "backchannel_bytes", "hook_seconds", "host_prefix"}
     others.add("bytes_per_backchannel")
     assert {name.replace("-", "_") for name in LIMITS} == defaults.keys() - others
+
+
+def port_of(served):
+    """The port of what `serve` has said."""
+    process, url = served
+    assert url.startswith("http://127.0.0.1:"), process.stderr.read()
+    return int(url.rpartition(":")[2])
 
 
 def ask(port, head, body=b""):
@@ -52,7 +44,7 @@ def test_limits_and_origins_that_are_given_hold(serve):
         "--host-name",
         "b.example",
     )
-    _, port = serve(*options)
+    port = port_of(serve(*options))
     post = "POST /channel/bind?VER=8&RID=1 HTTP/1.1\nHost: %s\nOrigin: %s\nContent-Length: %d"
     assert ask(port, post % ("b.example", page, 7), b"count=0") == "HTTP/1.1 200 OK"
     assert ask(port, post % ("a.example", page, 11)) == "HTTP/1.1 413 The body is longer than 10 bytes"
@@ -63,7 +55,7 @@ def test_limits_and_origins_that_are_given_hold(serve):
 def test_limits_may_stand_in_a_file(serve, tmp_path):
     file = tmp_path / "serve.toml"
     file.write_text('max-head = 300\nallow-origin = ["https://a.example", "https://b.example"]\n')
-    _, port = serve("--config", str(file))
+    port = port_of(serve("--config", str(file)))
     get = "GET /talkgadget/d HTTP/1.1\nHost: x\nOrigin: https://b.example"
     assert ask(port, get) == "HTTP/1.1 400 token is missing"
     assert ask(port, f"{get}\nX: {'x' * 300}") == "HTTP/1.1 431 The head is too long"

@@ -10,6 +10,7 @@ import stat
 
 import pytest
 import trustme
+from asking import UnixConnection, ask
 from tls import certified
 from waiting import until
 
@@ -18,45 +19,12 @@ from gaechannel.cli.arguments import CommandError
 from gaechannel.cli.certificate import Certificate
 
 
-@pytest.fixture
-def serve(start):
-    """serve(*arguments) starts the command; returns the process and where it serves, once it listens."""
-
-    def start_server(*arguments):
-        process = start("serve", "--port", "0", *arguments)
-        line = process.stdout.readline()
-        assert line.startswith("Serving on "), process.stderr.read()
-        return process, line.split()[2].rstrip(",")
-
-    return start_server
-
-
 def ended(process):
     """End the server in order; what it has said on standard error."""
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     return err
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-def ask(connection, path, **headers):
-    try:
-        connection.request("GET", path, headers=headers)
-        reply = connection.getresponse()
-        return reply.status, reply.read().decode()
-    finally:
-        connection.close()
 
 
 def get(url, path, **headers):

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from nginx import MAIN
 from tls import certified
 from waiting import until
 from wire_by_hand import Peer
@@ -26,22 +27,6 @@ pytestmark = pytest.mark.timeout(90)
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-NGINX = """
-daemon off;
-{user}
-pid {folder}/pid;
-error_log {folder}/errors;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/client;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/nginx.conf;
-}}
-"""
 CADDY = """
 {{
     admin off
@@ -58,9 +43,8 @@ def command(kind, folder):
     if program is None:
         pytest.skip(f"{kind} is not there (Debian: {'nginx-light' if kind == 'nginx' else kind})")
     if kind == "nginx":
-        (folder / "main").write_text(
-            NGINX.format(folder=folder, user="user root;" if os.getuid() == 0 else ""), encoding="utf-8"
-        )
+        user, servers = "user root;" if os.getuid() == 0 else "", f"include {folder}/nginx.conf;"
+        (folder / "main").write_text(MAIN.format(folder=folder, user=user, servers=servers), encoding="utf-8")
         return [program, "-p", folder, "-e", folder / "errors", "-c", folder / "main"]
     if kind == "caddy":
         (folder / "main").write_text(CADDY.format(folder=folder), encoding="utf-8")

@@ -2,10 +2,9 @@
 
 import http.client
 import socket
-import ssl
 
 import pytest
-import trustme
+from tls import contexts
 from wire_by_hand import Peer, Talk, texts
 
 from gaechannel.server import ChannelService, LocalServer, make_admin_app, make_app
@@ -22,13 +21,7 @@ def ask(server, what, form):
 
 @pytest.fixture(scope="module")
 def tls():
-    """A server's context for 127.0.0.1, and a client's that trusts it."""
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client
+    return contexts()
 
 
 def test_create_answers_a_token_and_send_delivers(shared, name):

@@ -76,6 +76,14 @@ class Open:
         self.response = Response(self.transport)
         self.task = asyncio.create_task(self.back.run(self.response, request))
 
+    async def is_cut_by_another(self, line, service):
+        """Another back channel opens, and this one's connection is cut."""
+        request = SimpleNamespace(transport=Transport(), version=HttpVersion11)
+        with service.lock:
+            self.session.attach(HttpBackChannel(request, self.session, service, line, one_batch=False), 0)
+        await until(lambda: self.transport.aborted)
+        self.task.cancel()
+
     def arrays(self):
         """What each write carried."""
         return [
@@ -178,11 +186,7 @@ def test_who_does_not_read_is_cut_when_another_back_channel_comes(service):
         one = Open(line, service, room=10)
         one.session.send("more than it has room for")
         await until(lambda: one.transport.writes)
-        request = SimpleNamespace(transport=Transport(), version=HttpVersion11)
-        with service.lock:
-            one.session.attach(HttpBackChannel(request, one.session, service, line, one_batch=False), 0)
-        await until(lambda: one.transport.aborted)
-        one.task.cancel()
+        await one.is_cut_by_another(line, service)
 
     asyncio.run(run())
 
@@ -195,11 +199,7 @@ def test_who_does_not_read_the_last_of_a_response_is_cut_all_the_same(service):
         one.session.send("more than it has room for")
         await until(lambda: one.transport.writes)
         await asyncio.sleep(0.01)
-        request = SimpleNamespace(transport=Transport(), version=HttpVersion11)
-        with service.lock:
-            one.session.attach(HttpBackChannel(request, one.session, service, line, one_batch=False), 0)
-        await until(lambda: one.transport.aborted)
-        one.task.cancel()
+        await one.is_cut_by_another(line, service)
 
     asyncio.run(run())
 

@@ -3,13 +3,12 @@
 import contextlib
 import http.client
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 
 import pytest
-import trustme
+from tls import contexts
 from waiting import until
 from wire_by_hand import Talk, texts
 
@@ -230,11 +229,7 @@ def test_requests_behind_a_back_channel_are_not_kept_for_ever(listening):
 
 
 def test_who_does_not_shake_hands_over_tls_is_cut():
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
+    context, client = contexts()
     with LocalServer(ssl_context=context, header_seconds=0.3, max_connections=2) as server:
         with connect(server) as silent, connect(server) as nonsense:
             nonsense.sendall(REQUEST)

@@ -7,30 +7,11 @@ import socket
 import stat
 
 import pytest
+from asking import UnixConnection, ask
 from waiting import until
 
 from gaechannel.server import LocalServer
 from gaechannel.server.http.forwarded import Proxies
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-def ask(connection, path, **headers):
-    try:
-        connection.request("GET", path, headers=headers)
-        reply = connection.getresponse()
-        return reply.status, reply.read().decode()
-    finally:
-        connection.close()
 
 
 def test_a_unix_socket_is_listened_on_and_made_anew_with_each_start(tmp_path):

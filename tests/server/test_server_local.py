@@ -6,7 +6,6 @@ import http.client
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import trustme
+from tls import contexts
 from waiting import until
 from wire_by_hand import Talk, texts
 
@@ -177,11 +176,7 @@ def test_it_works_beside_a_running_event_loop():
 
 
 def test_https_is_served_with_a_context():
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
+    context, client = contexts()
     with LocalServer(ssl_context=context) as server:
         assert server.base_url.startswith("https://127.0.0.1:")
         raw = socket.create_connection(("127.0.0.1", server.port), timeout=20)

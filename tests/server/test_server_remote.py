@@ -6,13 +6,12 @@ import http.server
 import itertools
 import json
 import multiprocessing
-import ssl
 import threading
 
 import aiohttp
 import pytest
-import trustme
 from aiohttp import web
+from tls import contexts
 from waiting import until
 from wire_by_hand import Talk, texts
 
@@ -301,11 +300,7 @@ def test_a_unix_socket_does(connect, tmp_path):
 
 
 def test_tls_is_checked(connect):
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    context, trusting = contexts()
     with LocalServer(ssl_context=context, admin="127.0.0.1:0", admin_ssl_context=context) as server:
         assert server.admin_url.startswith("https:")
         assert connect(server.admin_url, server.admin_token, ssl_context=trusting).create_channel("me")

@@ -11,7 +11,7 @@ import signal
 import time
 
 import pytest
-from serving import Ours, Process, Sender, Strange, check, wait_for
+from serving import Ours, Process, Sender, Strange, end
 
 KILLS = int(os.environ.get("GAECHANNEL_KILLS", "2"))
 CLIENTS = 4
@@ -58,10 +58,8 @@ def test_what_was_answered_arrives_once_and_in_order_over_kills(serving):
     finally:
         for sender in senders:
             sender.end()
-    for listener, sender in zip(listeners, senders, strict=True):
-        wait_for(listener, sender)
-    answered = [check(sender, one.end()) for one, sender in zip(listeners, senders, strict=True)]
-    print(f"{KILLS} kills, {sum(answered)} messages answered, all arrived once and in order")
+    answered = end(listeners, senders)
+    print(f"{KILLS} kills, {answered} messages answered, all arrived once and in order")
 
 
 def test_a_server_rolls_over_to_the_next_on_the_same_port(serving):
@@ -82,5 +80,4 @@ def test_a_server_rolls_over_to_the_next_on_the_same_port(serving):
         sender.must_have(50)
     finally:
         sender.end()
-    wait_for(listener, sender)
-    check(sender, listener.end())
+    end([listener], [sender])

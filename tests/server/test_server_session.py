@@ -4,6 +4,7 @@ import contextlib
 import logging
 
 import pytest
+from back_by_hand import Back
 from wire_by_hand import chunks
 
 from gaechannel.server import (
@@ -19,26 +20,6 @@ from gaechannel.server import (
 from gaechannel.server.core.session import CHUNK_BYTES, WRITE_ARRAYS
 from gaechannel.server.core.sessions import Opening
 from gaechannel.server.core.traffic import Traffic
-
-
-class Back:
-    """A back channel that only remembers."""
-
-    def __init__(self, now=1000.0, seconds=240.0, one_batch=False):
-        self.woken = self.ending = self.gone = False
-        self.one_batch = one_batch
-        self.taken = self.wakes = self.aborts = 0
-        self.last_taken = now
-        self.deadline = now + seconds
-
-    def wake(self):
-        self.wakes += 1
-
-    def lost(self):
-        return self.gone
-
-    def abort(self):
-        self.aborts += 1
 
 
 def make(clock, params=None, **options):

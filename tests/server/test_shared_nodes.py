@@ -14,7 +14,7 @@ import time
 
 import pytest
 from redis_server import RedisServer, skip_without_redis
-from serving import Process, Sender, Strange, ask, check, wait_for
+from serving import Process, Sender, Strange, ask, end
 
 skip_without_redis()
 
@@ -77,10 +77,8 @@ def load(nodes, clients=3):
     finally:
         for sender in senders:
             sender.end()
-    for listener, sender in zip(listeners, senders, strict=True):
-        wait_for(listener, sender)
-    answered = [check(sender, one.end()) for one, sender in zip(listeners, senders, strict=True)]
-    print(f"{sum(answered)} messages answered, all arrived once and in order")
+    answered = end(listeners, senders)
+    print(f"{answered} messages answered, all arrived once and in order")
 
 
 @pytest.mark.timeout(60 + 20 * KILLS)

@@ -6,6 +6,7 @@ import itertools
 import sqlite3
 
 import pytest
+from back_by_hand import Back
 from wire_by_hand import CONNECT, Clock
 
 from gaechannel.server import (
@@ -20,24 +21,14 @@ from gaechannel.server import (
 from gaechannel.server.core.sessions import Opening
 
 
-class Back:
+class Asked(Back):
     """A back channel that hands over what it is given when it is asked."""
 
     def __init__(self, service, session, aid=-1):
+        super().__init__(service.monotonic(), 1e9)
         self.service, self.session = service, session
-        self.woken = self.ending = self.one_batch = self.gone = False
-        self.taken, self.last_taken, self.deadline = 0, service.monotonic(), service.monotonic() + 1e9
         with service.lock:
             session.attach(self, aid)
-
-    def wake(self):
-        pass
-
-    def lost(self):
-        return self.gone
-
-    def abort(self):
-        self.gone = True
 
     def arrays(self):
         """The arrays since the last time, each as its id and the rest."""
@@ -123,7 +114,7 @@ def query(session):
 def test_messages_arrive_in_order_and_once(make):
     service = make()
     session = connect(service)
-    back = Back(service, session)
+    back = Asked(service, session)
     for number in range(5):
         service.send_message("me", str(number))
     assert back.texts() == ["0", "1", "2", "3", "4"]
@@ -134,8 +125,8 @@ def test_messages_arrive_in_order_and_once(make):
 
 def test_a_message_goes_to_all_sessions_of_its_client_and_to_no_other(make):
     service = make()
-    mine = [Back(service, connect(service)) for _ in range(3)]
-    other = Back(service, connect(service, client_id="you"))
+    mine = [Asked(service, connect(service)) for _ in range(3)]
+    other = Asked(service, connect(service, client_id="you"))
     service.send_message("me", "hi")
     assert [back.texts() for back in mine] == [["hi"]] * 3
     assert other.texts() == []
@@ -146,17 +137,17 @@ def test_what_is_not_acknowledged_is_read_again_and_what_is_is_not(make):
     session = connect(service)
     for text in "abc":
         service.send_message("me", text)
-    first = Back(service, session)
+    first = Asked(service, session)
     ids = [array_id for array_id, data in first.arrays() if b'"ae"' in data]
-    assert Back(service, session, ids[0]).texts() == ["b", "c"]
-    assert Back(service, session, ids[2]).texts() == []
+    assert Asked(service, session, ids[0]).texts() == ["b", "c"]
+    assert Asked(service, session, ids[2]).texts() == []
 
 
 def test_a_second_back_channel_fences_the_first(make):
     service = make()
     session = connect(service)
-    first = Back(service, session)
-    second = Back(service, session)
+    first = Asked(service, session)
+    second = Asked(service, session)
     service.send_message("me", "hi")
     assert first.texts() == []
     assert second.texts() == ["hi"]
@@ -191,7 +182,7 @@ def test_what_is_sent_before_anybody_listens_is_held(make):
     for text in "abc":
         service.send_message("me", text)
     assert service.waiting == 2
-    assert Back(service, connect(service, token)).texts() == ["b", "c"]
+    assert Asked(service, connect(service, token)).texts() == ["b", "c"]
     assert service.waiting == 2  # it has not been acknowledged
 
 
@@ -218,7 +209,7 @@ def test_the_next_process_has_sessions_messages_and_tokens(make, end):
     service = make()
     token = service.create_channel("me")
     session = connect(service, token)
-    back = Back(service, session)
+    back = Asked(service, session)
     service.send_message("me", "seen")
     ((seen, _),) = [one for one in back.arrays() if b'"ae"' in one[1]]
     for text in "ab":
@@ -230,7 +221,7 @@ def test_the_next_process_has_sessions_messages_and_tokens(make, end):
     assert found.restored
     assert found.params["clid"] == "CLID"
     service.send_message("me", "c")
-    arrays = Back(service, found, seen).arrays()
+    arrays = Asked(service, found, seen).arrays()
     assert [array_id for array_id, _ in arrays] == [seen + 1, seen + 2, seen + 3]
     assert [data.split(b'"')[7] for _, data in arrays] == [b"a", b"b", b"c"]
     assert service.read_token(token).client_id == "me"
@@ -242,10 +233,10 @@ def test_the_next_process_has_sessions_messages_and_tokens(make, end):
 def test_what_was_acknowledged_stays_so_and_ids_go_on(make, end):
     service = make()
     session = connect(service)
-    back = Back(service, session)
+    back = Asked(service, session)
     service.send_message("me", "a")
     ((aid, _),) = [one for one in back.arrays() if b'"ae"' in one[1]]
-    Back(service, session, aid)
+    Asked(service, session, aid)
     commit(service)
     service = make(end)
     found = service.find(query(session))
@@ -342,7 +333,7 @@ def test_a_stopped_session_tells_its_client_after_all(make, end):
     service = make(end)
     found = service.find(query(session))
     assert found.stopped
-    assert [data for _, data in Back(service, found).arrays()][-1] == b'["stop"]'
+    assert [data for _, data in Asked(service, found).arrays()][-1] == b'["stop"]'
     assert found.ended
     assert not service.is_connected("me")
     commit(service)
@@ -359,7 +350,7 @@ def test_what_overflowed_is_not_sent_by_the_next_process(make, end):
     assert session.stopped
     commit(service)
     service = make(end, max_unacknowledged=2000)
-    arrays = Back(service, service.find(query(session))).arrays()
+    arrays = Asked(service, service.find(query(session))).arrays()
     assert arrays[-1][1] == b'["stop"]'
     assert [array_id for array_id, _ in arrays] == list(range(arrays[0][0], arrays[0][0] + len(arrays)))
 

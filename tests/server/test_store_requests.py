@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from back_by_hand import Back
 from redis_server import RedisServer, skip_without_redis
 from wire_by_hand import CONNECT
 
@@ -10,23 +11,16 @@ from gaechannel.server import ChannelService, InvalidMessageError, Refusal, Sqli
 from gaechannel.server.core.sessions import Opening
 
 
-class Back:
+class Asked(Back):
     """A back channel that takes what there is when it is asked."""
 
     def __init__(self, service, session):
+        super().__init__(service.monotonic(), 1e9)
         self.service, self.session = service, session
-        self.woken = self.ending = self.one_batch = self.gone = False
         self.cut = asyncio.Event()
-        self.taken, self.last_taken, self.deadline = 0, service.monotonic(), service.monotonic() + 1e9
-
-    def wake(self):
-        pass
-
-    def lost(self):
-        return self.gone
 
     def abort(self):
-        self.gone = True
+        super().abort()
         self.cut.set()
 
     async def texts(self, count):
@@ -95,7 +89,7 @@ async def listen(service, token, **params):
 
 async def join(service, query, aid=-1):
     session = await service.seek(query)
-    back = Back(service, session)
+    back = Asked(service, session)
     await service.join(session, back, aid)
     return back
 
@@ -465,7 +459,7 @@ def test_a_back_channel_whose_client_goes_before_it_is_open_is_not_taken_for_ope
         one = await node()
         query = await listen(one, await one.create("me"))
         session = await one.seek(query)
-        back = Back(one, session)
+        back = Asked(one, session)
         joining = asyncio.create_task(one.join(session, back, -1))
         await asyncio.sleep(0)
         joining.cancel()

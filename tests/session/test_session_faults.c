@@ -4,16 +4,27 @@
 
 static session_config config;
 
-// browserchannel, whose back channel has brought array 1 and ended.
-static void begin_worked(carrier *self) {
+// browserchannel, whose back channel has brought array 1; its chunks have so many units at most.
+static void begin_bounded(carrier *self, size_t max_chunk) {
     config = carrier_config(&dialect_browserchannel);
+    config.max_chunk = max_chunk;
     carrier_two_way(self, &config, OPENING);
     CHECK(carrier_body(self, SLOT_BACK, NOOP_1) == INTAKE_OK);
+}
+
+static void begin_worked(carrier *self) {
+    begin_bounded(self, 0);
 }
 
 static void expect_error(carrier *self, session_error_kind kind) {
     CHECK(carrier_next(self) == ACTION_ENDED);
     CHECK(session_get_error(self->session)->kind == kind);
+}
+
+// A back channel's body that is not read to its end.
+static void break_off(carrier *self, const char *body) {
+    CHECK(carrier_body(self, SLOT_BACK, body) == INTAKE_STOP);
+    session_on_done(self->session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self->now_ms);
 }
 
 // A back channel that acknowledges so much is asked for, and answered.
@@ -294,6 +305,13 @@ static void maps_that_are_never_confirmed_raise_and_stay(void) {
 
 /* ---- Poison ---- */
 
+static void expect_array_2_left_behind(carrier *self) {
+    expect_error(self, ERROR_CORRUPT);
+    CHECK(carrier_has(strbuf_str(&session_get_error(self->session)->message), "array 2 cannot be read"));
+    go_on(self);
+    expect_back(self, "AID=2&");
+}
+
 #define DEEP_100                                                                                             \
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
 
@@ -301,13 +319,11 @@ static void an_array_that_cannot_be_read_is_asked_for_once_more_and_given_up(voi
     carrier self;
     begin_worked(&self);
     const char *body = CHUNKS("[[2,[\"a\"]],[3,[\"b\"]],[4," DEEP_100 DEEP_100);
-    CHECK(carrier_body(&self, SLOT_BACK, body) == INTAKE_STOP);
-    session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+    break_off(&self, body);
     CHECK(session_queue(self.session)->count == 0);
     carrier_wait(&self);
     expect_back(&self, "AID=1&");
-    CHECK(carrier_body(&self, SLOT_BACK, body) == INTAKE_STOP);
-    session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+    break_off(&self, body);
     // What stands before it is sound.
     CHECK(session_queue(self.session)->count == 2);
     expect_error(&self, ERROR_CORRUPT);
@@ -325,23 +341,15 @@ static void a_chunk_that_is_too_long_or_no_text_is_given_up_too(void) {
                                          "5\n[[2,\"\xF0\x9F\x98\x80\"]]"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         carrier self;
-        begin_worked(&self);
-        carrier_free(&self);
-        config.max_chunk = 1000000;
-        carrier_two_way(&self, &config, OPENING);
-        CHECK(carrier_body(&self, SLOT_BACK, NOOP_1) == INTAKE_OK);
+        begin_bounded(&self, 1000000);
         for (int attempt = 0; attempt < 2; attempt++) {
             if (attempt > 0) {
                 carrier_wait(&self);
                 carrier_stream(&self);
             }
-            CHECK(carrier_body(&self, SLOT_BACK, bodies[i]) == INTAKE_STOP);
-            session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+            break_off(&self, bodies[i]);
         }
-        expect_error(&self, ERROR_CORRUPT);
-        CHECK(carrier_has(strbuf_str(&session_get_error(self.session)->message), "array 2 cannot be read"));
-        go_on(&self);
-        expect_back(&self, "AID=2&");
+        expect_array_2_left_behind(&self);
         carrier_free(&self);
     }
 }
@@ -353,8 +361,7 @@ static void an_array_that_was_only_damaged_once_is_not_lost(void) {
         char bad[64], good[64];
         snprintf(bad, sizeof bad, "[[%d,[nonsense]]]", id);
         snprintf(good, sizeof good, "[[%d,[\"a\"]]]", id);
-        CHECK(carrier_body(&self, SLOT_BACK, CHUNKS(bad)) == INTAKE_STOP);
-        session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+        break_off(&self, CHUNKS(bad));
         carrier_wait(&self);
         carrier_stream(&self);
         CHECK(carrier_body(&self, SLOT_BACK, CHUNKS(good)) == INTAKE_OK);
@@ -374,13 +381,8 @@ static void what_cannot_be_read_is_told_though_the_other_request_ended_all_befor
     static const char *const bodies[] = {"8\n[[2,[x]]]", "2000000\n[[2,[\"a"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         carrier self;
-        begin_worked(&self);
-        carrier_free(&self);
-        config.max_chunk = 1000000;
-        carrier_two_way(&self, &config, OPENING);
-        CHECK(carrier_body(&self, SLOT_BACK, NOOP_1) == INTAKE_OK);
-        CHECK(carrier_body(&self, SLOT_BACK, bodies[i]) == INTAKE_STOP);
-        session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+        begin_bounded(&self, 1000000);
+        break_off(&self, bodies[i]);
         CHECK(carrier_send(&self, "x") == 0);
         carrier_expect(&self, REQUEST_MAPS);
         carrier_wait(&self);
@@ -391,12 +393,8 @@ static void what_cannot_be_read_is_told_though_the_other_request_ended_all_befor
         expect_error(&self, ERROR_MAPS_REFUSED);
         go_on(&self);
         expect_back(&self, "AID=1&");
-        CHECK(carrier_body(&self, SLOT_BACK, bodies[i]) == INTAKE_STOP);
-        session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
-        expect_error(&self, ERROR_CORRUPT);
-        CHECK(carrier_has(strbuf_str(&session_get_error(self.session)->message), "array 2 cannot be read"));
-        go_on(&self);
-        expect_back(&self, "AID=2&");
+        break_off(&self, bodies[i]);
+        expect_array_2_left_behind(&self);
         carrier_free(&self);
     }
 }
@@ -410,8 +408,7 @@ static void an_error_that_arrives_after_an_end_is_sent_again(void) {
     carrier_expect(&self, REQUEST_MAPS);
     refuse_maps(&self);
     const char *said = CHUNKS("[[2,[{\"error\":{\"code\":9,\"message\":\"odd\"}}]]]");
-    CHECK(carrier_body(&self, SLOT_BACK, said) == INTAKE_STOP);
-    session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+    break_off(&self, said);
     expect_error(&self, ERROR_MAPS_REFUSED);
     go_on(&self);
     expect_back(&self, "AID=1&");
@@ -592,8 +589,7 @@ static void a_header_takes_no_room_of_an_errors_body(void) {
     carrier_expect(&self, REQUEST_BACK);
     session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, header, sizeof header);
     session_on_status(self.session, SLOT_BACK, 500, "No", 0);
-    CHECK(carrier_body(&self, SLOT_BACK, page) == INTAKE_STOP);
-    session_on_done(self.session, SLOT_BACK, TRANSPORT_STOPPED, 0, "", self.now_ms);
+    break_off(&self, page);
     const strbuf *body = &session_get_error(self.session)->body;
     CHECK(body->length == 64 * 1024 && strbuf_str(body)[0] == 'p');
     carrier_free(&self);

@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
-# What nginx needs to run as anybody, in a folder of its own; of proxy_pass nothing but the address.
-CONFIGURATION = """
+# What nginx needs to run in a folder of its own.
+MAIN = """
 daemon off;
+{user}
 pid {folder}/pid;
 error_log {folder}/errors;
 events {{}}
@@ -22,11 +23,15 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    {servers}
+}}
+"""
+# Of proxy_pass nothing but the address.
+SERVER = """
     server {{
         listen 127.0.0.1:{port};
         location / {{ proxy_pass {upstream}; {more} }}
     }}
-}}
 """
 
 
@@ -46,9 +51,8 @@ def started(folder):
         with socket.socket() as place:
             place.bind(("127.0.0.1", 0))
             port = place.getsockname()[1]
-        (folder / "conf").write_text(
-            CONFIGURATION.format(folder=folder, port=port, upstream=upstream, more=more), encoding="utf-8"
-        )
+        servers = SERVER.format(port=port, upstream=upstream, more=more)
+        (folder / "conf").write_text(MAIN.format(folder=folder, user="", servers=servers), encoding="utf-8")
         command = [program, "-p", folder, "-e", folder / "errors", "-c", folder / "conf"]
         running.append(subprocess.Popen(command))
         while True:

@@ -189,3 +189,10 @@ def check(sender, got):
 def wait_for(listener, sender):
     """Until a listener has the last that was answered."""
     until(lambda: sender.answered[-1] in listener.got[-1000:], 60)
+
+
+def end(listeners, senders):
+    """End those who listen once all that was answered to the senders has come; returns how much that is."""
+    for listener, sender in zip(listeners, senders, strict=True):
+        wait_for(listener, sender)
+    return sum(check(sender, one.end()) for one, sender in zip(listeners, senders, strict=True))

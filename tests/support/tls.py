@@ -1,5 +1,7 @@
 """An authority of the tests' own, and what it says of this machine."""
 
+import ssl
+
 import trustme
 
 
@@ -11,3 +13,13 @@ def certified(folder):
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     return folder
+
+
+def contexts():
+    """A context for a server at 127.0.0.1, and one for a client that trusts it."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client

@@ -81,6 +81,8 @@ class ChannelService(SessionService):
 
     #: Whether it has the development server's dialect.
     serves_polls: bool = True
+    #: What its sessions are.
+    session_class: type[TalkSession] = TalkSession
 
     def __init__(
         self,
@@ -243,7 +245,7 @@ class ChannelService(SessionService):
 
     def make_session(self, sid: str, opening: Opening, **more: Any) -> TalkSession:
         clid, client_id = self._named(opening.params)
-        return TalkSession(
+        return self.session_class(
             self,
             sid,
             clid=clid,
@@ -288,7 +290,11 @@ class ChannelService(SessionService):
         self.channels.restored(told=kept.told)
 
     def restored_session(self, kept: KeptSession) -> TalkSession:
-        return TalkSession(self, kept.sid, channels=self.channels, tokens=self._tokens, **kept.facts)
+        return self.session_again(kept.sid, kept.facts)
+
+    def session_again(self, sid: str, facts: Mapping[str, Any]) -> TalkSession:
+        """A session that was made before, of what its :meth:`Session.facts` were."""
+        return self.session_class(self, sid, channels=self.channels, tokens=self._tokens, **facts)
 
     def hand_over(self, *, tell: bool = True) -> None:
         super().hand_over(tell=tell)

@@ -16,7 +16,7 @@ import json
 import logging
 import secrets
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from .checks import check_message
 from .dialect import STOP
@@ -145,6 +145,7 @@ class SharedChannelService(ChannelService):
     """
 
     serves_polls = False
+    session_class = SharedSession
 
     def __init__(
         self,
@@ -169,21 +170,6 @@ class SharedChannelService(ChannelService):
         self._next_lease = 0.0
         #: What was asked and may be waited for by ``commit``.
         self._begun: set[asyncio.Future[Any]] = set()
-
-    def make_session(self, sid: str, opening: Opening, **more: Any) -> SharedSession:
-        clid, client_id = self._named(opening.params)
-        return SharedSession(
-            self,
-            sid,
-            clid=clid,
-            client_id=client_id,
-            channels=self.channels,
-            tokens=self._tokens,
-            params=opening.params,
-            form=opening.form,
-            headers=opening.headers,
-            **more,
-        )
 
     @property
     def _lease(self) -> int:
@@ -275,9 +261,7 @@ class SharedChannelService(ChannelService):
             raise unknown_sid()
         session = self._sessions.get(sid)
         if session is None:
-            session = SharedSession(
-                self, sid, channels=self.channels, tokens=self._tokens, **json.loads(found[0])
-            )
+            session = cast(SharedSession, self.session_again(sid, json.loads(found[0])))
             self._see(session)
         if not session.belongs(params):
             raise unknown_sid()
@@ -285,7 +269,7 @@ class SharedChannelService(ChannelService):
 
     async def begin(self, opening: Opening, *, alone: bool = False) -> tuple[Session, bytes]:
         self.admit(opening.params)
-        session = self.make_session(secrets.token_urlsafe(16), opening)
+        session = cast(SharedSession, self.make_session(secrets.token_urlsafe(16), opening))
         first = self._see(session)
         facts = json.dumps(session.facts())
         await self.link.ask(BEGIN, session.sid, session.client_id, facts, self._lease, session.prefix, *first)

@@ -27,6 +27,7 @@ from gaechannel.server.core.errors import (
 from .calls import (
     FIRST_WAIT,
     LONGEST_WAIT,
+    SILENCE_SECONDS,
     Batch,
     Call,
     Entry,
@@ -54,8 +55,6 @@ __all__ = [
 
 #: Most bytes of an answer.
 _MAX_ANSWER = 1 << 20
-#: Seconds after which a connection for presence that says nothing is dead: the server says something each 15.
-_SILENCE_SECONDS = 45.0
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -289,7 +288,7 @@ class ChannelAPI:
             ServerRefused: it refuses.
         """
         call = Call("/admin/presence", b"", {})
-        connection = self._connect(_SILENCE_SECONDS)
+        connection = self._connect(SILENCE_SECONDS)
         try:
             connection.request("GET", self._place.base + call.path, headers=self._place.headers({}))
             response = connection.getresponse()

@@ -24,6 +24,7 @@ from gaechannel.server.core.errors import (
 from .calls import (
     FIRST_WAIT,
     LONGEST_WAIT,
+    SILENCE_SECONDS,
     Batch,
     Call,
     Entry,
@@ -48,9 +49,6 @@ __all__ = [
     "ServerRefused",
     "ServerUnreachable",
 ]
-
-#: Seconds after which a connection for presence that says nothing is dead: the server says something each 15.
-_SILENCE_SECONDS = 45.0
 
 
 class ChannelAPI:
@@ -212,7 +210,7 @@ class ChannelAPI:
 
     async def _listen(self) -> AsyncGenerator[bytes]:
         call = Call("/admin/presence", b"", {})
-        patience = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=_SILENCE_SECONDS)
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=SILENCE_SECONDS)
         try:
             async with self._session().get(
                 self._url(call),

@@ -28,6 +28,8 @@ BATCH_BYTES = 512 << 10
 FIRST_WAIT = 0.1
 #: Seconds between two tries to hear again of who comes and goes.
 LONGEST_WAIT = 5.0
+#: Seconds after which a connection for presence that says nothing is dead: the server says something each 15.
+SILENCE_SECONDS = 45.0
 #: Statuses that a server on its way up or down, or a proxy before it, answers.
 _PASSING = {429, 502, 503, 504}
 
