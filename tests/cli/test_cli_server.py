@@ -309,11 +309,13 @@ def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tm
     dropped = "gaechannel: a message was dropped: this server has no channel of that client\n"
     assert run("send", "me", "-", stdin="one\ntwo\n") == (0, "", dropped)
     listening = start("listen", token, "--count", "1")
-    while listening.poll() is None:  # the new server holds nothing for who has not come yet
+    said = []
+    while listening.poll() is None:  # the new server holds nothing for who has not come yet, or has gone
         status, out, err = run("send", "me", "again")
         assert (status, out) == (0, "")
         assert err in ("", dropped)
-    assert err == ""
+        said.append(err)
+    assert "" in said
     assert listening.communicate() == ("again\n", "")
     assert file.read_bytes() == key
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
