@@ -50,10 +50,6 @@ def _mounts(options: ServiceOptions, counters: Counters) -> dict[str, BrowserCha
     }
 
 
-def _url(scheme: str, host: str, port: int) -> str:
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
 class ServerOptions(ServiceOptions, ConnectionOptions, total=False):
     """The keyword arguments of :class:`LocalServer` beyond its own: see :class:`ChannelService` and
     :class:`~gaechannel.server.ConnectionLimits`."""
@@ -236,6 +232,8 @@ class LocalServer:
         self._allow_origins = [allow_origins] if isinstance(allow_origins, str) else list(allow_origins)
         if host_names is None and self._unix is None and not sockets and Address(host).is_loopback:
             host_names = ()
+        if host_names is not None:
+            host_names = [host_names] if isinstance(host_names, str) else list(host_names)
         self._host_names = host_names
         Gate(self.counters, allow_origins=self._allow_origins, host_names=host_names)  # whether they are some
         self._script = Script(strict=strict)
@@ -254,7 +252,7 @@ class LocalServer:
         """The server's URL, without a path; ``unix:`` and the path of a Unix socket."""
         if self._unix is not None:
             return f"unix:{self._unix.path}"
-        return _url("https" if self._ssl_context else "http", self.host, self.port)
+        return f"{'https' if self._ssl_context else 'http'}://{Address(self.host, self.port)}"
 
     @property
     def base_url(self) -> str:
@@ -264,9 +262,9 @@ class LocalServer:
     @property
     def admin_url(self) -> str | None:
         """The administrative interface's URL, or its Unix socket's path; None where there is none."""
-        if self.admin is None or self.admin.path:
-            return None if self.admin is None else self.admin.path
-        return _url("https" if self._admin_ssl_context else "http", self.admin.host, self.admin.port)
+        if self.admin is None:
+            return None
+        return self.admin.path or f"{'https' if self._admin_ssl_context else 'http'}://{self.admin}"
 
     @property
     def running(self) -> bool:

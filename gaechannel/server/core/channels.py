@@ -85,10 +85,10 @@ class Channels:
             if not self._sessions[client_id]:
                 del self._sessions[client_id]
 
-    def first(self, count: int) -> list[tuple[str, Channel]]:
-        """The oldest channels, so many at most, with their client ids."""
+    def first(self, count: int) -> list[Channel]:
+        """The oldest channels, so many at most."""
         with self.lock:
-            return list(islice(self._channels.items(), count))
+            return list(islice(self._channels.values(), count))
 
     def present(self) -> list[str]:
         """The client ids under which somebody listens."""

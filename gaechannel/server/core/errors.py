@@ -93,6 +93,11 @@ def too_many_sessions_of_a_token() -> Refusal:
     return _too_much("Too many sessions of this token", "sessions of a token")
 
 
+def busy_application() -> Refusal:
+    """The refusal of what an application's functions are to be asked of, where all its threads are busy."""
+    return _too_much("The application is busy", "hook")
+
+
 def too_much_queued() -> Refusal:
     """The refusal of a session where the others hold ``max_queued`` bytes already."""
     return _too_much("Too much is waiting for other clients", "queued")

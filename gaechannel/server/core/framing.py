@@ -41,6 +41,11 @@ def payload_of(arrays: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(arrays) + b"]\n"
 
 
+def data_of(array: bytes) -> bytes:
+    """An array's data, without its id."""
+    return array.partition(b",")[2][:-1]
+
+
 def frame_one(array: bytes) -> bytes:
     """A chunk of one array."""
     units = len(array) if array.isascii() else utf16_units(array)

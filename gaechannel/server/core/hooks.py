@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from .errors import Refusal
+from .errors import busy_application
 
 _Result = TypeVar("_Result")
 _Work = tuple[Future[Any], Callable[[], Any]]
@@ -45,7 +45,7 @@ class HookThreads:
                 self._count += 1
                 threading.Thread(target=self._run, args=(work,), name="gaechannel-hooks", daemon=True).start()
             else:
-                raise Refusal(429, "The application is busy", {"Retry-After": "5"}, cause="hook")
+                raise busy_application()
         work.put((future, function))
         return future
 

@@ -69,15 +69,16 @@ class Pollers:
             poller = self._pollers.get(client_id)
             if poller is not None:
                 poller.last_seen = self._monotonic()
-        if poller is not None:
+                new = None
+            else:
+                if len(self._pollers) >= self._limits.max_sessions:
+                    raise too_many_sessions()
+                new = self._pollers[client_id] = Poller(client_id, self._monotonic(), self._store)
+                self._store.poll(client_id, True)
+        if new is None:
             self._channels.heard(client_id)
-            return
-        with self._channels.lock:
-            if len(self._pollers) >= self._limits.max_sessions:
-                raise too_many_sessions()
-            poller = self._pollers[client_id] = Poller(client_id, self._monotonic(), self._store)
-            self._store.poll(client_id, True)
-        self._channels.add_listener(client_id, poller)
+        else:
+            self._channels.add_listener(client_id, new)
 
     def poll(self, client_id: str) -> str:
         """The next message of a client id, or "" if there is none; connects it where it is not.

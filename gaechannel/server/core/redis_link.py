@@ -217,7 +217,7 @@ class RedisLink:
         loop, filled = self._loop, self._filled
         if loop is None or loop.is_closed():
             return
-        if threading.get_ident() == self._thread:
+        if self.is_here:
             filled.set()
         else:
             loop.call_soon_threadsafe(filled.set)

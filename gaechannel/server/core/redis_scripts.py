@@ -149,12 +149,12 @@ return arrays(ARGV[1], ARGV[3])
 """
 )
 
-#: sid, epoch, data: one array, by whom the session is. epoch "": by anybody.
+#: sid, epoch, data: one array, by whom the session is.
 APPEND = (
     _HEAD
     + """
 local s = P .. 's:' .. ARGV[1]
-if redis.call('EXISTS', s) == 0 or (ARGV[2] ~= '' and not mine(ARGV[1], ARGV[2])) then return -1 end
+if redis.call('EXISTS', s) == 0 or not mine(ARGV[1], ARGV[2]) then return -1 end
 if redis.call('HGET', s, 'stopped') ~= '' then return -1 end
 return add(ARGV[1], ARGV[3])
 """
@@ -166,7 +166,7 @@ MAPS = (
     _HEAD
     + """
 local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
-local found = redis.call('HMGET', s, 'maps', 'rid', 'client', 'connected', 'asked', 'skip', 'came')
+local found = redis.call('HMGET', s, 'maps', 'rid', 'client', 'connected', 'asked', 'skip', 'came', 'prefix')
 if not found[1] then return false end
 if found[5] == ARGV[7] then return {tonumber(found[6]), tonumber(found[7])} end
 local next_map, first, count = tonumber(found[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -184,7 +184,7 @@ if ARGV[6] == '1' and found[4] == '0' and skip < count then
     if redis.call('SCARD', c) == 0 then came = 1 end
     redis.call('SADD', c, sid)
     for _, literal in ipairs(redis.call('LRANGE', h, 0, -1)) do
-        add(sid, redis.call('HGET', s, 'prefix') .. literal .. ']]]')
+        add(sid, found[8] .. literal .. ']]]')
     end
     redis.call('DEL', h)
 end
@@ -198,7 +198,7 @@ local function send(client, literal, hold, limit, key)
     local sids = redis.call('SMEMBERS', P .. 'c:' .. client)
     local expires = redis.call('ZSCORE', P .. 'channels', client)
     if #sids == 0 and (not expires or tonumber(expires) <= now()) then return -1 end
-    if key ~= '' and not redis.call('SET', P .. 'i:' .. key, 1, 'NX', 'EX', 600) then return -2 end
+    if not redis.call('SET', P .. 'i:' .. key, 1, 'NX', 'EX', 600) then return -2 end
     if #sids == 0 then
         if tonumber(hold) > 0 then
             redis.call('RPUSH', P .. 'h:' .. client, literal)
@@ -208,12 +208,13 @@ local function send(client, literal, hold, limit, key)
     end
     for _, sid in ipairs(sids) do
         local s = P .. 's:' .. sid
-        if redis.call('HGET', s, 'stopped') == '' then
-            if redis.call('HGET', s, 'bytes') + #literal > tonumber(limit) then
+        local found = redis.call('HMGET', s, 'stopped', 'bytes', 'prefix')
+        if found[1] == '' then
+            if found[2] + #literal > tonumber(limit) then
                 add(sid, '["stop"]')
                 redis.call('HSET', s, 'stopped', 'overflow')
             else
-                add(sid, redis.call('HGET', s, 'prefix') .. literal .. ']]]')
+                add(sid, found[3] .. literal .. ']]]')
             end
         end
     end

@@ -327,12 +327,4 @@ class ChannelService(SessionService):
         if not self._loaded:
             self.load()
         channel = self.channels.find(client_id) if type(client_id) is str else None
-        if channel is not None:
-            return channel
-        if type(client_id) is str and client_id.startswith(TOKEN_PREFIX):
-            try:
-                return self.channels.find(self._tokens.read(client_id, expired=True).client_id)
-            except Refusal:
-                pass  # a client id may look like a token
-        check_client_id(client_id)
-        return None
+        return self.channels.find(self._client_of(client_id)) if channel is None else channel

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from .dialect import NOOP, STOP, Dialect
 from .errors import SessionEnded, bad_request, unknown_sid
-from .framing import encode_json, frame, frame_each, frame_one, payload_of
+from .framing import data_of, encode_json, frame, frame_each, frame_one, payload_of
 from .limits import Limits
 from .store import KeptSession, Store
 from .traffic import SAMPLED, Traffic
@@ -233,12 +233,7 @@ class Session:
             SessionEnded: the session has ended or was stopped.
             TypeError, ValueError: the data has no JSON.
         """
-        encoded = encode_json(data, ascii_only=self._context.dialect.ascii_only)
-        with self._context.lock:
-            array_id = self.push(encoded)
-        if array_id is None:
-            raise SessionEnded(f"session {self.name} has ended")
-        return array_id
+        return self._queue(encode_json(data, ascii_only=self._context.dialect.ascii_only), wrapped=True)
 
     def send_raw(self, literal: str | bytes) -> int:
         """Queue one array whose data is written as it is given: no JSON, no list around it, what you will.
@@ -252,9 +247,11 @@ class Session:
         Raises:
             SessionEnded: the session has ended or was stopped.
         """
-        data = literal.encode("utf-8") if isinstance(literal, str) else literal
+        return self._queue(literal.encode("utf-8") if isinstance(literal, str) else literal, wrapped=False)
+
+    def _queue(self, data: bytes, *, wrapped: bool) -> int:
         with self._context.lock:
-            array_id = self.push(data, wrapped=False)
+            array_id = self.push(data, wrapped=wrapped)
         if array_id is None:
             raise SessionEnded(f"session {self.name} has ended")
         return array_id
@@ -500,14 +497,18 @@ class Session:
         All its arrays may have been sent: whichever the client says that it has, it has.
         """
         self.restored = True
-        self._arrays = kept.arrays
-        self._base = kept.base
-        self._sent = self.next_id - 1
-        self._hold(sum(map(len, self._arrays)) - self._outstanding)
+        self.hold(kept.base, kept.arrays, kept.stopped)
         self._next_map, self._last_rid = kept.next_map, kept.last_rid
-        self._stopped, self.ended = kept.stopped, kept.ended
+        self.ended = kept.ended
         if self.ended:
             self.release()
+
+    def hold(self, base: int, arrays: list[bytes], stopped: str | None) -> None:
+        """Have these arrays, all of which may have been sent. Lock held."""
+        self._hold(sum(map(len, arrays)) - self._outstanding)
+        self._arrays, self._base, self._position = arrays, base, 0
+        self._sent = self.next_id - 1
+        self._stopped = stopped
 
     def keep_maps(self) -> None:
         """Tell the store that the maps until now have been handed on. Lock held."""
@@ -520,7 +521,7 @@ class Session:
     @property
     def waiting(self) -> int:
         """How many arrays, keep-alives and the greeting excepted, the client has not acknowledged."""
-        data = (array.partition(b",")[2][:-1] for array in self._arrays if not array.startswith(b"[0,"))
+        data = (data_of(array) for array in self._arrays if not array.startswith(b"[0,"))
         return sum(one not in {NOOP, STOP} for one in data)
 
     def check_first(self, first: int | None) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Unpack, cast
 from .checks import check_message
 from .dialect import STOP
 from .errors import Refusal, unknown_sid
-from .framing import encode_string
+from .framing import data_of, encode_string
 from .redis_link import RedisLink
 from .redis_scripts import (
     APPEND,
@@ -89,22 +89,15 @@ class SharedSession(TalkSession):
             self._arrays.append(array)
             self._hold(len(array))
             self._traffic.queued += 1
-            if array.partition(b",")[2][:-1] == STOP:
+            if data_of(array) == STOP:
                 self._stopped = "overflow"
             self._wake_back()
         elif array_id > self.next_id:
             self._service.read_again(self)
 
-    def hold(self, base: int, arrays: list[bytes], stopped: str | None) -> None:
-        """Have these arrays. Lock held."""
-        self._hold(sum(map(len, arrays)) - self._outstanding)
-        self._arrays, self._base, self._position = arrays, base, 0
-        self._sent = self.next_id - 1
-        self._stopped = stopped
-
     def discharge(self) -> list[bytes]:
         """Hold nothing: Redis does. Returns the data of the first arrays. Lock held."""
-        first = [array.partition(b",")[2][:-1] for array in self._arrays]
+        first = [data_of(array) for array in self._arrays]
         self.release()
         self._arrays = []
         self._outstanding = self._kept = 0

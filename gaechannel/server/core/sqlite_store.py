@@ -117,7 +117,6 @@ class SqliteStore:
         self._scheduled = False
         self._failed = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, "gaechannel-store")
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.file}{'' if self._connection is None else ' open'}>"
@@ -136,6 +135,7 @@ class SqliteStore:
                 self._connection = self._connect()
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(f"{self.file}: {_words(error)}") from None
+            #: Where commits are waited for.
             self._thread = concurrent.futures.ThreadPoolExecutor(1, "gaechannel-store")
 
     def load(self) -> Kept:

@@ -56,17 +56,9 @@ class TokenSigner:
     def __init__(self, key: bytes | None, clock: Callable[[], float]) -> None:
         if key is not None and len(key) < 16:
             raise ValueError("the key of the tokens has fewer than 16 bytes")
-        self._key = secrets.token_bytes(32) if key is None else key
+        #: The secret; set where one is found that an earlier process had made.
+        self.key: bytes = secrets.token_bytes(32) if key is None else key
         self._clock = clock
-
-    @property
-    def key(self) -> bytes:
-        """The secret; set where one is found that an earlier process had made."""
-        return self._key
-
-    @key.setter
-    def key(self, key: bytes) -> None:
-        self._key = key
 
     def issue(self, client_id: str, seconds: float) -> str:
         """A new token for ``client_id`` that lives for so many seconds."""
@@ -97,7 +89,7 @@ class TokenSigner:
         return found
 
     def _signature(self, payload: bytes) -> bytes:
-        return hmac.digest(self._key, payload, "sha256")
+        return hmac.digest(self.key, payload, "sha256")
 
     def _verified(self, token: str) -> bytes | None:
         if not token.startswith(TOKEN_PREFIX) or not token.isascii():

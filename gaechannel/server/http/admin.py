@@ -8,9 +8,10 @@ too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from aiohttp import web
@@ -116,12 +117,8 @@ class Admin:
         form = await self._form(request)
         minutes = form.get("duration_minutes")
         duration = None if minutes is None else integer(minutes, "duration_minutes")
-        try:
+        with _explained():
             token = await self._service.create(_field(form, "client_id"), duration)
-        except Refusal:
-            raise
-        except Error as error:
-            raise bad_request(f"{type(error).__name__}: {error}") from None
         return text_reply(token)
 
     async def send(self, request: web.Request) -> web.StreamResponse:
@@ -135,12 +132,8 @@ class Admin:
             return await self._send_many(request)
         form = await self._form(request)
         client_id = _field(form, "client_id")
-        try:
+        with _explained():
             known = await self._service.send(client_id, _field(form, "message"))
-        except Refusal:
-            raise
-        except Error as error:
-            raise bad_request(f"{type(error).__name__}: {error}") from None
         return text_reply("" if known else "this server has no channel of that client")
 
     async def state(self, request: web.Request) -> web.StreamResponse:
@@ -149,8 +142,8 @@ class Admin:
         channels, sessions = self._service.channels, {TALK_PATH: self._service, **self._mounts}
         counts = [len(channels), sum(map(len, sessions.values()))]
         shown_channels = [
-            {"client_id": client_id, "listeners": len(channel.listeners), "held": len(channel.held)}
-            for client_id, channel in channels.first(_MOST_SHOWN)
+            {"client_id": one.client_id, "listeners": len(one.listeners), "held": len(one.held)}
+            for one in channels.first(_MOST_SHOWN)
         ]
         opened = ((path, one) for path, service in sessions.items() for one in service.first(_MOST_SHOWN))
         shown_sessions = [
@@ -199,11 +192,8 @@ class Admin:
 
     async def _send_all(self, key: str | None, messages: list[tuple[str, str]]) -> bytes:
         try:
-            dropped = await self._service.send_many(messages, key)
-        except Refusal:
-            raise
-        except Error as error:
-            raise bad_request(f"{type(error).__name__}: {error}") from None
+            with _explained():
+                dropped = await self._service.send_many(messages, key)
         finally:
             self._sending.pop(key or "", None)
         answer = json.dumps({"dropped": dropped}).encode()
@@ -223,6 +213,17 @@ class Admin:
         given_bytes = given.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given_bytes, self._token):
             raise Refusal(401, "Unauthorized", {"WWW-Authenticate": "Bearer"}, cause="admin")
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What App Engine's API would raise is answered 400, by its name."""
+    try:
+        yield
+    except Refusal:
+        raise
+    except Error as error:
+        raise bad_request(f"{type(error).__name__}: {error}") from None
 
 
 def _messages(body: bytes) -> list[tuple[str, str]]:

@@ -83,7 +83,7 @@ class Bind:
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
             return await self._terminate(params)
         if opening:
-            session, payload = await self._open(request, decoded)
+            session, payload = await self._open(request, params, decoded)
             return text_reply(frame(payload), headers=_session_header(session))
         session = await self._service.seek(params)  # it may have ended while the body came
         again = params.get("t", "1") != "1"
@@ -112,7 +112,7 @@ class Bind:
         if self._service.dialect.web_handshake and "$req" in params and params.get("SID") == "null":
             # Array 0 goes in a header, which has a limit; the rest follows in the body.
             session, payload = await self._open(
-                request, decode_form(params["$req"], self._service.limits.max_fields), alone=True
+                request, params, decode_form(params["$req"], self._service.limits.max_fields), alone=True
             )
             headers = {"X-HTTP-Initial-Response": quote_header(payload), **_session_header(session)}
             with self._service.lock:
@@ -143,8 +143,9 @@ class Bind:
                 finally:
                     await asyncio.sleep(0)
 
-    async def _open(self, request: web.Request, body: Body, *, alone: bool = False) -> tuple[Session, bytes]:
-        params = query_of(request)
+    async def _open(
+        self, request: web.Request, params: Mapping[str, str], body: Body, *, alone: bool = False
+    ) -> tuple[Session, bytes]:
         headers = {}
         if self._service.dialect.web_handshake:
             headers = decode_headers(body.form.pop("headers", "") or params.get("$httpHeaders", ""))

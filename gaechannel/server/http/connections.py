@@ -139,12 +139,13 @@ class Guard(asyncio.Protocol):
 
     def end(self, request: web.BaseRequest) -> None:
         """It has been answered, or will be in a moment; what is left of its body is dropped."""
-        self._connections.enter(self, Phase.IDLE)
-        if not request.content.is_eof():
-            # No head is looked for in it: aiohttp drops it, and ends the connection.
-            self._connections.enter(self, Phase.HEAD)
-            self._tail = _END_OF_HEAD
-            self._size, self.budget = 0, _LINGERING_BYTES
+        if request.content.is_eof():
+            self._connections.enter(self, Phase.IDLE)
+            return
+        # No head is looked for in it: aiohttp drops it, and ends the connection.
+        self._connections.enter(self, Phase.HEAD)
+        self._tail = _END_OF_HEAD
+        self._size, self.budget = 0, _LINGERING_BYTES
 
     def _look_for_the_end(self, data: bytes) -> None:
         """Count what has come of a head, up to its end."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web, web_app
@@ -78,27 +77,22 @@ class Gate:
         app.on_cleanup.append(_let_go)
         app.on_response_prepare.append(self._complete)
 
-    @property
-    def pass_on(self) -> Any:
+    @web.middleware
+    async def pass_on(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The middleware."""
-
-        @web.middleware
-        async def pass_on(request: web.Request, handler: Handler) -> web.StreamResponse:
-            try:
-                self._check(request)
-                if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-                    return self._preflight(request)
-                return await handler(request)
-            except Refusal as refusal:
-                self._counters.refuse(refusal.cause)
-                return text_reply(refusal.body, refusal.status, refusal.text, refusal.headers)
-            except web.HTTPMethodNotAllowed as error:
-                return self._other_method(request, error.allowed_methods)
-            except web.HTTPNotFound:
-                self._counters.refuse("path")
-                return text_reply(self._help, 404)
-
-        return pass_on
+        try:
+            self._check(request)
+            if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+                return self._preflight(request)
+            return await handler(request)
+        except Refusal as refusal:
+            self._counters.refuse(refusal.cause)
+            return text_reply(refusal.body, refusal.status, refusal.text, refusal.headers)
+        except web.HTTPMethodNotAllowed as error:
+            return self._other_method(request, error.allowed_methods)
+        except web.HTTPNotFound:
+            self._counters.refuse("path")
+            return text_reply(self._help, 404)
 
     def _check(self, request: web.Request) -> None:
         if request.rel_url.raw_query_string.count("&") >= _MAX_PARAMS:
@@ -109,7 +103,7 @@ class Gate:
                 421, "This host name is not served here", cause="host", body=_how("host-name", "host_names")
             )
         origin = request.headers.get("Origin")
-        if origin is None or _is_same(origin, host) or self._any_origin or origin in self._origins:
+        if origin is None or self._any_origin or origin in self._origins or _is_same(origin, host):
             return
         if request.path in self._for_all:
             return

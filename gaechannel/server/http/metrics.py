@@ -18,6 +18,8 @@ from gaechannel.server.core.service import ChannelService
 from gaechannel.server.core.sessions import SessionService
 from gaechannel.server.core.traffic import BOUNDS, SAMPLED, Histogram
 
+from .app import TALK_PATH
+
 #: The counters of :class:`Traffic` by the names under which they are told.
 _COUNTERS = {
     "sessions_opened": ("Sessions that were opened.", "sessions"),
@@ -46,7 +48,7 @@ class _ServerCollector(Collector):
 
     def __init__(self, service: ChannelService, mounts: Mapping[str, SessionService]) -> None:
         self._service = service
-        self._paths: dict[str, SessionService] = {"/talkgadget": service, **mounts}
+        self._paths: dict[str, SessionService] = {TALK_PATH: service, **mounts}
         self._counters = service.counters
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
@@ -23,6 +24,7 @@ def read(name: str) -> str:
     return (resources.files(__package__) / "page" / name).read_text(encoding="utf-8")
 
 
+@functools.cache
 def _version() -> str:
     try:
         return version("gaechannel")
