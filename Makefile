@@ -37,7 +37,7 @@ bench: .venv/.bench ## measure against other ways to do the same
 lint: .venv/.lint .venv/.test ## ruff, mypy, clang-format, clang-tidy, cppcheck
 	@.ci/lint
 
-floors: .venv/.built ## draw who uses whom, and fail on circles
+floors: .venv/.test ## draw who uses whom, and who waits for which lock, and fail on circles
 	@.ci/floors
 
 format: .venv/.lint ## bring the sources into shape
