@@ -16,9 +16,10 @@ _CELL = f'style="{_STYLE};overflow-wrap:anywhere"'  # a failure's URL is long
 
 
 def channel_html(channel: Any) -> str:
-    """A table of how the channel stands: what its ``repr`` says, its state, its counters, its last error.
+    """A table of how the channel stands: what its ``repr`` says, its state, its counters, how the last
+    messages began, its last error.
 
-    Nothing is asked of the server, and nothing in it is secret. What came from outside is escaped.
+    Nothing is asked of the server, and no token is in it. What came from outside is escaped.
     """
     name = repr(channel)
     try:
@@ -43,6 +44,9 @@ def _rows(channel: Any) -> list[tuple[str, str]]:
     unsent = getattr(channel, "unsent", 0)
     if unsent:
         rows.append(("unsent maps", f"{unsent:,}"))
+    messages = channel._past()
+    if messages:
+        rows.append(("last messages", "<br/>".join(_message(channel, *message) for message in messages)))
     if channel.last_error is not None:
         rows.append(("last error", _error(channel.last_error)))
     return rows
@@ -52,6 +56,14 @@ def _since(when: float | None) -> str:
     if when is None:
         return ""
     return f", the last {max(time.time() - when, 0):,.0f} s ago"
+
+
+def _message(channel: Any, number: int, beginning: bytes, length: int) -> str:
+    # As it came: a str, or JSON's text. Half of a character is shown as a question mark, and what would move
+    # the text or turn it around as a space.
+    text = beginning.decode("utf-8", "replace")
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return f"{number:,}: {escape(channel._redact(text))}{'…' if length > len(beginning) else ''}"
 
 
 def _error(error: Exception) -> str:

@@ -15,7 +15,32 @@ static size_t padded(size_t length) {
     return (length + sizeof(header) - 1) / sizeof(header) * sizeof(header);
 }
 
+// Before the buffer is written to from its beginning, or given back: what was taken is copied out of it. So
+// many messages that are there at once cost no more than the last of them.
+static void keep_past(queue *self) {
+    size_t count = self->taken_count;
+    for (size_t i = count < PAST_RECORDS ? 0 : count - PAST_RECORDS; i < count; i++) {
+        const uint8_t *begin = self->data + self->taken[i % PAST_RECORDS];
+        header head;
+        memcpy(&head, begin, sizeof head);
+        past_add(&self->past, head.id, begin + sizeof head, head.length);
+    }
+    self->taken_count = 0;
+}
+
+const past_records *queue_past(queue *self) {
+    keep_past(self);
+    return &self->past;
+}
+
+static void give_buffer_back(queue *self) {
+    free(self->data);
+    self->data = NULL;
+    self->head = self->tail = self->capacity = 0;
+}
+
 void queue_free(queue *self) {
+    past_free(&self->past);
     free(self->data);
     *self = (queue){0};
 }
@@ -26,6 +51,7 @@ uint8_t *queue_reserve(queue *self, size_t length) {
         return NULL;
     if (self->capacity - self->tail < needed) {
         size_t held = self->tail - self->head;
+        keep_past(self);
         // Moving down is cheap only while what is held is less than what was taken.
         if (self->head > 0 && (held <= self->head) && self->capacity - held >= needed) {
             memmove(self->data, self->data + self->head, held);
@@ -70,18 +96,20 @@ bool queue_peek(const queue *self, record *out) {
 void queue_pop(queue *self, size_t keep) {
     header head;
     memcpy(&head, self->data + self->head, sizeof head);
+    self->taken[self->taken_count++ % PAST_RECORDS] = self->head;
     self->head += sizeof head + padded(head.length);
     self->count--;
     if (self->count != 0)
         return;
+    keep_past(self);
     self->head = self->tail = 0;
     if (self->capacity > keep)
-        queue_free(self);
+        give_buffer_back(self);
 }
 
 void queue_rest(queue *self) {
     if (self->count == 0)
-        queue_free(self);
+        give_buffer_back(self);
 }
 
 size_t queue_bytes(const queue *self) {

@@ -6,6 +6,8 @@
 #include <stddef.h> // size_t
 #include <stdint.h> // uint8_t, int64_t
 
+#include "past.h"
+
 typedef enum record_kind {
     RECORD_ASCII,          // a message's text, which is known to be ASCII
     RECORD_TEXT,           // the same, its escapes undone: UTF-8
@@ -30,9 +32,18 @@ typedef struct queue {
     size_t tail;     // where the next one will begin
     size_t capacity; // bytes
     size_t count;    // records
+    // Where the last records that were taken began, which lie in the buffer yet: a ring, and how many of
+    // them.
+    size_t taken[PAST_RECORDS];
+    size_t taken_count;
+    // Those that were taken before.
+    past_records past;
 } queue;
 
 void queue_free(queue *self);
+
+/* How the records that were dropped last began. */
+const past_records *queue_past(queue *self);
 
 /* Begin a record of at most `length` bytes. Returns where they go; NULL when memory ran out. */
 uint8_t *queue_reserve(queue *self, size_t length);

@@ -46,6 +46,42 @@ static void records_come_out_as_they_went_in_whatever_is_taken_when(void) {
     queue_free(&self);
 }
 
+// Those that were taken last are the last ones before `out`; a record's bytes are all its id's.
+static void expect_past(queue *self, int64_t out) {
+    const past_records *past = queue_past(self);
+    CHECK(past_count(past) == (size_t)(out < PAST_RECORDS ? out : PAST_RECORDS));
+    for (size_t place = 0; place < past_count(past); place++) {
+        const past_record *kept = past_get(past, place);
+        CHECK(kept->id == out - (int64_t)(past_count(past) - place));
+        CHECK(kept->length == length_of(kept->id));
+        for (size_t i = 0; i < kept->length && i < PAST_BYTES; i++)
+            CHECK(kept->bytes[i] == (kept->id & 0x7F));
+    }
+}
+
+static void what_was_taken_last_is_remembered_whatever_happened_to_the_buffer(void) {
+    queue self = {0};
+    uint64_t seed = 5;
+    int64_t in = 0, out = 0;
+    expect_past(&self, 0);
+    while (out < 20000) {
+        uint64_t what = check_random_below(&seed, 100);
+        if (in < 20000 && what < (in / 2000 % 2 ? 45 : 55)) {
+            put(&self, in, length_of(in));
+            in++;
+        } else if (out < in) {
+            queue_pop(&self, 4096);
+            out++;
+        }
+        if (what % 25 == 0)
+            queue_rest(&self);
+        if (what % 7 == 0)
+            expect_past(&self, out);
+    }
+    expect_past(&self, out);
+    queue_free(&self);
+}
+
 static void a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it(void) {
     queue self = {0};
     put(&self, 1, 100000);
@@ -277,6 +313,7 @@ static void a_session_of_zeros_has_the_defaults(void) {
 
 static const check_case cases[] = {
     CASE(records_come_out_as_they_went_in_whatever_is_taken_when),
+    CASE(what_was_taken_last_is_remembered_whatever_happened_to_the_buffer),
     CASE(a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it),
     CASE(what_a_chunk_has_queued_can_be_taken_back),
     CASE(a_record_over_4_gib_is_refused),

@@ -267,6 +267,32 @@ static PyObject *channel_stats(PyObject *op, PyObject *unused) {
                          stats.reconnects, stats.sessions, last);
 }
 
+// What was taken last, oldest first, as tuples: the array's id, how it began, its length in bytes. Of a
+// message that is longer than PAST_BYTES, the last character may be cut.
+static PyObject *channel_past(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    past_record kept[PAST_RECORDS];
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    channel_lock(self);
+    const past_records *past = queue_past(session_queue(self->session));
+    size_t count = past_count(past);
+    for (size_t place = 0; place < count; place++)
+        kept[place] = *past_get(past, place);
+    channel_unlock(self);
+    PyObject *list = PyList_New(0);
+    for (size_t place = 0; list != NULL && place < count; place++) {
+        size_t length = kept[place].length < PAST_BYTES ? kept[place].length : PAST_BYTES;
+        PyObject *one = Py_BuildValue("(Ly#I)", (long long)kept[place].id, (const char *)kept[place].bytes,
+                                      (Py_ssize_t)length, (unsigned int)kept[place].length);
+        if (one == NULL || PyList_Append(list, one) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(one);
+    }
+    return list;
+}
+
 /* ---- asyncio ---- */
 
 // _await(wanted, max_size=0, timeout=-1): of the timeout, only 0 says anything, to wait for nothing.
@@ -422,5 +448,7 @@ PyMethodDef channel_methods[] = {
      "_read_init_page($self, page, /)\n--\n\nTake clid and gsessionid from the page; whether it had them."},
     {"_redact", channel_redact, METH_O, "_redact($self, text, /)\n--\n\nThe text without secrets."},
     {"_stats", channel_stats, METH_NOARGS, "_stats($self, /)\n--\n\nThe counters, as a tuple."},
+    {"_past", channel_past, METH_NOARGS,
+     "_past($self, /)\n--\n\nHow the last messages that were taken began."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,0 +1,27 @@
+/* The beginnings of the records that were taken last, in a ring. */
+#include "past.h"
+
+#include <stdlib.h> // calloc()
+#include <string.h> // memcpy()
+
+void past_free(past_records *self) {
+    free(self->records);
+    *self = (past_records){0};
+}
+
+void past_add(past_records *self, int64_t id, const uint8_t *bytes, uint32_t length) {
+    if (self->records == NULL && (self->records = calloc(PAST_RECORDS, sizeof *self->records)) == NULL)
+        return;
+    past_record *kept = &self->records[self->count++ % PAST_RECORDS];
+    kept->id = id;
+    kept->length = length;
+    memcpy(kept->bytes, bytes, length < PAST_BYTES ? length : PAST_BYTES);
+}
+
+size_t past_count(const past_records *self) {
+    return self->count < PAST_RECORDS ? self->count : PAST_RECORDS;
+}
+
+const past_record *past_get(const past_records *self, size_t place) {
+    return &self->records[(self->count - past_count(self) + place) % PAST_RECORDS];
+}
