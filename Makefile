@@ -70,6 +70,10 @@ docs: .venv/.docs ## build the manual into docs/_build
 	@$(BIN)/sphinx-build -q -W -n -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
+.PHONY: links
+links: .venv/.docs ## ask every address outside that the manual leads to; needs the network
+	@$(BIN)/sphinx-build -q -n -b linkcheck docs docs/_build/links
+
 clean: ## remove all that was built, .venv too
 	rm -rf .venv build dist docs/_build gaechannel/*.so *.egg-info .coverage*
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis

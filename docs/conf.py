@@ -1,5 +1,6 @@
 """Sphinx's settings: `make docs` builds docs/_build/html."""
 
+import sys
 import zlib
 from pathlib import Path
 
@@ -14,17 +15,21 @@ project = "gaechannel"
 author = "the gaechannel maintainers"
 release = version = __version__
 
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "command_options",
 ]
 exclude_patterns = ["_build"]
 
 maximum_signature_line_length = 80  # of a longer one each argument has its own line
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True  # `time.time`, not what its repr says
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
@@ -55,6 +60,10 @@ intersphinx_mapping = {
 
 # Types in signatures that nobody looks up here: of others, where no inventory has them, and private ones.
 nitpick_ignore_regex = [("py:class", r"(?!gaechannel\.((aio|server)\.)?[A-Z]\w*$).*")]
+
+# `make links` asks the others.
+linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost)\b", r"https?://[\w.-]*\bexample(\.\w+)?\b"]
+linkcheck_timeout = 20
 
 html_theme = "furo"
 html_title = f"gaechannel {__version__}"
