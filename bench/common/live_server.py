@@ -9,6 +9,7 @@ import contextlib
 import gc
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -39,19 +40,22 @@ class ChannelServer:
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[list[int]]:
-        """The public port, and administration's."""
-        from aiohttp import web
-
-        from gaechannel.server import make_admin_app, make_app
+        """The public port, and administration's, served as ``gaechannel serve`` does."""
+        from gaechannel.server import ConnectionLimits, make_admin_app, make_app
+        from gaechannel.server.http.listener import Listener
 
         ports = []
         async with contextlib.AsyncExitStack() as ending:
             for app in (make_app(self.service), make_admin_app(self.service, "bench")):
-                runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-                await runner.setup()
-                ending.push_async_callback(runner.cleanup)
-                await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
-                ports.append(runner.addresses[0][1])
+                listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
+                ports.append(listening.getsockname()[1])
+                # Connections that are idle between two measurements are not cut.
+                limits = ConnectionLimits(idle_seconds=3600.0)
+                listener = Listener(
+                    app, [listening], ssl_context=None, limits=limits, counters=self.service.counters
+                )
+                ending.push_async_callback(listener.stop)
+                await listener.start()
             yield ports
 
     def create(self, count: int, *, shared: bool = False) -> list[str]:

@@ -35,6 +35,9 @@ class Transport:
     def get_write_buffer_limits(self):
         return 0, self.room
 
+    def get_protocol(self):
+        return None
+
     def abort(self):
         self.aborted = self.closing = True
 
@@ -68,7 +71,7 @@ class Open:
 
     def __init__(self, line, service, *, room=1 << 30, version=HttpVersion11, one_batch=False):
         self.transport = Transport(room)
-        request = SimpleNamespace(transport=self.transport, version=version)
+        request = SimpleNamespace(transport=self.transport, version=version, keep_alive=True)
         self.session, _ = service.open(Opening({}))
         self.back = HttpBackChannel(request, self.session, service, line, one_batch=one_batch)
         with service.lock:
@@ -78,7 +81,7 @@ class Open:
 
     async def is_cut_by_another(self, line, service):
         """Another back channel opens, and this one's connection is cut."""
-        request = SimpleNamespace(transport=Transport(), version=HttpVersion11)
+        request = SimpleNamespace(transport=Transport(), version=HttpVersion11, keep_alive=True)
         with service.lock:
             self.session.attach(HttpBackChannel(request, self.session, service, line, one_batch=False), 0)
         await until(lambda: self.transport.aborted)

@@ -2,13 +2,15 @@
 
 Whoever is woken stands in a line, and is given in the event loop's next turn what there is for it then: a
 message to a thousand sessions, or a thousand messages to one, wake the loop once. No task runs for it and no
-timer: the request's handler sleeps until the back channel has to wait for its client, or ends.
+timer: where its connection has a guard, that lends it, and the request's handler ends; else the handler
+sleeps until the back channel has to wait for its client, or ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +20,10 @@ from aiohttp.abc import AbstractStreamWriter
 
 from gaechannel.server.core.session import Session
 from gaechannel.server.core.sessions import SessionService
+
+from .connections import Guard
+
+logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: How many back channels are written to in one turn of the event loop, so that others have theirs.
 _TURN = 128
@@ -76,6 +82,8 @@ class HttpBackChannel:
         "_blocked",
         "_chunked",
         "_given",
+        "_guard",
+        "_keep_alive",
         "_keeps",
         "_limit",
         "_line",
@@ -118,6 +126,9 @@ class HttpBackChannel:
         self._keeps = service.store.keeps
         self._line = line
         self._waiter: asyncio.Future[None] | None = None
+        #: Who has lent it the connection; None: nobody has, and the request's handler lives.
+        self._guard: Guard | None = None
+        self._keep_alive = self._chunked and request.keep_alive
         #: Whether it has been given all: it is to end.
         self._given = False
         #: Whether the handler sleeps until there is something to write.
@@ -155,6 +166,7 @@ class HttpBackChannel:
         """Answer the request: the session's arrays as they come, until it is time to end.
 
         Raises:
+            asyncio.CancelledError: the connection is lent: the rest goes on without the handler.
             ConnectionResetError: the client has gone.
             Refusal: what there is to write cannot be kept now.
         """
@@ -168,6 +180,8 @@ class HttpBackChannel:
         if send_headers is not None:
             send_headers()
         while not self._given and not (await self._give_kept() if self._keeps else self._give()):
+            if self._borrow():
+                raise asyncio.CancelledError
             await self._wait(writer)
         writer.output_size += self.taken
         self._blocked = True  # it may be full of what its client does not read
@@ -186,8 +200,66 @@ class HttpBackChannel:
         except Exception as error:
             self._rouse(error)
 
+    @property
+    def borrows(self) -> bool:
+        """Whether its connection is lent to it, and it sees to its end itself."""
+        return self._guard is not None
+
+    # What the guard says that has lent the connection.
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._leave()
+
+    def pause_writing(self) -> None:
+        """What has been written is not read: who writes has seen that."""
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        if self._blocked:
+            self._blocked, self._waiting = False, True
+            self.feed()
+
+    def _borrow(self) -> bool:
+        """Have the connection lent, where that is worth it; whether it is."""
+        if self._transport is None or self.one_batch or self._keeps or self._is_full():
+            return False
+        guard = self._transport.get_protocol()
+        if not isinstance(guard, Guard) or not guard.lend(self):
+            return False
+        self._guard = guard
+        self._waiting = True
+        return True
+
+    def _go_on(self, error: Exception | None) -> None:
+        """What the handler would do: end, or wait for the client to read."""
+        guard, transport = self._guard, self._transport
+        if guard is None or transport is None:
+            return
+        if error is not None:
+            if not isinstance(error, ConnectionResetError):
+                logger.error("a back channel failed", exc_info=error)
+            transport.abort()
+        elif self._given:
+            if self._chunked:
+                transport.write(b"0\r\n\r\n")
+            self._leave()
+            guard.give_back(keep=self._keep_alive)
+        else:
+            self._blocked = True
+
+    def _leave(self) -> None:
+        """The connection is no longer its own."""
+        self._guard = None
+        self.finish()
+        with self._service.lock:
+            self._session.detach(self)
+
     def _rouse(self, error: Exception | None) -> None:
         self._waiting = False
+        if self._guard is not None:
+            self._go_on(error)
+            return
         waiter = self._waiter
         if waiter is None or waiter.done():  # its handler has been cancelled
             return

@@ -175,9 +175,10 @@ class Bind:
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            back.finish()
-            with service.lock:
-                session.detach(back)
+            if not back.borrows:
+                back.finish()
+                with service.lock:
+                    session.detach(back)
         return response
 
 

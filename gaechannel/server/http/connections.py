@@ -4,6 +4,10 @@ aiohttp has no bound on the time that a request's head takes, nor on how many co
 its protocols gets a :class:`Guard` around it here, which sees the bytes come; :func:`telling_guards` tells it
 when a request begins to be answered, and when that ends. All guards of one phase have the same time to leave
 it, so that one dictionary a phase, in the order of their coming, says whose is over.
+
+What aiohttp holds for a request (a parser, two tasks, the request, the response, its writer) is two thirds of
+what an open back channel would take. So a guard lends its connection to the back channel, once the response
+has begun: aiohttp is told that it has ended, and gets it back, new, for the requests that follow.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 
@@ -54,31 +58,55 @@ class Phase(Enum):
     IDLE = 4
 
 
+class Borrower(Protocol):
+    """Who is lent a connection."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+
+    def pause_writing(self) -> None:
+        """More has been written than the client reads."""
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+
+
 class Guard(asyncio.Protocol):
-    """Stands between a connection's transport and aiohttp's protocol.
+    """Stands between a connection's transport and aiohttp's protocol, or who has been lent the connection.
 
     Args:
         connections: what it is one of.
-        inner: aiohttp's protocol.
     """
 
     __slots__ = (
+        "_behind",
         "_connections",
         "_inner",
+        "_later",
+        "_pipelined",
         "_size",
         "_tail",
         "address",
         "budget",
+        "lent",
         "phase",
         "transport",
         "until",
     )
 
-    def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
+    def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._inner = inner
+        self._inner: asyncio.Protocol | Borrower = connections.protocol()
         self._size = 0
         self._tail = b""
+        #: Bytes that have come behind the head.
+        self._behind = 0
+        #: Whether a request may have come before the answer to the one before it: aiohttp has it then.
+        self._pipelined = False
+        #: What has come while the connection was lent.
+        self._later = b""
+        #: Whether the connection is lent.
+        self.lent: bool = False
         self.transport: asyncio.Transport | None = None
         #: Where it comes from; None where that is not counted.
         self.address: str | None = None
@@ -92,7 +120,7 @@ class Guard(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.address = address_of(transport.get_extra_info("peername"))
         self._connections.add(self)
-        self._inner.connection_made(transport)
+        self._connect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.remove(self)
@@ -101,20 +129,24 @@ class Guard(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.phase in (Phase.NEW, Phase.IDLE):
-            self._size, self._tail = 0, b""
+            self._size, self._tail, self._behind = 0, b"", 0
             self.budget = self._connections.limits.max_head
             self._connections.enter(self, Phase.HEAD)
         if self.in_head:
             self._look_for_the_end(data)
         else:
             self._size += len(data)
+            self._behind += len(data)
         if self._size > self.budget:
             self._connections.cut(self, "head" if self.phase is Phase.HEAD else "pipelined")
             return
-        self._inner.data_received(data)
+        if self.lent:
+            self._later += data
+        else:
+            cast(asyncio.Protocol, self._inner).data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
+        return None if self.lent else cast(asyncio.Protocol, self._inner).eof_received()
 
     def pause_writing(self) -> None:
         self._inner.pause_writing()
@@ -139,6 +171,8 @@ class Guard(asyncio.Protocol):
 
     def end(self, request: web.BaseRequest) -> None:
         """It has been answered, or will be in a moment; what is left of its body is dropped."""
+        if self._behind != (request.content_length or 0):
+            self._pipelined = True  # or a body without a length, of which only aiohttp knows the end
         if request.content.is_eof():
             self._connections.enter(self, Phase.IDLE)
             return
@@ -146,6 +180,45 @@ class Guard(asyncio.Protocol):
         self._connections.enter(self, Phase.HEAD)
         self._tail = _END_OF_HEAD
         self._size, self.budget = 0, _LINGERING_BYTES
+
+    def lend(self, borrower: Borrower) -> bool:
+        """Let somebody write to the transport, and have aiohttp forget the connection, with its request.
+
+        The handler of that request is to end by ``asyncio.CancelledError``.
+
+        Returns:
+            Whether it is lent: not so where aiohttp has more of it, or is to log the request's end.
+        """
+        if not self._connections.lends or self._pipelined or self._behind or self.transport is None:
+            return False
+        inner = cast(web.RequestHandler, self._inner)
+        self._inner, self.lent = borrower, True
+        inner.transport = None  # it would close it
+        inner.connection_lost(None)
+        return True
+
+    def give_back(self, *, keep: bool) -> None:
+        """What has been lent is back: the next request may come.
+
+        Args:
+            keep: whether the connection goes on.
+        """
+        transport = self.transport
+        if transport is None:
+            return
+        if not keep or not self._connections.lends:
+            transport.close()
+            return
+        self._inner, self.lent = self._connections.protocol(), False
+        self._connect()
+        self._connections.enter(self, Phase.IDLE)
+        later, self._later = self._later, b""
+        if later:
+            self.data_received(later)
+
+    def _connect(self) -> None:
+        if self.transport is not None:
+            cast(asyncio.Protocol, self._inner).connection_made(self.transport)
 
     def _look_for_the_end(self, data: bytes) -> None:
         """Count what has come of a head, up to its end."""
@@ -159,6 +232,7 @@ class Guard(asyncio.Protocol):
         self._size += at + len(_END_OF_HEAD) - len(self._tail)
         if self._size > self.budget:
             return
+        self._behind = len(joined) - at - len(_END_OF_HEAD)
         self._size, self.budget = len(data), max(self.budget, len(data)) + _LINGERING_BYTES
         self._tail = _END_OF_HEAD
 
@@ -169,10 +243,21 @@ class Connections:
     Args:
         limits: how many there may be, and how long they may wait.
         counters: counts those that are cut.
+        protocol: makes aiohttp's protocol for one.
+        lends: whether connections are lent.
     """
 
-    def __init__(self, limits: ConnectionLimits, counters: Counters) -> None:
+    def __init__(
+        self,
+        limits: ConnectionLimits,
+        counters: Counters,
+        protocol: Callable[[], asyncio.Protocol],
+        *,
+        lends: bool,
+    ) -> None:
         self.limits: ConnectionLimits = limits
+        self.protocol = protocol
+        self.lends: bool = lends
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         #: Connections that are not made yet, and the tasks that make them: over TLS, handshakes.
@@ -192,6 +277,15 @@ class Connections:
     def count(self, phase: Phase) -> int:
         """How many connections are in a phase."""
         return len(self._phases[phase])
+
+    @property
+    def lent(self) -> list[asyncio.Transport]:
+        """The transports of those that are lent."""
+        return [
+            guard.transport
+            for guard in self._phases[Phase.ASKED]
+            if guard.lent and guard.transport is not None
+        ]
 
     def refusal(self, peer: Any) -> str | None:
         """Why there is no room for a new connection from there; None where there is, or one makes room."""
@@ -291,7 +385,7 @@ def telling_guards(handler: _RequestHandler) -> _RequestHandler:
         try:
             return await handler(request)
         finally:
-            if guard.phase is Phase.ASKED:
+            if guard.phase is Phase.ASKED and not guard.lent:
                 guard.end(request)
 
     return handle

@@ -29,6 +29,9 @@ logger: logging.Logger = logging.getLogger("gaechannel.server")
 #: Seconds that requests under way get when the server stops, before they are cut.
 _SHUTDOWN_SECONDS = 0.25
 
+#: Seconds between two looks whether the back channels have ended then.
+_LENT_SECONDS = 0.005
+
 #: Seconds that what is left of a refused body is read and dropped, so that its sender sees the answer.
 _LINGERING_SECONDS = 2.0
 
@@ -107,6 +110,9 @@ class Listener:
             lingering_time=_LINGERING_SECONDS,
             auto_decompress=False,  # bodies that are compressed are refused
         )
+        # An access log tells of a back channel when that has ended, and needs its request until then.
+        self._lends = access_log is None or not access_log_class(access_log, "").enabled
+        app.on_shutdown.append(self._wait_for_lent)
         #: A descriptor to do without, in order to accept and refuse where there is none left.
         self._spare: int | None = None
         self._stopped = False
@@ -115,18 +121,26 @@ class Listener:
     def transports(self) -> list[asyncio.Transport]:
         """The transports of the connections at this moment."""
         server = self._runner.server
-        connections = server.connections if server is not None else []
-        return [one.transport for one in connections if one.transport is not None]
+        if server is None:
+            return []
+        return [
+            *(one.transport for one in server.connections if one.transport is not None),
+            *self.connections.lent,
+        ]
 
     async def start(self) -> None:
         """Begin to serve."""
         await self._runner.setup()
         server = cast(web.Server, self._runner.server)
         server.request_handler = telling_guards(server.request_handler)
-        self._protocol = cast(Callable[[], asyncio.Protocol], server)
         self._loop = asyncio.get_running_loop()
         #: The connections at this moment.
-        self.connections: Connections = Connections(self._limits, self._counters)
+        self.connections: Connections = Connections(
+            self._limits,
+            self._counters,
+            cast(Callable[[], asyncio.Protocol], server),
+            lends=self._lends,
+        )
         self._spare = os.open(os.devnull, os.O_RDONLY)
         for one in self._listening:
             one.setblocking(False)
@@ -159,6 +173,14 @@ class Listener:
         if self._spare is not None:
             os.close(self._spare)
 
+    async def _wait_for_lent(self, _app: web.Application) -> None:
+        """Give the back channels that end now the time that aiohttp gives to requests."""
+        connections = self.connections
+        connections.lends = False
+        until = self._loop.time() + _SHUTDOWN_SECONDS
+        while connections.lent and self._loop.time() < until:  # noqa: ASYNC110 - it is many events
+            await asyncio.sleep(_LENT_SECONDS)
+
     def _listen(self) -> None:
         if not self._stopped:
             for one in self._listening:
@@ -188,7 +210,7 @@ class Listener:
     def _serve(self, accepted: socket.socket) -> None:
         self._counters.accepted += 1
         accepted.setblocking(False)
-        guard = Guard(self.connections, self._protocol())
+        guard = Guard(self.connections)
         making = self._loop.create_task(self._make(guard, accepted))
         self.connections.making[guard] = making
 
