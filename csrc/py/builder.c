@@ -171,7 +171,9 @@ void builder_put(module_state *state, builder *self) {
 typedef struct reading {
     builder *builder;
     const uint8_t *at;
-    const uint8_t *end;
+    // The text's.
+    const uint8_t *end, *padded_end;
+    bool only_item;
     // Behind the last value on the stack, which owns them, and where its room ends.
     PyObject **top;
     PyObject **full;
@@ -233,6 +235,8 @@ INLINE bool push_none(reading *r) {
 INLINE bool take_nulls(reading *r) {
     PyObject **first = r->top, **top = first;
     const uint8_t *at = r->at;
+    if (at[1] != 'n')
+        return false;
     while (top < r->full && r->end - at > 5 && memcmp(at, ",null", 5) == 0) {
         *top++ = Py_None;
         at += 5;
@@ -245,10 +249,12 @@ INLINE bool take_nulls(reading *r) {
     return top > first;
 }
 
-/* A list of what the stack has from `bottom` on. */
+/* A list of what the stack has from `bottom` on; or the only item, if that is wanted. */
 INLINE PyObject *pop_list(reading *r, size_t bottom) {
     PyObject **from = r->builder->stack + bottom;
     Py_ssize_t count = r->top - from;
+    if (r->only_item && r->depth == 1 && count == 1)
+        return *--r->top;
     PyObject *list = PyList_New(count);
     if (list == NULL)
         return NULL;
@@ -307,15 +313,19 @@ INLINE PyObject *read_number(reading *r) {
     return number;
 }
 
+INLINE PyObject *read_quoted(const reading *r, const uint8_t **at) {
+    return quoted_read(at, r->end, r->padded_end);
+}
+
 INLINE PyObject *read_string(reading *r) {
     const uint8_t *text = r->at + 1, *at = r->at;
-    unsigned length = LIKELY(r->end - text >= LITERAL_HEAD) ? literal_head_end(text) : LITERAL_HEAD;
+    unsigned length = LIKELY(r->padded_end - text >= LITERAL_HEAD) ? literal_head_end(text) : LITERAL_HEAD;
     if (LIKELY(length < LITERAL_HEAD && text[length] == '"')) {
         r->at = text + length + 1;
         return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
     }
     PyObject *string =
-        length < LITERAL_HEAD ? quoted_read_special(&at, text + length, r->end) : quoted_read(&at, r->end);
+        length < LITERAL_HEAD ? quoted_read_special(&at, text + length, r->end) : read_quoted(r, &at);
     r->at = at;
     return string;
 }
@@ -335,7 +345,7 @@ INLINE PyObject *read_leaf(reading *r) {
         return read_word(r, "undefined", 9, Py_None);
     case '\'': {
         const uint8_t *at = r->at;
-        PyObject *string = quoted_read(&at, r->end);
+        PyObject *string = read_quoted(r, &at);
         r->at = at;
         return string;
     }
@@ -347,7 +357,7 @@ INLINE PyObject *read_leaf(reading *r) {
 /* A key that is not kept. */
 INLINE PyObject *read_other_key(reading *r) {
     const uint8_t *at = r->at;
-    PyObject *key = quoted_read(&at, r->end);
+    PyObject *key = read_quoted(r, &at);
     r->at = at;
     r->in.key = KEYS_NONE;
     return key;
@@ -360,7 +370,7 @@ INLINE PyObject *read_key(reading *r, key_place *guess) {
         return *r->at == '\'' ? read_other_key(r) : NULL;
     const uint8_t *text = r->at + 1, *head = text;
     uint8_t padded[LITERAL_HEAD];
-    if (!LIKELY(r->end - text >= LITERAL_HEAD)) {
+    if (!LIKELY(r->padded_end - text >= LITERAL_HEAD)) {
         memset(padded, 0, sizeof padded);
         head = memcpy(padded, text, (size_t)(r->end - text));
     }
@@ -459,13 +469,15 @@ INLINE step close_nest(reading *r, PyObject **value) {
     return LIKELY(*value != NULL) ? ENDS : FAILS;
 }
 
-PyObject *builder_read(builder *self, const uint8_t **cursor, const uint8_t *end) {
+PyObject *builder_read(builder *self, const uint8_t **cursor, const builder_text *text) {
     if (self->stack == NULL && grow(self) == NULL)
         return NULL;
     reading r = {
         .builder = self,
         .at = *cursor,
-        .end = end,
+        .end = text->end,
+        .padded_end = text->padded_end,
+        .only_item = text->only_item,
         .top = self->stack,
         .full = self->stack + self->capacity,
         .in = {.key = KEYS_NONE},

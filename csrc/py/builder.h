@@ -7,6 +7,7 @@
 #define GAECHANNEL_PY_BUILDER_H
 
 #include "py/state.h"
+#include "wire/literal_head.h"
 
 /* What building needs and what it is good to have again: a stack, and the keys met before. */
 typedef struct builder builder;
@@ -19,13 +20,24 @@ int builders_prepare(module_state *state);
 builder *builder_take(module_state *state);
 void builder_put(module_state *state, builder *builder);
 
+// So many zeros behind a text let strings at its end be read as those before them are.
+#define BUILDER_PADDING LITERAL_HEAD
+
+/* What a value is read of. */
+typedef struct builder_text {
+    // Where the text ends. The last byte before it must be `]`, `}` or `"`; the value may end before it. The
+    // text must be valid UTF-8.
+    const uint8_t *end;
+    // The same, or BUILDER_PADDING behind it where there are zeros.
+    const uint8_t *padded_end;
+    // Whether of an array with one element, if the value is one, that is wanted and not a list.
+    bool only_item;
+} builder_text;
+
 /* The value that begins at `*cursor`, which then is behind it.
- *
- * `end` is where the text ends. The last byte before it must be `]`, `}` or `"`; the value may end before it.
- * The text must be valid UTF-8.
  *
  * Returns NULL with MemoryError set, or without an exception: the value is not of the kind that is read here.
  */
-PyObject *builder_read(builder *builder, const uint8_t **cursor, const uint8_t *end);
+PyObject *builder_read(builder *builder, const uint8_t **cursor, const builder_text *text);
 
 #endif

@@ -135,7 +135,8 @@ static int build_array(builder *maker, PyObject *list, const uint8_t **cursor, c
     if (at == NULL || *(at = literal_skip_space(at)) != ',')
         return 0;
     at = literal_skip_space(at + 1);
-    PyObject *data = builder_read(maker, &at, end);
+    const builder_text text = {.end = end, .padded_end = end};
+    PyObject *data = builder_read(maker, &at, &text);
     if (data == NULL)
         return PyErr_Occurred() != NULL ? -1 : 0;
     if (at == end || *(at = literal_skip_space(at)) != ']' || at + 1 == end) {

@@ -16,9 +16,9 @@
 // and those with more characters past U+00FF than these.
 #define WIDE_LONGEST 28
 
-/* Where the first byte is that is `"`, a backslash or past ASCII; `end`: nowhere. */
-static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
-    while (end - at >= LITERAL_HEAD) {
+/* Where the first byte is that is `"`, a backslash or past ASCII; `end`, or padding: nowhere. */
+static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, const uint8_t *padded_end) {
+    while (padded_end - at >= LITERAL_HEAD) {
         unsigned length = literal_head_end(at);
         at += length;
         if (length < LITERAL_HEAD)
@@ -262,12 +262,12 @@ PyObject *quoted_read_special(const uint8_t **cursor, const uint8_t *special, co
     return read_long(cursor, end);
 }
 
-PyObject *quoted_read(const uint8_t **cursor, const uint8_t *end) {
+PyObject *quoted_read(const uint8_t **cursor, const uint8_t *end, const uint8_t *padded_end) {
     const uint8_t *text = *cursor + 1;
     if (**cursor != '"')
         return read_long(cursor, end);
-    const uint8_t *at = skip_plain(text, end);
-    if (at == end)
+    const uint8_t *at = skip_plain(text, end, padded_end);
+    if (at >= end)
         return NULL;
     if (*at != '"')
         return quoted_read_special(cursor, at, end);

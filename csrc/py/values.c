@@ -91,19 +91,30 @@ PyObject *value_from_literal(module_state *state, const uint8_t *text, size_t le
     return value;
 }
 
-PyObject *value_from_message(module_state *state, const uint8_t *text, size_t length) {
+static PyObject *plain_value(module_state *state, const uint8_t *text, size_t length, bool only_item) {
+    PyObject *value = value_from_literal(state, text, length);
+    if (!only_item || value == NULL || !PyList_Check(value) || PyList_Size(value) != 1)
+        return value;
+    PyObject *item = PyList_GetItem(value, 0);
+    Py_INCREF(item);
+    Py_DECREF(value);
+    return item;
+}
+
+PyObject *value_from_message(module_state *state, const uint8_t *text, size_t length, bool only_item) {
     const uint8_t *at = text, *end = text + length;
     if (length < 2 || (end[-1] != ']' && end[-1] != '}' && end[-1] != '"'))
-        return value_from_literal(state, text, length);
+        return plain_value(state, text, length, only_item);
     builder *maker = builder_take(state);
     if (maker == NULL)
         return NULL;
-    PyObject *value = builder_read(maker, &at, end);
+    const builder_text all = {.end = end, .padded_end = end + BUILDER_PADDING, .only_item = only_item};
+    PyObject *value = builder_read(maker, &at, &all);
     builder_put(state, maker);
     if (value != NULL && at == end)
         return value;
     Py_XDECREF(value);
-    return PyErr_Occurred() == NULL ? value_from_literal(state, text, length) : NULL;
+    return PyErr_Occurred() == NULL ? plain_value(state, text, length, only_item) : NULL;
 }
 
 // The literal reader is to be given UTF-8 alone. False with ParseError set.

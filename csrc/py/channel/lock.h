@@ -22,6 +22,12 @@ static inline shared_loop *channel_lock_by(channel_object *self, void (*lock)(sh
 /* Take and give back the lock of the shared loop that the channel is in; to be called with the GIL held,
  * which is let go while waiting. Inline, since each message takes it. */
 static inline shared_loop *channel_lock(channel_object *self) {
+#ifndef Py_GIL_DISABLED
+    // Without waiting the GIL is not let go, and so the channel stays where it is: no need to be counted.
+    shared_loop *shared = self->shared;
+    if (shared_loop_try_lock(shared))
+        return shared;
+#endif
     return channel_lock_by(self, shared_loop_lock);
 }
 

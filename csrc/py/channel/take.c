@@ -4,6 +4,7 @@
 #include <stdlib.h> // malloc()
 #include <string.h> // memcpy()
 
+#include "py/builder.h"
 #include "py/channel/lock.h"
 #include "py/channel/unwrap.h"
 #include "py/strings.h"
@@ -15,17 +16,18 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found, boo
     uint8_t small[4096];
     size_t length = found->length;
     bool is_text = found->kind != RECORD_LITERAL;
-    uint8_t *copy = length <= sizeof small ? small : malloc(length);
+    uint8_t *copy = length <= sizeof small - BUILDER_PADDING ? small : malloc(length + BUILDER_PADDING);
     if (copy != NULL) {
         memcpy(copy, found->bytes, length);
+        memset(copy + length, 0, BUILDER_PADDING);
         session_pop(self->session);
     }
     *may_resume |= session_can_resume(self->session);
     channel_unlock(self);
     if (copy == NULL)
         return PyErr_NoMemory();
-    PyObject *value =
-        is_text ? str_with_surrogates(copy, length) : value_from_message(self->state, copy, length);
+    PyObject *value = is_text ? str_with_surrogates(copy, length)
+                              : value_from_message(self->state, copy, length, self->unwraps);
     if (copy != small)
         free(copy);
     return value != NULL && self->unwraps ? unwrap_message(self->state, value) : value;

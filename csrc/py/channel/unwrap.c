@@ -87,11 +87,7 @@ static int take_head(module_state *state, PyObject *message) {
     return -1;
 }
 
-PyObject *unwrap_message(module_state *state, PyObject *data) {
-    PyObject *message = only_item(data);
-    message = message != NULL ? message : data;
-    Py_INCREF(message);
-    Py_DECREF(data);
+PyObject *unwrap_message(module_state *state, PyObject *message) {
     // Some servers wrap errors, and nothing else, twice.
     PyObject *inner = only_item(message);
     bool raised = inner != NULL && is_error(state, inner);

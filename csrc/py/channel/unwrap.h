@@ -4,8 +4,8 @@
 
 #include "py/state.h"
 
-/* The message in an array's data, whose reference is taken. NULL: with WebChannelError, or another exception;
- * or without, where the data only tells of a response's head. */
-PyObject *unwrap_message(module_state *state, PyObject *data);
+/* The message that an array's data is, or is the only item of, whose reference is taken. NULL: with
+ * WebChannelError, or another exception; or without, where the data only tells of a response's head. */
+PyObject *unwrap_message(module_state *state, PyObject *message);
 
 #endif

@@ -34,10 +34,15 @@ void shared_loop_release(shared_loop *self);
 /* Close the connections that the loop still holds. Lock held, nobody driving, no channel left in the loop. */
 void shared_loop_shut_lock_held(shared_loop *self);
 
+/* Take the lock, if nobody has it. */
+static inline bool shared_loop_try_lock(shared_loop *self) {
+    return pthread_mutex_trylock(&self->lock) == 0;
+}
+
 /* Take the lock; to be called with the GIL held, which is let go while waiting. */
 void shared_loop_lock_waiting(shared_loop *self);
 static inline void shared_loop_lock(shared_loop *self) {
-    if (pthread_mutex_trylock(&self->lock) != 0)
+    if (!shared_loop_try_lock(self))
         shared_loop_lock_waiting(self);
 }
 
