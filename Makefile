@@ -10,7 +10,7 @@ PARALLEL ?= -n 4 --dist loadfile
 COUNT ?= 1000000
 CLIENTS ?= 1000
 
-.PHONY: demo test strangers attacks kills trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
+.PHONY: demo test strangers attacks kills nodes trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -24,6 +24,11 @@ strangers: .venv/.test ## COUNT=1000000 messages past servers and proxies that d
 
 kills: .venv/.test ## KILLS=100 kills of servers with a state file, and that share a Redis, under load
 	@GAECHANNEL_KILLS=$(or $(KILLS),100) $(BIN)/pytest -s tests/server/test_server_restarts.py tests/server/test_shared_nodes.py $(ARGS)
+
+nodes: .venv/.test ## MESSAGES=1000000 through three nodes behind HAProxy under all that may befall them; SEED=…
+	@.ci/packages test peers
+	@GAECHANNEL_NODES=$(or $(MESSAGES),1000000) GAECHANNEL_SEED=$(or $(SEED),0) GAECHANNEL_AWAY=$(or $(AWAY),60) \
+		$(BIN)/pytest -s tests/server/test_nodes_under_faults.py $(ARGS)
 
 attacks: .venv/.test ## CLIENTS=1000 receive from a server while strangers attack it
 	@GAECHANNEL_ATTACKS=$(CLIENTS) $(BIN)/pytest tests/server/test_server_attacks.py -s $(ARGS)

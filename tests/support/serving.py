@@ -18,14 +18,20 @@ import gaechannel
 
 
 class Process:
-    """`gaechannel serve` on a port of its own, one process after the other."""
+    """`gaechannel serve` on a port of its own, one process after the other.
 
-    def __init__(self, *arguments):
+    Args:
+        arguments: further ones.
+        words: the file that they write their warnings to; None: a pipe, which is not to get full.
+    """
+
+    def __init__(self, *arguments, words=None):
         with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
             self.port, self.admin_port = one.getsockname()[1], two.getsockname()[1]
         self.host = "127.0.0.1"
         self.base_url = f"http://127.0.0.1:{self.port}/talkgadget"
         self.arguments = arguments
+        self.words = words
         self.processes = []
 
     def start(self):
@@ -37,7 +43,9 @@ class Process:
         command = [sys.executable, "-m", "gaechannel", "serve", "--port", str(self.port)]
         command += ["--admin", f"127.0.0.1:{self.admin_port}", *self.arguments]
         environ = {**os.environ, "GAECHANNEL_ADMIN_TOKEN": "secret"}
-        process = subprocess.Popen(command, stdout=-1, stderr=subprocess.PIPE, text=True, env=environ)
+        with contextlib.ExitStack() as stack:
+            err = subprocess.PIPE if self.words is None else stack.enter_context(self.words.open("a"))
+            process = subprocess.Popen(command, stdout=-1, stderr=err, text=True, env=environ)
         self.processes.append(process)
         return process
 
@@ -45,7 +53,7 @@ class Process:
     def is_up(process):
         """Wait until a process serves; returns it."""
         line = process.stdout.readline()
-        assert "Serving" in line, process.stderr.read()
+        assert "Serving" in line, process.communicate()
         return process
 
     @staticmethod

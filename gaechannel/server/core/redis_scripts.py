@@ -274,13 +274,23 @@ return 1
 """
 )
 
-#: most, a key: sessions that nobody has heard of, and channels whose tokens have ended, go. Returns the
-#: clients whose last sessions those were; the same, and more, to who asks twice with the same key.
+#: most, a key, lease: sessions that nobody has heard of, and channels whose tokens have ended, go. Returns
+#: the clients whose last sessions those were; the same, and more, to who asks twice with the same key. Where
+#: nobody has looked for long, Redis, or all nodes, were away, or its clock was put forward: nobody could be
+#: heard of, and all sessions have one lease more.
 EXPIRE = (
     _HEAD
     + """
 local k = P .. 'r:' .. ARGV[2]
 local gone = redis.call('LRANGE', k, 0, -1)
+local looked = redis.call('HMGET', P .. 'looked', 'last', 'grace')
+local passed = now() - (looked[1] or 0)
+redis.call('HSET', P .. 'looked', 'last', now())
+if passed < 0 or passed > ARGV[3] / 2 then
+    redis.call('HSET', P .. 'looked', 'grace', now() + ARGV[3])
+    return gone
+end
+if now() < tonumber(looked[2]) and tonumber(looked[2]) <= now() + ARGV[3] then return gone end
 for _, sid in ipairs(redis.call('ZRANGE', P .. 'leases', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])) do
     local one = forget(sid)
     if one[2] == 1 then

@@ -435,7 +435,7 @@ class SharedChannelService(ChannelService):
         self._work(self._expire())
 
     async def _expire(self) -> None:
-        for client in await self.link.ask(EXPIRE, _EXPIRE_AT_ONCE, secrets.token_urlsafe(12)):
+        for client in await self.link.ask(EXPIRE, _EXPIRE_AT_ONCE, secrets.token_urlsafe(12), self._lease):
             self.presence.disconnected(client.decode())
 
     async def _forget(self, sid: str) -> None:

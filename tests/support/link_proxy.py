@@ -1,0 +1,53 @@
+"""The way between a node and its Redis, which may be cut, silent, slow, or lead in one direction alone."""
+
+import asyncio
+import contextlib
+
+from thread_server import ThreadServer
+
+
+class LinkProxy(ThreadServer):
+    """Passes bytes on.
+
+    Attributes:
+        cut: whether connections are ended and none are let in.
+        silent: whether nothing passes, though all stays open.
+        deaf: whether what is asked passes, and no answer.
+        delay: seconds that each piece waits.
+    """
+
+    def __init__(self, port):
+        super().__init__()
+        self.cut = self.silent = self.deaf = False
+        self.delay = 0.0
+        self._server_port = port
+
+    def cut_all(self):
+        """End all connections that there are."""
+        asyncio.run_coroutine_threadsafe(self._end_tasks(), self._loop).result(20)
+
+    async def _handle(self, reader, writer):
+        if self.cut:
+            return
+        with contextlib.suppress(OSError):
+            upstream, up = await asyncio.open_connection("127.0.0.1", self._server_port)
+            ways = [
+                asyncio.create_task(self._pass(reader, up, False)),
+                asyncio.create_task(self._pass(upstream, writer, True)),
+            ]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
+                up.close()
+
+    async def _pass(self, reader, writer, answers):
+        while piece := await reader.read(1 << 16):
+            if self.delay:
+                await asyncio.sleep(self.delay)
+            while self.silent or (answers and self.deaf):  # noqa: ASYNC110 - another thread says so
+                await asyncio.sleep(0.02)
+            writer.write(piece)
+            await writer.drain()
