@@ -1,6 +1,7 @@
 """`.. command-options:: serve`: every option of that command, as `gaechannel serve --help` has it."""
 
 import argparse
+import re
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -40,7 +41,10 @@ class CommandOptions(Directive):
                 term += [nodes.Text(", ")] if number else []
                 term += nodes.literal(text=title)
             words = argparse.HelpFormatter("gaechannel")._expand_help(action) if action.help else ""
-            said = nodes.definition("", nodes.paragraph(text=words))
+            said = nodes.paragraph()
+            for place, piece in enumerate(re.split(r"(--[a-z][a-z-]*|`[^`]+`)", words)):
+                said += nodes.literal(text=piece.strip("`")) if place % 2 else nodes.Text(piece)
+            said = nodes.definition("", said)
             listed += nodes.definition_list_item("", term, said)
         return [listed]
 

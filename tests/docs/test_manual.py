@@ -16,9 +16,12 @@ import gaechannel.server.remote.aio
 from gaechannel import aio
 
 sys.path.insert(0, str(ROOT / "docs" / "exchanges"))
+sys.path.insert(0, str(ROOT / "docs" / "layers"))
 import draw
+import stack
 
 DRAWINGS = sorted((ROOT / "docs" / "exchanges").glob("*.txt"))
+TOWERS = sorted((ROOT / "docs" / "layers").glob("*.txt"))
 
 
 # Where the manual leads outside; `make links` asks them, which needs the network.
@@ -150,6 +153,23 @@ def test_every_option_of_a_command_is_in_the_reference(built):
 @pytest.mark.parametrize("file", DRAWINGS, ids=lambda file: file.stem)
 def test_a_drawing_is_what_its_text_says(file):
     assert file.with_suffix(".svg").read_text(encoding="utf-8") == draw.draw(file)
+
+
+@pytest.mark.parametrize("file", TOWERS, ids=lambda file: file.stem)
+def test_towers_are_drawn_of_folders_that_are_there(file):
+    text = file.read_text(encoding="utf-8")
+    assert file.with_suffix(".svg").read_text(encoding="utf-8") == stack.draw(file)
+    folders = {
+        "gaechannel/": "",
+        "server/": "gaechannel",
+        "core/": "gaechannel/server",
+        "csrc/": "",
+        "js/": "",
+    }
+    named = re.findall(r"^((?:gaechannel|server|core|csrc|js)/[\w/]*)", text, re.MULTILINE)
+    assert len(named) > 10
+    for path in named:
+        assert (ROOT / folders[path.partition("/")[0] + "/"] / path).is_dir(), path
 
 
 @pytest.mark.parametrize("file", DRAWINGS, ids=lambda file: file.stem)
