@@ -12,6 +12,9 @@
 // What long timers are rounded up to.
 #define ROUND_MS 128
 
+// As of a session, ten thousand wait for days.
+_Static_assert(sizeof(void *) > 8 || sizeof(net_channel) + sizeof(transfer) <= 448, "a channel has grown");
+
 /* ---- Begin and end ---- */
 
 static void leave(net_channel *self);
@@ -22,10 +25,12 @@ static bool copy_text(char **to, const char *from) {
 }
 
 net_channel *net_channel_new(session *carried, const net_options *options, void *owner) {
-    net_channel *self = calloc(1, sizeof *self);
+    uint8_t transfer_count = session_is_half_duplex(carried) ? 1 : SLOT_COUNT;
+    net_channel *self = calloc(1, sizeof *self + transfer_count * sizeof *self->transfers);
     if (self == NULL)
         return NULL;
     *self = (net_channel){
+        .transfer_count = transfer_count,
         .owner = owner,
         .connect_timeout_ms = options->connect_timeout_ms,
         .tls.verify = options->verify,
@@ -34,10 +39,8 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
         .at_ms = SESSION_NEVER,
         .state = {.kind = ACTION_WAIT, .at_ms = SESSION_NEVER},
     };
-    for (int slot = 0; slot < SLOT_COUNT; slot++) {
-        self->transfers[slot].channel = self;
-        self->transfers[slot].slot = (exchange_slot)slot;
-    }
+    for (int i = 0; i < transfer_count; i++)
+        self->transfers[i].channel = self;
     if (!copy_text(&self->user_agent, options->user_agent) || !copy_text(&self->proxy, options->proxy) ||
         !copy_text(&self->cookies, options->cookies) || !copy_text(&self->tls.ca_file, options->ca_file) ||
         !copy_text(&self->tls.ca_path, options->ca_path) || !copy_text(&self->tls.cert, options->cert) ||
@@ -64,8 +67,8 @@ static void free_texts(net_channel *self) {
 
 // Both transfers share them where there are two.
 static void write_set_cookies(const net_channel *self, strbuf *out) {
-    for (int slot = 0; slot < SLOT_COUNT && out->length == 0; slot++)
-        cookies_write(&self->transfers[slot].cookies, self->transfers[slot].easy, out);
+    for (int i = 0; i < self->transfer_count && out->length == 0; i++)
+        cookies_write(&self->transfers[i].cookies, self->transfers[i].easy, out);
     strbuf_append(out, strbuf_str(&self->last_cookies), self->last_cookies.length);
 }
 
@@ -83,8 +86,8 @@ void net_channel_close(net_channel *self) {
     write_set_cookies(self, &set); // who closes may want to keep them
     strbuf_free(&self->last_cookies);
     self->last_cookies = set;
-    for (int slot = 0; slot < SLOT_COUNT; slot++)
-        transfer_free(&self->transfers[slot]);
+    for (int i = 0; i < self->transfer_count; i++)
+        transfer_free(&self->transfers[i]);
     if (self->share != NULL)
         curl_share_cleanup(self->share);
     self->share = NULL;
@@ -131,8 +134,8 @@ bool net_channel_set_headers(net_channel *self, const char *lines, const char *c
         headers_release(made);
         return false;
     }
-    for (int slot = 0; slot < SLOT_COUNT && all; slot++)
-        cookies_forget(&self->transfers[slot].cookies, self->transfers[slot].easy);
+    for (int i = 0; i < self->transfer_count && all; i++)
+        cookies_forget(&self->transfers[i].cookies, self->transfers[i].easy);
     write_set_cookies(self, &set);
     cookies_drop_set(copy, strbuf_str(&set));
     strbuf_free(&set);
@@ -159,7 +162,7 @@ session_action net_channel_state(const net_channel *self) {
 
 // Where forward and back channel never run at once, one easy handle carries both, over one connection.
 static transfer *transfer_for(net_channel *self, exchange_slot slot) {
-    return &self->transfers[session_is_half_duplex(self->session) ? SLOT_BACK : slot];
+    return &self->transfers[self->transfer_count == 1 ? 0 : slot];
 }
 
 static void break_off(net_channel *self) {
@@ -176,8 +179,8 @@ static void leave(net_channel *self) {
     net_loop *loop = self->loop;
     if (self->session != NULL)
         break_off(self);
-    for (int slot = 0; slot < SLOT_COUNT; slot++)
-        transfer_leave(&self->transfers[slot]);
+    for (int i = 0; i < self->transfer_count; i++)
+        transfer_leave(&self->transfers[i]);
     connect_queue_leave(self);
     news_forget(self);
     timers_set(&loop->timers, self, SESSION_NEVER);
@@ -230,8 +233,8 @@ void net_channel_step(net_channel *self) {
         return;
     }
     self->stepping = true;
-    for (int slot = 0; slot < SLOT_COUNT; slot++)
-        transfer_probe(&self->transfers[slot], now_ms);
+    for (int i = 0; i < self->transfer_count; i++)
+        transfer_probe(&self->transfers[i], now_ms);
     for (;;) {
         session_next(self->session, now_ms, &action);
         transfer *carrier = transfer_for(self, action.slot);
@@ -246,13 +249,13 @@ void net_channel_step(net_channel *self) {
         }
     }
     self->stepping = false;
-    for (int slot = 0; slot < SLOT_COUNT; slot++)
-        transfer_trim(&self->transfers[slot]);
+    for (int i = 0; i < self->transfer_count; i++)
+        transfer_trim(&self->transfers[i]);
     self->state = action;
     int64_t at_ms = action.kind == ACTION_WAIT ? rounded(self, action.at_ms, now_ms) : SESSION_NEVER;
-    for (int slot = 0; slot < SLOT_COUNT; slot++)
-        if (self->transfers[slot].running && self->transfers[slot].probe_at_ms < at_ms)
-            at_ms = self->transfers[slot].probe_at_ms;
+    for (int i = 0; i < self->transfer_count; i++)
+        if (self->transfers[i].running && self->transfers[i].probe_at_ms < at_ms)
+            at_ms = self->transfers[i].probe_at_ms;
     timers_set(&self->loop->timers, self, at_ms);
     if (!session_is_opening(self->session) || !session_is_busy(self->session))
         connect_queue_leave(self);

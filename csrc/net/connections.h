@@ -10,6 +10,10 @@
 
 typedef struct connection {
     curl_socket_t socket;
+    // Something came on it.
+    bool proven;
+    // One that shares it, or another to the same place, fell silent, and nothing has come since.
+    bool suspect;
     // Both its ends' addresses and ports, and the other end's alone, as numbers that no two are likely to
     // share; 0 until a request went out on it.
     uint64_t ends;
@@ -18,10 +22,6 @@ typedef struct connection {
     int64_t heard_ms;
     // How many requests are on it.
     size_t users;
-    // Something came on it.
-    bool proven;
-    // One that shares it, or another to the same place, fell silent, and nothing has come since.
-    bool suspect;
     struct connection *next_of_socket;
     struct connection *next_of_ends;
 } connection;

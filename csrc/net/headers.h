@@ -2,15 +2,19 @@
 #ifndef GAECHANNEL_NET_HEADERS_H
 #define GAECHANNEL_NET_HEADERS_H
 
+#include <stdbool.h>
+
 #include <curl/curl.h>
 
 typedef struct headers {
     struct curl_slist *lines;
-    // How many have it.
+    // How many have it; of one that is static, it does not matter.
     int owners;
+    bool is_static;
 } headers;
 
-/* Of "Name: value" lines, each ended by LF; NULL for none. NULL when memory ran out. */
+/* Of "Name: value" lines, each ended by LF; NULL for none; and of what is asked for besides, such as content
+ * codings where no line does. NULL when memory ran out. */
 headers *headers_new(const char *lines);
 
 /* One more, or one less, has them; NULL is let through. */

@@ -70,9 +70,9 @@ typedef struct transfer {
     curl_off_t uploaded;
     int redirects;
     session_intake intake;
-    // What takes the response's content coding off; NULL: it has none. And how that went.
-    content_coding *coding;
+    // How taking the response's content coding off went; what takes it off, NULL: it has none.
     coding_status decoded;
+    content_coding *coding;
     cookie_jar cookies;
     // The status line's words.
     strbuf reason;
@@ -108,11 +108,9 @@ struct net_channel {
     void *owner;
     // What net_options said, copied.
     int64_t connect_timeout_ms;
-    bool http2;
     char *user_agent;
     char *cookies;
     // What servers have set, until it is taken; and what they had, when the channel was closed.
-    bool keeps_set_cookies;
     strbuf set_cookies;
     strbuf last_cookies;
     char *proxy;
@@ -120,10 +118,11 @@ struct net_channel {
     headers *headers;
     // The cookies, and TLS sessions, of both transfers; NULL where one carries all.
     CURLSH *share;
-    transfer transfers[SLOT_COUNT];
     session_action state;
     int64_t at_ms;
     size_t timer_index;
+    bool http2;
+    bool keeps_set_cookies;
     // A back channel was asked for; and a connection was closed under a request without an answer.
     bool has_polled;
     bool drops_connections;
@@ -136,6 +135,9 @@ struct net_channel {
     net_channel *next_to_connect;
     net_channel *previous_to_connect;
     int64_t connecting_since_ms;
+    // One, if forward and back channel never run at once; else one for each slot.
+    uint8_t transfer_count;
+    transfer transfers[];
 };
 
 #endif

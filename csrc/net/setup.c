@@ -60,7 +60,6 @@ bool setup_handle(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
     tls_forget(easy);
     return set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
-           set_text(easy, CURLOPT_ACCEPT_ENCODING, CONTENT_CODINGS) &&
            set_text(easy, CURLOPT_USERAGENT, channel->user_agent) &&
            set_text(easy, CURLOPT_PROXY, channel->proxy);
 }

@@ -8,12 +8,12 @@
 
 typedef struct tls_options {
     bool verify;
+    // The directory alone was not enough for some certificate: see tls_trusts_directory().
+    bool needs_file;
     // A file of CA certificates, and a directory of them: NULL for libcurl's own, "" for none, where that
     // would stand beside the other.
     char *ca_file;
     char *ca_path;
-    // The directory alone was not enough for some certificate: see tls_trusts_directory().
-    bool needs_file;
     // Our own, for the server. NULL: none.
     char *cert;
     char *key;

@@ -337,8 +337,8 @@ void transfer_stop(transfer *self) {
 // The connection is dead: nobody uses it again, and what was on it is sent again at once.
 static void close_dead(net_loop *loop, uint64_t ends) {
     for (net_channel *channel = loop->channels; channel != NULL; channel = channel->next)
-        for (int slot = 0; slot < SLOT_COUNT; slot++) {
-            transfer *self = &channel->transfers[slot];
+        for (int i = 0; i < channel->transfer_count; i++) {
+            transfer *self = &channel->transfers[i];
             if (!self->running || self->ends != ends)
                 continue;
             transfer_stop(self);

@@ -40,10 +40,10 @@ typedef struct map_list {
     size_t dropped;
     // The oldest of these, which were refused and are told to be no maps: they wait for the next map.
     size_t fillers;
-    // This session's server refuses those, too.
-    bool unfillable;
     // The sizes of all others, together.
     size_t bytes;
+    // This session's server refuses those, too.
+    bool unfillable;
 } map_list;
 
 /* Add a map, behind all others, or, with `first`, behind those of the session alone. Its id; -1 when memory
@@ -127,11 +127,12 @@ typedef struct exchange {
     int foreign;
     // Back channels that ended at once, in order and empty, in a row.
     int fruitless;
+    // Maps in the request.
+    unsigned maps_count;
     // The request.
     strbuf url;
     strbuf body;
     int64_t rid;
-    size_t maps_count; // maps in it
     // The response.
     strbuf reason;
     strbuf head; // of a status that is not 200
@@ -183,36 +184,37 @@ struct session {
     session_config config; // its texts are in `fields`
     const dialect *dialect;
     strbuf fields[FIELD_COUNT];
-    session_goal goal;
     exchange exchanges[SLOT_COUNT];
     // RID of the next forward-channel request.
     int64_t rid;
     // Highest array id received in full in this session; -1 before array 0.
     int64_t aid;
-    // `t` as a caller has set it; 0: not set.
-    int trial;
     queue queue;
     // The array's id of the message that was taken last.
     int64_t taken_id;
     map_list maps;
-    buffering buffering;
     session_stats stats;
-    // The last failure; whether it was mended, or forgotten since; how many there were.
+    // The last failure; how many there were.
     session_error error;
-    bool is_mended;
     uint64_t failed;
+    buffering buffering;
     phase_facts phase;
+    session_goal goal;
+    // `t` as a caller has set it; 0: not set.
+    int trial;
     opening_retry opening_retry;
     // How it stands, and the changes of that which nobody has taken yet, oldest first.
     session_state state;
     bool keeps_states;
     uint8_t states_count;
     uint8_t states[8]; // each a session_state
-    // Maps that were refused, of which nobody was told yet.
-    size_t refused_untold;
+    // The last failure was mended, or forgotten since.
+    bool is_mended;
     // The back channel was given up for want of room in the queue, and is not to be asked for before there
     // is.
     bool full;
+    // Maps that were refused, of which nobody was told yet.
+    size_t refused_untold;
     // Back channels asked for, over all sessions.
     uint64_t back_channels;
     // The array that could not be read the last time; -1: none.
@@ -234,6 +236,7 @@ struct session {
     int64_t dead_at_ms;
     // Whether it does for arrays that the server has sent: its head alone does not bring them.
     bool owes;
+    int log_level;
     int corrupt_in_row;
     int lost_in_row;
     int expired_in_row;
@@ -246,7 +249,6 @@ struct session {
     strbuf renewed_private;
     // The same, of the cookies that came last.
     strbuf cookies;
-    int log_level;
     log_entry *log;
     size_t log_count;
     size_t log_capacity;

@@ -257,7 +257,7 @@ static void refused(session *self, exchange *ex) {
         return;
     }
     if (theirs)
-        session_log(self, LOG_WARNING, "HTTP status %d: the server refused maps: %zu", ex->status,
+        session_log(self, LOG_WARNING, "HTTP status %d: the server refused maps: %u", ex->status,
                     ex->maps_count);
     fail(self, ex, theirs ? ERROR_MAPS_REFUSED : ERROR_HTTP, "");
     self->error.refused = maps;

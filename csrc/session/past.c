@@ -1,7 +1,7 @@
 /* The beginnings of the records that were taken last, in a ring. */
 #include "past.h"
 
-#include <stdlib.h> // calloc()
+#include <stdlib.h> // realloc()
 #include <string.h> // memcpy()
 
 void past_free(past_records *self) {
@@ -10,8 +10,12 @@ void past_free(past_records *self) {
 }
 
 void past_add(past_records *self, int64_t id, const uint8_t *bytes, uint32_t length) {
-    if (self->records == NULL && (self->records = calloc(PAST_RECORDS, sizeof *self->records)) == NULL)
-        return;
+    if (self->count < PAST_RECORDS) { // of many channels, most have handed out few
+        past_record *grown = realloc(self->records, (self->count + 1) * sizeof *grown);
+        if (grown == NULL)
+            return;
+        self->records = grown;
+    }
     past_record *kept = &self->records[self->count++ % PAST_RECORDS];
     kept->id = id;
     kept->length = length;

@@ -133,7 +133,7 @@ static void write_open_body(session *self, exchange *ex, strbuf *out) {
     if (self->dialect->opens_with_maps)
         map_list_restart(&self->maps, false);
     if (self->dialect->opens_with_maps && self->maps.count != 0)
-        ex->maps_count = map_list_write(&self->maps, out);
+        ex->maps_count = (unsigned)map_list_write(&self->maps, out);
     else
         strbuf_text(out, "count=0");
     if (form->length != 0) {
@@ -167,7 +167,7 @@ bool session_write_request(session *self, exchange *ex) {
     if (ex->kind == REQUEST_OPEN && !self->dialect->polls)
         write_open_body(self, ex, &ex->body);
     else if (ex->kind == REQUEST_MAPS)
-        ex->maps_count = map_list_write(&self->maps, &ex->body);
+        ex->maps_count = (unsigned)map_list_write(&self->maps, &ex->body);
     else if (ex->kind == REQUEST_TERMINATE)
         strbuf_set(&ex->body, strbuf_str(&self->fields[FIELD_CLOSE_FORM]));
     return !strbuf_failed(&ex->url) && !strbuf_failed(&ex->body);

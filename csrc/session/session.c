@@ -18,6 +18,9 @@
 #define DEFAULT_MAX_UNSENT ((size_t)16 * 1024 * 1024)
 #define DEFAULT_QUEUE_LIMIT ((size_t)1024 * 1024)
 
+// Ten thousand of them wait for days.
+_Static_assert(sizeof(void *) > 8 || sizeof(session) <= 1552, "a session has grown");
+
 /* ---- Begin and end ---- */
 
 session *session_new(const session_config *config) {

@@ -49,8 +49,6 @@ typedef struct session_config {
     const dialect *dialect;
     // Where the server is, without a trailing slash.
     const char *url;
-    // Whether `url` is Google's old address, which answers nobody since 2017: an error then says so.
-    bool url_is_retired;
     // How long the back channel may be silent before it counts as dead. Default: 1.5 times the keep-alive
     // that the server announces, or else a minute.
     int64_t timeout_ms;
@@ -60,7 +58,8 @@ typedef struct session_config {
     int64_t max_backoff_ms;
     // How many times in a row to try again without an array in between; -1 for no limit.
     int max_reconnects;
-    bool auto_reconnect;
+    // Whether the server is to end the back channel after each batch: one of `buffered`.
+    int buffered;
     // The largest LENGTH believed, in UTF-16 units.
     size_t max_chunk;
     // How many bytes may wait to be taken before the back channel is paused.
@@ -69,14 +68,15 @@ typedef struct session_config {
     size_t max_unsent;
     // Any number, for jitter and `zx`.
     uint64_t seed;
-    // Whether the server is to end the back channel after each batch: one of `buffered`.
-    int buffered;
+    // Path of every bind request, in place of the dialect's; NULL: that.
+    const char *bind_path;
+    // Whether `url` is Google's old address, which answers nobody since 2017: an error then says so.
+    bool url_is_retired;
+    bool auto_reconnect;
     // webchannel: open session and back channel in one GET.
     bool fast_handshake;
     // Messages are arrays' data as it stands in the body, not read: RECORD_BYTES.
     bool raw;
-    // Path of every bind request, in place of the dialect's; NULL: that.
-    const char *bind_path;
     // Where the server does not know the session any more: fail, and open no new one.
     bool keeps_session;
     // Maps that a lost session's requests held, and that were not confirmed, do not go to the next one: they

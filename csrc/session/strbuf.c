@@ -2,7 +2,7 @@
 #include "strbuf.h"
 
 #include <stdarg.h>
-#include <stdint.h> // SIZE_MAX
+#include <stdint.h> // UINT32_MAX
 #include <stdio.h>  // vsnprintf()
 #include <stdlib.h> // realloc()
 #include <string.h>
@@ -13,11 +13,11 @@ void strbuf_free(strbuf *buf) {
 }
 
 bool strbuf_failed(const strbuf *buf) {
-    return buf->capacity == SIZE_MAX;
+    return buf->capacity == UINT32_MAX;
 }
 
 void strbuf_fail(strbuf *buf) {
-    buf->capacity = SIZE_MAX;
+    buf->capacity = UINT32_MAX;
 }
 
 void strbuf_clear(strbuf *buf) {
@@ -32,19 +32,18 @@ void strbuf_clear(strbuf *buf) {
 static bool reserve(strbuf *buf, size_t more) {
     if (strbuf_failed(buf))
         return false;
-    size_t needed = buf->length + more + 1;
-    if (needed <= buf->capacity)
+    if (more < buf->capacity - buf->length)
         return true;
-    size_t capacity = buf->capacity ? buf->capacity : 32;
-    while (capacity < needed)
+    uint64_t capacity = buf->capacity ? buf->capacity : 32;
+    while (capacity - buf->length <= more && capacity < UINT32_MAX)
         capacity *= 2;
-    char *data = realloc(buf->data, capacity);
+    char *data = capacity < UINT32_MAX ? realloc(buf->data, (size_t)capacity) : NULL;
     if (data == NULL) {
         strbuf_fail(buf);
         return false;
     }
     buf->data = data;
-    buf->capacity = capacity;
+    buf->capacity = (uint32_t)capacity;
     return true;
 }
 
@@ -63,7 +62,7 @@ void strbuf_append(strbuf *buf, const char *bytes, size_t length) {
         return;
     if (length != 0)
         memcpy(buf->data + buf->length, bytes, length);
-    buf->length += length;
+    buf->length += (uint32_t)length;
     buf->data[buf->length] = '\0';
 }
 
@@ -102,7 +101,7 @@ void strbuf_quote(strbuf *buf, const char *bytes, size_t length) {
         }
     }
     *out = '\0';
-    buf->length = (size_t)(out - buf->data);
+    buf->length = (uint32_t)(out - buf->data);
 }
 
 bool strbuf_set(strbuf *buf, const char *text) {

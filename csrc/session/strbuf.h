@@ -4,14 +4,16 @@
 
 #include <stdbool.h>
 #include <stddef.h> // size_t
+#include <stdint.h> // uint32_t
 
-/* All zeros is an empty one. When memory runs out it stays as it is, and nothing more is appended: so a
- * caller appends what it has to and asks once, at the end, whether it has failed. */
+/* All zeros is an empty one. When memory runs out, or past 2 GiB, it stays as it is, and nothing more is
+ * appended: so a caller appends what it has to and asks once, at the end, whether it has failed. A channel
+ * has forty of these, most of them empty: so they are small. */
 typedef struct strbuf {
     // Always followed by a NUL when not NULL.
     char *data;
-    size_t length;   // bytes, without the NUL
-    size_t capacity; // bytes; SIZE_MAX: failed
+    uint32_t length;   // bytes, without the NUL
+    uint32_t capacity; // bytes; UINT32_MAX: failed
 } strbuf;
 
 void strbuf_free(strbuf *buf);

@@ -47,6 +47,10 @@ typedef struct framer {
     bool length_begun;
     // Whether a space followed the digits: only space, CR and LF may come now.
     bool length_ended;
+    // Set when a chunk was returned from `held`, which the next call may then reuse.
+    bool held_returned;
+    // What framer_next() says when there is no chunk: FRAMER_NEED_MORE until something is wrong.
+    framer_status when_empty;
     // The digits so far, or, in the payload, how many units are still missing.
     size_t units;
     // In the payload: the length that was read, in UTF-16 units.
@@ -62,12 +66,8 @@ typedef struct framer {
     size_t held_length;
     size_t held_capacity;
     size_t held_cut;
-    // Set when a chunk was returned from `held`, which the next call may then reuse.
-    bool held_returned;
     // What FRAMER_CORRUPT or FRAMER_NO_MEMORY is about; a static string in English, or NULL.
     const char *error;
-    // What framer_next() says when there is no chunk: FRAMER_NEED_MORE until something is wrong.
-    framer_status when_empty;
 } framer;
 
 /* Make an empty framer. `max_chunk` in UTF-16 units; 0 means FRAMER_DEFAULT_MAX_CHUNK; a tenth of SIZE_MAX is

@@ -18,20 +18,20 @@ typedef struct channel_object {
     _Atomic(shared_loop *) shared;
     // The threads that are about to lock it.
     atomic_int visitors;
-    net_channel *net;
-    session *session; // net's
     // close() was called. Set without the lock, from any thread.
     atomic_bool closing;
     // close() has done its work.
     atomic_bool closed;
     // Debug records for every message.
     atomic_bool debug;
+    // webchannel: an array's data is a list with one object, which is the message.
+    bool unwraps;
+    net_channel *net;
+    session *session; // net's
     // How often a goal was set.
     atomic_ulong goals;
     // module_state.forks when it was made.
     unsigned long forks;
-    // webchannel: an array's data is a list with one object, which is the message.
-    bool unwraps;
     // Asks for a token; or NULL.
     PyObject *token_source;
     // The thread that is asking the caller's callables for what the session wants to know; 0: none.
@@ -44,23 +44,23 @@ typedef struct channel_object {
     // What `last_error` gave last, and which failure that was.
     PyObject *last_error;
     uint64_t last_error_number;
-    // Whether the channel is driven by an event loop; then, once it has begun, by which; the futures of those
-    // who wait; an exception that the next who asks is to raise (without asyncio, too); whether an answer to
-    // the session is being awaited.
-    bool is_async;
+    // The event loop that drives an asynchronous channel, once it has begun; the futures of those who wait;
+    // an exception that the next who asks is to raise (without asyncio, too).
     event_loop_object *loop;
     PyObject *waiters;
     _Atomic(PyObject *) raised;
+    // Whether an event loop is to drive the channel; whether an answer to the session is being awaited;
+    // whether somebody waits for something else than messages.
+    bool is_async;
     bool awaits_answer;
-    // Whether somebody waits for something else than messages.
     bool goal_awaited;
+    // Whether the channel stands in `line` now.
+    bool in_line;
     // Messages taken by `await` since the event loop last had a turn, and when that was.
     unsigned taken;
     int64_t turn_ms;
-    // The line of the iterator that merges this channel with others, without a reference; whether the channel
-    // stands in it now.
+    // The line of the iterator that merges this channel with others, without a reference.
     _Atomic(ready_line *) line;
-    bool in_line;
 } channel_object;
 
 /* Raises if the channel cannot be used: not initialized, closed, or another process's. */
