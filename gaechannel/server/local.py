@@ -64,8 +64,15 @@ def _shared_service(url: str, options: ServiceOptions) -> ChannelService:
 
 
 def _divided(options: ServerOptions) -> tuple[ConnectionOptions, ServiceOptions]:
-    """The options of connections, and those of a channel service."""
+    """The options of connections, and those of a channel service.
+
+    Raises:
+        TypeError: one is neither.
+    """
     names = ConnectionOptions.__annotations__
+    for name in options:
+        if name not in names and name not in ServiceOptions.__annotations__:
+            raise TypeError(f"LocalServer() got an unexpected keyword argument {name!r}")
     connections = {key: value for key, value in options.items() if key in names}
     service = {key: value for key, value in options.items() if key not in names}
     return cast(ConnectionOptions, connections), cast(ServiceOptions, service)

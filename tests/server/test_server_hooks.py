@@ -156,3 +156,17 @@ def test_threads_are_used_again_and_are_not_without_end(blocked):
     assert threads.submit(lambda: 5).result(20) == 5
     threads.close()
     until(lambda: not [one for one in threading.enumerate() if one not in others])
+
+
+def test_a_session_that_nobody_waits_for_any_more_does_not_stay(serving, blocked):
+    server, service = serving(lambda session: setattr(session, "on_close", wait), hook_seconds=0.2)
+
+    def wait(_reason):
+        blocked.wait()
+
+    first = opened(server)
+    # The one that it replaces is closed before anybody knows the new one.
+    assert Peer(server, "/channel").open(OSID=first.sid).status == 500
+    assert first.sid not in [one.sid for one in service.sessions]
+    blocked.set()
+    until(lambda: not service.sessions)

@@ -287,3 +287,8 @@ def test_a_state_that_cannot_be_used_raises_in_the_callers_thread(tmp_path, serv
     with pytest.raises(StoreError, match="state"):
         LocalServer(state=tmp_path / "state").start()
     assert server_threads() == []
+
+
+def test_an_argument_that_it_does_not_know_is_refused_in_its_own_name():
+    with pytest.raises(TypeError, match=r"LocalServer\(\) got an unexpected keyword argument 'prt'"):
+        LocalServer(prt=1)

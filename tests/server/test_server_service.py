@@ -1,5 +1,6 @@
 """gaechannel.server.core.service: what google.appengine.api.channel was, and its limits."""
 
+import asyncio
 import threading
 
 import pytest
@@ -226,3 +227,15 @@ def test_what_came_and_went_between_a_sweeps_steps_is_left_alone(clock):
     assert service.has_channel("client 1499")
     assert service.has_channel("new")
     assert len(service.channels) == 2
+
+
+def test_a_token_is_read_once_for_each_message_that_is_sent_to_it(monkeypatch):
+    service = ChannelService()
+    token, read = service.create_channel("me"), []
+    original = service._tokens.read
+    monkeypatch.setattr(
+        service._tokens, "read", lambda *args, **more: read.append(1) or original(*args, **more)
+    )
+    assert asyncio.run(service.send(token, "one"))
+    assert asyncio.run(service.send_many([(token, "two"), ("nobody", "three"), (token, "four")])) == [1]
+    assert (len(read), service.channels.sent, service.traffic.dropped) == (3, 3, 1)

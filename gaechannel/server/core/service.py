@@ -155,11 +155,7 @@ class ChannelService(SessionService):
         channel = self.channels.find(client_id) if self._loaded and type(client_id) is str else None
         if channel is None:
             channel = self._find_channel(client_id)
-        if channel is not None:
-            self.channels.send(channel, message)
-        else:
-            with self.lock:
-                self.traffic.dropped += 1
+        self._send(channel, message)
 
     async def create(self, client_id: str, duration_minutes: int | None = None) -> str:
         """As :meth:`create_channel`, and committed."""
@@ -169,10 +165,7 @@ class ChannelService(SessionService):
 
     async def send(self, client_id: str, message: str) -> bool:
         """As :meth:`send_message`, and committed. Returns whether there is such a channel."""
-        known = self.has_channel(client_id)
-        self.send_message(client_id, message)
-        await self.commit()
-        return known
+        return not await self.send_many([(client_id, message)])
 
     async def send_many(self, messages: Sequence[tuple[str, str]], key: str | None = None) -> list[int]:
         """Send client ids' messages in this order, none where one of them is refused, and commit.
@@ -187,15 +180,23 @@ class ChannelService(SessionService):
         Raises:
             Error: as ``send_message``.
         """
-        dropped = []
-        for at, (client_id, message) in enumerate(messages):
-            check_message(message)
-            if not self.has_channel(client_id):
-                dropped.append(at)
+        if self._keeps:
+            self._may_take_on()
+        found = []
         for client_id, message in messages:
-            self.send_message(client_id, message)
+            check_message(message)
+            found.append(self._find_channel(client_id))
+        for channel, (_, message) in zip(found, messages, strict=True):
+            self._send(channel, message)
         await self.commit()
-        return dropped
+        return [at for at, channel in enumerate(found) if channel is None]
+
+    def _send(self, channel: Channel | None, message: str) -> None:
+        if channel is not None:
+            self.channels.send(channel, message)
+        else:
+            with self.lock:
+                self.traffic.dropped += 1
 
     # Beyond it.
 

@@ -48,6 +48,8 @@ class Opening:
     request_headers: Mapping[str, str] = field(default_factory=dict)
     #: The session, as soon as there is one.
     session: Session | None = None
+    #: Whether nobody waits for it any more; set under the service's lock.
+    given_up: bool = False
 
 
 class SessionService:
@@ -159,7 +161,7 @@ class SessionService:
             The session, and the payload of the opening reply.
 
         Raises:
-            Refusal: 429 when there are too many, 500 where the application fails.
+            Refusal: 429 when there are too many, 500 where the application fails, or was waited for too long.
         """
         params = opening.params
         self.store.check()
@@ -188,7 +190,10 @@ class SessionService:
             raise failed_application() from None
         self._receive(session, opening.ofs, opening.maps)
         with self.lock:
-            return session, session.take_reply(alone=alone)
+            if not opening.given_up:
+                return session, session.take_reply(alone=alone)
+        self.end(session, "failed")  # nobody would ever hear its SID
+        raise failed_application()
 
     def find(self, params: Mapping[str, str]) -> Session:
         """The session that a request's query names.

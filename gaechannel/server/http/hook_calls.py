@@ -51,6 +51,8 @@ class HookCalls:
         try:
             opened = await self._in_thread(lambda: service.open(opening, alone=alone))
         except TimeoutError:
+            with service.lock:
+                opening.given_up = True  # it may be made in this moment, or not yet
             if opening.session is not None:
                 self._say(opening.session)
                 service.end(opening.session, "failed")

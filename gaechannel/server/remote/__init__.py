@@ -145,7 +145,7 @@ class ChannelAPI:
             ServerUnreachable: the server is not there. A message whose answer was lost may have been taken.
             ServerRefused: it refuses.
         """
-        self.send_messages([(client_id, message)])
+        self.send_messages(((client_id, message),))
 
     def send_messages(self, messages: Iterable[tuple[str, str]]) -> list[str]:
         """Send many messages, in this order and in as few requests as they fit in.
@@ -174,7 +174,7 @@ class ChannelAPI:
                     self._send(batch)
         if entry.error is not None:
             raise entry.error
-        return entry.dropped
+        return list(entry.dropped)
 
     def presence(self) -> Iterator[PresenceEvent]:
         """Who comes and goes: first all who are connected, then each as it happens, for ever.

@@ -97,21 +97,30 @@ class ChannelAPI:
 
     async def send_message(self, client_id: str, message: str) -> None:
         """See :meth:`gaechannel.server.remote.ChannelAPI.send_message`."""
-        await self.send_messages([(client_id, message)])
+        entry = Entry(((client_id, message),))
+        # No coroutine between: where thousands are sent at once, what each of them takes is what it costs.
+        await self._queued(entry)
+        if entry.error is not None:
+            raise entry.error
 
     async def send_messages(self, messages: Iterable[tuple[str, str]]) -> list[str]:
         """See :meth:`gaechannel.server.remote.ChannelAPI.send_messages`. What a cancelled task has queued is
         sent all the same."""
         entry = Entry(messages)
         if not entry.done:
-            entry.waiter = asyncio.get_running_loop().create_future()
-            self._queue.add(entry)
-            if self._sending is None:
-                self._sending = asyncio.create_task(self._send_all())
-            await entry.waiter
+            await self._queued(entry)
         if entry.error is not None:
             raise entry.error
-        return entry.dropped
+        return list(entry.dropped)
+
+    def _queued(self, entry: Entry) -> asyncio.Future[None]:
+        """Queue an entry; done when that is."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry.waiter = waiter
+        self._queue.add(entry)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all())
+        return waiter
 
     async def presence(self) -> AsyncIterator[PresenceEvent]:
         """See :meth:`gaechannel.server.remote.ChannelAPI.presence`."""

@@ -159,11 +159,11 @@ class Entry:
     __slots__ = ("dropped", "error", "left", "pairs", "waiter")
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self.pairs: list[tuple[str, str]] = list(pairs)
+        self.pairs: tuple[tuple[str, str], ...] = tuple(pairs)
         for client_id, message in self.pairs:
             check_pair(client_id, message)
         self.left: int = len(self.pairs)
-        self.dropped: list[str] = []
+        self.dropped: list[str] | tuple[()] = ()  # as most times
         self.error: BaseException | None = None
         #: What its caller waits on.
         self.waiter: Any = None
@@ -199,6 +199,8 @@ class Batch:
         for at, (entry, client_id, _) in enumerate(self._members):
             entry.left -= 1
             if at in dropped:
+                if not entry.dropped:
+                    entry.dropped = []
                 entry.dropped.append(client_id)
         return [entry for entry in self.entries() if entry.done]
 
