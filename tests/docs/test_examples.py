@@ -1,9 +1,14 @@
 """Every code block in the documents does what they say."""
 
+import json
 import re
+import shlex
+import tomllib
 
 import pytest
 from rst_blocks import ROOT, Runner, blocks_of, needed_by
+
+from gaechannel.cli.main import _parser
 
 # What is shown, not run: grammar, output, settings, and commands about the whole working copy (seen to last).
 NOT_RUN = {"none", "text", "sh", "c", "http", "javascript", "html", "nginx", "apache"}
@@ -29,6 +34,28 @@ def test_code_blocks_do_what_the_text_says(file, tmp_path, capsys):
             except BaseException as error:
                 error.add_note(f"in the code block at {block}")
                 raise
+
+
+def test_what_is_shown_and_not_run_is_understood(capsys):
+    parser = _parser()
+    options = vars(parser.parse_args(["serve"]))
+    commands = 0
+    for block in (block for file in FILES for block in blocks_of(file)):
+        if block.language == "json":
+            json.loads(block.code)
+        elif block.language == "toml":
+            assert {name.replace("-", "_") for name in tomllib.loads(block.code)} <= set(options), block
+        elif block.language in ("sh", "none"):
+            for line in re.findall(
+                r"(?:^|[|;&(])[ $]*(gaechannel [a-z][^|;&<>#\n]*)", block.code, re.MULTILINE
+            ):
+                words = shlex.split(line.replace(" URL", " http://host").replace("…", "x"))
+                try:
+                    parser.parse_args(words[1:])
+                except SystemExit:
+                    pytest.fail(f"{block}: {line}: {capsys.readouterr().err}")
+                commands += 1
+    assert commands > 10
 
 
 def test_make_commands_in_the_documents_exist():
