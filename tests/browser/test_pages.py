@@ -57,7 +57,10 @@ def test_a_channel_is_made_and_its_messages_arrive_in_the_page(server, page, win
     assert page.locator("#channels td", has_text=client).count() == 1
     if window.browser.browser_type.name == "chromium":
         page.set_viewport_size({"width": 720, "height": 860})
-        page.screenshot(path=Path(os.environ.get("GAECHANNEL_SCREENSHOTS", tmp_path)) / "status.png")
+        folder = Path(os.environ.get("GAECHANNEL_SCREENSHOTS", tmp_path))
+        for name, scheme in (("status-dark", "dark"), ("status", "light")):
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=folder / f"{name}.png")
     server.stop(keep_sessions=False)
     server.start()
     # A new session, by itself.
