@@ -30,10 +30,11 @@ SERVER = Path(__file__).parent / "common" / "live_server.py"
 class Server:
     """A server's process."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, *kind: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, SERVER, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, SERVER, *kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.pid: int = self._process.pid
         self.port: int
         self.port, *self.admin = self.answer()["ports"]
 
@@ -60,9 +61,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(kind: str) -> Iterator[Server]:
+def serving(*kind: str) -> Iterator[Server]:
     """A server until the block ends."""
-    server = Server(kind)
+    server = Server(*kind)
     try:
         yield server
     finally:
@@ -146,11 +147,11 @@ class Clients:
     def __len__(self) -> int:
         return len(self._connections)
 
-    def read(self, count: int) -> list[int]:
-        """The ages, in ns, of so many messages as they are read."""
+    def read(self, count: int, *, more: bool = False) -> list[int]:
+        """The ages, in ns, of so many messages as they are read; ``more`` may be under way."""
         assert self._program.stdin is not None
         assert self._program.stdout is not None
-        self._program.stdin.write(b"%d\n" % count)
+        self._program.stdin.write(b"%d%b\n" % (count, b"+" if more else b""))
         self._program.stdin.flush()
         ages = array.array("q")
         ages.frombytes(self._program.stdout.read(count * ages.itemsize))

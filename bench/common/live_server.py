@@ -1,4 +1,7 @@
-"""A server in a process of its own that bench/server.py measures: this package's, or websockets'.
+"""A server in a process of its own that bench/server.py and bench/nodes.py measure: this package's, or
+websockets'.
+
+    python bench/common/live_server.py gaechannel [redis URL | state FILE] | websockets
 
 It reads commands from its standard input, a JSON object a line, and answers each on its standard output, with
 the processor's time that the command took. Each message begins with the monotonic clock's nanoseconds.
@@ -29,13 +32,24 @@ def resident_bytes() -> int:
 
 
 class ChannelServer:
-    """This package's server: each client has a channel of its own, and its messages are sent one by one."""
+    """This package's server: each client has a channel of its own, and its messages are sent one by one.
 
-    def __init__(self) -> None:
-        from gaechannel.server import ChannelService
+    Args:
+        keeper: what keeps its sessions, and where: ``redis`` and a URL, ``state`` and a file; None: memory.
+    """
+
+    def __init__(self, *keeper: str) -> None:
+        from gaechannel.server import ChannelService, SqliteStore
 
         self.ahead = 0.0
-        self.service = ChannelService(clock=lambda: time.time() + self.ahead)
+        options = {"clock": lambda: time.time() + self.ahead}
+        if keeper[:1] == ("redis",):
+            from gaechannel.server.core.shared_service import SharedChannelService
+
+            self.service = SharedChannelService(keeper[1], **options)
+        else:
+            store = SqliteStore(keeper[1]) if keeper else None
+            self.service = ChannelService(store=store, **options)
         self.clients: list[str] = []
 
     @contextlib.asynccontextmanager
@@ -63,11 +77,23 @@ class ChannelServer:
         self.clients = ["all"] if shared else [f"client {number}" for number in range(count)]
         return [self.service.create_channel("all" if shared else f"client {one}") for one in range(count)]
 
+    def know(self, clients: list[str]) -> None:
+        """Send to these from now on, though another node has created them."""
+        self.clients = clients
+
     def send(self) -> None:
         """A message to each client."""
         message = stamped()
         for one in self.clients:
             self.service.send_message(one, message)
+
+    async def trickle(self, count: int, period: float) -> None:
+        """A message to one client after the other, so many seconds apart."""
+        at = time.monotonic()
+        for number in range(count):
+            self.service.send_message(self.clients[number % len(self.clients)], stamped())
+            at += period
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
 
     async def expire(self, count: int) -> dict[str, float]:
         """Have that many tokens expire at once: the longest turn of the event loop, in ms it computed."""
@@ -127,6 +153,11 @@ async def _obey(server: ChannelServer | WebsocketsServer, command: dict) -> dict
     match command["do"]:
         case "create":
             answer["tokens"] = server.create(command["count"], shared=command.get("shared", False))
+            answer["clients"] = server.clients
+        case "know":
+            server.know(command["clients"])
+        case "trickle":
+            await server.trickle(command["count"], command["period"])
         case "send":
             await _rounds(server.send, command["rounds"], command["period"])
         case "expire":
@@ -139,13 +170,13 @@ async def _obey(server: ChannelServer | WebsocketsServer, command: dict) -> dict
     return answer
 
 
-async def main(kind: str) -> None:
+async def main(kind: str, *keeper: str) -> None:
     """Serve until standard input ends."""
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    server = ChannelServer() if kind == "gaechannel" else WebsocketsServer()
+    server = ChannelServer(*keeper) if kind == "gaechannel" else WebsocketsServer()
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
@@ -157,4 +188,4 @@ async def main(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

@@ -4,7 +4,8 @@
  *
  * Each message holds 19 digits, the monotonic clock's nanoseconds at its sending, and " x" behind them. Takes
  * lines with a count from standard input; for each it reads so many messages, and writes as many ages, in ns,
- * as 64-bit integers to standard output. */
+ * as 64-bit integers to standard output. Behind a count, "+" says that more may be under way: they count for
+ * the next line. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,8 +52,11 @@ static long take(const char *piece, size_t size) {
     return found;
 }
 
-static bool read_messages(int poll, long left) {
+/* Reads so many messages, or more where they may come. */
+static bool read_messages(int poll, long left, bool more) {
     static char piece[1 << 16];
+    static long beyond;
+    left -= beyond;
     struct epoll_event events[EVENTS];
     while (left > 0) {
         int count = epoll_wait(poll, events, EVENTS, WAIT_MS);
@@ -71,7 +75,8 @@ static bool read_messages(int poll, long left) {
         }
     }
     fflush(stdout);
-    return left == 0;
+    beyond = -left;
+    return left == 0 || more;
 }
 
 int main(int count, char **arguments) {
@@ -85,7 +90,7 @@ int main(int count, char **arguments) {
     }
     char line[32];
     while (fgets(line, sizeof line, stdin) != NULL)
-        if (!read_messages(poll, atol(line)))
+        if (!read_messages(poll, atol(line), strchr(line, '+') != NULL))
             return 1;
     return 0;
 }

@@ -34,7 +34,9 @@ class LoadingRedis:
 
     def answer(self, command, *words):
         if command == b"SUBSCRIBE":
-            return b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(words[0]), words[0])
+            return b"".join(
+                b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(word), word) for word in words
+            )
         if command in {b"HELLO", b"CLIENT"}:  # answered while it is loading, too
             return b"+OK\r\n"
         if self.loading:
@@ -61,7 +63,7 @@ def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(turns):
             f"redis://127.0.0.1:{port}",
             prefix="{x}",
             patience=10,
-            on_told=lambda words: None,
+            on_told=lambda what, rest: None,
             on_linked=lambda: None,
         )
         await link.start()

@@ -1,9 +1,12 @@
 """`/metrics`: what a Prometheus server reads there."""
 
+import contextlib
 import subprocess
 import sys
 
 import pytest
+from redis_server import RedisServer, skip_without_redis
+from waiting import until
 from wire_by_hand import Peer, Talk
 
 from gaechannel.server import LocalServer
@@ -131,3 +134,40 @@ with LocalServer():
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_node_tells_what_it_has_to_do_with_the_store_that_it_shares(tmp_path):
+    skip_without_redis()
+    redis = RedisServer(tmp_path / "redis").start()
+    try:
+        with (
+            LocalServer(redis=redis.url, metrics="127.0.0.1:0", session_timeout=0.4) as one,
+            LocalServer(redis=redis.url) as two,
+        ):
+            talk = Talk(one, one.create_channel("me")).connect()
+            with contextlib.closing(talk.back()):
+                until(lambda: scraped(one)[0]["gaechannel_store_leases_total",] >= 2)
+                before = scraped(one)[0]
+                assert before["gaechannel_store_fences_total",] == 0
+                assert before["gaechannel_store_sessions",] == before["gaechannel_store_channels",] == 1
+                assert before["gaechannel_back_channels", "/talkgadget"] == 1
+                talk.server = two
+                with contextlib.closing(talk.back()):
+                    until(lambda: scraped(one)[0]["gaechannel_store_fences_total",] == 1)
+            redis.kill()
+            redis.start()
+            until(lambda: scraped(one)[0]["gaechannel_store_relinks_total",] == 1)
+            until(lambda: scraped(one)[0]["gaechannel_store_reconnects_total",] >= 1)
+            after, kinds = scraped(one)
+            assert after["gaechannel_store_retries_total",] >= 1
+            assert after["gaechannel_store_scripts_total",] > before["gaechannel_store_scripts_total",]
+            assert (
+                after["gaechannel_store_seconds_count",] == after["gaechannel_store_seconds_bucket", "+Inf"]
+            )
+            assert after["gaechannel_store_seconds_sum",] > before["gaechannel_store_seconds_sum",] > 0
+            assert after["gaechannel_store_reads_total",] == 0
+            assert kinds["gaechannel_store_seconds"] == "histogram"
+        with LocalServer(metrics="127.0.0.1:0") as alone:
+            assert not any("_store_" in name for name, *_ in scraped(alone)[0])
+    finally:
+        redis.kill()

@@ -14,7 +14,10 @@ import time
 
 import pytest
 from redis_server import RedisServer, skip_without_redis
-from serving import Process, Sender, Strange, ask, end
+from serving import Ours, Process, Sender, Strange, ask, end
+from waiting import until
+
+from gaechannel.server import LocalServer
 
 skip_without_redis()
 
@@ -137,12 +140,30 @@ def test_what_a_full_redis_cannot_take_on_is_refused_and_nothing_else_is_lost(re
     with load(nodes) as senders:
         for sender in senders:
             sender.must_have(20)
-        assert redis.says(b"CONFIG SET maxmemory 1mb") == b"+OK\r\n"
+        assert redis.says(b"CONFIG SET maxmemory 100kb") == b"+OK\r\n"
         with contextlib.closing(nodes.connection()) as connection:
             assert ask(connection, "send", client_id=senders[0].client_id, message="-1") is None
         assert redis.says(b"CONFIG SET maxmemory 0") == b"+OK\r\n"
         for sender in senders:
             sender.must_have(20)
+
+
+@pytest.mark.timeout(60)
+def test_keep_alives_leave_ids_to_messages(redis):
+    """They go out under an id that the client has, to this project's client and to a stranger."""
+    client_id = f"silent {time.monotonic_ns()}"
+    with LocalServer(redis=redis.url, keepalive=0.05) as one, LocalServer(redis=redis.url) as two:
+        ours, strange = Ours(one, one.create_channel(client_id)), Strange(one, two.create_channel(client_id))
+        for thread in (ours, strange):
+            thread.start()
+        until(lambda: one.service.traffic.back_channels == 2)
+        for number in range(5):
+            before = ours.client.stats.bytes
+            until(lambda before=before: ours.client.stats.bytes >= before + 60)  # some keep-alives
+            (one, two)[number % 2].send_message(client_id, str(number))
+            until(lambda number=number: ours.got[-1:] == strange.got[-1:] == [number])
+        assert strange.aid == ours.client.aid == 6
+        assert ours.end() == strange.end() == [0, 1, 2, 3, 4]
 
 
 def serve(url):

@@ -42,6 +42,10 @@ class Presence:
         self.on_disconnected = on_disconnected
         #: Called with ``connected`` or ``disconnected`` and the client id, at once; they must not block.
         self.watchers: set[Callable[[str, str], object]] = set()
+        #: Called when they may not have been told of something.
+        self.on_missed: set[Callable[[], object]] = set()
+        #: Whether they are told by a store, of all nodes' clients.
+        self.told_elsewhere: bool = False
         self._posts = posts
         self._queue: deque[tuple[str, AsyncCallback | None, str]] = deque(maxlen=_QUEUE_LIMIT)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -55,6 +59,11 @@ class Presence:
     def disconnected(self, client_id: str) -> None:
         """Report a client that has gone; from any thread."""
         self._report("disconnected", self.on_disconnected, client_id)
+
+    def tell_watchers(self, what: str, client_id: str) -> None:
+        """Tell of a client that has ``connected``, or ``disconnected``."""
+        for watcher in list(self.watchers):
+            watcher(what, client_id)
 
     async def run(self, post: Post | None) -> None:
         """Work the queue off, until cancelled or told to finish.
@@ -83,8 +92,8 @@ class Presence:
             self._filled.set()
 
     def _report(self, what: str, callback: Callback | None, client_id: str) -> None:
-        for watcher in list(self.watchers):
-            watcher(what, client_id)
+        if not self.told_elsewhere:
+            self.tell_watchers(what, client_id)
         later: AsyncCallback | None = None
         if callback is not None:
             if _is_async(callback):

@@ -1,7 +1,7 @@
-"""A node's link to Redis: what it asks goes in one pipeline a turn, what it is told comes by one channel.
+"""A node's link to Redis: what it asks goes in one pipeline a turn, what it is told comes by its channels.
 
 What is asked is asked again while Redis is away, for as long as the link's patience lasts; so each script may
-be run twice.
+be run twice. What may join others of its kind is asked in one script with them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from redis.exceptions import (
 
 from .errors import Refusal
 from .store import StoreError
+from .store_traffic import StoreTraffic
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
 
@@ -46,6 +47,9 @@ _AGAIN_SECONDS = 0.1
 _ANSWER_SECONDS = 5.0
 #: Most that go in one pipeline.
 _PIPELINE = 512
+#: Most that join in one script, since Redis does nothing else meanwhile; and those of how many seconds.
+JOINED = 200
+_JOINED_SECONDS = 0.1
 
 Answer = Any
 
@@ -55,11 +59,13 @@ class _Asked:
     """One script that is to run."""
 
     script: str
-    words: tuple[Any, ...]
+    words: list[Any]
     #: Until when it is tried, on the monotonic clock.
     until: float
     #: Who waits for the answer.
     waiter: asyncio.Future[Answer] | None
+    #: How many have joined it; 0: none may.
+    joined: int = 0
 
     def settle(self, answer: Answer) -> None:
         """Tell who waits."""
@@ -68,12 +74,12 @@ class _Asked:
         if isinstance(answer, Exception):
             self.waiter.set_exception(Refusal(503, "The store cannot be reached", {"Retry-After": "2"}))
         else:
-            self.waiter.set_result(answer)
+            self.waiter.set_result(answer.split() if self.joined else answer)
 
 
-def _said(words: tuple[Any, ...]) -> tuple[Any, ...]:
+def _said(words: Iterable[Any]) -> list[Any]:
     """Words that can be written, whatever requests hold: what one asks must not keep others from asking."""
-    return tuple(one.encode("utf-8", "surrogatepass") if isinstance(one, str) else one for one in words)
+    return [one.encode("utf-8", "surrogatepass") if isinstance(one, str) else one for one in words]
 
 
 async def _connect(connection: Any) -> None:
@@ -93,8 +99,8 @@ class RedisLink:
         url: ``redis://``, ``rediss://`` or ``unix://``.
         prefix: what all keys begin with, in braces, so that they are on one slot.
         patience: seconds for which what is asked is tried again while Redis is away.
-        on_told: called with each thing that this node is told, as its words.
-        on_linked: called whenever the channel has been opened, and so something may have been missed before.
+        on_told: called with each thing that this node is told, as its first word and the rest.
+        on_linked: called whenever the channels have been opened: something may have been missed before.
     """
 
     def __init__(
@@ -103,7 +109,7 @@ class RedisLink:
         *,
         prefix: str,
         patience: float,
-        on_told: Callable[[list[bytes]], None],
+        on_told: Callable[[bytes, bytes], None],
         on_linked: Callable[[], None],
     ) -> None:
         self.node: str = secrets.token_urlsafe(8)
@@ -113,6 +119,7 @@ class RedisLink:
         self._on_told = on_told
         self._on_linked = on_linked
         self._asked: list[_Asked] = []
+        self.traffic: StoreTraffic = StoreTraffic()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._filled = asyncio.Event()
@@ -184,9 +191,9 @@ class RedisLink:
         return f"{self._prefix}n:{self.node}"
 
     @property
-    def behind(self) -> bool:
-        """Whether something waits to be asked."""
-        return bool(self._asked)
+    def _channels(self) -> tuple[str, str]:
+        """Where all nodes are told of things, and this one."""
+        return f"{self._prefix}p", self.channel
 
     def tell(self, script: str, *words: Any) -> None:
         """Ask what needs no answer; from any thread."""
@@ -203,8 +210,37 @@ class RedisLink:
 
     def begin(self, script: str, *words: Any) -> asyncio.Future[Answer]:
         """Have a script run; the answer comes as that of ``ask``. On the event loop alone."""
+        return self._begin(script, words, 0)
+
+    def join(
+        self, script: str, head: Callable[[], tuple[Any, ...]], *words: Any
+    ) -> tuple[asyncio.Future[Answer], int]:
+        """Have a script do one thing more, together with others that were asked just before; else a new one.
+
+        Args:
+            script: what does many of a kind.
+            head: makes the words that stand before those of all.
+            words: those of this one.
+
+        Returns:
+            The answer's words, which are everybody's and must not be cancelled, and the place of this one's.
+        """
+        last = self._asked[-1] if self._asked else None
+        if (
+            last is not None
+            and last.script is script
+            and last.waiter is not None
+            and 0 < last.joined < JOINED
+            and last.until > time.monotonic() + self._patience - _JOINED_SECONDS
+        ):
+            last.words += _said(words)
+            last.joined += 1
+            return last.waiter, last.joined - 1
+        return self._begin(script, head() + words, 1), 0
+
+    def _begin(self, script: str, words: tuple[Any, ...], joined: int) -> asyncio.Future[Answer]:
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(script, _said(words), time.monotonic() + self._patience, waiter))
+        self._asked.append(_Asked(script, _said(words), time.monotonic() + self._patience, waiter, joined))
         self._wake()
         return waiter
 
@@ -233,12 +269,14 @@ class RedisLink:
 
     async def _ask_some(self, some: list[_Asked]) -> None:
         while some:
+            began = time.monotonic()
             try:
                 answers = await self._run(some)
             except _AWAY as error:
                 if not self.away:
                     logger.warning("Redis is away: %s", error)
                 self.away = True
+                self.traffic.retries += len(some)
                 now = time.monotonic()
                 for one in some:
                     if one.until <= now:
@@ -246,8 +284,11 @@ class RedisLink:
                 some = [one for one in some if one.until > now]
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
+            self.traffic.answers.observe(time.monotonic() - began)
+            self.traffic.scripts += len(some)
             if self.away:
                 logger.warning("Redis is back")
+                self.traffic.reconnects += 1
             self.away = False
             for one, answer in zip(some, answers, strict=True):
                 one.settle(answer)
@@ -285,8 +326,9 @@ class RedisLink:
             return [answers[at] for at in ours]
 
     def _hear(self, data: bytes) -> None:
+        what, _, rest = data.partition(b"\n")
         try:
-            self._on_told(data.split(b"\n", 3))
+            self._on_told(what, rest)
         except (ValueError, IndexError):  # not our scripts' words; what comes after them is to be heard
             logger.warning("Redis says what is not understood: %.60r", data)
 
@@ -294,8 +336,8 @@ class RedisLink:
         while True:
             try:
                 async with self._subscribed.pubsub() as listening:
-                    await listening.subscribe(self.channel)
-                    silent = 0
+                    await listening.subscribe(*self._channels)
+                    silent = awaited = 0
                     while True:
                         message = await listening.get_message(timeout=_ANSWER_SECONDS / 2)
                         if message is None:
@@ -306,8 +348,12 @@ class RedisLink:
                             continue
                         silent = 0
                         if message["type"] == "subscribe":
+                            awaited += 1
+                            if awaited < len(self._channels):
+                                continue
                             if self._deaf:
                                 logger.warning("Redis tells us again what comes")
+                                self.traffic.relinks += 1
                             self._deaf = False
                             self._linked.set()
                             self._on_linked()

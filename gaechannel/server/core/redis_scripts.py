@@ -2,138 +2,201 @@
 
 All keys of a server carry one hash tag, and so are on one slot; a script builds their names from the prefix
 that is its first key. A session is a hash (``s:SID``) and a stream (``a:SID``) whose entries have the
-arrays' ids: ``ID-1``, since a stream has no ``0-0``. A client id has a set of the sessions that hear it
-(``c:ID``), a list of what is held (``h:ID``), and the time when its last token ends, in a sorted set
-(``channels``). ``leases`` says until when each session is kept without being heard of; its times are Redis'
-own: no node's clock counts.
+arrays' ids: ``ID-1``, since a stream has no ``0-0``; who has acknowledged all has no stream. A client id has
+a set of the sessions that hear it (``c:ID``; ``present`` has the client ids that have one), a list of what
+is held (``h:ID``), how many sessions it has, hearing or not, in the hash ``sessions``, and the time when its
+last token ends, in a sorted set (``channels``). ``leases`` says until when each session is kept without being
+heard of; its times are Redis' own: no node's clock counts.
+
+A node is told on its channel (``n:NODE``) of arrays, small ones and all, once a run however many there are;
+all nodes are told on one (``p``) of client ids that come and go.
 """
 
 from __future__ import annotations
 
 _HEAD = """
 local P = KEYS[1]
+local call = redis.call
 local function now()
-    local t = redis.call('TIME')
+    local t = call('TIME')
     return t[1] * 1000 + math.floor(t[2] / 1000)
 end
-local function add(sid, data)
-    local s = P .. 's:' .. sid
-    local id = redis.call('HINCRBY', s, 'next', 1) - 1
+"""
+
+#: What runs though Redis is full: it keeps or frees what there is.
+_FREEING = "#!lua flags=allow-oom\n" + _HEAD
+
+#: Adds arrays to sessions: each is read once and written once in a run, by ``keep``.
+_ADD = """
+local sessions, changed, told = {}, {}, {}
+local function open(sid)
+    local one = sessions[sid]
+    if one == nil then
+        local found = call('HMGET', P .. 's:' .. sid, 'next', 'bytes', 'stopped', 'prefix', 'node')
+        one = found[1] and {next = tonumber(found[1]), bytes = tonumber(found[2]), stopped = found[3],
+            prefix = found[4], node = found[5]}
+        sessions[sid] = one
+    end
+    return one
+end
+local function add(sid, one, data)
+    local id = one.next
     local array = '[' .. id .. ',' .. data .. ']'
-    redis.call('XADD', P .. 'a:' .. sid, id .. '-1', 'a', array)
-    redis.call('HINCRBY', s, 'bytes', #array)
-    local node = redis.call('HGET', s, 'node')
-    if node and node ~= '' then
-        redis.call('PUBLISH', P .. 'n:' .. node, 'array\\n' .. sid .. '\\n' .. id .. '\\n' .. array)
+    call('XADD', P .. 'a:' .. sid, id .. '-1', 'a', array)
+    one.next, one.bytes, changed[sid] = id + 1, one.bytes + #array, one
+    if one.node ~= '' then
+        local lines = told[one.node]
+        if not lines then
+            lines = {'arrays'}
+            told[one.node] = lines
+        end
+        lines[#lines + 1] = sid .. ' ' .. (#array > 8192 and '' or array)
     end
     return id
 end
-local function trim(sid, aid)
-    if aid < 0 then return end
-    local s, a = P .. 's:' .. sid, P .. 'a:' .. sid
-    local gone = 0
-    for _, one in ipairs(redis.call('XRANGE', a, '-', aid .. '-1')) do
-        gone = gone + #one[2][2]
+local function keep()
+    for sid, one in pairs(changed) do
+        call('HSET', P .. 's:' .. sid, 'next', one.next, 'bytes', one.bytes, 'stopped', one.stopped)
     end
-    if gone > 0 then
-        redis.call('XTRIM', a, 'MINID', (aid + 1) .. '-0')
-        redis.call('HINCRBY', s, 'bytes', -gone)
-    end
-    if aid + 1 > tonumber(redis.call('HGET', s, 'base')) then
-        redis.call('HSET', s, 'base', aid + 1)
+    for node, lines in pairs(told) do
+        call('PUBLISH', P .. 'n:' .. node, table.concat(lines, '\\n'))
     end
 end
-local function mine(sid, epoch)
-    return redis.call('HGET', P .. 's:' .. sid, 'epoch') == epoch
-end
+"""
+
+_READ = """
 local function arrays(sid, from)
     local found = {}
-    for _, one in ipairs(redis.call('XRANGE', P .. 'a:' .. sid, from .. '-0', '+')) do
+    for _, one in ipairs(call('XRANGE', P .. 'a:' .. sid, from .. '-0', '+')) do
         found[#found + 1] = one[2][2]
     end
     return found
 end
+"""
+
+#: Forgets arrays that have arrived. An AID past the last array counts as that one.
+_TRIM = """
+local function trim(sid, aid)
+    local s, a = P .. 's:' .. sid, P .. 'a:' .. sid
+    local found = call('HMGET', s, 'next', 'base')
+    local last = found[1] - 1
+    aid = math.min(aid, last)
+    if aid < tonumber(found[2]) then return end
+    if aid == last then
+        call('DEL', a)
+        call('HSET', s, 'base', aid + 1, 'bytes', 0)
+        return
+    end
+    local gone = 0
+    for _, one in ipairs(call('XRANGE', a, '-', aid .. '-1')) do
+        gone = gone + #one[2][2]
+    end
+    call('XTRIM', a, 'MINID', (aid + 1) .. '-0')
+    call('HSET', s, 'base', aid + 1, 'bytes', call('HGET', s, 'bytes') - gone)
+end
+"""
+
+_MINE = """
+local function mine(sid, epoch)
+    return call('HGET', P .. 's:' .. sid, 'epoch') == epoch
+end
+"""
+
+_FORGET = """
 local function forget(sid)
     local s = P .. 's:' .. sid
-    local client = redis.call('HGET', s, 'client')
-    local last = 0
+    local found = call('HMGET', s, 'client', 'node')
+    local client, node, last = found[1], found[2], 0
     if client then
         local c = P .. 'c:' .. client
-        if redis.call('SREM', c, sid) == 1 and redis.call('SCARD', c) == 0 then last = 1 end
+        if call('SREM', c, sid) == 1 and call('EXISTS', c) == 0 then
+            last = 1
+            call('SREM', P .. 'present', client)
+            call('PUBLISH', P .. 'p', 'disconnected\\n' .. client)
+        end
+        if call('HINCRBY', P .. 'sessions', client, -1) <= 0 then
+            call('HDEL', P .. 'sessions', client)
+        end
     end
-    local node = redis.call('HGET', s, 'node')
-    redis.call('DEL', s, P .. 'a:' .. sid)
-    redis.call('ZREM', P .. 'leases', sid)
+    call('DEL', s, P .. 'a:' .. sid)
+    call('ZREM', P .. 'leases', sid)
     if node and node ~= '' then
-        redis.call('PUBLISH', P .. 'n:' .. node, 'gone\\n' .. sid)
+        call('PUBLISH', P .. 'n:' .. node, 'gone\\n' .. sid)
     end
     return {client or '', last}
 end
 """
 
-#: sid, client, facts, lease in ms, what stands before a message's literal, data… of its first arrays.
+#: sid, client, facts, lease in ms, what stands before a message's literal, most sessions, most of a client,
+#: the session that it replaces or "", data… of its first arrays. Returns 1, or -1, -2 where there are as many
+#: already, and the client that was gone with the one that it replaces.
 BEGIN = (
     _HEAD
+    + _ADD
+    + _FORGET
     + """
-local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
-if redis.call('EXISTS', s) == 1 then return 0 end
-redis.call('HSET', s, 'client', ARGV[2], 'facts', ARGV[3], 'next', 0, 'base', 0, 'maps', 0, 'rid', -1,
+local sid, client, old = ARGV[1], ARGV[2], ARGV[8]
+local s = P .. 's:' .. sid
+if call('EXISTS', s) == 1 then return {1, ''} end
+local replaced = 0
+if old ~= '' and call('HGET', P .. 's:' .. old, 'client') == client then replaced = 1 end
+if call('ZCARD', P .. 'leases') - replaced >= tonumber(ARGV[6]) then return {-1, ''} end
+local count = call('HGET', P .. 'sessions', client)
+if count and count - replaced >= tonumber(ARGV[7]) then return {-2, ''} end
+local gone = ''
+call('HINCRBY', P .. 'sessions', client, 1)
+if replaced == 1 and forget(old)[2] == 1 then gone = client end
+call('HSET', s, 'client', client, 'facts', ARGV[3], 'next', 0, 'base', 0, 'maps', 0, 'rid', -1,
     'epoch', 0, 'node', '', 'bytes', 0, 'stopped', '', 'connected', 0, 'prefix', ARGV[5])
-for i = 6, #ARGV do
-    add(sid, ARGV[i])
+local one = open(sid)
+for i = 9, #ARGV do
+    add(sid, one, ARGV[i])
 end
-redis.call('ZADD', P .. 'leases', now() + ARGV[4], sid)
-return 1
+keep()
+call('ZADD', P .. 'leases', now() + ARGV[4], sid)
+return {1, gone}
 """
 )
 
-#: sid, lease: what there is of a session that a request names; it has been heard of.
+#: sid, lease: the facts of a session that a request names; it has been heard of.
 FIND = (
-    _HEAD
+    _FREEING
     + """
-local s = P .. 's:' .. ARGV[1]
-local found = redis.call('HMGET', s, 'facts', 'stopped', 'node', 'next')
-if not found[1] then return false end
-redis.call('ZADD', P .. 'leases', now() + ARGV[2], ARGV[1])
-return found
+local facts = call('HGET', P .. 's:' .. ARGV[1], 'facts')
+if facts then call('ZADD', P .. 'leases', now() + ARGV[2], ARGV[1]) end
+return facts
 """
 )
 
 #: sid, node, aid, lease: fence, acknowledge, read. The one before hears that it is fenced.
 ATTACH = (
-    _HEAD
+    _FREEING
+    + _TRIM
+    + _READ
     + """
 local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
-if redis.call('EXISTS', s) == 0 then return false end
-local before = redis.call('HGET', s, 'node')
-local epoch = redis.call('HINCRBY', s, 'epoch', 1)
-redis.call('HSET', s, 'node', ARGV[2])
-local last = redis.call('HGET', s, 'next') - 1
-trim(sid, math.min(ARGV[3], last))
-redis.call('ZADD', P .. 'leases', now() + ARGV[4], sid)
+local before = call('HGET', s, 'node')
+if not before then return false end
+local epoch = call('HINCRBY', s, 'epoch', 1)
+call('HSET', s, 'node', ARGV[2])
+trim(sid, tonumber(ARGV[3]))
+call('ZADD', P .. 'leases', now() + ARGV[4], sid)
 if before ~= '' and before ~= ARGV[2] then
-    redis.call('PUBLISH', P .. 'n:' .. before, 'fenced\\n' .. sid .. '\\n' .. epoch)
+    call('PUBLISH', P .. 'n:' .. before, 'fenced\\n' .. sid .. '\\n' .. epoch)
 end
-local base = redis.call('HGET', s, 'base')
-return {tostring(epoch), base, redis.call('HGET', s, 'stopped'), arrays(sid, base)}
+local found = call('HMGET', s, 'base', 'stopped')
+return {tostring(epoch), found[1], found[2], arrays(sid, found[1])}
 """
 )
 
-#: sid, epoch: the back channel has ended.
+#: sid, epoch, lease: the back channel has ended.
 DETACH = (
-    _HEAD
+    _FREEING
+    + _MINE
     + """
-if mine(ARGV[1], ARGV[2]) then redis.call('HSET', P .. 's:' .. ARGV[1], 'node', '') end
-return 1
-"""
-)
-
-#: sid, aid.
-TRIM = (
-    _HEAD
-    + """
-if redis.call('EXISTS', P .. 's:' .. ARGV[1]) == 1 then
-    trim(ARGV[1], math.min(ARGV[2], redis.call('HGET', P .. 's:' .. ARGV[1], 'next') - 1))
+if mine(ARGV[1], ARGV[2]) then
+    call('HSET', P .. 's:' .. ARGV[1], 'node', '')
+    call('ZADD', P .. 'leases', 'XX', now() + ARGV[3], ARGV[1])
 end
 return 1
 """
@@ -141,9 +204,11 @@ return 1
 
 #: sid, epoch or "", from: arrays from there on; nothing where the session is another's.
 READ = (
-    _HEAD
+    _FREEING
+    + _MINE
+    + _READ
     + """
-if redis.call('EXISTS', P .. 's:' .. ARGV[1]) == 0 then return false end
+if call('EXISTS', P .. 's:' .. ARGV[1]) == 0 then return false end
 if ARGV[2] ~= '' and not mine(ARGV[1], ARGV[2]) then return false end
 return arrays(ARGV[1], ARGV[3])
 """
@@ -152,89 +217,106 @@ return arrays(ARGV[1], ARGV[3])
 #: sid, epoch, data: one array, by whom the session is.
 APPEND = (
     _HEAD
+    + _ADD
+    + _MINE
     + """
-local s = P .. 's:' .. ARGV[1]
-if redis.call('EXISTS', s) == 0 or not mine(ARGV[1], ARGV[2]) then return -1 end
-if redis.call('HGET', s, 'stopped') ~= '' then return -1 end
-return add(ARGV[1], ARGV[3])
+local one = open(ARGV[1])
+if not one or one.stopped ~= '' or not mine(ARGV[1], ARGV[2]) then return -1 end
+local id = add(ARGV[1], one, ARGV[3])
+keep()
+return id
 """
 )
 
-#: sid, first or "", count, rid, again: which maps are new. connect: whether they have the session listen. A
-#: key: what was answered to it is answered again, though all maps have been taken since.
-MAPS = (
-    _HEAD
+#: sid, aid, lease, first or "", count, rid, again, connect: whether they have the session listen, a key: a
+#: request with so many maps. It acknowledges, and says which maps are new; what was answered to a key is
+#: answered again, though all maps have been taken since. Returns how many maps are not new, whether its
+#: client has come, whether it has a back channel, and the last array's id; nothing where there is no session.
+RECEIVE = (
+    _FREEING
+    + _ADD
+    + _TRIM
     + """
 local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
-local found = redis.call('HMGET', s, 'maps', 'rid', 'client', 'connected', 'asked', 'skip', 'came', 'prefix')
+local found = call('HMGET', s, 'maps', 'rid', 'client', 'connected', 'asked', 'skip', 'came', 'stopped')
 if not found[1] then return false end
-if found[5] == ARGV[7] then return {tonumber(found[6]), tonumber(found[7])} end
-local next_map, first, count = tonumber(found[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local seen = ARGV[5] == '1' and ARGV[4] == found[2]
-if not first then
-    first = next_map
-    if seen then count = 0 end
-end
-local skip = math.min(count, math.max(0, next_map - first))
-redis.call('HSET', s, 'maps', math.max(next_map, first + count), 'rid', ARGV[4])
-local came = 0
-if ARGV[6] == '1' and found[4] == '0' and skip < count then
-    redis.call('HSET', s, 'connected', 1)
-    local c, h = P .. 'c:' .. found[3], P .. 'h:' .. found[3]
-    if redis.call('SCARD', c) == 0 then came = 1 end
-    redis.call('SADD', c, sid)
-    for _, literal in ipairs(redis.call('LRANGE', h, 0, -1)) do
-        add(sid, found[8] .. literal .. ']]]')
+local skip, came = tonumber(found[6]), tonumber(found[7])
+if found[5] ~= ARGV[9] then
+    if found[8] ~= '' then return false end
+    local next_map, first, count = tonumber(found[1]), tonumber(ARGV[4]), tonumber(ARGV[5])
+    if not first then
+        first = next_map
+        if ARGV[7] == '1' and ARGV[6] == found[2] then count = 0 end
     end
-    redis.call('DEL', h)
+    skip, came = math.min(count, math.max(0, next_map - first)), 0
+    if ARGV[8] == '1' and found[4] == '0' and skip < count then
+        local c, h = P .. 'c:' .. found[3], P .. 'h:' .. found[3]
+        local one = open(sid)
+        for _, literal in ipairs(call('LRANGE', h, 0, -1)) do
+            add(sid, one, one.prefix .. literal .. ']]]')
+        end
+        keep()
+        call('HSET', s, 'connected', 1)
+        if call('EXISTS', c) == 0 then
+            came = 1
+            call('SADD', P .. 'present', found[3])
+            call('PUBLISH', P .. 'p', 'connected\\n' .. found[3])
+        end
+        call('SADD', c, sid)
+        call('DEL', h)
+    end
+    if count > 0 then
+        call('HSET', s, 'maps', math.max(next_map, first + count), 'rid', ARGV[6],
+            'asked', ARGV[9], 'skip', skip, 'came', came)
+    end
+    trim(sid, tonumber(ARGV[2]))
 end
-redis.call('HSET', s, 'asked', ARGV[7], 'skip', skip, 'came', came)
-return {skip, came}
+call('ZADD', P .. 'leases', now() + ARGV[3], sid)
+local stands = call('HMGET', s, 'node', 'next')
+return {skip, came, stands[1] ~= '' and 1 or 0, stands[2] - 1}
 """
 )
 
-_SEND = """
-local function send(client, literal, hold, limit, key)
-    local sids = redis.call('SMEMBERS', P .. 'c:' .. client)
-    local expires = redis.call('ZSCORE', P .. 'channels', client)
-    if #sids == 0 and (not expires or tonumber(expires) <= now()) then return -1 end
-    if not redis.call('SET', P .. 'i:' .. key, 1, 'NX', 'EX', 600) then return -2 end
+#: hold, limit, a key, seconds for which it is known, then client and literal of each message: to all of its
+#: client's sessions, or held; in this order, all or none, and once, though it is asked twice with the same
+#: key. Returns how many heard each, in words; -1: there is no such channel.
+SEND = (
+    _HEAD
+    + _ADD
+    + """
+local hold, limit, k = tonumber(ARGV[1]), tonumber(ARGV[2]), P .. 'i:' .. ARGV[3]
+local before = call('GET', k)
+if before then return before end
+local function send(client, literal)
+    local sids = call('SMEMBERS', P .. 'c:' .. client)
     if #sids == 0 then
-        if tonumber(hold) > 0 then
-            redis.call('RPUSH', P .. 'h:' .. client, literal)
-            redis.call('LTRIM', P .. 'h:' .. client, -hold, -1)
+        local expires = call('ZSCORE', P .. 'channels', client)
+        if not expires or tonumber(expires) <= now() then return -1 end
+        if hold > 0 and call('RPUSH', P .. 'h:' .. client, literal) > hold then
+            call('LTRIM', P .. 'h:' .. client, -hold, -1)
         end
         return 0
     end
     for _, sid in ipairs(sids) do
-        local s = P .. 's:' .. sid
-        local found = redis.call('HMGET', s, 'stopped', 'bytes', 'prefix')
-        if found[1] == '' then
-            if found[2] + #literal > tonumber(limit) then
-                add(sid, '["stop"]')
-                redis.call('HSET', s, 'stopped', 'overflow')
+        local one = open(sid)
+        if one and one.stopped == '' then
+            if one.bytes + #literal > limit then
+                add(sid, one, '["stop"]')
+                one.stopped = 'overflow'
             else
-                add(sid, found[3] .. literal .. ']]]')
+                add(sid, one, one.prefix .. literal .. ']]]')
             end
         end
     end
     return #sids
 end
-"""
-
-#: client, literal, hold, limit, a key: to all of its sessions, or held; once, though it is asked twice with
-#: the same key. Returns how many heard it; -1: there is no such channel; -2: it has been sent already.
-SEND = _HEAD + _SEND + "return send(unpack(ARGV))"
-
-#: The same five of each message: sends them in this order, all or none. Returns what SEND does of each.
-SEND_MANY = (
-    _HEAD
-    + _SEND
-    + """
 local heard = {}
-for i = 1, #ARGV, 5 do
-    heard[#heard + 1] = send(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+for i = 5, #ARGV, 2 do
+    heard[#heard + 1] = send(ARGV[i], ARGV[i + 1])
 end
+keep()
+heard = table.concat(heard, ' ')
+call('SET', k, heard, 'EX', ARGV[4])
 return heard
 """
 )
@@ -243,7 +325,7 @@ return heard
 CREATE = (
     _HEAD
     + """
-redis.call('ZADD', P .. 'channels', 'GT', ARGV[2], ARGV[1])
+call('ZADD', P .. 'channels', 'GT', ARGV[2], ARGV[1])
 return 1
 """
 )
@@ -251,68 +333,76 @@ return 1
 #: sid, a key: it is not there any more. Returns its client, and whether that was its last session; the same
 #: to who asks twice with the same key.
 END = (
-    _HEAD
+    _FREEING
+    + _FORGET
     + """
 local k = P .. 'r:' .. ARGV[2]
-local before = redis.call('GET', k)
+local before = call('GET', k)
 if before then return {before, 1} end
 local one = forget(ARGV[1])
-if one[2] == 1 then redis.call('SET', k, one[1], 'EX', 60) end
+if one[2] == 1 then call('SET', k, one[1], 'EX', 60) end
 return one
 """
 )
 
 #: lease, sid…: back channels that are open keep their sessions.
 LEASE = (
-    _HEAD
+    _FREEING
     + """
-local till = now() + ARGV[1]
+local till, words = now() + ARGV[1], {}
 for i = 2, #ARGV do
-    redis.call('ZADD', P .. 'leases', 'XX', till, ARGV[i])
+    words[#words + 1] = till
+    words[#words + 1] = ARGV[i]
 end
+call('ZADD', P .. 'leases', 'XX', unpack(words))
 return 1
 """
 )
 
 #: most, a key, lease: sessions that nobody has heard of, and channels whose tokens have ended, go. Returns
-#: the clients whose last sessions those were; the same, and more, to who asks twice with the same key. Where
-#: nobody has looked for long, Redis, or all nodes, were away, or its clock was put forward: nobody could be
-#: heard of, and all sessions have one lease more.
+#: how many sessions and channels there are then, and the clients whose last sessions went; the same of these,
+#: and more, to who asks twice with the same key. Where nobody has looked for long, Redis, or all nodes, were
+#: away, or its clock was put forward: nobody could be heard of, and all sessions have one lease more.
 EXPIRE = (
-    _HEAD
+    _FREEING
+    + _FORGET
     + """
 local k = P .. 'r:' .. ARGV[2]
-local gone = redis.call('LRANGE', k, 0, -1)
-local looked = redis.call('HMGET', P .. 'looked', 'last', 'grace')
-local passed = now() - (looked[1] or 0)
-redis.call('HSET', P .. 'looked', 'last', now())
-if passed < 0 or passed > ARGV[3] / 2 then
-    redis.call('HSET', P .. 'looked', 'grace', now() + ARGV[3])
-    return gone
+local gone = call('LRANGE', k, 0, -1)
+local looked = call('HMGET', P .. 'looked', 'last', 'grace')
+local passed, grace = now() - (looked[1] or 0), tonumber(looked[2] or 0)
+call('HSET', P .. 'looked', 'last', now())
+local function ended(key)
+    return call('ZRANGE', P .. key, '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
 end
-if now() < tonumber(looked[2]) and tonumber(looked[2]) <= now() + ARGV[3] then return gone end
-for _, sid in ipairs(redis.call('ZRANGE', P .. 'leases', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])) do
-    local one = forget(sid)
-    if one[2] == 1 then
-        gone[#gone + 1] = one[1]
-        redis.call('RPUSH', k, one[1])
+if passed < 0 or passed > ARGV[3] / 2 then
+    call('HSET', P .. 'looked', 'grace', now() + ARGV[3])
+elseif now() >= grace or grace > now() + ARGV[3] then
+    for _, sid in ipairs(ended('leases')) do
+        local one = forget(sid)
+        if one[2] == 1 then
+            gone[#gone + 1] = one[1]
+            call('RPUSH', k, one[1])
+        end
+    end
+    if #gone > 0 then call('EXPIRE', k, 60) end
+    for _, client in ipairs(ended('channels')) do
+        call('ZREM', P .. 'channels', client)
+        if call('EXISTS', P .. 'c:' .. client) == 0 then call('DEL', P .. 'h:' .. client) end
     end
 end
-redis.call('EXPIRE', k, 60)
-local ended = redis.call('ZRANGE', P .. 'channels', '-inf', now(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
-for _, client in ipairs(ended) do
-    redis.call('ZREM', P .. 'channels', client)
-    if redis.call('SCARD', P .. 'c:' .. client) == 0 then redis.call('DEL', P .. 'h:' .. client) end
-end
-return gone
+return {call('ZCARD', P .. 'leases'), call('ZCARD', P .. 'channels'), gone}
 """
 )
+
+#: The client ids that somebody hears.
+PRESENT = _HEAD + "return call('SMEMBERS', P .. 'present')"
 
 #: key: the secret that signs tokens, the first that anybody says.
 KEY = (
     _HEAD
     + """
-redis.call('SET', P .. 'key', ARGV[1], 'NX')
-return redis.call('GET', P .. 'key')
+call('SET', P .. 'key', ARGV[1], 'NX')
+return call('GET', P .. 'key')
 """
 )

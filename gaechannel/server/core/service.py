@@ -27,6 +27,7 @@ from .presence import Callback, Presence
 from .session import Session
 from .sessions import Opening, SessionService
 from .store import Kept, KeptSession, Store
+from .store_traffic import StoreTraffic
 from .talk_session import TalkSession
 from .tokens import TOKEN_PREFIX, Token, TokenSigner
 
@@ -198,6 +199,25 @@ class ChannelService(SessionService):
             with self.lock:
                 self.traffic.dropped += 1
 
+    async def present(self) -> list[str]:
+        """The client ids under which somebody listens."""
+        return self.channels.present()
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions there are, as of some seconds ago where other nodes have some of them."""
+        return len(self)
+
+    @property
+    def channel_count(self) -> int:
+        """The same of channels."""
+        return len(self.channels)
+
+    @property
+    def store_traffic(self) -> StoreTraffic | None:
+        """What a node has had to do with the store that it shares; None: it shares none."""
+        return None
+
     # Beyond it.
 
     def has_channel(self, client_id: str) -> bool:
@@ -234,7 +254,8 @@ class ChannelService(SessionService):
     def admit(self, params: Mapping[str, str]) -> None:
         super().admit(params)
         client_id = self.read_token(params.get("token")).client_id
-        if self.channels.sessions_of(client_id) >= self.limits.max_sessions_per_token:
+        count = self.channels.sessions_of(client_id) - (self._replaced(params) is not None)
+        if count >= self.limits.max_sessions_per_token:
             raise too_many_sessions_of_a_token()
 
     def _named(self, params: Mapping[str, str]) -> tuple[str, str]:

@@ -360,6 +360,10 @@ class Session:
             return None
         return self._append(data)
 
+    def keep_alive(self) -> None:
+        """Have something go out, since nothing has for long; all has been sent. Lock held."""
+        self.push(NOOP, wrapped=False)
+
     def attach(self, back: BackChannel, aid: int, *, resend: bool = True) -> None:
         """A new back channel: the old one ends, the new one is given all that is not acknowledged. Lock held.
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Unpack
 
 from .counters import Counters
-from .dialect import NOOP, Dialect
+from .dialect import Dialect
 from .errors import failed_application, too_many_sessions, too_much_queued, unknown_sid
 from .limits import LimitOptions, Limits
 from .session import BackChannel, Session
@@ -319,6 +319,10 @@ class SessionService:
         """As :meth:`find`."""
         return self.find(params)
 
+    async def seek_again(self, session: Session, params: Mapping[str, str]) -> Session:
+        """As :meth:`seek`, of a session that was found before its request's body came."""
+        return await self.seek(params)
+
     async def begin(self, opening: Opening, *, alone: bool = False) -> tuple[Session, bytes]:
         """As :meth:`open`, and committed."""
         opened = self.open(opening, alone=alone)
@@ -424,7 +428,7 @@ class SessionService:
             if now >= back.deadline + limits.keepalive:
                 back.abort()
         elif now - back.last_taken >= limits.keepalive and session.idle:
-            session.push(NOOP, wrapped=False)
+            session.keep_alive()
         return False
 
     def _replaced(self, params: Mapping[str, str]) -> Session | None:

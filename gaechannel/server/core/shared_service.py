@@ -13,18 +13,15 @@ import asyncio
 import contextlib
 import itertools
 import json
-import logging
 import secrets
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast
 
 from .checks import check_message
-from .dialect import STOP
-from .errors import Refusal, unknown_sid
-from .framing import data_of, encode_string
-from .redis_link import RedisLink
+from .errors import Refusal, too_many_sessions, too_many_sessions_of_a_token, unknown_sid
+from .framing import encode_string
+from .redis_link import JOINED, RedisLink
 from .redis_scripts import (
-    APPEND,
     ATTACH,
     BEGIN,
     CREATE,
@@ -34,95 +31,28 @@ from .redis_scripts import (
     FIND,
     KEY,
     LEASE,
-    MAPS,
+    PRESENT,
     READ,
+    RECEIVE,
     SEND,
-    SEND_MANY,
-    TRIM,
 )
 from .service import ChannelService, ServiceOptions
 from .session import BackChannel, Session
 from .sessions import Opening
-from .store import MemoryStore
+from .shared_session import SharedSession
+from .store_traffic import StoreTraffic
 from .talk_session import CONNECT, TalkSession
 
-logger: logging.Logger = logging.getLogger("gaechannel.server")
+_Result = TypeVar("_Result")
 
-#: Most messages that one script sends, since Redis does nothing else meanwhile.
-_MANY = 200
-#: Most sessions that one look at the leases ends.
+#: Most sessions that one look at the leases ends, and whose leases are renewed in one script.
 _EXPIRE_AT_ONCE = 200
-
-
-class _Acknowledged(MemoryStore):
-    """Tells Redis of what has arrived."""
-
-    def __init__(self, service: SharedChannelService) -> None:
-        super().__init__()
-        self._service = service
-
-    def acknowledge(self, sid: str, array_id: int) -> None:
-        self._service.link.tell(TRIM, sid, array_id)
-
-
-class SharedSession(TalkSession):
-    """A session as one node sees it: for one request, or while its back channel is open here."""
-
-    __slots__ = ("_service", "epoch")
-
-    def __init__(self, service: SharedChannelService, sid: str, **more: Any) -> None:
-        super().__init__(service, sid, **more)
-        self._service = service
-        #: What says that its back channel is here; "" where it is not.
-        self.epoch: str = ""
-
-    def push(self, data: bytes, *, wrapped: bool = True) -> int | None:
-        link = self._service.link
-        if not self.epoch or link.behind:  # what is pushed while Redis is away is a keep-alive too many
-            return None
-        link.tell(APPEND, self.sid, self.epoch, data)
-        return self.next_id
-
-    def arrived(self, array_id: int, array: bytes) -> None:
-        """An array that Redis has given an id. Lock held."""
-        if array_id == self.next_id:
-            self._arrays.append(array)
-            self._hold(len(array))
-            self._traffic.queued += 1
-            if data_of(array) == STOP:
-                self._stopped = "overflow"
-            self._wake_back()
-        elif array_id > self.next_id:
-            self._service.read_again(self)
-
-    def discharge(self) -> list[bytes]:
-        """Hold nothing: Redis does. Returns the data of the first arrays. Lock held."""
-        first = [data_of(array) for array in self._arrays]
-        self.release()
-        self._arrays = []
-        self._outstanding = self._kept = 0
-        return first
-
-    def detach(self, back: BackChannel) -> None:
-        mine = self._back is back
-        super().detach(back)
-        if mine:
-            self._service.leave(self)
-
-    def closed(self, reason: str) -> None:
-        """It has been given its last array. It was counted nowhere here, and its client is Redis' matter."""
-
-    def drop_back(self) -> None:
-        """The session is another node's, or nobody's: its back channel here ends. Lock held."""
-        back = self._back
-        self._back = None
-        self.epoch = ""
-        self.hold(self.next_id, [], None)
-        if back is not None:
-            self._traffic.back_channels -= 1
-            back.ending = True
-            back.wake()
-            back.abort()
+_LEASES_AT_ONCE = 1000
+#: Seconds between two looks at the leases, at most.
+_EXPIRE_SECONDS = 5.0
+#: Seconds for which a sending is known that its application may ask for again, and one that the link may.
+_SENDER_SECONDS = 600
+_LINK_SECONDS = 60
 
 
 class SharedChannelService(ChannelService):
@@ -148,9 +78,9 @@ class SharedChannelService(ChannelService):
         patience: float = 10.0,
         **options: Unpack[ServiceOptions],
     ) -> None:
-        options["store"] = _Acknowledged(self)
         self._hold = options.get("hold", 100)
         super().__init__(**options)
+        self.presence.told_elsewhere = True
         self.link: RedisLink = RedisLink(
             url,
             prefix=f"{{{prefix}}}",
@@ -159,10 +89,17 @@ class SharedChannelService(ChannelService):
             on_linked=self._linked,
         )
         self._reading: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._next_lease = 0.0
+        #: What is told of sessions that are on their way here: it may come before they do.
+        self._coming: dict[str, list[bytes]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._next_lease = self._next_expiry = 0.0
         #: What was asked and may be waited for by ``commit``.
         self._begun: set[asyncio.Future[Any]] = set()
+
+    @property
+    def store_traffic(self) -> StoreTraffic:
+        """What it has had to do with Redis."""
+        return self.link.traffic
 
     @property
     def _lease(self) -> int:
@@ -194,20 +131,42 @@ class SharedChannelService(ChannelService):
         return token
 
     def send_message(self, client_id: str, message: str) -> None:
-        self._begin(SEND, *self._sending(client_id, message))
+        client, literal = self._sending(client_id, message)
+        if self.link.is_here:
+            self._wait_for(self._send_joined(client, literal)[0])
+        else:
+            self.link.tell(SEND, *self._send_head(), client, literal)
 
     def _begin(self, script: str, *words: Any) -> None:
-        if not self.link.is_here:
+        if self.link.is_here:
+            self._wait_for(self.link.begin(script, *words))
+        else:
             self.link.tell(script, *words)
-            return
-        begun = self.link.begin(script, *words)
-        self._begun.add(begun)
-        begun.add_done_callback(self._begun.discard)
-        begun.add_done_callback(asyncio.Future.exception)  # whoever commits meanwhile hears of it
+
+    def _wait_for(self, begun: asyncio.Future[Any]) -> None:
+        """Whoever commits meanwhile does; and hears what has become of it."""
+        if begun not in self._begun:
+            self._begun.add(begun)
+            begun.add_done_callback(self._done)
+
+    def _done(self, begun: asyncio.Future[Any]) -> None:
+        self._begun.discard(begun)
+        begun.exception()
 
     async def commit(self) -> None:
         for begun in list(self._begun):
             await asyncio.shield(begun)
+
+    async def present(self) -> list[str]:
+        return [client.decode("utf-8", "surrogatepass") for client in await self.link.ask(PRESENT)]
+
+    @property
+    def session_count(self) -> int:
+        return max(self.store_traffic.sessions, len(self))
+
+    @property
+    def channel_count(self) -> int:
+        return self.store_traffic.channels
 
     def has_channel(self, client_id: str) -> bool:
         raise NotImplementedError("it is Redis that knows: await send()")
@@ -219,55 +178,91 @@ class SharedChannelService(ChannelService):
         raise NotImplementedError("it is Redis that knows")
 
     async def send(self, client_id: str, message: str) -> bool:
-        heard: int = await self.link.ask(SEND, *self._sending(client_id, message))
-        return heard != -1
+        answer, place = self._send_joined(*self._sending(client_id, message))
+        heard: list[bytes] = await asyncio.shield(answer)
+        return heard[place] != b"-1"
 
     async def send_many(self, messages: Sequence[tuple[str, str]], key: str | None = None) -> list[int]:
-        sendings = [  # all of them first, so that none is sent where one is refused
-            self._sending(client_id, message, None if key is None else f"{key} {at}")
-            for at, (client_id, message) in enumerate(messages)
-        ]
+        sendings = [self._sending(*one) for one in messages]  # so that none is sent where one is refused
         # None before those in front of it are there: what is refused half-way comes again with its key.
-        heard: list[int] = []
-        for at in range(0, len(sendings), _MANY):
-            some = sendings[at : at + _MANY]
-            heard += await self.link.ask(SEND_MANY, *itertools.chain.from_iterable(some))
-        return [at for at, listeners in enumerate(heard) if listeners == -1]
+        heard: list[bytes] = []
+        for at in range(0, len(sendings), JOINED):
+            some = itertools.chain.from_iterable(sendings[at : at + JOINED])
+            head = self._send_head(None if key is None else f"{key} {at}")
+            heard += (await self.link.ask(SEND, *head, *some)).split()
+        return self._count(heard)
 
-    def _sending(self, client_id: str, message: str, key: str | None = None) -> tuple[Any, ...]:
+    def _sending(self, client_id: str, message: str) -> tuple[str, bytes]:
         check_message(message)
-        return (
-            self._client_of(client_id),
-            encode_string(message),
-            self._hold,
-            self.limits.max_unacknowledged,
-            secrets.token_urlsafe(12) if key is None else key,  # so that it may be asked twice
-        )
+        return self._client_of(client_id), encode_string(message)
+
+    def _send_joined(self, client: str, literal: bytes) -> tuple[asyncio.Future[Any], int]:
+        """Have a message sent, with others that are being sent."""
+        answer, place = self.link.join(SEND, self._send_head, client, literal)
+        if place == 0:
+            answer.add_done_callback(lambda done: done.exception() or self._count(done.result()))
+        return answer, place
+
+    def _send_head(self, key: str | None = None) -> tuple[Any, ...]:
+        """What stands before the messages of a script that sends."""
+        limit = self.limits.max_unacknowledged
+        if key is None:  # so that it may be asked twice
+            return self._hold, limit, secrets.token_urlsafe(12), _LINK_SECONDS
+        return self._hold, limit, key, _SENDER_SECONDS
+
+    def _count(self, heard: list[bytes]) -> list[int]:
+        """Count messages. Returns the places of those to no channel."""
+        dropped = [at for at, one in enumerate(heard) if one == b"-1"]
+        self.traffic.dropped += len(dropped)
+        self.channels.sent += len(heard) - len(dropped)
+        return dropped
 
     # The requests.
 
     async def seek(self, params: Mapping[str, str]) -> Session:
         self.check(params)
         sid = params.get("SID", "")
-        found = await self.link.ask(FIND, sid, self._lease)
-        if not found:
-            raise unknown_sid()
-        session = self._sessions.get(sid)
+        session = self._sessions.get(sid)  # where it has gone meanwhile, who asks for it next is told so
         if session is None:
-            session = cast(SharedSession, self.session_again(sid, json.loads(found[0])))
+            facts = await self.link.ask(FIND, sid, self._lease)
+            if not facts:
+                raise unknown_sid()
+            session = cast(SharedSession, self.session_again(sid, json.loads(facts)))
             self._see(session)
         if not session.belongs(params):
             raise unknown_sid()
         return session
 
+    async def seek_again(self, session: Session, params: Mapping[str, str]) -> Session:
+        return self._sessions.get(session.sid, session)  # as above
+
     async def begin(self, opening: Opening, *, alone: bool = False) -> tuple[Session, bytes]:
         self.admit(opening.params)
         session = cast(SharedSession, self.make_session(secrets.token_urlsafe(16), opening))
         first = self._see(session)
-        facts = json.dumps(session.facts())
-        await self.link.ask(BEGIN, session.sid, session.client_id, facts, self._lease, session.prefix, *first)
-        await self._take_maps(session, opening.ofs, opening.maps, 0, again=False)
-        arrays = await self.link.ask(READ, session.sid, "", 0) or []
+        most, most_of_client = self.limits.max_sessions, self.limits.max_sessions_per_token
+        begun, gone = await self.link.ask(
+            BEGIN,
+            session.sid,
+            session.client_id,
+            json.dumps(session.facts()),
+            self._lease,
+            session.prefix,
+            most,
+            most_of_client,
+            opening.params.get("OSID", ""),
+            *first,
+        )
+        if begun < 0:
+            raise too_many_sessions() if begun == -1 else too_many_sessions_of_a_token()
+        if gone:
+            self.presence.disconnected(session.client_id)
+        self.traffic.sessions += 1
+        if opening.maps:
+            await self._take(session, -1, opening.ofs, opening.maps, 0, again=False)
+            arrays = await self.link.ask(READ, session.sid, "", 0) or []
+        else:
+            arrays = [b"[%d,%b]" % one for one in enumerate(first)]
         with self.lock:
             session.hold(0, arrays, None)
             payload = session.take_reply(alone=alone)
@@ -285,36 +280,37 @@ class SharedChannelService(ChannelService):
         again: bool = False,
     ) -> list[int]:
         with self.lock:
-            if self._sessions.get(session.sid) is session:
-                session.acknowledge(aid)
-            elif aid >= 0:
-                self.link.tell(TRIM, session.sid, aid)
-        await self._take_maps(session, ofs, maps, rid, again=again)
-        found = await self.link.ask(FIND, session.sid, self._lease)
-        if not found or found[1]:
-            raise unknown_sid()
-        return [int(bool(found[2])), int(found[3]) - 1, 0]
-
-    async def _take_maps(
-        self, session: Session, ofs: int | None, maps: list[dict[str, str]], rid: int, *, again: bool
-    ) -> None:
-        if not maps:
-            return
-        await self._whole(self._take(session, ofs, maps, rid, again=again))
+            if self._sessions.get(session.sid) is session and isinstance(session, SharedSession):
+                aid = session.has_acknowledged(aid)
+        return await self._take(session, aid, ofs, maps, rid, again=again)
 
     async def _take(
-        self, session: Session, ofs: int | None, maps: list[dict[str, str]], rid: int, *, again: bool
-    ) -> None:
+        self,
+        session: Session,
+        aid: int,
+        ofs: int | None,
+        maps: list[dict[str, str]],
+        rid: int,
+        *,
+        again: bool,
+    ) -> list[int]:
+        """Take a request's maps, to the end: nobody else hands on those that Redis has taken."""
         connects = any(one.get("m") == CONNECT for one in maps)
-        first = "" if ofs is None else ofs
         key = secrets.token_urlsafe(12)  # so that it may be asked twice
-        found = await self.link.ask(MAPS, session.sid, first, len(maps), rid, int(again), int(connects), key)
-        if not found:
-            raise unknown_sid()
-        skip, came = found
-        Session.deliver(session, maps[skip:])
-        if came and isinstance(session, TalkSession):
-            self.presence.connected(session.client_id)
+        words = "" if ofs is None else ofs, len(maps), rid, int(again), int(connects), key
+
+        async def take() -> list[int]:
+            found = await self.link.ask(RECEIVE, session.sid, aid, self._lease, *words)
+            if not found:
+                raise unknown_sid()
+            skip, came, *status = found
+            self.traffic.maps += len(maps) - skip
+            Session.deliver(session, maps[skip:])
+            if came and isinstance(session, TalkSession):
+                self.presence.connected(session.client_id)
+            return [*status, 0]
+
+        return await self._whole(take())
 
     async def finish(self, session: Session, reason: str) -> None:
         await self._forget(session.sid)
@@ -324,11 +320,17 @@ class SharedChannelService(ChannelService):
 
     async def join(self, session: Session, back: BackChannel, aid: int, *, resend: bool = True) -> None:
         asked = self.link.begin(ATTACH, session.sid, self.link.node, aid, self._lease)
+        told = self._coming.setdefault(session.sid, [])
         try:
             found = await asyncio.shield(asked)
         except asyncio.CancelledError:
             asked.add_done_callback(lambda done: self._give_back(session.sid, done))
             raise
+        finally:
+            if self._coming.get(session.sid) is told:
+                del self._coming[session.sid]
+            else:  # two have asked at once, and the other was told
+                told = [b""]
         if not found:
             raise unknown_sid()
         if not isinstance(session, SharedSession):
@@ -342,7 +344,8 @@ class SharedChannelService(ChannelService):
             session.hold(int(base), arrays, stopped.decode() or None)
             self._sessions[session.sid] = session
             session.attach(back, -1, resend=True)
-        self.read_again(session)  # what was told before the answer came was told to nobody
+            for array in told:
+                self._arrived(session, array)
 
     def _give_back(self, sid: str, attached: asyncio.Future[Any]) -> None:
         """Redis has given this node a session whose client has gone meanwhile: nobody has it."""
@@ -352,35 +355,56 @@ class SharedChannelService(ChannelService):
             here = self._sessions.get(sid)
             if isinstance(here, SharedSession):  # it has been fenced, too
                 self._drop(here)
-        self.link.tell(DETACH, sid, attached.result()[0].decode())
+        self.link.tell(DETACH, sid, attached.result()[0].decode(), self._lease)
 
     # What is told.
 
     def leave(self, session: SharedSession) -> None:
         """The session's back channel has ended here. Lock held."""
         if session.epoch:
-            self.link.tell(DETACH, session.sid, session.epoch)
+            self.link.tell(DETACH, session.sid, session.epoch, self._lease)
         self._drop(session)
 
-    def _told(self, words: list[bytes]) -> None:
-        what, sid = words[0], words[1].decode()
-        with self.lock:
-            session = self._sessions.get(sid)
-            if not isinstance(session, SharedSession):
-                return
-            if what == b"array":
-                session.arrived(int(words[2]), words[3])
-            elif what == b"gone" or (what == b"fenced" and int(words[2]) > int(session.epoch)):
-                self._drop(session)
+    def _told(self, what: bytes, rest: bytes) -> None:
+        if what == b"arrays":
+            with self.lock:
+                for line in rest.split(b"\n"):
+                    sid, _, array = line.partition(b" ")
+                    name = sid.decode()
+                    session = self._sessions.get(name)
+                    if isinstance(session, SharedSession):
+                        self._arrived(session, array)
+                    if name in self._coming:
+                        self._coming[name].append(array)
+        elif what in {b"connected", b"disconnected"}:
+            self.presence.tell_watchers(what.decode(), rest.decode("utf-8", "surrogatepass"))
+        else:
+            sid, _, epoch = rest.partition(b"\n")
+            with self.lock:
+                session = self._sessions.get(sid.decode())
+                if isinstance(session, SharedSession) and (
+                    what == b"gone" or (what == b"fenced" and int(epoch) > int(session.epoch))
+                ):
+                    self._drop(session)
+
+    def _arrived(self, session: SharedSession, array: bytes) -> None:
+        """A session has an array more; b"" where what it holds is not told. Lock held."""
+        if not array or session.arrived(array):
+            self.read_again(session)
 
     def _drop(self, session: SharedSession) -> None:
         """The session is another node's, or nobody's, or its client's turn. Lock held."""
         if self._sessions.get(session.sid) is session:
             del self._sessions[session.sid]
+        self.store_traffic.fences += session.has_back_channel
         session.drop_back()
 
     def _linked(self) -> None:
         """Something may have been missed: read all again."""
+        for tell in list(self.presence.on_missed):
+            tell()
+        for told in self._coming.values():
+            told.append(b"")
         for session in self.sessions:
             if isinstance(session, SharedSession):
                 self.read_again(session)
@@ -388,6 +412,7 @@ class SharedChannelService(ChannelService):
     def read_again(self, session: SharedSession) -> None:
         """Read what a session has been given since, on the event loop."""
         if session.sid not in self._reading:
+            self.store_traffic.reads += 1
             self._reading.add(session.sid)
             self._work(self._read(session))
 
@@ -402,15 +427,15 @@ class SharedChannelService(ChannelService):
                 self._drop(session)
                 return
             for array in arrays:
-                session.arrived(int(array[1 : array.index(b",")]), array)
+                session.arrived(array)
 
-    async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _whole(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Do what nobody else will do once Redis has done its part, though who asked for it go meanwhile."""
         doing = asyncio.get_running_loop().create_task(work)
         self._tasks.add(doing)
         doing.add_done_callback(self._tasks.discard)
         doing.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.shield(doing)
+        return await asyncio.shield(doing)
 
     def _work(self, work: Coroutine[Any, Any, None]) -> None:
         async def quietly() -> None:
@@ -425,17 +450,26 @@ class SharedChannelService(ChannelService):
 
     def sweeping(self) -> Iterator[None]:
         yield from super().sweeping()
-        now = self.monotonic()
-        if now < self._next_lease:
-            return
-        self._next_lease = now + min(self.limits.session_timeout / 4, 5.0)
+        now, quarter = self.monotonic(), self.limits.session_timeout / 4
+        if now >= self._next_lease:
+            self._next_lease = now + quarter
+            yield from self._lease_again()
+        if now >= self._next_expiry:
+            self._next_expiry = now + min(quarter, _EXPIRE_SECONDS)
+            self._work(self._expire())
+
+    def _lease_again(self) -> Iterator[None]:
+        """Back channels that are open keep their sessions."""
         sids = [session.sid for session in self.sessions if session.has_back_channel]
-        if sids:
-            self.link.tell(LEASE, self._lease, *sids)
-        self._work(self._expire())
+        self.store_traffic.leases += len(sids)
+        for at in range(0, len(sids), _LEASES_AT_ONCE):
+            self.link.tell(LEASE, self._lease, *sids[at : at + _LEASES_AT_ONCE])
+            yield
 
     async def _expire(self) -> None:
-        for client in await self.link.ask(EXPIRE, _EXPIRE_AT_ONCE, secrets.token_urlsafe(12), self._lease):
+        found = await self.link.ask(EXPIRE, _EXPIRE_AT_ONCE, secrets.token_urlsafe(12), self._lease)
+        self.store_traffic.sessions, self.store_traffic.channels, gone = found
+        for client in gone:
             self.presence.disconnected(client.decode())
 
     async def _forget(self, sid: str) -> None:

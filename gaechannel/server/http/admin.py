@@ -139,8 +139,9 @@ class Admin:
     async def state(self, request: web.Request) -> web.StreamResponse:
         """What is open, as JSON: channels and sessions, and no more of them than a page can show."""
         self._check(request)
-        channels, sessions = self._service.channels, {TALK_PATH: self._service, **self._mounts}
-        counts = [len(channels), sum(map(len, sessions.values()))]
+        service = self._service
+        channels, sessions = service.channels, {TALK_PATH: service, **self._mounts}
+        counts = [service.channel_count, service.session_count + sum(map(len, self._mounts.values()))]
         shown_channels = [
             {"client_id": one.client_id, "listeners": len(one.listeners), "held": len(one.held)}
             for one in channels.first(_MOST_SHOWN)

@@ -75,17 +75,18 @@ class Bind:
         rid = integer(params.get("RID"), "RID")
         opening = params.get("SID", "null") in {"", "null"}
         # Nothing of the body is read for whom nothing will be done.
+        found = None
         if opening:
             self._service.admit(params)
         else:
-            await self._service.seek(params)
+            found = await self._service.seek(params)
         decoded = await self._read(request)
         if decoded.form.get("TYPE") == "terminate":  # where pyytlounge puts it
             return await self._terminate(params)
-        if opening:
+        if found is None:
             session, payload = await self._open(request, params, decoded)
             return text_reply(frame(payload), headers=_session_header(session))
-        session = await self._service.seek(params)  # it may have ended while the body came
+        session = await self._service.seek_again(found, params)  # it may have ended while the body came
         again = params.get("t", "1") != "1"
         status = await self._calls.forward(session, _aid(params), decoded.ofs, decoded.maps, rid, again=again)
         return text_reply(frame_json(status))

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from gaechannel.server.core.service import ChannelService
 from gaechannel.server.core.sessions import SessionService
+from gaechannel.server.core.store_traffic import StoreTraffic
 from gaechannel.server.core.traffic import BOUNDS, SAMPLED, Histogram
 
 from .app import TALK_PATH
@@ -35,6 +36,25 @@ _HISTOGRAMS = {
         "delivery",
     ),
     "request_seconds": ("Seconds that a request with maps, or an opening one, took.", "requests"),
+}
+
+
+#: The counters of :class:`StoreTraffic`, which nodes have that share a Redis.
+_STORE_COUNTERS = {
+    "scripts": "Scripts that the store ran for this node.",
+    "retries": "Scripts that it was asked for again, since it was away.",
+    "reconnects": "Times that it came back after it had been away.",
+    "relinks": "Times that the channel was lost, and came back, by which it tells this node of arrays.",
+    "fences": "Back channels that ended since their sessions had gone to another node, or ended.",
+    "reads": "Sessions that were read again: told of late, in part, or not at all.",
+    "leases": "Renewals of sessions' leases.",
+}
+
+
+#: And what stands there.
+_STORE_GAUGES = {
+    "sessions": "Sessions of all nodes, as of some seconds ago.",
+    "channels": "Channels of all nodes, as of some seconds ago.",
 }
 
 
@@ -90,6 +110,23 @@ class _ServerCollector(Collector):
         )
         yield _causes("refusals", "Requests that were answered with an error.", self._counters.refused)
         yield _causes("connections_cut", "Connections that were cut.", self._counters.cut)
+        if self._service.store_traffic is not None:
+            yield from self._of_store(self._service.store_traffic)
+
+    def _of_store(
+        self, store: StoreTraffic
+    ) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
+        """What a node has to do with the store that it shares."""
+        yield HistogramMetricFamily(
+            "gaechannel_store_seconds",
+            "Seconds until the store answers; several scripts may be asked at once.",
+            buckets=_buckets(store.answers),
+            sum_value=store.answers.total,
+        )
+        for name, text in _STORE_COUNTERS.items():
+            yield CounterMetricFamily(f"gaechannel_store_{name}", text, getattr(store, name))
+        for name, text in _STORE_GAUGES.items():
+            yield GaugeMetricFamily(f"gaechannel_store_{name}", text, getattr(store, name))
 
     def _gauge(self, name: str, text: str, values: Mapping[str, float]) -> GaugeMetricFamily:
         family = GaugeMetricFamily(f"gaechannel_{name}", text, labels=["path"])
@@ -99,13 +136,15 @@ class _ServerCollector(Collector):
 
     def _histogram(self, name: str, text: str, attribute: str) -> HistogramMetricFamily:
         family = HistogramMetricFamily(f"gaechannel_{name}", text, labels=["path"])
-        bounds = [*map(str, BOUNDS), "+Inf"]
         for path, service in self._paths.items():
             histogram: Histogram = getattr(service.traffic, attribute)
-            family.add_metric(
-                [path], list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.total
-            )
+            family.add_metric([path], _buckets(histogram), histogram.total)
         return family
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    """How many times were not longer than each bound."""
+    return list(zip([*map(str, BOUNDS), "+Inf"], accumulate(histogram.counts), strict=True))
 
 
 def _causes(name: str, text: str, counted: Mapping[str, int]) -> CounterMetricFamily:

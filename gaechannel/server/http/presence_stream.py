@@ -35,6 +35,7 @@ class PresenceStreams:
     def __init__(self, service: ChannelService) -> None:
         self._service = service
         self._ends: set[Callable[[], None]] = set()
+        service.presence.on_missed.add(self._end_all)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Lines ``{"here":[…]}``, the last of them ``{"present":[…]}``, say who is there; then
@@ -60,7 +61,7 @@ class PresenceStreams:
         self._ends.add(end)
         try:
             await response.prepare(request)
-            present = self._service.channels.present()
+            present = await self._service.present()
             while len(present) > _IDS_A_LINE:
                 await response.write(_line("here", present[:_IDS_A_LINE]))
                 del present[:_IDS_A_LINE]
@@ -83,5 +84,9 @@ class PresenceStreams:
 
     async def end(self, _app: web.Application) -> None:
         """End all streams in order, as the server stops."""
+        self._end_all()
+
+    def _end_all(self) -> None:
+        """End all in order: who listens asks again, and is told anew who is there."""
         for end in list(self._ends):
             end()
