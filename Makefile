@@ -28,7 +28,7 @@ kills: .venv/.test ## KILLS=100 kills of servers with a state file, and that sha
 nodes: .venv/.test ## MESSAGES=1000000 through three nodes behind HAProxy under all that may befall them; SEED=…
 	@.ci/packages test peers
 	@GAECHANNEL_NODES=$(or $(MESSAGES),1000000) GAECHANNEL_SEED=$(or $(SEED),0) GAECHANNEL_AWAY=$(or $(AWAY),60) \
-		$(BIN)/pytest -s tests/server/test_nodes_under_faults.py $(ARGS)
+		GAECHANNEL_NODES_RATE=$(or $(RATE),5000) $(BIN)/pytest -s tests/server/test_nodes_under_faults.py $(ARGS)
 
 attacks: .venv/.test ## CLIENTS=1000 receive from a server while strangers attack it
 	@GAECHANNEL_ATTACKS=$(CLIENTS) $(BIN)/pytest tests/server/test_server_attacks.py -s $(ARGS)

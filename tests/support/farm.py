@@ -24,7 +24,7 @@ class Farm:
     Args:
         folder: theirs.
         seed: what is drawn by lot is drawn from it.
-        away: seconds that Redis is away for.
+        away: seconds that Redis is away for the first time; later it is a little longer than a lease.
     """
 
     def __init__(self, folder, seed, away):
@@ -95,6 +95,7 @@ class Farm:
     def redis_is_away(self):
         self.redis.kill()
         time.sleep(self.away)
+        self.away = LEASE + 0.5
         self.redis.start()
 
     def redis_is_full(self):

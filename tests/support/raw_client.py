@@ -154,7 +154,7 @@ class Listener:
     async def connect(self):
         """Open the session and have it listen."""
         opening = await self._post({"count": 0})
-        self._read(opening, 0)
+        self._read(opening)
         self._params["SID"] = self._sid
         await self._post(_CONNECT)
         return self
@@ -184,7 +184,9 @@ class Listener:
                 else:  # the next one opens while this one is open
                     self.twice += 1
                     self._older.add(listening)
-                    listening.add_done_callback(self._older.discard)
+                for one in [one for one in self._older if one.done()]:
+                    self._older.discard(one)
+                    one.result()
         finally:
             for one in [*self._older, listening]:
                 one.cancel()
@@ -192,7 +194,6 @@ class Listener:
 
     async def _listen(self):
         http = Http(self._port)
-        first = self._aid + 1
         query = {**self._params, "RID": "rpc", "AID": self._aid, "CI": 0, "TYPE": "xmlhttp"}
         try:
             status, pieces = await http.begin("GET", "/talkgadget/dch/bind?" + urlencode(query))
@@ -206,7 +207,7 @@ class Listener:
             async for piece in pieces:
                 held += piece
                 while (end := held.find(b"\n")) >= 0 and len(held) >= (size := end + 1 + int(held[:end])):
-                    first = self._read(held[:size], first)
+                    self._read(held[:size])
                     held = held[size:]
                     if self._chance.random() < 0.001:
                         with contextlib.suppress(AssertionError, *CUT):
@@ -216,16 +217,14 @@ class Listener:
         finally:
             http.close()
 
-    def _read(self, chunk, first):
-        """Take a chunk's arrays, of which the first has the id ``first``. Returns the next id."""
+    def _read(self, chunk):
+        """Take a chunk's arrays: those that have not come yet, by whichever back channel, come in order."""
         assert chunk.isascii()  # or its length would be another
         for number, data in literal(chunk[chunk.index(b"\n") :].decode()):
-            assert number == first, f"array {number} where {first} was to come"
-            first += 1
             if number <= self._aid:
                 assert self._last.get(number, data) == data, f"array {number} is another than before"
                 continue
-            assert number == self._aid + 1
+            assert number == self._aid + 1, f"array {number} comes after {self._aid}"
             self._aid = number
             self._last[number] = data
             self._last.pop(number - 1000, None)
@@ -234,7 +233,6 @@ class Listener:
             elif data[0] == "c" and number == 0:
                 self._sid = data[1]
             assert data[0] != "stop"
-        return first
 
 
 def check(sender, got):
