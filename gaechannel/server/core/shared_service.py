@@ -68,7 +68,7 @@ class SharedChannelService(ChannelService):
     """
 
     serves_polls = False
-    session_class = SharedSession
+    session_class: type[TalkSession] = SharedSession
 
     def __init__(
         self,
