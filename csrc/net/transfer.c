@@ -305,8 +305,18 @@ void transfer_start(transfer *self) {
         report_out_of_memory(self);
 }
 
+// Whether nothing is to be sent beside the hanging back channel. The connection stays libcurl's, cookies and
+// TLS sessions the share's: what the next request's handle costs is little beside that request.
+static bool lies_idle(const transfer *self) {
+    const transfer *back = &self->channel->transfers[SLOT_BACK];
+    return self->channel->transfer_count > 1 && self != back && self->easy != NULL && !self->running &&
+           back->running && back->head_done;
+}
+
 // What can fail after the head is told in libcurl's words for the code, without what it would add.
 void transfer_trim(transfer *self) {
+    if (lies_idle(self))
+        transfer_free(self);
     if (!self->running || !self->head_done || self->error == NULL)
         return;
     curl_easy_setopt(self->easy, CURLOPT_ERRORBUFFER, NULL);
