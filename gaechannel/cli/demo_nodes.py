@@ -23,7 +23,7 @@ from .arguments import CommandError
 from .serve import server_classes
 from .story import Story, numbered_messages
 
-_BETWEEN_KILLS = 12  # messages
+_BETWEEN_KILLS = 8  # messages
 _KILLS = 2  # of each node
 _PAUSE = 0.1  # seconds between two messages
 _START_SECONDS = 30.0  # that a process may take until it serves

@@ -67,6 +67,7 @@ def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(turns):
             on_linked=lambda: None,
         )
         await link.start()
+        redis.ran.clear()
         await link.ask("return 1", "before")
         redis.loading = 5
         redis.cut()

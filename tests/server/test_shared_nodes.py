@@ -4,12 +4,10 @@ whatever node a request reaches, and whatever is killed, stopped or away.
 GAECHANNEL_KILLS says how often a node is killed; `make kills` kills a hundred times.
 """
 
-import asyncio
 import contextlib
 import os
 import random
 import signal
-import socket
 import time
 
 import pytest
@@ -166,14 +164,6 @@ def test_keep_alives_leave_ids_to_messages(redis):
         assert ours.end() == strange.end() == [0, 1, 2, 3, 4]
 
 
-def serve(url):
-    """What `serve` says where it cannot be started with that Redis."""
-    process = Process("--redis", url).begin()
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (1, "")
-    return err
-
-
 def test_that_redis_is_away_is_told_once(tmp_path):
     redis = RedisServer(tmp_path / "away").start()
     node = Process("--redis", redis.url)
@@ -191,31 +181,3 @@ def test_that_redis_is_away_is_told_once(tmp_path):
         redis.kill()
     assert err.count("tells us no more") == err.count("tells us again") == 1, err
     assert len(err.splitlines()) <= 4, err
-
-
-def test_what_is_no_redis_or_does_not_let_us_in_is_told_in_a_line(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert serve(f"redis://127.0.0.1:{port}").startswith("gaechannel: Redis cannot be used: ")
-    locked = RedisServer(tmp_path / "locked", "--requirepass", "secret").start()
-    try:
-        err = serve(locked.url.replace("//", "//:wrong@"))
-        assert err.startswith("gaechannel: Redis "), err
-        assert "wrong@" not in err
-        assert len(err.splitlines()) == 1
-    finally:
-        locked.kill()
-
-    # Something that is not a Redis.
-    async def answer(reader, writer):
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        writer.close()
-
-    async def stranger():
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        async with server:
-            return await asyncio.to_thread(serve, f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-
-    err = asyncio.run(stranger())
-    assert err.startswith("gaechannel: Redis cannot be used: ")
-    assert len(err.splitlines()) == 1

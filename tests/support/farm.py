@@ -15,7 +15,7 @@ from serving import Process
 from waiting import until
 
 #: Seconds without being heard of after which a session has ended.
-LEASE = 5.0
+LEASE = 4.0
 
 
 class Farm:
@@ -45,6 +45,7 @@ class Farm:
         self.haproxy = Haproxy(folder, self.nodes)
         self._stopped = None
         self.enough = False
+        self.senders = []
         self.begun = time.monotonic()
 
     def end(self):
@@ -100,12 +101,12 @@ class Farm:
 
     def redis_is_full(self):
         assert self.redis.says(b"CONFIG SET maxmemory 1mb") == b"+OK\r\n"
-        time.sleep(0.7)
+        time.sleep(0.5)
         assert self.redis.says(b"CONFIG SET maxmemory 0") == b"+OK\r\n"
 
     def redis_pauses(self):
-        assert self.redis.says(b"CLIENT PAUSE 900 ALL") == b"+OK\r\n"
-        time.sleep(1)
+        assert self.redis.says(b"CLIENT PAUSE 500 ALL") == b"+OK\r\n"
+        time.sleep(0.6)
 
     def redis_stands_still(self):
         self.redis.process.send_signal(signal.SIGSTOP)
@@ -114,7 +115,7 @@ class Farm:
 
     def the_way_to_redis_is_slow(self):
         self.link.delay = 0.1
-        time.sleep(1)
+        time.sleep(0.6)
         self.link.delay = 0.0
 
     def the_way_to_redis_is_cut(self):
@@ -189,7 +190,8 @@ class Farm:
 
     def _meets(self, fault):
         self.met[fault] += 1
-        print(f"{time.monotonic() - self.begun:8.2f} s {fault.replace('_', ' ')}")
+        sent = sum(sender.count for sender in self.senders)
+        print(f"{time.monotonic() - self.begun:8.2f} s {sent:9} sent: {fault.replace('_', ' ')}", flush=True)
 
     # Who sends and listens meanwhile.
 
@@ -198,7 +200,7 @@ class Farm:
 
         Every second client has two sessions.
         """
-        senders = [
+        senders = self.senders = [
             Sender(self.haproxy.admin_port, f"client {number}", self.chance.random()) for number in range(8)
         ]
         listeners = {}

@@ -2,6 +2,8 @@
 
 What is asked is asked again while Redis is away, for as long as the link's patience lasts; so each script may
 be run twice. What may join others of its kind is asked in one script with them.
+
+Since all keys are on one slot, of a Cluster it is one Redis that is asked: the one that serves the slot.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -24,11 +27,16 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,  # noqa: A004
+    InvalidResponse,
+    MovedError,
     NoScriptError,
+    ReadOnlyError,
     RedisError,
     ResponseError,
     TimeoutError,  # noqa: A004
+    TryAgainError,
 )
 
 from .errors import Refusal
@@ -39,8 +47,10 @@ logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: Seconds that what is still to be asked at the end may take: Redis may be away.
 _LAST_SECONDS = 3.0
+#: What goes away by itself, though a Redis is there: it is not ready, or another one is to be asked.
+_NOT_NOW = (BusyLoadingError, ClusterDownError, MovedError, ReadOnlyError, TryAgainError)
 #: What goes away by itself: Redis is not there, or not yet.
-_AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
+_AWAY = (ConnectionError, TimeoutError, OSError, *_NOT_NOW)
 #: Seconds between two tries while Redis is away.
 _AGAIN_SECONDS = 0.1
 #: Seconds that Redis may take to answer, and that the channel may be silent.
@@ -92,6 +102,29 @@ async def _connect(connection: Any) -> None:
     await connection.read_response()
 
 
+def _hint(error: Exception) -> str:
+    """What else may be the matter, for whoever has just set it up."""
+    if isinstance(error, InvalidResponse):
+        return " (what answers there is no Redis)"
+    if isinstance(error, TimeoutError) or "while reading" in str(error).lower():
+        return " (is it a Redis, and is it redis://, or rediss:// for TLS?)"
+    return ""
+
+
+def _at(url: str, place: str) -> str:
+    """A URL of another place of the same Cluster."""
+    parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    host, _, port = place.rpartition(":")
+    return parts._replace(netloc=f"{user}{at}{f'[{host}]' if ':' in host else host}:{port}").geturl()
+
+
+async def _end(client: Any) -> None:
+    if client is not None:
+        with contextlib.suppress(RedisError, OSError):
+            await client.aclose()
+
+
 class RedisLink:
     """One node's link.
 
@@ -126,6 +159,10 @@ class RedisLink:
         self._tasks: list[asyncio.Task[None]] = []
         self._redis: Any = None
         self._subscribed: Any = None
+        #: Where we ask, and where we are told.
+        self._asked_at = self._heard_at = url
+        #: Where those of a Cluster are, HOST:PORT; the next to be asked is the first.
+        self._places: list[str] = []
         #: Whether Redis is away.
         self.away: bool = False
         #: Whether the channel by which we are told is lost, and that has been said.
@@ -134,56 +171,105 @@ class RedisLink:
         self._known: set[str] = set()
         self._linked = asyncio.Event()
 
-    async def start(self) -> None:
+    async def start(self, first: str = "return 1", *words: Any) -> Answer:
         """Link up.
+
+        Args:
+            first: a script that is run at once, so that what Redis does not let us do is told.
+            words: what it is given.
+
+        Returns:
+            Its answer.
 
         Raises:
             StoreError: there is no Redis at that address, or not one that can be used.
         """
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._filled, self._linked = asyncio.Event(), asyncio.Event()
-        options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": _ANSWER_SECONDS}
         try:
-            self._redis = redis.asyncio.Redis.from_url(
-                self._url,
-                socket_timeout=_ANSWER_SECONDS,
-                single_connection_client=True,
-                redis_connect_func=_connect,
-                **options,
-            )
-            self._subscribed = redis.asyncio.Redis.from_url(self._url, **options)
+            self._ask_at(self._url)
             info = await self._redis.info("server")
             version = str(info.get("redis_version", "0"))
             if int(version.split(".")[0]) < 7:
                 raise StoreError(f"Redis {version} is too old: 7 is needed")
+            if info.get("redis_mode") == "cluster":
+                await self._find_place()
+            name = await self._redis.script_load(first)
+            answer = await self._redis.evalsha(name, 1, self._prefix, *_said(words))
+            await self._hear_at(self._asked_at)
+            async with self._subscribed.pubsub() as listening:
+                await listening.subscribe(*self._channels)
+                await listening.get_message(timeout=_ANSWER_SECONDS)
         except AuthenticationError as error:
             await self._close()
             raise StoreError(f"Redis does not let us in: {error}") from None
         except (RedisError, OSError, ValueError) as error:
             await self._close()
-            raise StoreError(f"Redis cannot be used: {error}") from None
+            raise StoreError(f"Redis cannot be used: {error}{_hint(error)}") from None
         self._tasks = [asyncio.create_task(self._ask_all()), asyncio.create_task(self._hear_all())]
         try:
             await asyncio.wait_for(self._linked.wait(), _ANSWER_SECONDS)
         except builtins.TimeoutError:
             await self.stop()
             raise StoreError("Redis cannot be used: its channels are silent") from None
+        return answer
+
+    def _client(self, url: str, **options: Any) -> Any:
+        return redis.asyncio.Redis.from_url(
+            url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=_ANSWER_SECONDS, **options
+        )
+
+    def _ask_at(self, url: str) -> None:
+        """Ask there from now on."""
+        self._asked_at = url
+        self._redis = self._client(
+            url,
+            socket_timeout=_ANSWER_SECONDS,
+            single_connection_client=True,
+            redis_connect_func=_connect,
+        )
+
+    async def _hear_at(self, url: str) -> None:
+        """Be told there from now on."""
+        before, self._subscribed, self._heard_at = self._subscribed, self._client(url), url
+        await _end(before)
+
+    async def _find_place(self) -> None:
+        """Learn where a Cluster's are, and go to the one that serves the slot."""
+        nodes = await self._redis.execute_command("CLUSTER NODES")
+        self._places = [place for place in nodes if not place.startswith(":")]
+        try:
+            await self._redis.exists(self._prefix)
+        except MovedError as error:
+            await self._go(error)
+
+    async def _go(self, error: Exception) -> None:
+        """Ask another of a Cluster from now on: where we are told to, or whichever is next."""
+        if not self._places:
+            return
+        self._places.append(self._places.pop(0))
+        place = self._places[0]
+        if isinstance(error, MovedError):
+            place = f"{error.host or urlsplit(self._asked_at).hostname}:{error.port}"
+            logger.info("The keys' slot is served at %s", place)
+        await _end(self._redis)
+        self._ask_at(_at(self._url, place))
 
     async def stop(self) -> None:
         """Ask what is still to be asked, and let go."""
-        with contextlib.suppress(Refusal, TimeoutError):
+        with contextlib.suppress(Refusal, builtins.TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 await self.ask("return 1")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks = set(self._tasks)
+        while tasks:  # one whose time is up at the same moment takes its end for that
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=_AGAIN_SECONDS)
         await self._close()
 
     async def _close(self) -> None:
         for one in (self._redis, self._subscribed):
-            if one is not None:
-                with contextlib.suppress(RedisError, OSError):
-                    await one.aclose()
+            await _end(one)
 
     @property
     def channel(self) -> str:
@@ -273,9 +359,11 @@ class RedisLink:
             try:
                 answers = await self._run(some)
             except _AWAY as error:
-                if not self.away:
-                    logger.warning("Redis is away: %s", error)
-                self.away = True
+                if not isinstance(error, MovedError):
+                    if not self.away:
+                        logger.warning("Redis is away: %s", error)
+                    self.away = True
+                await self._go(error)
                 self.traffic.retries += len(some)
                 now = time.monotonic()
                 for one in some:
@@ -290,6 +378,8 @@ class RedisLink:
                 logger.warning("Redis is back")
                 self.traffic.reconnects += 1
             self.away = False
+            if self._heard_at != self._asked_at:
+                await self._hear_at(self._asked_at)
             for one, answer in zip(some, answers, strict=True):
                 one.settle(answer)
             return
@@ -319,7 +409,8 @@ class RedisLink:
                 self._known.clear()
                 continue
             for answer in answers:
-                if isinstance(answer, BusyLoadingError | ConnectionError):
+                if isinstance(answer, (ConnectionError, *_NOT_NOW)):
+                    self._known.clear()  # as above
                     raise answer
                 if isinstance(answer, ResponseError):
                     logger.warning("Redis refuses: %s", answer)

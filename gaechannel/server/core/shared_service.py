@@ -108,8 +108,7 @@ class SharedChannelService(ChannelService):
     # The process.
 
     async def take_up(self) -> None:
-        await self.link.start()
-        key = await self.link.ask(KEY, self._tokens.key)
+        key = await self.link.start(KEY, self._tokens.key)
         if not self._key_given:
             self._tokens.key = key
 
