@@ -133,14 +133,64 @@ def test_a_turn_of_the_loop_feeds_so_many_and_lets_others_have_theirs(service):
         line = Line()
         opened = [Open(line, service) for _ in range(300)]
         await asyncio.sleep(0)
-        for one in opened:
-            one.session.send("to all")
+
+        def send():
+            for one in opened:
+                one.session.send("to all")
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        thread.join()
         turns = []
         while sum(turns) < 300:
             before = sum(len(one.transport.writes) for one in opened)
             await asyncio.sleep(0)
             turns.append(sum(len(one.transport.writes) for one in opened) - before)
         assert turns == [128, 128, 44]
+        for one in opened:
+            one.task.cancel()
+
+    asyncio.run(run())
+
+
+def test_those_who_are_woken_first_do_not_wait_for_all_others(service):
+    async def run():
+        line = Line()
+        opened = [Open(line, service) for _ in range(100)]
+        await asyncio.sleep(0)
+        opened[5].session.stop()  # more is to be done than to write: that waits for its turn
+        for text in ("first", "second", "third"):
+            for one in opened:
+                if one is not opened[5]:
+                    one.session.send(text)
+        writes = [len(one.transport.writes) for one in opened]
+        # All but one of those that came first, and each once in a turn of the loop.
+        assert writes == [int(number < 64 and number != 5) for number in range(100)]
+        await asyncio.sleep(0)
+        early = [[[1, "first"]], [[2, "second"], [3, "third"]]]
+        assert [one.arrays() for one in opened[:5]] == [early] * 5
+        assert opened[5].arrays() == [[[1, ["stop"]]]]
+        assert [one.arrays() for one in opened[64:]] == [[[[1, "first"], [2, "second"], [3, "third"]]]] * 36
+        for one in opened[:5] + opened[6:]:
+            one.session.send("in another turn")
+        assert [len(one.transport.writes) for one in opened[:5]] == [3] * 5
+        for one in opened:
+            one.task.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_turn_of_the_loop_does_not_feed_all_there_are_early(service):
+    async def run():
+        line = Line()
+        opened = [Open(line, service) for _ in range(1200)]
+        await asyncio.sleep(0)
+        for one in opened:
+            one.session.send("to all")
+        assert sum(len(one.transport.writes) for one in opened) == 1024
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert all(one.transport.writes for one in opened)
         for one in opened:
             one.task.cancel()
 

@@ -27,6 +27,11 @@ logger: logging.Logger = logging.getLogger("gaechannel.server")
 
 #: How many back channels are written to in one turn of the event loop, so that others have theirs.
 _TURN = 128
+#: How many stand in line before they are written to in the middle of a turn: what is known of them is in the
+#: processor's caches then, and they need not wait until a message has been given to all others.
+_EARLY = 64
+#: How many are written to so in one turn.
+_EARLY_A_TURN = 1024
 #: How long to wait for a connection that is full and does not say when it is not.
 _FULL_SECONDS = 0.02
 
@@ -34,23 +39,37 @@ _FULL_SECONDS = 0.02
 class Line:
     """The back channels of an event loop that have been woken, in the order of their waking.
 
-    Attributes:
-        woken: those that are to be fed.
-        called: whether the event loop is going to.
+    Whoever is woken on the event loop with many others is fed before its turn ends, once: what it is sent in
+    that turn afterwards goes together.
     """
 
-    __slots__ = ("_loop", "_thread", "called", "woken")
+    __slots__ = ("_called", "_early", "_left", "_loop", "_thread", "_turn", "_woken")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self.woken: deque[HttpBackChannel] = deque()
-        self.called: bool = False
+        #: Those that are to be fed.
+        self._woken: deque[HttpBackChannel] = deque()
+        #: Those of them that may be fed before the turn ends, and how many more of them may.
+        self._early: list[HttpBackChannel] = []
+        self._left = _EARLY_A_TURN
+        #: Counts the feedings; who has been fed since the last one bears its number.
+        self._turn = 1
+        #: Whether the event loop is going to feed them.
+        self._called = False
 
-    def move(self) -> None:
-        """Have those in line fed soon; from any thread."""
-        self.called = True
-        self.call(self._feed)
+    def join(self, back: HttpBackChannel) -> None:
+        """Have a back channel fed soon; from any thread."""
+        if threading.get_ident() == self._thread and back.turn != self._turn and self._left:
+            early = self._early
+            early.append(back)
+            if len(early) == _EARLY:
+                self._feed_early()
+        else:
+            self._woken.append(back)
+        if not self._called:
+            self._called = True
+            self.call(self._feed)
 
     def call(self, function: Callable[[], object]) -> None:
         """Have a function called soon on the event loop; from any thread."""
@@ -58,13 +77,29 @@ class Line:
         with contextlib.suppress(RuntimeError):  # the loop has closed, and the connections with it
             (self._loop.call_soon if here else self._loop.call_soon_threadsafe)(function)
 
+    def _feed_early(self) -> None:
+        # Somebody may hold the service's lock, here and now: whoever ends has to wait.
+        self._left -= _EARLY
+        early, self._early = self._early, []
+        for back in early:
+            back.turn = self._turn
+            if back.ends:
+                self._woken.append(back)
+            else:
+                back.feed()
+
     def _feed(self) -> None:
-        self.called = False  # before the line is read: who comes from now on calls anew
-        woken = self.woken
+        self._called = False  # before the line is read: who comes from now on calls anew
+        self._turn += 1
+        self._left = _EARLY_A_TURN
+        woken = self._woken
+        woken.extend(self._early)
+        self._early.clear()
         for _ in range(min(len(woken), _TURN)):
             woken.popleft().feed()
-        if woken and not self.called:
-            self.move()
+        if woken and not self._called:
+            self._called = True
+            self.call(self._feed)
 
 
 class HttpBackChannel:
@@ -98,6 +133,7 @@ class HttpBackChannel:
         "last_taken",
         "one_batch",
         "taken",
+        "turn",
         "woken",
     )
 
@@ -117,6 +153,8 @@ class HttpBackChannel:
         self.taken: int = 0
         self.woken: bool = False
         self.ending: bool = False
+        #: In which turn of the line it has been fed early.
+        self.turn: int = 0
         self._transport = request.transport
         #: HTTP/1.0 has no chunked encoding: there the connection's end is the response's.
         self._chunked = request.version >= HttpVersion11
@@ -139,10 +177,12 @@ class HttpBackChannel:
 
     def wake(self) -> None:
         """Have the session asked again soon; from any thread."""
-        line = self._line
-        line.woken.append(self)
-        if not line.called:
-            line.move()
+        self._line.join(self)
+
+    @property
+    def ends(self) -> bool:
+        """Whether more is to be done than to write."""
+        return self.ending or self._keeps or self._session.stopped or self._session.ended
 
     def lost(self) -> bool:
         """Whether the connection has gone."""
