@@ -272,6 +272,21 @@ def test_a_back_channel_whose_connection_has_gone_is_noticed(clock):
     assert taken(session, back) == ([], True)
 
 
+def test_a_session_for_which_it_is_not_time_is_not_looked_at(clock):
+    service, session = make(clock, keepalive=25.0, session_timeout=60.0)
+    back = attach(session)
+    taken(session, back)
+    looks = []
+    back.lost = lambda: looks.append(clock.now) or False
+    began = clock.now
+    for _ in range(40):
+        service.sweep()
+        if not session.idle:
+            assert taken(session, back) == ([[len(looks) - 1, ["noop"]]], False)
+        clock.now += 2.5
+    assert [at - began for at in looks] == [0.0, 25.0, 50.0, 75.0]
+
+
 def test_a_session_whose_client_has_gone_ends(clock):
     service, session = make(clock, session_timeout=60.0)
     back = attach(session)

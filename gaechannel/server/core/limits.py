@@ -86,10 +86,14 @@ class Limits:
         object.__setattr__(self, "bytes_per_backchannel", least)  # frozen for all others
 
     @property
+    def shortest(self) -> float:
+        """Seconds before which nothing of a session, or of its back channel, is over."""
+        return min(self.keepalive, self.backchannel_seconds, self.session_timeout)
+
+    @property
     def sweep_seconds(self) -> float:
-        """Seconds between two looks at all sessions: an eighth of the shortest time here, 5 ms to 2.5 s."""
-        shortest = min(self.keepalive, self.backchannel_seconds, self.session_timeout)
-        return min(2.5, max(0.005, shortest / 8))
+        """Seconds between two sweeps of all sessions: an eighth of the shortest time here, 5 ms to 2.5 s."""
+        return min(2.5, max(0.005, self.shortest / 8))
 
 
 class ConnectionOptions(TypedDict, total=False):

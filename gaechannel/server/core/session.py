@@ -148,6 +148,7 @@ class Session:
         "http_session_id",
         "http_session_param",
         "last_seen",
+        "look_at",
         "on_close",
         "on_map",
         "on_message",
@@ -184,6 +185,8 @@ class Session:
         self.ended: bool = False
         #: When the client was last heard, on the service's ``monotonic`` clock.
         self.last_seen: float = context.monotonic()
+        #: When it is time to look at it again, on the same clock.
+        self.look_at: float = 0.0
         self._context = context
         #: Told of each array; None where nothing is kept, since that is the hottest path there is.
         self._store: Store | None = context.store if context.store.keeps else None

@@ -271,7 +271,7 @@ class SessionService:
         for begin in range(0, len(sessions), _SWEPT_AT_ONCE):
             step = sessions[begin : begin + _SWEPT_AT_ONCE]
             with self.lock:
-                gone = [session for session in step if self._look_at(session, now)]
+                gone = [session for session in step if now >= session.look_at and self._look_at(session, now)]
             for session in gone:
                 logger.debug("session %s: not heard of any more", session.name)
                 self.end(session, "timeout")
@@ -413,11 +413,17 @@ class SessionService:
             session.drop()
 
     def _look_at(self, session: Session, now: float) -> bool:
-        """Do for a session what it is time for; returns whether its client is gone. Lock held."""
+        """Do for a session what it is time for; returns whether its client is gone. Lock held.
+
+        It says, too, when it may be time for more, since most times there is nothing to be done: what begins
+        after this moment is not over before the shortest time of the limits has passed.
+        """
         limits, back = self.limits, session.back
         if session.ended:
             return False
+        soon = now + limits.shortest
         if back is None:
+            session.look_at = min(soon, session.last_seen + limits.session_timeout)
             return now - session.last_seen > limits.session_timeout
         if back.lost():
             session.detach(back)
@@ -427,8 +433,13 @@ class SessionService:
             back.wake()
             if now >= back.deadline + limits.keepalive:
                 back.abort()
-        elif now - back.last_taken >= limits.keepalive and session.idle:
-            session.keep_alive()
+        else:
+            due = back.last_taken + limits.keepalive
+            if now >= due:
+                if session.idle:
+                    session.keep_alive()
+                due = soon
+            session.look_at = min(soon, due, back.deadline)
         return False
 
     def _replaced(self, params: Mapping[str, str]) -> Session | None:
