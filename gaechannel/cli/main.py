@@ -44,6 +44,18 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
+_AUTHORITY = "is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment"
+#: What TLS libraries say, and what may be done about it.
+_HINTS = {
+    # Of OpenSSL, and of GnuTLS.
+    "SSL certificate problem": _AUTHORITY,
+    "certificate verification failed": _AUTHORITY,
+    "wrong version number": "does that port speak plain http?",
+    "unexpected TLS packet": "does that port speak plain http?",
+    "Empty reply from server (http:": "does that port speak https?",
+}
+
+
 def _run(argv: list[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -56,7 +68,9 @@ def _run(argv: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except (ChannelError, OSError, CommandError) as error:
-        print("gaechannel:", " ".join(_words(error).split()) or type(error).__name__, file=sys.stderr)
+        words = " ".join(_words(error).split()) or type(error).__name__
+        hint = next((f"; {hint}" for said, hint in _HINTS.items() if said in words), "")
+        print(f"gaechannel: {words}{hint}", file=sys.stderr)
         return 1
     return status
 

@@ -9,6 +9,9 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from tls import contexts
+
+from gaechannel.server import LocalServer
 
 
 @pytest.fixture
@@ -277,6 +280,23 @@ def test_no_server_is_one_line_and_status_1(run):
     assert err.count("\n") == 1
     assert "a-secret-token" not in err
     assert err.endswith("; `gaechannel serve` runs a server\n")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tls", "hint"),
+    [
+        ("https", True, "; is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment\n"),
+        ("https", False, "; does that port speak plain http?\n"),
+        ("http", True, "; does that port speak https?\n"),
+    ],
+)
+def test_what_tls_says_of_a_server_comes_with_a_hint(run, scheme, tls, hint):
+    with LocalServer(admin=None, ssl_context=contexts()[0] if tls else None) as server:
+        url = f"{scheme}://127.0.0.1:{server.port}/talkgadget"
+        status, out, err = run("listen", "--base-url", url, server.create_channel("me"))
+    assert (status, out) == (1, "")
+    assert err.endswith(hint)
+    assert err.count("\n") == 1
 
 
 def test_survives_a_cut_connection_and_says_so_on_stderr(start, server, token, wait_until):
