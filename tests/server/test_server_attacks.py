@@ -112,7 +112,8 @@ def test_clients_receive_while_strangers_attack(names):
     worst = sorted(receiver.worst for receiver in receivers)
     print(
         f"\n{' + '.join(names)}: {sum(len(one.numbers) for one in receivers)} messages to {CLIENTS} clients,"
-        f" the slowest after {worst[-1]:.3f} s, refused {told['refused']}, cut {told['cut']},"
+        f" the slowest after {worst[-1]:.3f} s, the server's loop {told['lag']:.3f} s late,"
+        f" refused {told['refused']}, cut {told['cut']},"
         f" {told['memory'][0]:.0f} → {told['memory'][1]:.0f} MB"
     )
     expected = list(range(told["rounds"]))
@@ -124,5 +125,5 @@ def test_clients_receive_while_strangers_attack(names):
     assert worst[-1] <= PATIENCE + max(by_itself)
     assert "Traceback" not in written
     assert len(written.splitlines()) <= 20, written
-    assert told["refused"] or told["cut"]
+    assert told["refused"] or told["cut"] or names == ("small_maps",)  # which anybody may send
     assert told["memory"][1] - told["memory"][0] <= 400

@@ -6,6 +6,7 @@ Prints, as JSON, a line with its port and tokens; then sends every client the ro
 once in PAUSE seconds, until a line comes on standard input; then prints a line with what there was.
 """
 
+import asyncio
 import json
 import logging
 import resource
@@ -22,6 +23,24 @@ ATTACKER = "attacker"
 def memory():
     """Peak of the resident memory, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Lag:
+    """How late a server's event loop comes to what it has set itself."""
+
+    def __init__(self, server):
+        self.worst = 0.0
+        server.call(self._begin)
+
+    def _begin(self):
+        self._loop = asyncio.get_running_loop()
+        self._again()
+
+    def _again(self, due=None):
+        if due is not None:
+            self.worst = max(self.worst, self._loop.time() - due)
+        due = self._loop.time() + 0.01
+        self._loop.call_at(due, self._again, due)
 
 
 def main(clients, pause):
@@ -46,7 +65,7 @@ def main(clients, pause):
         threading.Thread(target=lambda: (sys.stdin.readline(), ended.set()), daemon=True).start()
         while not all(map(server.service.is_connected, names)):
             time.sleep(0.02)
-        began, rounds = memory(), 0
+        began, rounds, lag = memory(), 0, Lag(server)
         while not ended.wait(pause):
             for name in names:
                 server.send_message(name, f"{rounds} {time.time()}")
@@ -55,7 +74,8 @@ def main(clients, pause):
         for name in names:
             server.send_message(name, f"{rounds} {time.time()} last")
         refused, cut = server.counters.refused, server.counters.cut
-        print(json.dumps({"rounds": rounds + 1, "refused": refused, "cut": cut, "memory": (began, memory())}))
+        said = {"rounds": rounds + 1, "refused": refused, "cut": cut, "memory": (began, memory())}
+        print(json.dumps({**said, "lag": lag.worst}))
         sys.stdout.flush()
         sys.stdin.readline()  # all have received
 

@@ -270,6 +270,8 @@ async def nonsense(target):
             post + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"x" * 100_000,
             post + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
             post + b"Expect: 100-continue\r\nContent-Length: 99\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" * 5000,
+            b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a=b; " * 1600 + b"\r\n\r\n",
         ]
     )
 
@@ -283,6 +285,51 @@ async def nonsense(target):
             writer.transport.abort()
 
     await repeat(target, 8, throw)
+
+
+async def halves(target):
+    """A request that is answered, and half of the next one on the same connection."""
+    whole = (target.line("GET", "/talkgadget/d", token="x") + "\r\n").encode()
+
+    async def hold():
+        reader, writer = await target.connect()
+        try:
+            writer.write(whole)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(whole[:-2])
+            async with asyncio.timeout(4):
+                await reader.read()
+        finally:
+            writer.transport.abort()
+
+    await repeat(target, target.size // 4, hold)
+
+
+async def guesses(target):
+    """Tokens and SIDs that somebody has made up."""
+
+    async def guess():
+        number = next(target.numbers)
+        token = target.token[:-8] + f"{number:08}"
+        await target.ask(target.opening(token=token if number % 2 else f"gc1.{number}.{number}"), b"count=0")
+        await target.ask(target.line("GET", "/channel/bind", VER=8, RID="rpc", SID=f"x{number}", AID=0, CI=0))
+
+    await repeat(target, 8, guess)
+
+
+async def small_maps(target):
+    """One map a request, as fast as they are answered."""
+    talking = {}
+
+    async def send():
+        place = next(target.numbers) % 8
+        params, rid, ofs = talking.get(place) or (await target.session(), 3, 1)
+        talking[place] = params, rid + 1, ofs + 1
+        path = "/talkgadget/dch/bind"
+        form = f"count=1&ofs={ofs}&req0_m=%5B%22x%22%5D".encode()
+        await target.ask(target.line("POST", path, RID=rid, AID=1, **params), form, FORM)
+
+    await repeat(target, 8, send)
 
 
 async def resets(target):
@@ -319,6 +366,9 @@ ATTACKS = {
         never_read,
         foreign,
         nonsense,
+        halves,
+        guesses,
+        small_maps,
         resets,
     )
 }
