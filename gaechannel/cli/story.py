@@ -24,9 +24,9 @@ class Story(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.started = time.monotonic()
-        self.opened = 0
-        self.cut = 0
+        self.started: float = time.monotonic()
+        self.opened: int = 0
+        self.cut: int = 0
         self._is_cut = False
 
     def say(self, who: str, what: str) -> None:
