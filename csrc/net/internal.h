@@ -79,7 +79,7 @@ typedef struct transfer {
     // The header lines, where the status is not 200.
     strbuf head;
     char *error; // CURL_ERROR_SIZE bytes, or NULL
-    // Those of its request.
+    // The header lines of its request.
     headers *headers;
 } transfer;
 

@@ -6,7 +6,7 @@
 
 /* The channel has, if it is in a loop. net_loop_take_news() names it. */
 void news_add(net_channel *channel);
-/* It leaves its loop. */
+/* The channel leaves its loop. */
 void news_forget(net_channel *channel);
 
 #endif

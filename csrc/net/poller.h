@@ -14,7 +14,7 @@ typedef struct poller_event {
     curl_socket_t socket;
     int events; // as curl_multi_socket_action() wants them
 } poller_event;
-/* Those that are ready, without waiting; returns how many. */
+/* The sockets that are ready, without waiting; returns how many. */
 int poller_take(int poller, poller_event *events, int room);
 
 #endif

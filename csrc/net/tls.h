@@ -22,7 +22,7 @@ typedef struct tls_options {
 /* A new handle knows none of it, until it needs to: libcurl copies the places of certificates for every
  * connection, be it without TLS. */
 void tls_forget(CURL *easy);
-/* It is about to speak TLS to a server; to a proxy. False when memory ran out. */
+/* A handle is about to speak TLS to a server; to a proxy. False when memory ran out. */
 bool tls_to_server(CURL *easy, const tls_options *options);
 bool tls_to_proxy(CURL *easy, const tls_options *options);
 

@@ -1,4 +1,4 @@
-/* The keys of objects that were met lately. */
+/* The keys of objects that were met of late. */
 #include "py/keys.h"
 
 // No UTF-8 holds this byte.

@@ -1,5 +1,5 @@
-/* The keys of objects that were met lately: each as the str that was made of it, so that it need not be made,
- * and hashed, again; and, for each, which key came behind it.
+/* The keys of objects that were met of late: each as the str that was made of it, so that it need not be
+ * made, and hashed, again; and, for each, which key came behind it.
  *
  * What is found is what stands there, byte by byte, so that no input can have another's key. Keys that
  * collide, or never come again, cost a miss each: an old one goes, the memory stays the same. The strs are

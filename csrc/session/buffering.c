@@ -77,7 +77,7 @@ static void take_batch(session *self, bool waited) {
 int64_t buffering_deadline_ms(const session *self, const exchange *ex) {
     const buffering *known = &self->buffering;
     bool doubtful = may_change(self) && !known->tried && !known->streamed && ex->status == 0;
-    // Who may not ask again waits as long as was agreed.
+    // A channel that may not ask again waits as long as was agreed.
     return doubtful && session_may_retry(self, ex) ? ex->started_ms + UNANSWERED_MS : SESSION_NEVER;
 }
 

@@ -42,7 +42,7 @@ typedef struct map_list {
     size_t fillers;
     // The sizes of all others, together.
     size_t bytes;
-    // This session's server refuses those, too.
+    // This session's server refuses fillers, too.
     bool unfillable;
 } map_list;
 
@@ -156,7 +156,7 @@ typedef struct exchange {
 
 // Besides these, the phase follows from the SID, from clid, and from the maps that wait.
 typedef struct phase_facts {
-    // It is over, be it with an error; whoever drives it was told.
+    // The session is over, be it with an error; whoever drives it was told.
     enum { END_NOT_YET, END_COME, END_TOLD } end;
     // Somebody has asked for the end; the server does not know a GET with TYPE=terminate; it was told, or
     // will not be.

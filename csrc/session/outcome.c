@@ -84,8 +84,9 @@ static void fell_silent(session *self, exchange *ex, exchange_slot slot, bool de
     strbuf_free(&words);
 }
 
-// It was asked for twice, and counts as received, or nothing behind it would ever come. From now on: had the
-// other request ended everything before this could be told, it would have gone without a word.
+// An array that cannot be read was asked for twice, and counts as received, or nothing behind it would come.
+// From now on: had the other request ended everything before this could be told, it would have gone without a
+// word.
 static void poisoned(session *self, exchange *ex, const char *words) {
     strbuf text = {0};
     strbuf_format(&text, "array %lld cannot be read: %s", (long long)self->poison_id, words);
@@ -188,7 +189,7 @@ static session_error_kind read_401(const exchange *ex) {
     return says(ex, "Invalid token") ? ERROR_TOKEN_INVALID : ERROR_HTTP;
 }
 
-// It may be about what stands in a header, which somebody can make anew; then the session is as good as
+// A 401 may be about what stands in a header, which somebody can make anew; then the session is as good as
 // before. Once, or a server that refuses all would be asked for ever.
 static bool renew_headers(session *self, exchange *ex) {
     if (!self->asks_headers || ex->has_renewed)
@@ -243,8 +244,8 @@ static bool refuses_fillers(session *self, exchange *ex) {
     return true;
 }
 
-// They are not sent again: they would be refused again, and all behind them. A dialect's own first map is,
-// since there is no channel without it.
+// Maps that were refused are not sent again: they would be refused again, and all behind them. A dialect's
+// own first map is, since there is no channel without it.
 static void refused(session *self, exchange *ex) {
     if (refuses_fillers(self, ex))
         return;
@@ -388,7 +389,7 @@ static void look_at_back_channel(session *self, const confirmation *said, int64_
 }
 
 // Only a forward reply confirms: all else that has the status 200 is somebody else's, and the try has failed.
-// That is so for a channel that never worked, too: it has a session, which somebody has opened.
+// The same goes for a channel that never worked: it has a session, which somebody has opened.
 static void maps_done(session *self, exchange *ex, int64_t now_ms) {
     static const char words[] = "the maps were not confirmed";
     confirmation said;

@@ -36,7 +36,7 @@ typedef struct queue {
     // them.
     size_t taken[PAST_RECORDS];
     size_t taken_count;
-    // Those that were taken before.
+    // The records that were taken before.
     past_records past;
 } queue;
 

@@ -215,7 +215,7 @@ static bool take_array(arrays_reader *reader, wire_array *out) {
         return false;
     out->data = at;
     at = literal_walk(at, end, LITERAL_MAX_DEPTH - 2);
-    // It may be long, and will now be read again: once is enough.
+    // What could not be walked over may be long, and will now be read again: once is enough.
     reader->fast = at != NULL;
     if (at == NULL)
         return false;

@@ -126,7 +126,7 @@ typedef struct text_part {
 
 /* The escapes of a backslash and a character. */
 B_TARGET INLINE void B(read_simple)(text_part *part) {
-    // Their places in the tables: no two that stand in the same table agree in this.
+    // The characters' places in the tables: no two that stand in the same table agree in this.
     lanes now = part->now;
     lanes places = P(and)(P(xor)(now, P(shift_right)(now, 4)), P(constant)(0x0F));
     lanes_mask letters = P(from)(now, 0x60);
@@ -136,7 +136,7 @@ B_TARGET INLINE void B(read_simple)(text_part *part) {
     part->low = P(choose)(part->low, becomes, P(mask_of)(part->simple));
 }
 
-/* Those with digits. */
+/* The escapes with digits. */
 B_TARGET INLINE void B(read_digits)(text_maker *t, text_part *part) {
     lanes values =
         P(add)(P(and)(part->now, P(constant)(0x0F)), P(only)(P(constant)(9), P(from)(part->now, 'A')));

@@ -52,7 +52,7 @@ static inline size_t literal_put_character(uint8_t *out, unsigned code) {
 size_t literal_undo_one(const uint8_t *escape, const uint8_t *end, size_t *used, uint8_t out[4],
                         bool *lone_surrogate);
 
-/* Those backslashes that begin an escape: all, but where several stand in a row every second one. The one
+/* The backslashes that begin an escape: all, but where several stand in a row every second one. The one
  * before the block must not begin an escape that reaches into it. */
 static inline uint64_t escape_starts(uint64_t backslashes) {
     // In a row that begins at an even place, the subtraction borrows from behind the row and leaves the odd

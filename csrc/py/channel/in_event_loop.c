@@ -125,7 +125,7 @@ int channel_wake_waiters(channel_object *self) {
         if (line->waiters != NULL && waiters_wake(self->loop, &line->waiters) < 0)
             exception_set_aside(&failed);
     }
-    // Who could not be told is to be told with the next news.
+    // A waiter that could not be told is to be told with the next news.
     self->goal_awaited = failed.type != NULL;
     return exception_resume(&failed);
 }
@@ -140,7 +140,7 @@ int channel_on_news(PyObject *op) {
         net_channel_step(self->net);
         channel_unlock(self);
     }
-    // It may be that nobody waits, who would be given it: the program is to end all the same.
+    // Perhaps nobody waits, who would be given the exception: the program is to end all the same.
     if (answered < 0 && exception_ends_program())
         exception_set_aside(&failed);
     else if (answered < 0)

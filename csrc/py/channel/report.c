@@ -22,8 +22,8 @@ static PyObject *method_for(PyObject *logger, int level) {
     return method;
 }
 
-// They may take one text without anything to put into it. What such a logger has no method for is of no
-// interest to it, and not worth an exception.
+// A logger of somebody's own may take one text without anything to put into it. What it has no method for is
+// of no interest to it, and not worth an exception.
 int channel_log(channel_object *self, int level, PyObject *text) {
     PyObject *logger = channel_logger(self);
     PyObject *method = method_for(logger, level);

@@ -16,7 +16,7 @@
 
 typedef struct merge_object {
     PyObject_HEAD module_state *state;
-    // Those that have not ended. Each points back to the line, without a reference.
+    // The channels that have not ended. Each points back to the line, without a reference.
     PyObject *channels;
     ready_line line;
     // The loop that all channels share; NULL for asyncio, where it is the event loop's.
@@ -285,7 +285,7 @@ static PyObject *next_in_turn(merge_object *self, int64_t deadline_ms) {
         return NULL;
     for (;;) {
         push_closed(self);
-        // Those that have got something must not wait until those in line have nothing more.
+        // Channels that have got something must not wait until those in line have nothing more.
         bool looks = self->line.count == 0 || self->has_read || self->taken % NEWS_MESSAGES == 0;
         self->has_read = false;
         if (looks && answer_news(self) < 0)

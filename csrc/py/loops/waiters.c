@@ -21,7 +21,7 @@ static int wake(event_loop_object *loop, PyObject *future) {
     return event_loop_release_future(loop, future);
 }
 
-// Those who wait look themselves whether what came is what they wait for.
+// Tasks that wait look themselves whether what came is what they wait for.
 int waiters_wake(event_loop_object *loop, PyObject **waiters) {
     if (PyList_Size(*waiters) == 0)
         return 0;

@@ -1,4 +1,4 @@
-/* Those who wait for something in an event loop: a list of futures. */
+/* The tasks that wait for something in an event loop: a list of futures. */
 #ifndef GAECHANNEL_PY_LOOPS_WAITERS_H
 #define GAECHANNEL_PY_LOOPS_WAITERS_H
 
