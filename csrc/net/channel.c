@@ -150,10 +150,6 @@ void net_channel_disown(net_channel *self) {
     self->owner = NULL;
 }
 
-net_loop *net_channel_loop(net_channel *self) {
-    return self->loop;
-}
-
 session_action net_channel_state(const net_channel *self) {
     return self->state;
 }

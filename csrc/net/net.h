@@ -125,7 +125,6 @@ void net_channel_take_set_cookies(net_channel *channel, strbuf *out);
 /* Put the channel into a loop (out of the one it was in: a request under way there is broken off, and asked
  * again here). NULL: into none. False when memory ran out; then nothing has changed. */
 bool net_channel_join(net_channel *channel, net_loop *loop);
-net_loop *net_channel_loop(net_channel *channel);
 
 /* Do what the session wants done now; to be called after anything was said to the session from outside. */
 void net_channel_step(net_channel *channel);

@@ -37,6 +37,14 @@ PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
     }
 }
 
+PyObject *str_from_written(strbuf *text, const char *errors) {
+    PyObject *made = strbuf_failed(text)
+                         ? PyErr_NoMemory()
+                         : PyUnicode_DecodeUTF8(strbuf_str(text), (Py_ssize_t)text->length, errors);
+    strbuf_free(text);
+    return made;
+}
+
 // `room` is for `4 * length` bytes, aligned as for wchar_t.
 static PyObject *str_by_codes(const uint8_t *text, size_t length, uint8_t *room) {
     // CPython's own way is to ask an error handler about each surrogate.

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h> // uint8_t
 
+#include "session/strbuf.h"
 #include "wire/literal_form.h"
 
 /* UTF-8 in which lone surrogates stand as three bytes to str. */
@@ -21,6 +22,9 @@ PyObject *str_from_ascii(const uint8_t *text, size_t length);
 
 /* What literal_text() made to str. */
 PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length);
+
+/* UTF-8 that was written, and is freed here; what is none is as `errors` says to bytes.decode(). */
+PyObject *str_from_written(strbuf *text, const char *errors);
 
 /* A string token's content to str. */
 PyObject *str_from_token(const uint8_t *token, size_t length, bool escaped);

@@ -4,17 +4,10 @@
 
 #include <string.h>
 
-static void add(strbuf *out, const char *name, const strbuf *value) {
-    strbuf_text(out, "&");
-    strbuf_text(out, name);
-    strbuf_text(out, "=");
-    strbuf_quote(out, strbuf_str(value), value->length);
-}
-
 static void add_gsessionid(const session *self, strbuf *out) {
     const strbuf *gsessionid = session_get(self, FIELD_GSESSIONID);
     if (gsessionid->length != 0)
-        add(out, "gsessionid", gsessionid);
+        strbuf_parameter(out, "&gsessionid=", gsessionid);
 }
 
 static const control_array controls[] = {CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {.name = NULL}};
@@ -28,9 +21,9 @@ static const control_array controls[] = {CONTROL_OPEN, CONTROL_NOOP, CONTROL_STO
 
 static void talk_query(const session *self, request_kind kind, strbuf *out) {
     (void)kind;
-    add(out, "token", session_get(self, FIELD_TOKEN));
-    add(out, "gsessionid", session_get(self, FIELD_GSESSIONID));
-    add(out, "clid", session_get(self, FIELD_CLID));
+    strbuf_parameter(out, "&token=", session_get(self, FIELD_TOKEN));
+    strbuf_parameter(out, "&gsessionid=", session_get(self, FIELD_GSESSIONID));
+    strbuf_parameter(out, "&clid=", session_get(self, FIELD_CLID));
     strbuf_text(out, "&prop=data");
 }
 
@@ -66,8 +59,8 @@ const dialect dialect_talk = {
 
 static void browserchannel_query(const session *self, request_kind kind, strbuf *out) {
     if (kind == REQUEST_OPEN && session_get(self, FIELD_OSID)->length != 0) {
-        add(out, "OSID", session_get(self, FIELD_OSID));
-        add(out, "OAID", session_get(self, FIELD_OAID));
+        strbuf_parameter(out, "&OSID=", session_get(self, FIELD_OSID));
+        strbuf_parameter(out, "&OAID=", session_get(self, FIELD_OAID));
     }
     add_gsessionid(self, out);
 }
@@ -124,9 +117,9 @@ static void dev_query(const session *self, request_kind kind, strbuf *out) {
     strbuf_text(out, kind == REQUEST_OPEN   ? "command=connect"
                      : kind == REQUEST_BACK ? "command=poll"
                                             : "command=disconnect");
-    add(out, "channel", session_get(self, FIELD_TOKEN));
+    strbuf_parameter(out, "&channel=", session_get(self, FIELD_TOKEN));
     if (kind != REQUEST_OPEN)
-        add(out, "client", session_get(self, FIELD_SID));
+        strbuf_parameter(out, "&client=", session_get(self, FIELD_SID));
 }
 
 const dialect dialect_dev = {

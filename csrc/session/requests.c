@@ -11,11 +11,6 @@ static void add_number(strbuf *out, const char *name, int64_t number) {
     strbuf_format(out, "&%s=%lld", name, (long long)number);
 }
 
-static void add_escaped(strbuf *out, const char *name, const strbuf *value) {
-    strbuf_text(out, name);
-    strbuf_quote(out, strbuf_str(value), value->length);
-}
-
 static const char *bind_path(const session *self) {
     return self->has_bind_path ? strbuf_str(&self->fields[FIELD_BIND_PATH]) : self->dialect->bind_path;
 }
@@ -48,8 +43,8 @@ void session_write_init_url(session *self, strbuf *out) {
     add_without_userinfo(base, &xpc);
     strbuf_text(&xpc, "/xpc_blank\"}");
     begin_query(self, "/d", out);
-    add_escaped(out, "token=", &self->fields[FIELD_TOKEN]);
-    add_escaped(out, "&xpc=", &xpc);
+    strbuf_parameter(out, "token=", &self->fields[FIELD_TOKEN]);
+    strbuf_parameter(out, "&xpc=", &xpc);
     if (strbuf_failed(&xpc))
         strbuf_fail(out);
     strbuf_free(&xpc);
@@ -64,7 +59,7 @@ static void add_common(session *self, exchange_slot slot, request_kind kind, str
     const strbuf *sid = &self->fields[FIELD_SID];
     const strbuf *params = &self->fields[FIELD_PARAMS];
     if (kind != REQUEST_OPEN && sid->length != 0)
-        add_escaped(out, "&SID=", sid);
+        strbuf_parameter(out, "&SID=", sid);
     if (self->dialect->write_query != NULL)
         self->dialect->write_query(self, kind, out);
     if (params->length != 0) {
@@ -126,7 +121,7 @@ static void write_open_body(session *self, exchange *ex, strbuf *out) {
     const strbuf *headers = &self->fields[FIELD_INIT_HEADERS];
     const strbuf *form = &self->fields[FIELD_OPEN_FORM];
     if (headers->length != 0) {
-        add_escaped(out, "headers=", headers);
+        strbuf_parameter(out, "headers=", headers);
         strbuf_text(out, "&");
     }
     // A session's maps count from 0.
@@ -146,7 +141,7 @@ static void add_opening_form(session *self, strbuf *out) {
     exchange *ex = &self->exchanges[SLOT_BACK];
     strbuf form = {0};
     write_open_body(self, ex, &form);
-    add_escaped(out, "&$req=", &form);
+    strbuf_parameter(out, "&$req=", &form);
     if (strbuf_failed(&form))
         strbuf_fail(out);
     strbuf_free(&form);

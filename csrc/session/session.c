@@ -113,12 +113,9 @@ void session_prepare(session *self) {
     map_list_confirm(&self->maps, maps->of_session > maps->dropped ? maps->of_session : maps->dropped);
 }
 
-void session_prepared(session *self) {
-    phase_set_prepared(self, true);
-    self->needs_headers = false;
-}
-
-void session_headers_given(session *self) {
+void session_answered(session *self, bool session_opens) {
+    if (session_opens)
+        phase_set_prepared(self, true);
     self->needs_headers = false;
 }
 

@@ -153,9 +153,9 @@ typedef enum action_kind {
     ACTION_ASK_TOKEN, // a token is needed: session_set(FIELD_TOKEN)
     ACTION_ASK_URL,   // the URL of `slot`'s request is somebody else's to make: session_give_url()
     // A session is about to open: session_prepare(), then whatever it is to be opened with, then
-    // session_prepared().
+    // session_answered().
     ACTION_ASK_SESSION,
-    // A request was refused with the headers that it had (401): others, then session_headers_given().
+    // A request was refused with the headers that it had (401): others, then session_answered().
     ACTION_ASK_HEADERS,
     ACTION_REACHED, // the goal is reached
     ACTION_ENDED,   // the session is over: session_error() says why, or an orderly end if ERROR_NONE
@@ -204,10 +204,9 @@ void session_set_asks_headers(session *self, bool asks);
 /* Begin to answer ACTION_ASK_SESSION. Maps that belong to the session before, and that the server has not
  * confirmed, are dropped: this session will be given its own. */
 void session_prepare(session *self);
-void session_prepared(session *self);
-void session_headers_given(session *self);
 
-/* Whether ACTION_ASK_SESSION, or else ACTION_ASK_HEADERS, has been answered since it happened. */
+/* ACTION_ASK_SESSION, or else ACTION_ASK_HEADERS, is answered; and whether it was, since it happened. */
+void session_answered(session *self, bool session_opens);
 bool session_is_answered(const session *self, bool session_opens);
 
 /* ---- What came back ---- */

@@ -104,6 +104,11 @@ void strbuf_quote(strbuf *buf, const char *bytes, size_t length) {
     buf->length = (uint32_t)(out - buf->data);
 }
 
+void strbuf_parameter(strbuf *buf, const char *lead, const strbuf *value) {
+    strbuf_text(buf, lead);
+    strbuf_quote(buf, strbuf_str(value), value->length);
+}
+
 bool strbuf_set(strbuf *buf, const char *text) {
     strbuf_clear(buf);
     if (text != NULL)

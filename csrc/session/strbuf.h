@@ -36,6 +36,9 @@ void strbuf_format(strbuf *buf, const char *format, ...) __attribute__((format(p
 /* Append percent-encoded as application/x-www-form-urlencoded wants it: a space is a plus sign. */
 void strbuf_quote(strbuf *buf, const char *bytes, size_t length);
 
+/* The same of a parameter's value, behind what leads it: "&name=". */
+void strbuf_parameter(strbuf *buf, const char *lead, const strbuf *value);
+
 /* Replace the content; `text` may be NULL, which is empty. False when memory ran out. */
 bool strbuf_set(strbuf *buf, const char *text);
 

@@ -5,10 +5,8 @@
 /* A server *foo* speaks browserchannel at /foo/connect, wants `key=` in every query, ends its session with
  * ["bye"], and knows no TYPE=terminate. */
 static void foo_query(const session *self, request_kind kind, strbuf *out) {
-    const strbuf *token = session_get(self, FIELD_TOKEN);
     (void)kind;
-    strbuf_text(out, "&key=");
-    strbuf_quote(out, strbuf_str(token), token->length);
+    strbuf_parameter(out, "&key=", session_get(self, FIELD_TOKEN));
 }
 
 static const control_array foo_controls[] = {

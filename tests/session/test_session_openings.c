@@ -11,7 +11,7 @@ static void prepare(carrier *self, const char *text) {
     session_prepare(self->session);
     if (text != NULL)
         CHECK(send_first(self, text) >= 0);
-    session_prepared(self->session);
+    session_answered(self->session, true);
 }
 
 static void a_session_is_asked_about_once_and_its_maps_go_first(void) {
@@ -25,7 +25,7 @@ static void a_session_is_asked_about_once_and_its_maps_go_first(void) {
     CHECK(send_first(&self, "one") == 1);
     CHECK(send_first(&self, "two") == 2);
     CHECK(carrier_next(&self) == ACTION_ASK_SESSION);
-    session_prepared(self.session);
+    session_answered(self.session, true);
     carrier_expect(&self, REQUEST_OPEN);
     CHECK_TEXT("body", self.request.body, "count=3&ofs=0&req0__S=one&req1__S=two&req2__S=left");
     // Sent again after a failure, as it was.
@@ -91,14 +91,14 @@ static void other_headers_are_asked_for_once_before_a_401_is_an_error(void) {
         carrier_answer(&self, SLOT_BACK, 401, "Unauthorized", "");
         CHECK(carrier_next(&self) == ACTION_ASK_HEADERS);
         CHECK(carrier_next(&self) == ACTION_ASK_HEADERS);
-        session_headers_given(self.session);
+        session_answered(self.session, false);
         carrier_expect(&self, REQUEST_BACK); // of the same session, at once
         CHECK(carrier_has(self.request.url, "SID=SID1"));
         session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
     }
     carrier_answer(&self, SLOT_BACK, 401, "Unauthorized", "");
     CHECK(carrier_next(&self) == ACTION_ASK_HEADERS);
-    session_headers_given(self.session);
+    session_answered(self.session, false);
     carrier_expect(&self, REQUEST_BACK);
     carrier_answer(&self, SLOT_BACK, 401, "Unauthorized", "");
     CHECK(carrier_next(&self) == ACTION_ENDED);

@@ -138,7 +138,7 @@ static void go_on(carrier *self) {
             CHECK(session_set(self->session, FIELD_TOKEN, "another"));
         } else if (kind == ACTION_ASK_SESSION) {
             session_prepare(self->session);
-            session_prepared(self->session);
+            session_answered(self->session, true);
         } else if (kind != ACTION_SEND) {
             return;
         }

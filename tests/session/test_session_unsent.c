@@ -173,7 +173,7 @@ static void whatever_is_taken_back_the_numbers_have_no_gap_and_the_last_map_arri
                 map_field own = {"own", 3, "own", 3, false};
                 session_prepare(self.session);
                 CHECK(session_send_map_first(self.session, &own, 1) >= 0);
-                session_prepared(self.session);
+                session_answered(self.session, true);
             } else if (kind == ACTION_ABORT) {
                 session_on_done(self.session, slot, TRANSPORT_STOPPED, 0, "", self.now_ms);
             } else if (kind == ACTION_WAIT) {

@@ -129,10 +129,7 @@ static int give_url(channel_object *self, exchange_slot slot) {
 void channel_take_answer(channel_object *self, bool session_opens) {
     self->awaits_answer = false;
     shared_loop *shared = channel_lock(self);
-    if (session_opens)
-        session_prepared(self->session);
-    else
-        session_headers_given(self->session);
+    session_answered(self->session, session_opens);
     shared_loop_step_soon_lock_held(shared, self->net); // for others who wait
     shared_loop_unlock(shared);
 }

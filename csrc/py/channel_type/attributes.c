@@ -5,6 +5,7 @@
 
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
+#include "py/strings.h"
 
 #define FIELD(field) ((void *)(intptr_t)(field))
 
@@ -17,26 +18,25 @@ static PyObject *get_field(PyObject *op, void *field) {
     const strbuf *text = session_get(self->session, (session_field)(intptr_t)field);
     strbuf_append(&copy, strbuf_str(text), text->length);
     channel_unlock(self);
-    PyObject *value = Py_None;
-    if (strbuf_failed(&copy))
-        value = PyErr_NoMemory();
-    else if (copy.length != 0) // servers name their sessions as they like
-        value = PyUnicode_DecodeUTF8(copy.data, (Py_ssize_t)copy.length, "surrogateescape");
-    else
-        Py_INCREF(value);
-    strbuf_free(&copy);
-    return value;
+    if (copy.length == 0 && !strbuf_failed(&copy)) {
+        strbuf_free(&copy);
+        Py_RETURN_NONE;
+    }
+    return str_from_written(&copy, "surrogateescape"); // servers name their sessions as they like
+}
+
+static int no_delete(PyObject *value) {
+    if (value != NULL)
+        return 0;
+    PyErr_SetString(PyExc_AttributeError, "cannot be deleted");
+    return -1;
 }
 
 static int set_field(PyObject *op, PyObject *value, void *field) {
     channel_object *self = (channel_object *)op;
     const char *text = NULL;
-    if (channel_check(self) < 0)
+    if (channel_check(self) < 0 || no_delete(value) < 0)
         return -1;
-    if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "cannot be deleted");
-        return -1;
-    }
     if (value != Py_None && (text = PyUnicode_AsUTF8AndSize(value, NULL)) == NULL)
         return -1;
     channel_lock(self);
@@ -59,13 +59,6 @@ static int set_number_to(channel_object *self, session_number number, int64_t va
     session_set_number(self->session, number, value);
     channel_unlock(self);
     return 0;
-}
-
-static int no_delete(PyObject *value) {
-    if (value != NULL)
-        return 0;
-    PyErr_SetString(PyExc_AttributeError, "cannot be deleted");
-    return -1;
 }
 
 static PyObject *get_number(PyObject *op, void *number) {

@@ -4,6 +4,7 @@
 #include "py/channel/answer.h"
 #include "py/channel/in_event_loop.h"
 #include "py/channel/lock.h"
+#include "py/strings.h"
 
 PyObject *channel_set_asks(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
@@ -42,12 +43,7 @@ PyObject *channel_cookies(PyObject *op, PyObject *unused) {
     channel_lock(self);
     net_channel_write_cookies(self->net, &lines);
     channel_unlock(self);
-    PyObject *text =
-        strbuf_failed(&lines)
-            ? PyErr_NoMemory()
-            : PyUnicode_DecodeUTF8(strbuf_str(&lines), (Py_ssize_t)lines.length, "surrogateescape");
-    strbuf_free(&lines);
-    return text;
+    return str_from_written(&lines, "surrogateescape");
 }
 
 typedef void remember(session *, const char *text, size_t length);

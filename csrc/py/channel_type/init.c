@@ -7,9 +7,8 @@
 
 #include "py/channel_type/options.h"
 
-// How many bytes of messages may wait, unless the caller says so. In asyncio a channel's messages are taken
-// in one go, while all other channels of the loop wait.
-#define QUEUE_LIMIT (1024 * 1024)
+// How many bytes of messages may wait in asyncio, unless the caller says so: there, a channel's messages are
+// taken in one go, while all other channels of the loop wait.
 #define ASYNC_QUEUE_LIMIT (512 * 1024)
 
 static uint64_t make_seed(const void *self) {
@@ -67,8 +66,8 @@ int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     if (channel_options_read(&given, args, kwargs) < 0 ||
         (self->state = module_state_of_type(Py_TYPE(op))) == NULL)
         return -1;
-    if (given.session.queue_limit == 0)
-        given.session.queue_limit = given.is_async ? ASYNC_QUEUE_LIMIT : QUEUE_LIMIT;
+    if (given.session.queue_limit == 0 && given.is_async)
+        given.session.queue_limit = ASYNC_QUEUE_LIMIT;
     session *made = make_session(&given);
     if (made == NULL)
         return -1;

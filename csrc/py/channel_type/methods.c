@@ -13,6 +13,7 @@
 #include "py/iterators/awaiter.h"
 #include "py/iterators/messages.h"
 #include "py/iterators/receive.h"
+#include "py/strings.h"
 
 /* ---- Iterating and connecting ---- */
 
@@ -148,12 +149,10 @@ static PyObject *maps_told(channel_object *self, bool (*tell)(session *, strbuf 
     if (channel_check(self) < 0)
         return NULL;
     channel_lock(self);
-    bool told = tell(self->session, &lines);
+    if (!tell(self->session, &lines))
+        strbuf_fail(&lines);
     channel_unlock(self);
-    PyObject *text = told ? PyUnicode_DecodeUTF8(strbuf_str(&lines), (Py_ssize_t)lines.length, "strict")
-                          : PyErr_NoMemory();
-    strbuf_free(&lines);
-    return text;
+    return str_from_written(&lines, "strict");
 }
 
 static PyObject *channel_pending(PyObject *op, PyObject *unused) {
@@ -210,9 +209,7 @@ static PyObject *url_of(channel_object *self, void (*write)(session *, strbuf *)
     channel_lock(self);
     write(self->session, &url);
     channel_unlock(self);
-    PyObject *text = PyUnicode_DecodeUTF8(strbuf_str(&url), (Py_ssize_t)url.length, "surrogateescape");
-    strbuf_free(&url);
-    return text;
+    return str_from_written(&url, "surrogateescape");
 }
 
 static PyObject *channel_init_url(PyObject *op, PyObject *unused) {
@@ -246,9 +243,7 @@ static PyObject *channel_redact(PyObject *op, PyObject *text) {
     channel_lock(self);
     session_redact(self->session, words, &redacted);
     channel_unlock(self);
-    PyObject *result = PyUnicode_DecodeUTF8(strbuf_str(&redacted), (Py_ssize_t)redacted.length, "replace");
-    strbuf_free(&redacted);
-    return result;
+    return str_from_written(&redacted, "replace");
 }
 
 static PyObject *channel_stats(PyObject *op, PyObject *unused) {

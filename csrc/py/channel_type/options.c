@@ -23,7 +23,7 @@ typedef struct option {
     const char *name;
     option_kind kind;
     size_t offset;   // of its field in channel_options
-    int64_t without; // what a number is when it is not given
+    int64_t without; // what a number is when it is not given; 0: the default that its struct names
     bool required;
 } option;
 
@@ -45,12 +45,12 @@ static const option table[] = {
     OPTION("secrets", OBJECT, secrets, 0),
     OPTION("privates", OBJECT, privates, 0),
     OPTION("timeout", SECONDS, session.timeout_ms, 0),
-    OPTION("request_timeout", SECONDS, session.request_timeout_ms, 30000),
+    OPTION("request_timeout", SECONDS, session.request_timeout_ms, 0),
     OPTION("connect_timeout", SECONDS, net.connect_timeout_ms, 10000),
-    OPTION("max_backoff", SECONDS, session.max_backoff_ms, 32000),
+    OPTION("max_backoff", SECONDS, session.max_backoff_ms, 0),
     OPTION("max_reconnects", INTEGER, session.max_reconnects, -1),
     OPTION("auto_reconnect", FLAG, session.auto_reconnect, true),
-    OPTION("max_chunk_size", COUNT, session.max_chunk, 16 * 1024 * 1024),
+    OPTION("max_chunk_size", COUNT, session.max_chunk, 0),
     OPTION("queue_limit", COUNT, session.queue_limit, 0),
     OPTION("max_unsent", COUNT, session.max_unsent, 0),
     OPTION("headers", TEXT, net.headers, 0),
