@@ -105,12 +105,12 @@ def browser_channel_arguments(
     dialect: str = "browserchannel",
     params: Given[Params] | None = None,
     open_form: Given[Params] | None = None,
-    bind_path: str = "/bind",
     raw: bool = False,
     logger: logging.Logger | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """What ``_core.Channel`` takes for a two-way channel."""
+    """What ``_core.Channel`` takes for a two-way channel; without ``bind_path``, it is the dialect's."""
+    path = {"bind_path": check_bind_path(options.pop("bind_path"))} if "bind_path" in options else {}
     arguments = channel_arguments({"params": params, "open_form": open_form}, **options)
     for name, given, encode in (("params", params, encode_params), ("open_form", open_form, encode_form)):
         encoded = encode(name, None if callable(given) else given)
@@ -120,9 +120,9 @@ def browser_channel_arguments(
     return {
         "dialect": dialect,
         "url": check_url(url, "url", "; a two-way channel's query stands in params="),
-        "bind_path": check_bind_path(bind_path),
         "raw": check_flag("raw", raw),
         "logger": check_logger(logger),
+        **path,
         **arguments,
     }
 

@@ -23,6 +23,8 @@ from gaechannel import (
     WebChannelError,
     aio,
 )
+from gaechannel._arguments import browser_channel_arguments
+from gaechannel._base import SyncChannel
 
 FAST = {"max_backoff": 0.02}
 ERROR = [{"error": {"code": 404, "message": "no such target"}}]
@@ -87,6 +89,13 @@ def test_requests_go_to_the_path_that_was_asked_for(script, channel_of, kind, op
         channel.close()
     assert {request.kind for request in script.requests} == {"open", "back", "maps", "terminate"}
     assert {request.path for request in script.requests} == {path}
+
+
+def test_the_path_of_a_dialect_is_its_tables_where_no_other_is_named():
+    for dialect, path in (("browserchannel", "/bind"), ("webchannel", "")):
+        channel = SyncChannel(**browser_channel_arguments("http://host/x", dialect=dialect))
+        assert channel._common_url().startswith(f"http://host/x{path}?")
+        channel.close()
 
 
 def test_raw_text_is_sent_as_it_is(script, channel_of):
