@@ -229,7 +229,7 @@ class LocalServer:
         self.metrics: Address | None = None if metrics is None else Address.parse(metrics)
         if self.metrics is not None:
             load_metrics()
-        self.health: Health = Health()
+        self.health: Health = Health(lambda: self.service.is_cut_off)
         self._unix = None if unix is None else Address(path=unix, mode=unix_mode)
         self._sockets = {} if sockets is None else sockets
         self._trust_proxy = tuple(trust_proxy)

@@ -1,6 +1,7 @@
 """What stands in deploy/, as far as it can be checked without being installed; proxies: tests/interop."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -80,3 +81,46 @@ def test_the_image_runs_the_server_as_nobody_special_and_asks_how_it_is():
     for _, text in (step for step in steps if step[0] == "RUN"):
         assert subprocess.run(["sh", "-n", "-c", text]).returncode == 0
         assert ("apt-get install" in text) == ("rm -rf /var/lib/apt/lists/*" in text)
+
+
+def test_the_nodes_of_the_compose_file_share_its_redis_behind_its_proxy():
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: .ci/setup test")
+    services = yaml.safe_load((DEPLOY / "nodes" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert services.keys() == {"node1", "node2", "node3", "haproxy", "redis"}
+    node = services["node1"]
+    assert node == services["node2"] == services["node3"]
+    context = DEPLOY / "nodes" / node["build"]["context"]
+    assert (context / node["build"]["dockerfile"]).samefile(DEPLOY / "Dockerfile")
+    entrypoint = next(line for line in joined("Dockerfile") if line.startswith("ENTRYPOINT"))
+    arguments = json.loads(entrypoint.partition(" ")[2])[1:] + node["command"]
+    args = configured(_parser(), arguments)
+    assert (args.host, args.redis, args.state) == ("0.0.0.0", "redis://redis:6379", None)
+    assert "redis]" in (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    # The proxy's file names these nodes, at these ports.
+    (volume,) = services["haproxy"]["volumes"]
+    file = DEPLOY / "nodes" / volume.partition(":")[0]
+    servers = re.findall(r"^ +server (node\d) (\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    wanted = [(f"node{number}", f"node{number}:{port}") for port in (args.port, 8081) for number in (1, 2, 3)]
+    assert servers == wanted
+    assert args.admin == "0.0.0.0:8081"
+    assert services["redis"]["command"][:5] == [
+        "redis-server",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    ]
+
+
+def test_haproxy_takes_the_nodes_file():
+    program = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        pytest.skip("haproxy is not installed: .ci/packages peers does")
+    done = subprocess.run(
+        [program, "-c", "-f", DEPLOY / "nodes" / "haproxy.cfg"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    assert [
+        line for line in warnings if "could not resolve" not in line
+    ] == []  # there are no such nodes here

@@ -40,7 +40,7 @@ class Answering(ThreadServer):
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
     server = RedisServer(tmp_path_factory.mktemp("unusable") / "redis").start()
-    server.says(b"ACL SETUSER alice on >secret-word +@all ~* &*")
+    server.says(b"ACL SETUSER alice on >secret-word +@all ~{gaechannel}* &{gaechannel}*")
     server.says(b"ACL SETUSER deaf on >secret-word +@all ~* resetchannels")
     server.says(b"ACL SETUSER dumb on >secret-word +@all -evalsha ~* &*")
     server.says(b"ACL SETUSER blind on >secret-word +@all ~other* &*")
@@ -71,7 +71,21 @@ def why(*urls):
     return said
 
 
+def serve(url):
+    """It can be used."""
+
+    async def use():
+        service = SharedChannelService(url)
+        await service.take_up()
+        assert await service.create("client")
+        assert await service.send("client", "message")
+        await service.leave_to_others()
+
+    asyncio.run(use())
+
+
 def test_who_is_not_let_in_is_told_in_a_line(redis):
+    serve(with_user(redis, "alice"))
     process = Process("--redis", with_user(redis, "alice", "wrong")).begin()
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")
@@ -126,13 +140,7 @@ def test_tls_where_plain_is_expected(tmp_path):
         assert "rediss:// for TLS?" in plain
         assert "CERTIFICATE_VERIFY_FAILED" in stranger
 
-        async def serve():
-            service = SharedChannelService(f"{secure}?ssl_ca_certs={tmp_path}/ca.pem")
-            await service.take_up()
-            assert await service.create("client")
-            await service.leave_to_others()
-
-        asyncio.run(serve())
+        serve(f"{secure}?ssl_ca_certs={tmp_path}/ca.pem")
     finally:
         other.kill()
 

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import signal
-import socket
 import time
 from collections import Counter
 
@@ -15,7 +14,7 @@ from serving import Process
 from waiting import until
 
 #: Seconds without being heard of after which a session has ended.
-LEASE = 4.0
+LEASE = 8.0
 
 
 class Farm:
@@ -135,13 +134,13 @@ class Farm:
         """The node does not know what was done, and asks again, or is killed and cannot."""
         self.link.deaf = True
         time.sleep(self.chance.uniform(0, 0.5))
-        if self.chance.random() < 0.5 and self._stopped is not self.nodes[0]:
+        killed = self.chance.random() < 0.5 and self._stopped is not self.nodes[0]
+        if killed:
             self.nodes[0].end(self.nodes[0].processes[-1], signal.SIGKILL)
-            self.nodes[0].begin()
         self.link.cut_all()
         self.link.deaf = False
-        if self._stopped is not self.nodes[0]:
-            until(lambda: serves(self.nodes[0]))
+        if killed:
+            self.nodes[0].start()
 
     def one_node_follows_the_other(self):
         for node in self.nodes:
@@ -252,9 +251,3 @@ class Farm:
         )
         for name, count in sorted(self.met.items()):
             print(f"{count:6} {name.replace('_', ' ')}")
-
-
-def serves(node):
-    """Whether a node can be connected to."""
-    with socket.socket() as one:
-        return one.connect_ex((node.host, node.port)) == 0

@@ -108,7 +108,7 @@ class Sender:
                 assert answer is None, answer  # that there is no such channel
                 self.unsure.add(number)
             return
-        first, self.count = self.count, self.count + self._chance.randrange(1, 40)
+        first, self.count = self.count, self.count + self._chance.randrange(1, 150)
         messages = [[self.client_id, str(number)] for number in range(first, self.count)]
         body = json.dumps({"messages": messages}).encode()
         key = f"{self.client_id} {first}"

@@ -13,6 +13,7 @@ import builtins
 import contextlib
 import hashlib
 import logging
+import math
 import secrets
 import threading
 import time
@@ -163,10 +164,9 @@ class RedisLink:
         self._asked_at = self._heard_at = url
         #: Where those of a Cluster are, HOST:PORT; the next to be asked is the first.
         self._places: list[str] = []
-        #: Whether Redis is away.
-        self.away: bool = False
-        #: Whether the channel by which we are told is lost, and that has been said.
-        self._deaf = False
+        #: Since when Redis is away, on the monotonic clock, and since when we are told nothing.
+        self._away: float | None = None
+        self._deaf: float | None = None
         self._names: dict[str, str] = {}
         self._known: set[str] = set()
         self._linked = asyncio.Event()
@@ -331,6 +331,11 @@ class RedisLink:
         return waiter
 
     @property
+    def lost_seconds(self) -> float:
+        """For how long Redis has been away, or told us nothing."""
+        return time.monotonic() - min(self._away or math.inf, self._deaf or math.inf, time.monotonic())
+
+    @property
     def is_here(self) -> bool:
         """Whether this is the thread of the event loop that it was started on."""
         return self._loop is not None and threading.get_ident() == self._thread
@@ -359,10 +364,9 @@ class RedisLink:
             try:
                 answers = await self._run(some)
             except _AWAY as error:
-                if not isinstance(error, MovedError):
-                    if not self.away:
-                        logger.warning("Redis is away: %s", error)
-                    self.away = True
+                if not isinstance(error, MovedError) and self._away is None:
+                    logger.warning("Redis is away: %s", error)
+                    self._away = began
                 await self._go(error)
                 self.traffic.retries += len(some)
                 now = time.monotonic()
@@ -374,10 +378,10 @@ class RedisLink:
                 continue
             self.traffic.answers.observe(time.monotonic() - began)
             self.traffic.scripts += len(some)
-            if self.away:
+            if self._away is not None:
                 logger.warning("Redis is back")
                 self.traffic.reconnects += 1
-            self.away = False
+            self._away = None
             if self._heard_at != self._asked_at:
                 await self._hear_at(self._asked_at)
             for one, answer in zip(some, answers, strict=True):
@@ -442,16 +446,16 @@ class RedisLink:
                             awaited += 1
                             if awaited < len(self._channels):
                                 continue
-                            if self._deaf:
+                            if self._deaf is not None:
                                 logger.warning("Redis tells us again what comes")
                                 self.traffic.relinks += 1
-                            self._deaf = False
+                            self._deaf = None
                             self._linked.set()
                             self._on_linked()
                         elif message["type"] == "message":
                             self._hear(message["data"])
             except (RedisError, OSError) as error:
-                if not self._deaf:
+                if self._deaf is None:
                     logger.warning("Redis tells us no more what comes: %s", error)
-                self._deaf = True
+                    self._deaf = time.monotonic()
                 await asyncio.sleep(_AGAIN_SECONDS)

@@ -116,6 +116,11 @@ class ChannelService(SessionService):
 
     # google.appengine.api.channel
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether clients had better go to another server that shares the channels."""
+        return False
+
     def create_channel(self, client_id: str, duration_minutes: int | None = None) -> str:
         """A token with which a client can listen to what is sent to ``client_id``.
 

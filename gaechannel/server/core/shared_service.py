@@ -447,8 +447,14 @@ class SharedChannelService(ChannelService):
 
     # Time.
 
+    @property
+    def is_cut_off(self) -> bool:
+        return self.link.lost_seconds > self.limits.session_timeout / 4
+
     def sweeping(self) -> Iterator[None]:
         yield from super().sweeping()
+        if self.is_cut_off:
+            yield from self._let_go()
         now, quarter = self.monotonic(), self.limits.session_timeout / 4
         if now >= self._next_lease:
             self._next_lease = now + quarter
@@ -456,6 +462,18 @@ class SharedChannelService(ChannelService):
         if now >= self._next_expiry:
             self._next_expiry = now + min(quarter, _EXPIRE_SECONDS)
             self._work(self._expire())
+
+    def _let_go(self) -> Iterator[None]:
+        """End all back channels: nothing comes by them, and another node may hear of what does.
+
+        Their clients have three quarters of the time that their sessions are kept for, or half of it where
+        the way to Redis was silent first.
+        """
+        for session in self.sessions:
+            with self.lock:
+                if isinstance(session, SharedSession):
+                    self._drop(session)
+            yield
 
     def _lease_again(self) -> Iterator[None]:
         """Back channels that are open keep their sessions."""
