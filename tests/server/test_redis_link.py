@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("redis", reason="redis-py is not installed: pip install gaechannel[redis]")
 
+from gaechannel.server.core.errors import Refusal
 from gaechannel.server.core.redis_link import RedisLink
 
 
@@ -51,6 +52,17 @@ class LoadingRedis:
             writer.close()
 
 
+def linked(port):
+    """A link to what listens there."""
+    return RedisLink(
+        f"redis://127.0.0.1:{port}",
+        prefix="{x}",
+        patience=10,
+        on_told=lambda what, rest: None,
+        on_linked=lambda: None,
+    )
+
+
 @pytest.mark.parametrize("turns", [0, 20])
 def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(turns):
     """Whether its death is noticed before something is asked, or by that."""
@@ -59,13 +71,7 @@ def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(turns):
         redis = LoadingRedis()
         server = await asyncio.start_server(redis.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        link = RedisLink(
-            f"redis://127.0.0.1:{port}",
-            prefix="{x}",
-            patience=10,
-            on_told=lambda what, rest: None,
-            on_linked=lambda: None,
-        )
+        link = linked(port)
         await link.start()
         redis.ran.clear()
         await link.ask("return 1", "before")
@@ -78,5 +84,23 @@ def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(turns):
         assert redis.ran == ["before", *asked]
         await link.stop()
         server.close()
+
+    asyncio.run(asyncio.wait_for(play(), 20))
+
+
+def test_the_link_ends_though_redis_is_away():
+    async def play():
+        redis = LoadingRedis()
+        server = await asyncio.start_server(redis.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        link = linked(port)
+        await link.start()
+        server.close()
+        redis.cut()
+        waits = link.begin("return 1")
+        await link.stop()
+        with pytest.raises(Refusal):
+            await waits
+        assert not {"_ask_all", "_hear_all"} & {task.get_coro().__name__ for task in asyncio.all_tasks()}
 
     asyncio.run(asyncio.wait_for(play(), 20))

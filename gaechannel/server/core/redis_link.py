@@ -256,7 +256,7 @@ class RedisLink:
         self._ask_at(_at(self._url, place))
 
     async def stop(self) -> None:
-        """Ask what is still to be asked, and let go."""
+        """Ask what is still to be asked, and let go; what cannot be asked now is refused."""
         with contextlib.suppress(Refusal, builtins.TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 await self.ask("return 1")
@@ -265,6 +265,9 @@ class RedisLink:
             for task in tasks:
                 task.cancel()
             _, tasks = await asyncio.wait(tasks, timeout=_AGAIN_SECONDS)
+        for one in self._asked:  # nobody is to wait for what nobody asks any more
+            one.settle(ConnectionError())
+        self._asked.clear()
         await self._close()
 
     async def _close(self) -> None:
@@ -356,7 +359,11 @@ class RedisLink:
             while self._asked:
                 some = self._asked[:_PIPELINE]
                 del self._asked[: len(some)]
-                await self._ask_some(some)
+                try:
+                    await self._ask_some(some)
+                except asyncio.CancelledError:
+                    self._asked[:0] = some
+                    raise
 
     async def _ask_some(self, some: list[_Asked]) -> None:
         while some:
