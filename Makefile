@@ -33,8 +33,8 @@ nodes: .venv/.test ## MESSAGES=1000000 through three nodes behind HAProxy under 
 attacks: .venv/.test ## CLIENTS=1000 receive from a server while strangers attack it
 	@GAECHANNEL_ATTACKS=$(CLIENTS) $(BIN)/pytest tests/server/test_server_attacks.py -s $(ARGS)
 
-trixie sid: ## run the tests in a chroot of that Debian
-	@.ci/debian $@
+trixie sid: ## run the tests in a chroot of that Debian; ARGS as for test
+	@.ci/debian $@ $(ARGS)
 
 bench: .venv/.bench ## measure against other ways to do the same
 	@$(BIN)/python bench/run.py
