@@ -22,7 +22,7 @@ skip_without_redis()
 
 
 class Answering(ThreadServer):
-    """Answers whatever comes with the same, or not at all."""
+    """Answers each command with the same, or not at all; several may come in one segment."""
 
     def __init__(self, answer, ends=False):
         super().__init__()
@@ -30,7 +30,9 @@ class Answering(ThreadServer):
 
     async def _handle(self, reader, writer):
         with contextlib.suppress(OSError):
-            while await reader.read(1 << 16):
+            while words := await reader.readline():
+                for _ in range(2 * int(words[1:])):  # each word's length, and the word
+                    await reader.readline()
                 writer.write(self._answer)
                 await writer.drain()
                 if self._ends:
