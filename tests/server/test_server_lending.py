@@ -30,14 +30,14 @@ def of_aiohttp(server):
 class Held:
     """A session, and the connection on which its back channel is open."""
 
-    def __init__(self, server, *, head="", behind=b"", version="1.1", tls=None):
+    def __init__(self, server, *, method="GET", head="", behind=b"", version="1.1", tls=None):
         self.server = server
         self.session, _ = server.call(lambda: server.browserchannel.open(Opening({})))
         self.raw = socket.create_connection((server.host, server.port), timeout=20)
         if tls is not None:
             self.raw = tls.wrap_socket(self.raw, server_hostname=server.host)
         target = f"/channel/bind?VER=8&SID={self.session.sid}&RID=rpc&AID=0&CI=0&TYPE=xmlhttp"
-        line = f"GET {target} HTTP/{version}\r\nHost: x\r\n{head}\r\n"
+        line = f"{method} {target} HTTP/{version}\r\nHost: x\r\n{head}\r\n"
         self.raw.sendall(line.encode() + behind)
         self.came = bytearray()
         self.read(b"\r\n\r\n")
@@ -117,6 +117,26 @@ def test_what_is_asked_behind_a_back_channel_is_answered_after_it(server, togeth
     held.raw.close()
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (f"Content-Length: {len(OTHER)}\r\n", OTHER),
+        ("Transfer-Encoding: chunked\r\n", b"%x\r\n%b\r\n0\r\n\r\n" % (len(OTHER), OTHER)),
+    ],
+)
+def test_a_body_that_comes_late_is_never_taken_for_a_request(server, method, head, body):
+    held = Held(server, method=method, head=head)
+    held.raw.sendall(body)
+    held.session.send("first")
+    held.read(b'[1,"first"]')
+    held.end()
+    held.came.clear()
+    assert held.is_answered()
+    held.raw.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert re.findall(rb"HTTP/1.1 (\d+)", held.ended()) == [b"200", b"404"]
+
+
 def test_too_much_behind_a_back_channel_is_cut(server):
     held = Held(server)
     until(lambda: lent(server) == 1)
@@ -151,6 +171,35 @@ def test_who_reads_late_gets_all_and_others_are_not_held_up(tls):
         until(lambda: held.session.back._blocked)
         came = held.read(b'"200 ')
         assert [int(one) for one in re.findall(rb'\[\d+,"(\d+) x', came)] == list(range(1, 201))
+        held.raw.close()
+
+
+#: More than a socket's buffers hold, and more than one back channel carries.
+MUCH = "x" * (24 << 20)
+ROOM = {"backchannel_bytes": 1 << 20}
+
+
+def test_a_client_that_is_still_reading_when_the_back_channel_has_ended_is_answered_next(caplog):
+    with LocalServer(admin=None, **ROOM) as server:
+        held = Held(server)
+        until(lambda: lent(server) == 1)
+        held.session.send(MUCH)
+        until(lambda: not held.session.has_back_channel)
+        held.read(b"0\r\n\r\n")
+        assert held.is_answered()
+        held.raw.close()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+@pytest.mark.parametrize(("head", "version"), [("Connection: close\r\n", "1.1"), ("", "1.0")])
+def test_who_does_not_read_the_end_of_a_back_channel_does_not_keep_its_connection(head, version):
+    with LocalServer(admin=None, idle_seconds=0.2, **ROOM) as server:
+        held = Held(server, head=head, version=version)
+        until(lambda: lent(server) == 1)
+        held.session.send(MUCH)
+        until(lambda: not held.session.has_back_channel)
+        until(lambda: len(server._running.listeners[0].connections) == 0)
+        assert server.counters.cut == {"idle": 1}
         held.raw.close()
 
 

@@ -81,8 +81,10 @@ class Guard(asyncio.Protocol):
     __slots__ = (
         "_behind",
         "_connections",
+        "_has_body",
         "_inner",
         "_later",
+        "_paused",
         "_pipelined",
         "_size",
         "_tail",
@@ -103,6 +105,10 @@ class Guard(asyncio.Protocol):
         self._behind = 0
         #: Whether a request may have come before the answer to the one before it: aiohttp has it then.
         self._pipelined = False
+        #: Whether the request has a body: what comes behind its head may be that, and no request.
+        self._has_body = False
+        #: Whether the transport has more to write than it wants to.
+        self._paused = False
         #: What has come while the connection was lent.
         self._later = b""
         #: Whether the connection is lent.
@@ -149,9 +155,11 @@ class Guard(asyncio.Protocol):
         return None if self.lent else cast(asyncio.Protocol, self._inner).eof_received()
 
     def pause_writing(self) -> None:
+        self._paused = True
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
+        self._paused = False
         self._inner.resume_writing()
 
     @property
@@ -167,6 +175,7 @@ class Guard(asyncio.Protocol):
         # What came with the head in one piece has been counted, and may be all of it.
         self.budget = self._size + self._connections.limits.max_head + length
         self._tail = b""
+        self._has_body = request.body_exists
         self._connections.enter(self, Phase.ASKED)
 
     def end(self, request: web.BaseRequest) -> None:
@@ -187,9 +196,12 @@ class Guard(asyncio.Protocol):
         The handler of that request is to end by ``asyncio.CancelledError``.
 
         Returns:
-            Whether it is lent: not so where aiohttp has more of it, or is to log the request's end.
+            Whether it is lent: not so where aiohttp has more of it, or may get it, or is to log the request's
+            end.
         """
-        if not self._connections.lends or self._pipelined or self._behind or self.transport is None:
+        if not self._connections.lends or self.transport is None:
+            return False
+        if self._has_body or self._pipelined or self._behind:
             return False
         inner = cast(web.RequestHandler, self._inner)
         self._inner, self.lent = borrower, True
@@ -206,12 +218,14 @@ class Guard(asyncio.Protocol):
         transport = self.transport
         if transport is None:
             return
+        self._connections.enter(self, Phase.IDLE)  # who does not read the rest has so long
         if not keep or not self._connections.lends:
             transport.close()
             return
         self._inner, self.lent = self._connections.protocol(), False
         self._connect()
-        self._connections.enter(self, Phase.IDLE)
+        if self._paused:
+            self._inner.pause_writing()
         later, self._later = self._later, b""
         if later:
             self.data_received(later)
@@ -280,10 +294,11 @@ class Connections:
 
     @property
     def lent(self) -> list[asyncio.Transport]:
-        """The transports of those that are lent."""
+        """The transports of those that are lent, or write the rest of what was written while they were."""
         return [
             guard.transport
-            for guard in self._phases[Phase.ASKED]
+            for phase in (Phase.ASKED, Phase.IDLE)
+            for guard in self._phases[phase]
             if guard.lent and guard.transport is not None
         ]
 
