@@ -9,11 +9,22 @@ pytest.importorskip("redis", reason="redis-py is not installed: pip install gaec
 from gaechannel.server.core.errors import Refusal
 from gaechannel.server.core.redis_link import RedisLink
 
+LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
+#: What is said to PING, too: of a Redis, of a proxy before one, and of what is none.
+NOT_NOW = [
+    LOADING,
+    b"-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.\r\n",
+    b"-NOPERM this user has no permissions to run the 'ping' command\r\n",
+    b"-no upstream host\r\n",
+    b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
+]
+
 
 class LoadingRedis:
     """Says so often that it is loading, then runs what comes, with every script there already."""
 
-    def __init__(self):
+    def __init__(self, says=LOADING):
+        self.says = says
         self.loading = 0
         self.ran = []
         self.writers = []
@@ -42,7 +53,7 @@ class LoadingRedis:
             return b"+OK\r\n"
         if self.loading:
             self.loading -= 1
-            return b"-LOADING Redis is loading the dataset in memory\r\n"
+            return self.says
         if command == b"EVALSHA":
             self.ran.append(words[-1].decode())
         return b"$20\r\nredis_version:7.0.15\r\n" if command == b"INFO" else b"+OK\r\n"
@@ -64,11 +75,12 @@ def linked(port):
 
 
 @pytest.mark.parametrize("turns", [0, 20])
-def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(turns):
+@pytest.mark.parametrize("says", NOT_NOW)
+def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(says, turns):
     """Whether its death is noticed before something is asked, or by that."""
 
     async def play():
-        redis = LoadingRedis()
+        redis = LoadingRedis(says)
         server = await asyncio.start_server(redis.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         link = linked(port)

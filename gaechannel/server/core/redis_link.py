@@ -50,8 +50,8 @@ logger: logging.Logger = logging.getLogger("gaechannel.server")
 _LAST_SECONDS = 3.0
 #: What goes away by itself, though a Redis is there: it is not ready, or another one is to be asked.
 _NOT_NOW = (BusyLoadingError, ClusterDownError, MovedError, ReadOnlyError, TryAgainError)
-#: What goes away by itself: Redis is not there, or not yet.
-_AWAY = (ConnectionError, TimeoutError, OSError, *_NOT_NOW)
+#: What may go away by itself: Redis is not there, or not yet, or lets nobody in: its disk is full, say.
+_AWAY = (RedisError, OSError)
 #: Seconds between two tries while Redis is away.
 _AGAIN_SECONDS = 0.1
 #: Seconds that Redis may take to answer, and that the channel may be silent.
