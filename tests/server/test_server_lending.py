@@ -236,6 +236,14 @@ def test_with_an_access_log_nothing_is_lent_and_the_end_is_logged(caplog):
     assert [path.partition("?")[0] for path in logged] == ["/channel/bind", "/healthz"]
 
 
+def test_an_old_client_that_would_keep_its_connection_hears_where_the_back_channel_ends(tmp_path):
+    with LocalServer(admin=None, state=tmp_path / "state") as server:
+        held = Held(server, version="1.0", head="Connection: keep-alive\r\n")
+        server.call(lambda: setattr(held.session.back, "ending", True) or held.session.back.wake())
+        held.raw.settimeout(10)
+        assert b"HTTP" not in held.ended()
+
+
 def test_a_store_is_asked_before_anything_is_written(tmp_path):
     with LocalServer(admin=None, state=tmp_path / "state") as server:
         held = Held(server)

@@ -212,6 +212,8 @@ class HttpBackChannel:
         """
         if self._chunked:
             response.enable_chunked_encoding()
+        else:
+            response.force_close()
         writer = await response.prepare(request)
         if writer is None:  # the response has ended, before it began
             raise ConnectionResetError("the response has ended")
