@@ -213,7 +213,7 @@ static int take_payload(decoder *self, PyObject *list, const framer_chunk *chunk
     return append_new(list, bytes_of(chunk->payload, chunk->length)) < 0 ? -1 : 0;
 }
 
-static int take_messages(decoder *self, PyObject *list, const framer_chunk *chunk) {
+INLINE int take_messages(decoder *self, PyObject *list, const framer_chunk *chunk) {
     return append_chunk(self, list, chunk, arrays_init, append_message);
 }
 

@@ -121,7 +121,7 @@ static inline const uint8_t *take_id(const uint8_t *at, const uint8_t *end, int6
 }
 
 /* Fast path for the end where it is the outer `]`, with or without an LF before and after it. */
-static bool take_end(literal_reader *literal) {
+static inline __attribute__((always_inline)) bool take_end(literal_reader *literal) {
     const uint8_t *at = skip_line_feed(literal->cursor, literal->end);
     if (literal->expect != LITERAL_EXPECT_ARRAY_COMMA || at == literal->end || *at != ']')
         return false;
