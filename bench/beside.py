@@ -22,6 +22,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 GOAL = 0.98
 STREAM_BYTES = 96_000_000
 CHANNELS = 1000
+# Messages, one a millisecond.
+SPREAD = 2000
 
 
 def decode() -> dict[str, float]:
@@ -76,7 +78,7 @@ def channels(tree: pathlib.Path) -> dict[str, float]:
     # In older trees what is spread cannot be merged.
     kind = ["gaechannel"] if "measure_spread(kind" in program.read_text() else []
     taken = in_tree(tree, str(program), "--child", json.dumps(["taken", "gaechannel", 200_000]))
-    spread = in_tree(tree, str(program), "--child", json.dumps(["spread", *kind, CHANNELS, 5000]))
+    spread = in_tree(tree, str(program), "--child", json.dumps(["spread", *kind, CHANNELS, SPREAD]))
     return {
         "channels, async for": 1 / taken["rate"],
         **{f"channels, a message of {n}": spread[str(n)] for n in (10, CHANNELS)},
