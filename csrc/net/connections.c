@@ -146,7 +146,8 @@ static uint64_t mix_end(uint64_t hash, const char *address, int port) {
     return mix(mix(hash, address, strlen(address)), &port, sizeof port);
 }
 
-static int local_port_of(curl_socket_t socket) {
+/* -1: none that is known of. */
+static int ask_local_port(curl_socket_t socket) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     struct sockaddr_in ipv4;
@@ -158,6 +159,13 @@ static int local_port_of(curl_socket_t socket) {
     return address.ss_family == AF_INET    ? ntohs(ipv4.sin_port)
            : address.ss_family == AF_INET6 ? ntohs(ipv6.sin6_port)
                                            : -1;
+}
+
+static int local_port_of(connection *one) {
+    // Once it has one, it keeps it: those that are being connected are asked each time one of them is.
+    if (one->local_port <= 0)
+        one->local_port = ask_local_port(one->socket);
+    return one->local_port;
 }
 
 connection *connections_find(const connections *self, uint64_t ends) {
@@ -176,7 +184,7 @@ connection *connections_at(connections *self, const char *remote, int remote_por
         return one;
     // The first request on it: those that have no ends yet are few.
     for (one = *place_of_ends(self, 0); one != NULL; one = one->next_of_ends)
-        if (one->ends == 0 && local_port_of(one->socket) == local_port)
+        if (one->ends == 0 && local_port_of(one) == local_port)
             break;
     if (one == NULL)
         return NULL;

@@ -10,6 +10,8 @@
 
 typedef struct connection {
     curl_socket_t socket;
+    // This end's; 0: it has none yet, or nobody has asked.
+    int local_port;
     // Something came on it.
     bool proven;
     // One that shares it, or another to the same place, fell silent, and nothing has come since.
