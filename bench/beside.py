@@ -29,6 +29,7 @@ SPREAD = 2000
 def decode() -> dict[str, float]:
     """Seconds a pass."""
     import decode as cases
+
     from common import bodies, living
 
     found = {}
@@ -54,6 +55,7 @@ def stream() -> dict[str, float]:
 def latency() -> dict[str, float]:
     """Nanoseconds."""
     import latency as ways
+
     from common import serving
 
     found = {}
