@@ -1,7 +1,7 @@
 """Nodes that share a Redis beside one process that has all in memory, or in a state file: what a delivery
 costs, how many there can be, and when they come.
 
-    python bench/nodes.py [--short] [--only compare nodes sessions] [--out docs]
+    python bench/nodes.py [--short] [--only compare idle nodes sessions] [--out docs]
 
 All stand on one machine, in processes of their own whose processors' time is taken, Redis' as well; they take
 turns. Each message goes to a client of its own, over HTTP, and back channels stand open at every node. Also
@@ -235,7 +235,23 @@ def sessions(options: argparse.Namespace) -> list[report.Row]:
     return []
 
 
-PARTS = {"compare": compare, "nodes": nodes, "sessions": sessions}
+def idle(options: argparse.Namespace) -> list[report.Row]:
+    """What sessions take that are silent, keep-alives and leases included."""
+    count, seconds = (1000, 10.0) if options.short else (10_000, 60.0)
+    with contextlib.ExitStack() as ending:
+        side = Side(ending, "redis", 1, count)
+        before = side.seconds()
+        side.nodes[0].ask("idle", seconds=seconds)
+        side.nodes[0].answer()
+        taken = [(b - a) / seconds * 100 for a, b in zip(before, side.seconds(), strict=True)]
+    what = f"{count} idle sessions"
+    return [
+        report.row(f"{what}: node", "", taken[:1], "% of a core", goal=1.0, at_most=True),
+        report.row(f"{what}: Redis", "", taken[1:], "% of a core"),
+    ]
+
+
+PARTS = {"compare": compare, "idle": idle, "nodes": nodes, "sessions": sessions}
 
 
 def main() -> None:

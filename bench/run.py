@@ -25,6 +25,7 @@ SHORT = {
     "tls": ["--short"],
     "browser": ["--short"],
     "server": ["--short"],
+    "nodes": ["--short", "--only", "compare", "idle"],
 }
 
 

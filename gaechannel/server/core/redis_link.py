@@ -18,7 +18,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,6 +61,8 @@ _PIPELINE = 512
 #: Most that join in one script, since Redis does nothing else meanwhile; and those of how many seconds.
 JOINED = 200
 _JOINED_SECONDS = 0.1
+#: What stands between the words of those that have joined: no UTF-8 has it.
+JOINT = b"\xff"
 
 Answer = Any
 
@@ -75,8 +77,9 @@ class _Asked:
     until: float
     #: Who waits for the answer.
     waiter: asyncio.Future[Answer] | None
-    #: How many have joined it; 0: none may.
+    #: How many have joined it, and their words, which go as one; 0: none may.
     joined: int = 0
+    parts: list[bytes] = field(default_factory=list)
 
     def settle(self, answer: Answer) -> None:
         """Tell who waits."""
@@ -302,14 +305,14 @@ class RedisLink:
         return self._begin(script, words, 0)
 
     def join(
-        self, script: str, head: Callable[[], tuple[Any, ...]], *words: Any
+        self, script: str, head: Callable[[], tuple[Any, ...]], *parts: bytes
     ) -> tuple[asyncio.Future[Answer], int]:
         """Have a script do one thing more, together with others that were asked just before; else a new one.
 
         Args:
             script: what does many of a kind.
             head: makes the words that stand before those of all.
-            words: those of this one.
+            parts: the words of this one, in UTF-8 and not empty; those of all are the script's last word.
 
         Returns:
             The answer's words, which are everybody's and must not be cancelled, and the place of this one's.
@@ -322,14 +325,17 @@ class RedisLink:
             and 0 < last.joined < JOINED
             and last.until > time.monotonic() + self._patience - _JOINED_SECONDS
         ):
-            last.words += _said(words)
+            last.parts += parts
             last.joined += 1
             return last.waiter, last.joined - 1
-        return self._begin(script, head() + words, 1), 0
+        return self._begin(script, head(), 1, parts), 0
 
-    def _begin(self, script: str, words: tuple[Any, ...], joined: int) -> asyncio.Future[Answer]:
+    def _begin(
+        self, script: str, words: tuple[Any, ...], joined: int, parts: Iterable[bytes] = ()
+    ) -> asyncio.Future[Answer]:
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(script, _said(words), time.monotonic() + self._patience, waiter, joined))
+        until = time.monotonic() + self._patience
+        self._asked.append(_Asked(script, _said(words), until, waiter, joined, list(parts)))
         self._wake()
         return waiter
 
@@ -410,7 +416,8 @@ class RedisLink:
                     pipe.script_load(script)
                     self._known.add(name)
                 ours.append(len(pipe))
-                pipe.evalsha(name, 1, self._prefix, *one.words)
+                parts = (JOINT.join(one.parts),) if one.joined else ()
+                pipe.evalsha(name, 1, self._prefix, *one.words, *parts)
             try:
                 answers = await pipe.execute(raise_on_error=False)
             except _AWAY:

@@ -56,7 +56,7 @@ local function add(sid, one, data)
 end
 local function keep()
     for sid, one in pairs(changed) do
-        call('HSET', P .. 's:' .. sid, 'next', one.next, 'bytes', one.bytes, 'stopped', one.stopped)
+        call('HSET', P .. 's:' .. sid, 'next', one.next, 'bytes', one.bytes)
     end
     for node, lines in pairs(told) do
         call('PUBLISH', P .. 'n:' .. node, table.concat(lines, '\\n'))
@@ -277,9 +277,10 @@ return {skip, came, stands[1] ~= '' and 1 or 0, stands[2] - 1}
 """
 )
 
-#: hold, limit, a key, seconds for which it is known, then client and literal of each message: to all of its
-#: client's sessions, or held; in this order, all or none, and once, though it is asked twice with the same
-#: key. Returns how many heard each, in words; -1: there is no such channel.
+#: hold, limit, a key, seconds for which it is known, then client and literal of each message in one word,
+#: with a byte 255 between them, which UTF-8 has not: to all of its client's sessions, or held; in this order,
+#: all or none, and once, though it is asked twice with the same key. Returns how many heard each, in words;
+#: -1: there is no such channel.
 SEND = (
     _HEAD
     + _ADD
@@ -303,6 +304,7 @@ local function send(client, literal)
             if one.bytes + #literal > limit then
                 add(sid, one, '["stop"]')
                 one.stopped = 'overflow'
+                call('HSET', P .. 's:' .. sid, 'stopped', one.stopped)
             else
                 add(sid, one, one.prefix .. literal .. ']]]')
             end
@@ -311,8 +313,16 @@ local function send(client, literal)
     return #sids
 end
 local heard = {}
-for i = 5, #ARGV, 2 do
-    heard[#heard + 1] = send(ARGV[i], ARGV[i + 1])
+local words, at, client = ARGV[5], 1, nil
+while at do
+    local till = string.find(words, '\\255', at, true)
+    local word = string.sub(words, at, till and till - 1)
+    at = till and till + 1
+    if client then
+        heard[#heard + 1], client = send(client, word), nil
+    else
+        client = word
+    end
 end
 keep()
 heard = table.concat(heard, ' ')

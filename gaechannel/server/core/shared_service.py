@@ -20,7 +20,7 @@ from typing import Any, TypeVar, Unpack, cast
 from .checks import check_message
 from .errors import Refusal, too_many_sessions, too_many_sessions_of_a_token, unknown_sid
 from .framing import encode_string
-from .redis_link import JOINED, RedisLink
+from .redis_link import JOINED, JOINT, RedisLink
 from .redis_scripts import (
     ATTACH,
     BEGIN,
@@ -134,7 +134,7 @@ class SharedChannelService(ChannelService):
         if self.link.is_here:
             self._wait_for(self._send_joined(client, literal)[0])
         else:
-            self.link.tell(SEND, *self._send_head(), client, literal)
+            self.link.tell(SEND, *self._send_head(), client + JOINT + literal)
 
     def _begin(self, script: str, *words: Any) -> None:
         if self.link.is_here:
@@ -186,16 +186,16 @@ class SharedChannelService(ChannelService):
         # None before those in front of it are there: what is refused half-way comes again with its key.
         heard: list[bytes] = []
         for at in range(0, len(sendings), JOINED):
-            some = itertools.chain.from_iterable(sendings[at : at + JOINED])
+            some = JOINT.join(itertools.chain.from_iterable(sendings[at : at + JOINED]))
             head = self._send_head(None if key is None else f"{key} {at}")
-            heard += (await self.link.ask(SEND, *head, *some)).split()
+            heard += (await self.link.ask(SEND, *head, some)).split()
         return self._count(heard)
 
-    def _sending(self, client_id: str, message: str) -> tuple[str, bytes]:
+    def _sending(self, client_id: str, message: str) -> tuple[bytes, bytes]:
         check_message(message)
-        return self._client_of(client_id), encode_string(message)
+        return self._client_of(client_id).encode("utf-8", "surrogatepass"), encode_string(message)
 
-    def _send_joined(self, client: str, literal: bytes) -> tuple[asyncio.Future[Any], int]:
+    def _send_joined(self, client: bytes, literal: bytes) -> tuple[asyncio.Future[Any], int]:
         """Have a message sent, with others that are being sent."""
         answer, place = self.link.join(SEND, self._send_head, client, literal)
         if place == 0:
