@@ -1,4 +1,4 @@
-"""Beside another build of this package, such as an older one: each measured in turns, in processes of its own.
+"""Beside another build of this package, such as an older one: each measured in turns, in its own processes.
 
     python bench/beside.py FOLDER [--rounds N] [--short]
 
