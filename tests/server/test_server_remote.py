@@ -17,6 +17,7 @@ from wire_by_hand import Talk, texts
 
 from gaechannel.server import ChannelService, LocalServer, make_admin_app, remote
 from gaechannel.server.core.answered import Answered
+from gaechannel.server.core.errors import Refusal
 from gaechannel.server.http import presence_stream
 from gaechannel.server.remote import PresenceEvent, ServerRefused, ServerUnreachable, aio, calls
 
@@ -550,3 +551,18 @@ def test_who_asks_for_presence_and_does_not_read_is_cut_and_nothing_is_kept_for_
         await runner.cleanup()
 
     asyncio.run(run())
+
+
+def test_who_asks_for_presence_while_nobody_knows_it_is_refused_in_order(shared, monkeypatch):
+    async def away():
+        raise Refusal(503, "The store cannot be reached", {"Retry-After": "2"})
+
+    monkeypatch.setattr(shared.service, "present", away)
+    connection = http.client.HTTPConnection("127.0.0.1", shared.admin.port, timeout=20)
+    headers = {"Authorization": f"Bearer {shared.admin_token}"}
+    for _ in range(2):
+        connection.request("GET", "/admin/presence", headers=headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Retry-After")) == (503, "2")
+        answer.read()
+    connection.close()

@@ -60,8 +60,8 @@ class PresenceStreams:
         self._service.presence.watchers.add(tell)
         self._ends.add(end)
         try:
+            present = await self._service.present()  # which is refused where the store cannot be reached
             await response.prepare(request)
-            present = await self._service.present()
             while len(present) > _IDS_A_LINE:
                 await response.write(_line("here", present[:_IDS_A_LINE]))
                 del present[:_IDS_A_LINE]
