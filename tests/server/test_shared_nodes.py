@@ -16,6 +16,9 @@ from serving import Ours, Process, Sender, Strange, ask, end
 from waiting import until
 
 from gaechannel.server import LocalServer
+from gaechannel.server.core import shared_service
+from gaechannel.server.core.errors import Refusal
+from gaechannel.server.core.redis_scripts import READ
 
 skip_without_redis()
 
@@ -162,6 +165,29 @@ def test_keep_alives_leave_ids_to_messages(redis):
             until(lambda number=number: ours.got[-1:] == strange.got[-1:] == [number])
         assert strange.aid == ours.client.aid == 6
         assert ours.end() == strange.end() == [0, 1, 2, 3, 4]
+
+
+def test_what_cannot_be_read_at_once_is_read_later(redis, monkeypatch):
+    """A Redis that loads its data tells a node of arrays already, and refuses to give them."""
+    monkeypatch.setattr(shared_service, "_READ_AGAIN_SECONDS", 0.05)
+    client_id = f"late {time.monotonic_ns()}"
+    with LocalServer(redis=redis.url) as server:
+        listener = Strange(server, server.create_channel(client_id))
+        listener.start()
+        until(lambda: server.service.traffic.back_channels == 1)
+        ask_redis, refused = server.service.link.ask, []
+
+        async def ask(script, *words):
+            if script is READ and len(refused) < 3:
+                refused.append(words)
+                raise Refusal(503, "The store cannot be reached")
+            return await ask_redis(script, *words)
+
+        monkeypatch.setattr(server.service.link, "ask", ask)
+        server.send_message(client_id, "7" + " " * 9000)  # too long to be told
+        until(lambda: listener.got == [7])
+        assert len(refused) == 3
+        assert listener.end() == [7]
 
 
 def test_that_redis_is_away_is_told_once(tmp_path):

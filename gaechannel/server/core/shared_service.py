@@ -50,6 +50,8 @@ _EXPIRE_AT_ONCE = 200
 _LEASES_AT_ONCE = 1000
 #: Seconds between two looks at the leases, at most.
 _EXPIRE_SECONDS = 5.0
+#: Seconds until a session is read again that could not be read now: its next array may be long in coming.
+_READ_AGAIN_SECONDS = 2.0
 #: Seconds for which a sending is known that its application may ask for again, and one that the link may.
 _SENDER_SECONDS = 600
 _LINK_SECONDS = 60
@@ -412,15 +414,23 @@ class SharedChannelService(ChannelService):
         """Read what a session has been given since, on the event loop."""
         if session.sid not in self._reading:
             self.store_traffic.reads += 1
-            self._reading.add(session.sid)
             self._work(self._read(session))
 
     async def _read(self, session: SharedSession) -> None:
-        self._reading.discard(session.sid)
-        epoch, begin = session.epoch, session.next_id
-        arrays = await self.link.ask(READ, session.sid, epoch, begin)
-        with self.lock:
+        epoch = session.epoch
+        while True:
+            self._reading.discard(session.sid)
             if session.epoch != epoch or not epoch:
+                return
+            with contextlib.suppress(Refusal):
+                arrays = await self.link.ask(READ, session.sid, epoch, session.next_id)
+                self._have_read(session, epoch, arrays)
+                return
+            await asyncio.sleep(_READ_AGAIN_SECONDS)
+
+    def _have_read(self, session: SharedSession, epoch: str, arrays: list[bytes] | None) -> None:
+        with self.lock:
+            if session.epoch != epoch:
                 return
             if arrays is None:
                 self._drop(session)
