@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "command_options",
+    "subjects",
 ]
 exclude_patterns = ["_build"]
 

@@ -150,6 +150,33 @@ def test_every_option_of_a_command_is_in_the_reference(built):
                 assert f'<span class="pre">{title.split()[0]}</span>' in section, (command, title)
 
 
+@pytest.mark.parametrize("folder", ["csrc/wire", "csrc/session", "csrc/net", "csrc/py", "gaechannel"])
+def test_every_file_says_its_subject(built, folder):
+    sys.path.insert(0, str(ROOT / "docs" / "extensions"))
+    import subjects
+
+    text = (built[0] / "files.html").read_text(encoding="utf-8")
+    listed = subjects.subjects(folder)
+    assert len(listed) > 15
+    for name, subject in listed:
+        assert len(subject.split()) > 2, f"{folder}/{name} does not begin with its subject"
+        assert f'<span class="pre">{name.rpartition(".")[0]}</span>' in text
+
+
+def test_the_glossary_has_each_struct_once():
+    headers = [path.read_text(encoding="utf-8") for path in (ROOT / "csrc").rglob("*.h")]
+    # In capitals: a macro's, which stands for several.
+    structs = {
+        name for text in headers for name in re.findall(r"^typedef struct ([a-z]\w*)\b", text, re.MULTILINE)
+    }
+    text = (ROOT / "docs" / "glossary.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^``(\w+)`` {2}", text, re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == structs
+    terms = re.findall(r"^   (\S.*)$", text, re.MULTILINE)
+    assert len(terms) == len(set(terms)) > 40
+
+
 @pytest.mark.parametrize("file", DRAWINGS, ids=lambda file: file.stem)
 def test_a_drawing_is_what_its_text_says(file):
     assert file.with_suffix(".svg").read_text(encoding="utf-8") == draw.draw(file)
