@@ -93,9 +93,10 @@ def test_who_is_not_let_in_is_told_in_a_line(redis):
     assert (process.returncode, out) == (1, "")
     assert re.fullmatch("gaechannel: Redis does not let us in: invalid username-password pair.*\n", err)
     deaf, dumb, blind = why(*(with_user(redis, user) for user in ("deaf", "dumb", "blind")))
-    assert "no permissions" in deaf
-    assert "no permissions to run the 'evalsha'" in dumb
-    assert "no permissions to access one of the keys" in blind
+    # Redis 8 says it in other words than 7.
+    assert "permissions to access" in deaf
+    assert "permissions to run the 'evalsha'" in dumb
+    assert "permissions to access" in blind
 
 
 def test_addresses_that_nobody_has(tmp_path):
