@@ -1,4 +1,4 @@
-"""A node whose way to Redis is cut, while others' are not; and a Redis whose clock is set."""
+"""A node whose way to Redis is cut, while others' are not; Redis' clock is set; it has forgotten."""
 
 import contextlib
 import time
@@ -95,3 +95,46 @@ def test_sessions_outlive_steps_of_the_clock_of_redis(tmp_path):
         node.processes[-1].kill()
         node.processes[-1].communicate()
         redis.kill()
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("listens", ["meanwhile", "again"])
+def test_what_is_sent_after_a_redis_that_lacks_arrays_took_over_arrives(tmp_path, listens):
+    """A replica that had not been told of the last arrays gives their ids again, to others."""
+    redis, replica = (RedisServer(tmp_path / name).start() for name in ("redis", "replica"))
+    node = Process()
+    try:
+        with LinkProxy(redis.port) as link:
+            assert replica.says(b"REPLICAOF 127.0.0.1 %d" % redis.port) == b"+OK\r\n"
+            node.arguments = ("--redis", f"redis://127.0.0.1:{link.port}", "--session-timeout", "20")
+            node.start()
+            talk = Talk(node, node.create("client")).connect()
+            session = b"{gaechannel}s:" + talk.sid.encode()
+            with contextlib.closing(node.connection()) as connection:
+                with contextlib.closing(talk.back()) as stream:
+                    comes(connection, stream, 0)
+                    both = [
+                        lambda one=one: one.says(b"HMGET %b next node" % session) for one in (redis, replica)
+                    ]
+                    until(lambda: both[0]() == both[1]())
+                    assert replica.says(b"REPLICAOF NO ONE") == b"+OK\r\n"
+                    for number in range(1, 9):
+                        comes(connection, stream, number)
+                    if listens == "again":
+                        stream.close()
+                        until(lambda: redis.says(b"HGET %b node" % session) == b"$0\r\n\r\n")
+                    link.server_port = replica.port
+                    redis.kill()
+                    link.cut_all()
+                    if listens == "meanwhile":
+                        assert stream.next() is None
+                with contextlib.closing(talk.back(aid=10)) as refused:
+                    assert refused.status == 400
+                with contextlib.closing(Talk(node, talk.params["token"]).connect().back()) as stream:
+                    comes(connection, stream, 9)
+    finally:
+        for process in node.processes:
+            process.kill()
+            process.communicate()
+        for server in (redis, replica):
+            server.kill()

@@ -14,13 +14,14 @@ class LinkProxy(ThreadServer):
         silent: whether nothing passes, though all stays open.
         deaf: whether what is asked passes, and no answer.
         delay: seconds that each piece waits.
+        server_port: where new connections lead.
     """
 
     def __init__(self, port):
         super().__init__()
         self.cut = self.silent = self.deaf = False
         self.delay = 0.0
-        self._server_port = port
+        self.server_port = port
 
     def cut_all(self):
         """End all connections that there are."""
@@ -30,7 +31,7 @@ class LinkProxy(ThreadServer):
         if self.cut:
             return
         with contextlib.suppress(OSError):
-            upstream, up = await asyncio.open_connection("127.0.0.1", self._server_port)
+            upstream, up = await asyncio.open_connection("127.0.0.1", self.server_port)
             ways = [
                 asyncio.create_task(self._pass(reader, up, False)),
                 asyncio.create_task(self._pass(upstream, writer, True)),

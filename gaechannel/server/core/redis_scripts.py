@@ -74,6 +74,13 @@ local function arrays(sid, from)
 end
 """
 
+#: Whether a session has never had so many arrays here.
+_PAST = """
+local function past(sid, id)
+    return id >= tonumber(call('HGET', P .. 's:' .. sid, 'next'))
+end
+"""
+
 #: Forgets arrays that have arrived. An AID past the last array counts as that one.
 _TRIM = """
 local function trim(sid, aid)
@@ -168,15 +175,17 @@ return facts
 """
 )
 
-#: sid, node, aid, lease: fence, acknowledge, read. The one before hears that it is fenced.
+#: sid, node, aid, lease: fence, acknowledge, read. The one before hears that it is fenced. Nothing where
+#: there is no session, or its client has an array that has never been: Redis has forgotten it.
 ATTACH = (
     _FREEING
+    + _PAST
     + _TRIM
     + _READ
     + """
 local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
 local before = call('HGET', s, 'node')
-if not before then return false end
+if not before or past(sid, tonumber(ARGV[3])) then return false end
 local epoch = call('HINCRBY', s, 'epoch', 1)
 call('HSET', s, 'node', ARGV[2])
 trim(sid, tonumber(ARGV[3]))
@@ -202,14 +211,17 @@ return 1
 """
 )
 
-#: sid, epoch or "", from: arrays from there on; nothing where the session is another's.
+#: sid, epoch or "", from: arrays from there on; nothing where the session is another's, or the one before has
+#: never been.
 READ = (
     _FREEING
+    + _PAST
     + _MINE
     + _READ
     + """
 if call('EXISTS', P .. 's:' .. ARGV[1]) == 0 then return false end
 if ARGV[2] ~= '' and not mine(ARGV[1], ARGV[2]) then return false end
+if past(ARGV[1], ARGV[3] - 1) then return false end
 return arrays(ARGV[1], ARGV[3])
 """
 )
