@@ -117,21 +117,29 @@ def drawing(text, title):
         f'<text class="who" x="{x}" y="29" text-anchor="middle">{escape(name)}</text>'
         for x, name in zip(at, parties, strict=True)
     )
+    return picture(title, wide, high, [heads, *out])
+
+
+def picture(title, wide, high, parts):
+    """The SVG of what is drawn; both sides in pixels."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"'
         f' role="img" aria-label="{escape(title)}">\n<title>{escape(title)}</title>\n<style>{STYLE}</style>\n'
-        f'<rect class="back" width="{wide}" height="{high}" rx="8"/>\n{heads}\n'
-        + "\n".join(out)
-        + "\n</svg>\n"
+        f'<rect class="back" width="{wide}" height="{high}" rx="8"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
 
 
-def draw(file):
+def draw(file, drawing=drawing):
     """The SVG of a file; its first comment is the title."""
     text = file.read_text(encoding="utf-8")
     return drawing(text, text.splitlines()[0].removeprefix("#").strip())
 
 
+def draw_all(folder, drawing=drawing):
+    """Write the .svg of each .txt in a folder."""
+    for source in sorted(folder.glob("*.txt")):
+        source.with_suffix(".svg").write_text(draw(source, drawing), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    for source in sorted(HERE.glob("*.txt")):
-        source.with_suffix(".svg").write_text(draw(source), encoding="utf-8")
+    draw_all(HERE)

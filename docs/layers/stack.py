@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "exchanges"))
-from draw import MARGIN, STYLE, width  # noqa: E402
+from draw import MARGIN, draw_all, picture, width  # noqa: E402
 
 HIGH = 44  # of a floor, in pixels
 GAP = 8
@@ -55,19 +55,8 @@ def drawing(text, title):
     wide = x - 28 + MARGIN
     out.append(f'<path class="way" d="M{MARGIN} {high - 26}H{wide - MARGIN}"/>')
     out.append(f'<text x="{wide / 2:g}" y="{high - 9}" text-anchor="middle">the wire: HTTP</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"'
-        f' role="img" aria-label="{escape(title)}">\n<title>{escape(title)}</title>\n<style>{STYLE}</style>\n'
-        f'<rect class="back" width="{wide}" height="{high}" rx="8"/>\n' + "\n".join(out) + "\n</svg>\n"
-    )
-
-
-def draw(file):
-    """The SVG of a file; its first comment is the title."""
-    text = file.read_text(encoding="utf-8")
-    return drawing(text, text.splitlines()[0].removeprefix("#").strip())
+    return picture(title, wide, high, out)
 
 
 if __name__ == "__main__":
-    for source in sorted(HERE.glob("*.txt")):
-        source.with_suffix(".svg").write_text(draw(source), encoding="utf-8")
+    draw_all(HERE, drawing)

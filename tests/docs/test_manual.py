@@ -185,7 +185,7 @@ def test_a_drawing_is_what_its_text_says(file):
 @pytest.mark.parametrize("file", TOWERS, ids=lambda file: file.stem)
 def test_towers_are_drawn_of_folders_that_are_there(file):
     text = file.read_text(encoding="utf-8")
-    assert file.with_suffix(".svg").read_text(encoding="utf-8") == stack.draw(file)
+    assert file.with_suffix(".svg").read_text(encoding="utf-8") == draw.draw(file, stack.drawing)
     folders = {
         "gaechannel/": "",
         "server/": "gaechannel",
