@@ -62,20 +62,8 @@ def _demo(args: argparse.Namespace) -> int:
         token = server.create_channel("demo")
         story.say("server", f"made the channel 'demo'; its token is {token[:14]}…")
         sent = numbered_messages(_MESSAGES)
-        stop = threading.Event()
-        sender = threading.Thread(target=_send, args=(server, sent, story, stop))
-        received: list[str] = []
         with Client(token, story.logger(), base_url=server.base_url) as client:
-            sender.start()
-            try:
-                for message in client.messages():
-                    received.append(message)
-                    story.say("message", message)
-                    if len(received) == len(sent):
-                        break
-            finally:
-                stop.set()
-                sender.join()
+            received = story.receive(client, len(sent), lambda stop: _send(server, sent, story, stop))
         stats = client.stats
     print(story.summary(sent, received, stats))
     print(_PROGRAM)

@@ -276,7 +276,6 @@ def demo_nodes(count: int) -> int:
 
     story = Story()
     sent = numbered_messages(_BETWEEN_KILLS * (_KILLS * count + 1))
-    received: list[str] = []
     kills = 0
     with tempfile.TemporaryDirectory(prefix="gaechannel-") as name, contextlib.ExitStack() as stack:
         farm = _Farm(count, Path(name), story)
@@ -285,10 +284,9 @@ def demo_nodes(count: int) -> int:
         api = stack.enter_context(ChannelAPI(farm.admin, farm.key, retries=10))
         token = api.create_channel("demo")
         story.say("app", f"made the channel 'demo'; its token is {token[:14]}…")
-        stop = threading.Event()
         failed: list[Exception] = []
 
-        def send() -> None:
+        def send(stop: threading.Event) -> None:
             nonlocal kills
             for number, message in enumerate(sent, 1):
                 try:
@@ -303,18 +301,8 @@ def demo_nodes(count: int) -> int:
                 if stop.wait(_PAUSE):
                     return
 
-        sender = threading.Thread(target=send)
         with Client(token, story.logger(), base_url=f"{farm.url}/talkgadget", max_backoff=1.0) as client:
-            sender.start()
-            try:
-                for message in client.messages():
-                    received.append(message)
-                    story.say("message", message)
-                    if len(received) == len(sent):
-                        break
-            finally:
-                stop.set()
-                sender.join()
+            received = story.receive(client, len(sent), send)
         if failed:
             raise failed[0]
         print(story.summary(sent, received, client.stats))

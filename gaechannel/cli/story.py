@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gaechannel.client import Stats
+    from collections.abc import Callable
+
+    from gaechannel.client import Client, Stats
 
 #: What the messages of demonstrations are made of.
 _TEXTS = ("plain text", "naïve café, 10 €", "😀 is two UTF-16 units", '{"a": "JSON \\"document\\""}')
@@ -52,6 +55,29 @@ class Story(logging.Handler):
                 self.cut += 1
                 self._is_cut = True
             self.say("client", text)
+
+    def receive(self, client: Client, count: int, send: Callable[[threading.Event], None]) -> list[str]:
+        """The next `count` messages of a client, fewer where it is closed, each told as it comes.
+
+        Args:
+            client: whose messages.
+            count: how many.
+            send: sends them, in a thread that has ended when this returns; stops where its event is set.
+        """
+        stop = threading.Event()
+        sender = threading.Thread(target=send, args=(stop,))
+        received: list[str] = []
+        sender.start()
+        try:
+            for message in client.messages():
+                received.append(message)
+                self.say("message", message)
+                if len(received) == count:
+                    break
+        finally:
+            stop.set()
+            sender.join()
+        return received
 
     def summary(self, sent: list[str], received: list[str], stats: Stats) -> str:
         """How much of what was sent has come, and how."""
