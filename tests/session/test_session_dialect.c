@@ -2,15 +2,22 @@
 #include "carrier.h"
 
 // [dialect begins]
-/* A server *foo* speaks browserchannel at /foo/connect, wants `key=` in every query, ends its session with
- * ["bye"], and knows no TYPE=terminate. */
+/* A server *foo* speaks browserchannel at /foo/connect, gives a session a second id with ["bond", id], which
+ * it wants as `bond=` in every later query, ends its session with ["bye"], and knows no TYPE=terminate. */
 static void foo_query(const session *self, request_kind kind, strbuf *out) {
     (void)kind;
-    strbuf_parameter(out, "&key=", session_get(self, FIELD_TOKEN));
+    const strbuf *bond = session_get(self, FIELD_GSESSIONID);
+    if (bond->length != 0)
+        strbuf_parameter(out, "&bond=", bond);
 }
 
 static const control_array foo_controls[] = {
-    CONTROL_OPEN, CONTROL_NOOP, CONTROL_STOP, {"bye", ROLE_CLOSE, FORM_WORD, PLACE_ANY}, {NULL},
+    CONTROL_OPEN,
+    CONTROL_NOOP,
+    CONTROL_STOP,
+    {"bond", ROLE_GSESSIONID, FORM_TEXT, PLACE_FIRST},
+    {"bye", ROLE_CLOSE, FORM_WORD, PLACE_ANY},
+    {.name = NULL},
 };
 
 static const dialect dialect_foo = {
@@ -34,15 +41,17 @@ static void its_requests_are_what_the_table_says(void) {
     session_config config = carrier_config(&dialect_foo);
     carrier self;
     carrier_init(&self, &config, GOAL_STREAM);
-    CHECK(session_set(self.session, FIELD_TOKEN, "a&b"));
+    CHECK(session_set(self.session, FIELD_PARAMS, "key=a%26b"));
     CHECK(carrier_send(&self, "hello") == 0);
     carrier_expect(&self, REQUEST_OPEN);
     CHECK(carrier_has(self.request.url, "http://server/base/foo/connect?VER=8&RID="));
     CHECK(carrier_has(self.request.url, "&key=a%26b&"));
+    CHECK(!carrier_has(self.request.url, "bond="));
     CHECK_TEXT("body", self.request.body, "count=1&ofs=0&req0__S=hello");
-    carrier_answer(&self, SLOT_FORWARD, 200, "OK", OPENING);
+    carrier_answer(&self, SLOT_FORWARD, 200, "OK",
+                   CHUNKS("[[0,[\"c\",\"SID1\",\"\",8]],[1,[\"bond\",\"x&y\"]]]"));
     carrier_expect(&self, REQUEST_BACK);
-    CHECK(carrier_has(self.request.url, "&SID=SID1&key=a%26b&"));
+    CHECK(carrier_has(self.request.url, "&SID=SID1&bond=x%26y&key=a%26b&"));
     carrier_free(&self);
 }
 
