@@ -1,0 +1,86 @@
+"""How many sections of a channel's lock a message takes, as the manual has it (docs/design.rst)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from c_programs import COMPILER, needs_compiler
+
+pytestmark = [
+    needs_compiler,
+    pytest.mark.skipif(sys.platform != "linux", reason="what is preloaded is asked first on Linux alone"),
+]
+
+# Run with what counts and how the messages are taken; prints what one took that was there, and one that was
+# waited for. The fewest: others may have come while more were sent, or waited for longer than one slice.
+PROGRAM = """
+import asyncio, ctypes, sys, threading
+import gaechannel
+from gaechannel import aio
+from gaechannel.server import LocalServer
+
+sections = ctypes.CDLL(sys.argv[1]).sections
+sections.restype = ctypes.c_long
+
+def channels(server):
+    module = aio if "aio" in sys.argv[2] else gaechannel
+    channel = module.Client(server.create_channel("me"), base_url=server.base_url)
+    return module.merge([channel]) if "merge" in sys.argv[2] else channel.messages()
+
+async def taken(messages):
+    before = sections()
+    await anext(messages) if "aio" in sys.argv[2] else next(messages)
+    return sections() - before
+
+async def main(server):
+    messages = channels(server)
+    server.send_message("me", "first")
+    await taken(messages)
+    waited = []
+    for number in range(20):
+        later = threading.Timer(0.01, server.send_message, ("me", str(number)))
+        later.start()
+        waited.append(await taken(messages))
+        later.join()
+    for number in range(100):
+        server.send_message("me", str(number))
+    there = [await taken(messages) for _ in range(100)]
+    print(min(there), min(waited))
+
+with LocalServer() as server:
+    asyncio.run(main(server))
+"""
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory):
+    """A library that counts the sections, when it is preloaded."""
+    library = tmp_path_factory.mktemp("sections") / "count_sections.so"
+    source = Path(__file__).with_name("count_sections.c")
+    flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC"]
+    subprocess.run([*COMPILER, *flags, source, "-o", library, "-ldl"], check=True)
+    return library
+
+
+@pytest.mark.parametrize(
+    ("way", "waited"),
+    [
+        ("sync", 4),
+        ("sync merge", 8),
+        # Two before the wait, which find nothing, and five from the socket on.
+        ("aio", 7),
+        ("aio merge", 7),
+    ],
+)
+def test_a_message_takes_no_more_sections_than_the_manual_says(counter, way, waited):
+    preloaded = [*filter(None, [os.environ.get("LD_PRELOAD")]), str(counter)]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, counter, way],
+        env={**os.environ, "LD_PRELOAD": ":".join(preloaded)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1", str(waited)]
