@@ -11,6 +11,7 @@
  * comes, asks for a response that goes on once more before it believes. */
 #include "buffering.h"
 
+#include "session/report.h"
 #include "session/retry.h"
 
 // How long a back channel may be without any answer before the first that was answered early.

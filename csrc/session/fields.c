@@ -4,6 +4,7 @@
 #include <stdlib.h> // malloc()
 
 #include "session/phase.h"
+#include "session/redact.h"
 #include "session/retry.h"
 
 // How long close() waits where it has something to say. Without, the dialect knows.

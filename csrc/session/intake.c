@@ -6,6 +6,7 @@
 #include "session/fields.h"
 #include "session/life.h"
 #include "session/phase.h"
+#include "session/report.h"
 #include "wire/arrays.h"
 #include "wire/bounds.h"
 

@@ -254,30 +254,4 @@ struct session {
     size_t log_capacity;
 };
 
-/* ---- session.c ---- */
-
-/* How long the exchange's request may be silent. */
-int64_t session_patience_ms(const session *self, exchange_slot slot);
-
-/* ---- words.c ---- */
-
-/* Keep of the URL, which is on its way, what an error would show of it. */
-void session_shorten_url(const session *self, exchange *ex);
-/* As session_add_secret(), of the user's name and password in a URL, and of the password alone. */
-void session_add_userinfo(session *self, const char *url);
-/* As session_add_secret(), of a cookie's value. */
-void session_add_cookie(session *self, const char *text, size_t length);
-void session_log(session *self, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The same with a URL behind it, redacted. */
-void session_log_url(session *self, int level, const char *text, const char *url);
-/* The same with the words of the response's body behind it. */
-void session_log_reply(session *self, int level, const char *text, const exchange *ex);
-void session_error_free(session_error *error);
-/* Set the error: kind, code, and what the exchange knows of the response; ends the session. */
-void session_fail_exchange(session *self, const exchange *ex, session_error_kind kind, int code,
-                           const char *words);
-/* The same of a failure that may be mended: it only is the last one. */
-void session_note_failure(session *self, const exchange *ex, session_error_kind kind, int code,
-                          const char *words);
-
 #endif

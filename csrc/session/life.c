@@ -2,6 +2,7 @@
 #include "session/life.h"
 
 #include "session/phase.h"
+#include "session/report.h"
 #include "session/retry.h"
 
 // Sessions lost in a row after which the talk dialect starts from its init page again.

@@ -167,3 +167,29 @@ bool session_write_request(session *self, exchange *ex) {
         strbuf_set(&ex->body, strbuf_str(&self->fields[FIELD_CLOSE_FORM]));
     return !strbuf_failed(&ex->url) && !strbuf_failed(&ex->body);
 }
+
+/* ---- Whoever carries them ---- */
+
+void session_get_request(session *self, exchange_slot slot, session_request *out) {
+    const exchange *ex = &self->exchanges[slot];
+    bool posts = ex->kind == REQUEST_OPEN || ex->kind == REQUEST_MAPS ||
+                 (ex->kind == REQUEST_TERMINATE && session_terminates_by_post(self));
+    *out = (session_request){
+        .kind = ex->kind,
+        .url = strbuf_str(&ex->url),
+        .body = posts && !self->dialect->polls ? strbuf_str(&ex->body) : NULL,
+        .body_length = ex->body.length,
+    };
+}
+
+void session_asked_url(const session *self, exchange_slot slot, request_kind *kind, int64_t *rid,
+                       int64_t *aid) {
+    const exchange *ex = &self->exchanges[slot];
+    *kind = ex->kind;
+    *rid = ex->rid;
+    *aid = ex->kind == REQUEST_OPEN ? -1 : session_get_number(self, NUMBER_AID);
+}
+
+bool session_give_url(session *self, exchange_slot slot, const char *url) {
+    return strbuf_set(&self->exchanges[slot].url, url);
+}

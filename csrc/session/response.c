@@ -3,6 +3,7 @@
 
 #include "session/intake.h"
 #include "session/phase.h"
+#include "session/redact.h"
 #include "wire/utf8.h"
 
 // Of a body that is not asked for (an error's page): enough to quote from.

@@ -2,6 +2,7 @@
 #include "session/retry.h"
 
 #include "session/phase.h"
+#include "session/report.h"
 
 // The first wait in a row.
 #define FIRST_BACKOFF_MS 1000
