@@ -1,4 +1,5 @@
-"""nginx as it is set up when new, before a server: a proxy that holds responses back."""
+"""nginx as it is set up when new, before a server: a proxy that holds responses back; since 1.30 it is to be told to
+speak HTTP/1.0 to the server for that, as it did before."""
 
 import contextlib
 import os
@@ -26,11 +27,11 @@ http {{
     {servers}
 }}
 """
-# Of proxy_pass nothing but the address.
+# A chunk of HTTP/1.1 it hands on as it comes, buffering or not.
 SERVER = """
     server {{
         listen 127.0.0.1:{port};
-        location / {{ proxy_pass {upstream}; {more} }}
+        location / {{ proxy_pass {upstream}; proxy_http_version 1.0; {more} }}
     }}
 """
 

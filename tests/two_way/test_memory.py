@@ -61,7 +61,7 @@ assert sites(lambda: next(channel.batches(2)), taken.extend) > 0
 messages = channel.messages()
 sites(lambda: next(messages), taken.append)
 numbers = [int(one) for one in taken]
-assert numbers == list(range(1, len(numbers) + 1)), numbers
+assert numbers == list(range(1001, len(numbers) + 1001)), numbers
 
 sender = BrowserChannel(sys.argv[1])
 sent = []
@@ -82,7 +82,8 @@ print("done")
 
 def test_memory_that_runs_out_is_said_and_costs_no_message(script):
     script.on("open", opened())
-    script.on("back", held(*([number, number] for number in range(1, 1001))))
+    # Bytes of one character are there already: CPython 3.14 allocates nothing to give one of them out.
+    script.on("back", held(*([number, 1000 + number] for number in range(1, 1001))))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, script.url], capture_output=True, text=True, check=False, timeout=100
     )
