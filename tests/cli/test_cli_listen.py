@@ -2,13 +2,13 @@
 
 import json
 import signal
-import socket
 import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from ports import free_port
 from tls import contexts
 
 from gaechannel.server import LocalServer
@@ -272,8 +272,7 @@ def test_a_token_that_is_refused_is_one_line_and_status_1(run, server):
 
 
 def test_no_server_is_one_line_and_status_1(run):
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port = free_port()
     status, out, err = run("listen", "a-secret-token", "--base-url", f"http://127.0.0.1:{port}/talkgadget")
     assert (status, out) == (1, "")
     assert err.startswith("gaechannel: ")

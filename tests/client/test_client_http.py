@@ -21,6 +21,7 @@ from hostile import (
     reply,
     streams,
 )
+from ports import free_port
 
 from gaechannel import ChannelError, TransportError, __version__
 
@@ -309,13 +310,8 @@ def test_reasons_that_are_no_text_are_shown_as_bytes(client_of):
 # ---- How connections fail ----
 
 
-def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def test_a_port_that_nobody_listens_on_is_a_transport_error(client_of):
-    client = client_of(f"http://127.0.0.1:{closed_port()}/talkgadget")
+    client = client_of(f"http://127.0.0.1:{free_port()}/talkgadget")
     with pytest.raises(TransportError) as caught:
         next(client.messages())
     assert caught.value.curl_code == 7
@@ -332,7 +328,7 @@ def test_the_default_address_says_that_the_service_has_ended(client_of, monkeypa
     monkeypatch.delenv("GAECHANNEL_BASE_URL", raising=False)
     from gaechannel import Client
 
-    client = Client("token", proxy=f"http://127.0.0.1:{closed_port()}")
+    client = Client("token", proxy=f"http://127.0.0.1:{free_port()}")
     assert client.base_url == "https://talkgadget.google.com/talkgadget"
     with pytest.raises(TransportError, match="2017") as caught:
         next(client.messages())
@@ -340,12 +336,12 @@ def test_the_default_address_says_that_the_service_has_ended(client_of, monkeypa
     assert "GAECHANNEL_BASE_URL" in str(caught.value)
     # Any other address has not.
     with pytest.raises(TransportError) as caught:
-        next(client_of(f"http://127.0.0.1:{closed_port()}").messages())
+        next(client_of(f"http://127.0.0.1:{free_port()}").messages())
     assert "2017" not in str(caught.value)
 
 
 def test_a_proxy_that_cannot_be_reached_is_named(client_of, monkeypatch):
-    port = closed_port()
+    port = free_port()
     with pytest.raises(
         TransportError, match=rf"through the proxy http://\*\*\*@127.0.0.1:{port}\)"
     ) as caught:
@@ -362,7 +358,7 @@ def test_a_proxy_that_cannot_be_reached_is_named(client_of, monkeypatch):
 
 
 def test_the_environments_proxy_is_used(client_of, monkeypatch):
-    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{free_port()}")
     from gaechannel import Client
 
     with pytest.raises(TransportError, match="2017"):

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 from nginx import MAIN
+from ports import free_port
 from tls import certified
 from waiting import until
 from wire_by_hand import Peer
@@ -63,9 +64,7 @@ class Proxy:
         certified(folder)
         both = (folder / "cert.pem").read_text() + (folder / "key.pem").read_text()
         (folder / "both.pem").write_text(both)
-        with socket.socket() as place:
-            place.bind(("127.0.0.1", 0))
-            self.port = place.getsockname()[1]
+        self.port = free_port()
         text = (DEPLOY / FILES[kind]).read_text(encoding="utf-8")
         for pattern, new in {
             r"/etc/ssl/example\.com": str(folder),
@@ -154,6 +153,7 @@ def echo(session):
 TEXTS = [f"{number}: é 😀" for number in range(60)]
 
 
+@pytest.mark.http2
 def test_messages_come_at_once_over_many_back_channels(proxied, name, caplog):
     """Each is sent when the one before has come, so that none may wait for its back channel's end."""
     server, proxy = proxied
@@ -172,6 +172,7 @@ def test_messages_come_at_once_over_many_back_channels(proxied, name, caplog):
     assert "hold" not in caplog.text
 
 
+@pytest.mark.http2
 def test_two_way_channels_get_their_answers(proxied):
     _, proxy = proxied
     with gaechannel.WebChannel(f"{proxy.url}/webchannel", verify=proxy.ca, fast_handshake=True) as channel:
@@ -183,6 +184,7 @@ def test_two_way_channels_get_their_answers(proxied):
         assert next(answers) == {"back": "x" * 900_000}
 
 
+@pytest.mark.http2
 def test_many_channels_share_a_connection_over_http_2(proxied, name):
     server, proxy = proxied
     with proxy.connect("h2", "http/1.1") as connection:
@@ -242,6 +244,7 @@ def test_a_client_that_goes_is_noticed_by_the_server(proxied):
     until(lambda: not session.has_back_channel)
 
 
+@pytest.mark.http2
 def test_clients_outlast_a_restart_of_the_server(proxied, name):
     server, proxy = proxied
     token = server.create_channel(name)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 
 import pytest
+from ports import free_port
 from redis_server import RedisServer, skip_without_redis
 from serving import Process
 from thread_server import ThreadServer
@@ -100,8 +101,7 @@ def test_who_is_not_let_in_is_told_in_a_line(redis):
 
 
 def test_addresses_that_nobody_has(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     free, there, other, odd = why(
         f"redis://:secret-word@127.0.0.1:{port}",
         f"unix://{tmp_path}/none",

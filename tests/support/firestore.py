@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import waiting
+from ports import free_port
 
 from gaechannel import WebChannel, aio
 
@@ -56,12 +56,6 @@ def skip_where_there_is_none():
     _, reason = jar()
     if reason:
         pytest.skip(reason, allow_module_level=True)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Emulator:

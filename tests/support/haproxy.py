@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ports import free_port
 from waiting import until
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nodes" / "haproxy.cfg"
@@ -22,12 +23,6 @@ def skip_without_haproxy():
     """Skip a test, or a file of them, where HAProxy is not installed."""
     if program() is None:
         pytest.skip("haproxy is not installed: .ci/packages peers does", allow_module_level=True)
-
-
-def free_port():
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 class Haproxy:

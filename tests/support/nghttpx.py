@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+from ports import free_port
+
 nghttpx = shutil.which("nghttpx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
@@ -15,8 +17,7 @@ class Proxy:
     """An nghttpx, in a process of its own."""
 
     def __init__(self, folder, backend, streams=100):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.command = [
             nghttpx,

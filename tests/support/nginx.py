@@ -1,5 +1,7 @@
-"""nginx as it is set up when new, before a server: a proxy that holds responses back; since 1.30 it is to be told to
-speak HTTP/1.0 to the server for that, as it did before."""
+"""nginx as it is set up when new, before a server: a proxy that holds responses back.
+
+Since 1.30 it is to be told to speak HTTP/1.0 to the server for that, as it did before.
+"""
 
 import contextlib
 import os
@@ -9,6 +11,7 @@ import socket
 import subprocess
 
 import pytest
+from ports import free_port
 
 # What nginx needs to run in a folder of its own.
 MAIN = """
@@ -49,9 +52,7 @@ def started(folder):
     running = []
 
     def start(upstream, more=IGNORING):
-        with socket.socket() as place:
-            place.bind(("127.0.0.1", 0))
-            port = place.getsockname()[1]
+        port = free_port()
         servers = SERVER.format(port=port, upstream=upstream, more=more)
         (folder / "conf").write_text(MAIN.format(folder=folder, user="", servers=servers), encoding="utf-8")
         command = [program, "-p", folder, "-e", folder / "errors", "-c", folder / "conf"]

@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import pytest
+from ports import free_port
 from waiting import until
 
 
@@ -22,8 +23,7 @@ class RedisServer:
     def __init__(self, folder, *arguments):
         self.folder = folder
         folder.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self.arguments = arguments
 

@@ -11,6 +11,7 @@ import threading
 import time
 from urllib.parse import urlencode
 
+from ports import free_port
 from waiting import until
 from wire_by_hand import Talk, texts
 
@@ -26,8 +27,7 @@ class Process:
     """
 
     def __init__(self, *arguments, words=None):
-        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-            self.port, self.admin_port = one.getsockname()[1], two.getsockname()[1]
+        self.port, self.admin_port = free_port(), free_port()
         self.host = "127.0.0.1"
         self.base_url = f"http://127.0.0.1:{self.port}/talkgadget"
         self.arguments = arguments
