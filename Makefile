@@ -5,12 +5,13 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard csrc/*/*.[ch] csrc/*/*/*.[ch])
 
 BIN := .venv/bin
 SECONDS ?= 60
+TIMES ?= 20
 # Most tests wait for a peer most of the time. A file's tests stay together: they share what is dear to start.
 PARALLEL ?= -n 4 --dist loadfile
 COUNT ?= 1000000
 CLIENTS ?= 1000
 
-.PHONY: demo test strangers attacks kills nodes trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
+.PHONY: demo test http2 strangers attacks kills nodes trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -32,6 +33,9 @@ nodes: .venv/.test ## MESSAGES=1000000 through three nodes behind HAProxy under 
 
 attacks: .venv/.test ## CLIENTS=1000 receive from a server while strangers attack it
 	@GAECHANNEL_ATTACKS=$(CLIENTS) $(BIN)/pytest tests/server/test_server_attacks.py -s $(ARGS)
+
+http2: .venv/.test ## the tests that speak HTTP/2 TIMES=20: here, on trixie, and with the wheel; ON="here trixie wheel"
+	@.ci/http2 $(TIMES) $(ON)
 
 trixie sid: ## run the tests in a chroot of that Debian; ARGS as for test
 	@.ci/debian $@ $(ARGS)
@@ -85,7 +89,7 @@ clean: ## remove all that was built, .venv too
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## print this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 .venv/.built: $(BUILT_FROM)
 	@.ci/setup

@@ -16,7 +16,10 @@ from gaechannel.server import LocalServer
 
 CHANNELS = int(os.environ.get("GAECHANNEL_HTTP2_CHANNELS", "100"))
 
-pytestmark = pytest.mark.skipif(nghttpx is None, reason="nghttpx is not installed (Debian: nghttp2-proxy)")
+pytestmark = [
+    pytest.mark.http2,
+    pytest.mark.skipif(nghttpx is None, reason="nghttpx is not installed (Debian: nghttp2-proxy)"),
+]
 
 
 @pytest.fixture(scope="module")

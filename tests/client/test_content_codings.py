@@ -158,6 +158,7 @@ def test_a_slow_reader_of_many_members_loses_nothing(channel_of, face):
 
 
 @EITHER
+@pytest.mark.http2
 @pytest.mark.skipif(nghttpx is None, reason="nghttpx is not installed (Debian: nghttp2-proxy)")
 def test_a_slow_reader_of_many_members_loses_nothing_over_http2(channel_of, face, tmp_path):
     """A stream that is too much is given up there, and asked for again: what was decoded of it is dropped."""

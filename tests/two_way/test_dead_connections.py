@@ -38,7 +38,7 @@ def server():
         yield server
 
 
-@pytest.fixture(params=["http1", "http2"])
+@pytest.fixture(params=["http1", pytest.param("http2", marks=pytest.mark.http2)])
 def network(request, server, folder):
     """A network before the server, or before an nghttpx before the server."""
     if request.param == "http1":
@@ -120,6 +120,7 @@ def script(folder):
         yield server
 
 
+@pytest.mark.http2
 def test_maps_that_were_under_way_go_again_at_once_when_the_back_channel_is_found_dead(script, folder):
     script.on("back", held([1, "a"]))
     options = {"verify": str(folder / "ca.pem"), "timeout": 1.0, "request_timeout": 60.0}

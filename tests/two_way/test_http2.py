@@ -12,7 +12,7 @@ from waiting import until
 
 from gaechannel import BrowserChannel, aio
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.http2, pytest.mark.timeout(60)]
 
 
 @pytest.fixture(scope="module")
