@@ -1,6 +1,7 @@
 """A node whose way to Redis is cut, while others' are not; Redis' clock is set; it has forgotten."""
 
 import contextlib
+import shutil
 import time
 
 import pytest
@@ -9,6 +10,8 @@ from redis_server import RedisServer, skip_without_redis
 from serving import Process, ask
 from waiting import until
 from wire_by_hand import Peer, Talk, texts
+
+from gaechannel.server import LocalServer
 
 skip_without_redis()
 
@@ -97,44 +100,108 @@ def test_sessions_outlive_steps_of_the_clock_of_redis(tmp_path):
         redis.kill()
 
 
+class Copies:
+    """A Redis that can come back as it was some time ago, as one whose last arrays have been lost does."""
+
+    def __init__(self, folder, how):
+        self.first = RedisServer(folder / "redis", "--repl-diskless-sync-delay", "0").start()
+        self.second = (
+            RedisServer(folder / "copy") if how == "log" else RedisServer(folder / "replica").start()
+        )
+        self.how = how
+
+    def begin(self):
+        """The way to the first."""
+        if self.how == "replica":
+            assert self.second.says(b"REPLICAOF 127.0.0.1 %d" % self.first.port) == b"+OK\r\n"
+        return LinkProxy(self.first.port)
+
+    def part(self):
+        """Nothing from now on is in the second."""
+        if self.how == "log":
+            shutil.copytree(self.first.folder / "appendonlydir", self.second.folder / "appendonlydir")
+            return
+        until(lambda: b"state=online" in (said := self.first.says(b"INFO replication")) and b"lag=0" in said)
+        assert self.first.says(b"SET {gaechannel}parted 1") == b"+OK\r\n"
+        until(lambda: self.second.says(b"EXISTS {gaechannel}parted") == b":1\r\n")
+        assert self.second.says(b"REPLICAOF NO ONE") == b"+OK\r\n"
+
+    def change(self, link):
+        """The second is there instead of the first."""
+        self.first.kill()
+        if self.how == "log":
+            self.second.start()
+        link.server_port = self.second.port
+        link.cut_all()
+
+    def kill(self):
+        for one in (self.first, self.second):
+            one.kill()
+
+
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("listens", ["meanwhile", "again"])
-def test_what_is_sent_after_a_redis_that_lacks_arrays_took_over_arrives(tmp_path, listens):
-    """A replica that had not been told of the last arrays gives their ids again, to others."""
-    redis, replica = (RedisServer(tmp_path / name).start() for name in ("redis", "replica"))
+@pytest.mark.parametrize(
+    ("how", "had"),
+    [
+        pytest.param("replica", 10, id="a replica, away"),
+        pytest.param("replica", None, id="a replica, listening"),
+        pytest.param("log", 6, id="a log, away, not given all"),
+        pytest.param("log", None, id="a log, listening"),
+    ],
+)
+def test_what_is_sent_after_redis_has_forgotten_arrays_arrives(tmp_path, how, had):
+    """Their ids are given to none of those that come after them, though these be more than they."""
+    copies = Copies(tmp_path, how)
     node = Process()
     try:
-        with LinkProxy(redis.port) as link:
-            assert replica.says(b"REPLICAOF 127.0.0.1 %d" % redis.port) == b"+OK\r\n"
+        with copies.begin() as link:
             node.arguments = ("--redis", f"redis://127.0.0.1:{link.port}", "--session-timeout", "20")
             node.start()
             talk = Talk(node, node.create("client")).connect()
-            session = b"{gaechannel}s:" + talk.sid.encode()
             with contextlib.closing(node.connection()) as connection:
-                with contextlib.closing(talk.back()) as stream:
-                    comes(connection, stream, 0)
-                    both = [
-                        lambda one=one: one.says(b"HMGET %b next node" % session) for one in (redis, replica)
-                    ]
-                    until(lambda: both[0]() == both[1]())
-                    assert replica.says(b"REPLICAOF NO ONE") == b"+OK\r\n"
-                    for number in range(1, 9):
-                        comes(connection, stream, number)
-                    if listens == "again":
-                        stream.close()
-                        until(lambda: redis.says(b"HGET %b node" % session) == b"$0\r\n\r\n")
-                    link.server_port = replica.port
-                    redis.kill()
-                    link.cut_all()
-                    if listens == "meanwhile":
-                        assert stream.next() is None
-                with contextlib.closing(talk.back(aid=10)) as refused:
-                    assert refused.status == 400
-                with contextlib.closing(Talk(node, talk.params["token"]).connect().back()) as stream:
-                    comes(connection, stream, 9)
+                stream = talk.back()
+                comes(connection, stream, 0)
+                copies.part()
+                for number in range(1, 9):
+                    comes(connection, stream, number)
+                if had is not None:
+                    stream.close()
+                    name = b"{gaechannel}c:client"
+                    until(lambda: b" - " in copies.first.says(b"HGET %b %b" % (name, talk.sid.encode())))
+                copies.change(link)
+                for number in range(9, 30):
+                    assert ask(connection, "send", client_id="client", message=str(number)) == ""
+                came = []
+                if had is not None:
+                    stream = talk.back(aid=had)
+                with contextlib.closing(stream):
+                    while texts(came)[-1:] != ["29"]:
+                        came.append(stream.next())
+                assert texts(came) == [str(number) for number in range(9, 30)]
+                first = 11 if had is None else had + 1
+                ids = [array_id for array_id, data in came if data != ["noop"]]
+                assert ids == list(range(first, first + 21))
+                # What is not acknowledged is given again; what nobody has any more is not left out.
+                with contextlib.closing(talk.back(aid=8 if had is None else first + 18)) as stream:
+                    again = [stream.next() for _ in range(2)]
+                if had is None:
+                    assert again == [[9, ["noop"]], [10, ["noop"]]]
+                else:
+                    assert texts(again) == ["28", "29"]
     finally:
         for process in node.processes:
             process.kill()
             process.communicate()
-        for server in (redis, replica):
-            server.kill()
+        copies.kill()
+
+
+def test_who_has_an_array_that_has_never_been_is_told_that_the_session_is_lost(tmp_path):
+    redis = RedisServer(tmp_path / "redis").start()
+    try:
+        with LocalServer(redis=redis.url) as server:
+            talk = Talk(server, server.create_channel("client")).connect()
+            assert talk.refused(aid=2)[0] == 400
+            with contextlib.closing(talk.back(aid=1)) as stream:
+                assert stream.status == 200
+    finally:
+        redis.kill()

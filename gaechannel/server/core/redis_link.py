@@ -41,6 +41,7 @@ from redis.exceptions import (
 )
 
 from .errors import Refusal
+from .redis_scripts import LIVE
 from .store import StoreError
 from .store_traffic import StoreTraffic
 
@@ -56,6 +57,8 @@ _AWAY = (RedisError, OSError)
 _AGAIN_SECONDS = 0.1
 #: Seconds that Redis may take to answer, and that the channel may be silent.
 _ANSWER_SECONDS = 5.0
+#: Seconds until it is said again that Redis refuses for the same reason.
+_REFUSED_SECONDS = 60.0
 #: Most that go in one pipeline.
 _PIPELINE = 512
 #: Most that join in one script, since Redis does nothing else meanwhile; and those of how many seconds.
@@ -96,16 +99,6 @@ def _said(words: Iterable[Any]) -> list[Any]:
     return [one.encode("utf-8", "surrogatepass") if isinstance(one, str) else one for one in words]
 
 
-async def _connect(connection: Any) -> None:
-    """Make a new connection ready once Redis has loaded its data.
-
-    Of a pipeline that comes before, it may refuse the beginning and run the rest: not in order.
-    """
-    await connection.on_connect()
-    await connection.send_command("PING")
-    await connection.read_response()
-
-
 def _hint(error: Exception) -> str:
     """What else may be the matter, for whoever has just set it up."""
     if isinstance(error, InvalidResponse):
@@ -125,7 +118,7 @@ def _at(url: str, place: str) -> str:
 
 async def _end(client: Any) -> None:
     if client is not None:
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*_AWAY):
             await client.aclose()
 
 
@@ -170,6 +163,8 @@ class RedisLink:
         #: Since when Redis is away, on the monotonic clock, and since when we are told nothing.
         self._away: float | None = None
         self._deaf: float | None = None
+        #: Why Redis has refused something, and until when that is not said again.
+        self._refused = "", 0.0
         self._names: dict[str, str] = {}
         self._known: set[str] = set()
         self._linked = asyncio.Event()
@@ -190,13 +185,15 @@ class RedisLink:
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._filled, self._linked = asyncio.Event(), asyncio.Event()
         try:
-            self._ask_at(self._url)
+            self._redis = self._client(self._url, socket_timeout=_ANSWER_SECONDS)
             info = await self._redis.info("server")
             version = str(info.get("redis_version", "0"))
             if int(version.split(".")[0]) < 7:
                 raise StoreError(f"Redis {version} is too old: 7 is needed")
             if info.get("redis_mode") == "cluster":
                 await self._find_place()
+            await _end(self._redis)
+            self._ask_at(self._asked_at)
             name = await self._redis.script_load(first)
             answer = await self._redis.evalsha(name, 1, self._prefix, *_said(words))
             await self._hear_at(self._asked_at)
@@ -206,7 +203,7 @@ class RedisLink:
         except AuthenticationError as error:
             await self._close()
             raise StoreError(f"Redis does not let us in: {error}") from None
-        except (RedisError, OSError, ValueError) as error:
+        except (*_AWAY, ValueError) as error:
             await self._close()
             raise StoreError(f"Redis cannot be used: {error}{_hint(error)}") from None
         self._tasks = [asyncio.create_task(self._ask_all()), asyncio.create_task(self._hear_all())]
@@ -229,8 +226,18 @@ class RedisLink:
             url,
             socket_timeout=_ANSWER_SECONDS,
             single_connection_client=True,
-            redis_connect_func=_connect,
+            redis_connect_func=self._connect,
         )
+
+    async def _connect(self, connection: Any) -> None:
+        """Make a new connection ready once Redis has loaded its data, and see whether it is another Redis.
+
+        Of a pipeline that comes before, it may refuse the beginning and run the rest: not in order.
+        """
+        await connection.on_connect()
+        await connection.send_command("EVAL", LIVE, 1, self._prefix)
+        if await connection.read_response():
+            logger.info("Redis has begun anew: it may have forgotten arrays")
 
     async def _hear_at(self, url: str) -> None:
         """Be told there from now on."""
@@ -244,19 +251,27 @@ class RedisLink:
         try:
             await self._redis.exists(self._prefix)
         except MovedError as error:
-            await self._go(error)
+            self._asked_at = self._moved(error)
 
     async def _go(self, error: Exception) -> None:
-        """Ask another of a Cluster from now on: where we are told to, or whichever is next."""
-        if not self._places:
+        """Ask another of a Cluster from now on: where we are told to, or whichever is next.
+
+        One that only reads for now may be another when it writes again: it is connected to anew.
+        """
+        url = self._asked_at
+        if self._places:
+            self._places.append(self._places.pop(0))
+            url = self._moved(error) if isinstance(error, MovedError) else _at(self._url, self._places[0])
+        elif not isinstance(error, ReadOnlyError):
             return
-        self._places.append(self._places.pop(0))
-        place = self._places[0]
-        if isinstance(error, MovedError):
-            place = f"{error.host or urlsplit(self._asked_at).hostname}:{error.port}"
-            logger.info("The keys' slot is served at %s", place)
         await _end(self._redis)
-        self._ask_at(_at(self._url, place))
+        self._ask_at(url)
+
+    def _moved(self, error: MovedError) -> str:
+        """Where the slot is served."""
+        place = f"{error.host or urlsplit(self._asked_at).hostname}:{error.port}"
+        logger.info("The keys' slot is served at %s", place)
+        return _at(self._url, place)
 
     async def stop(self) -> None:
         """Ask what is still to be asked, and let go; what cannot be asked now is refused."""
@@ -431,8 +446,15 @@ class RedisLink:
                     self._known.clear()  # as above
                     raise answer
                 if isinstance(answer, ResponseError):
-                    logger.warning("Redis refuses: %s", answer)
+                    self._say_refused(str(answer))
             return [answers[at] for at in ours]
+
+    def _say_refused(self, words: str) -> None:
+        """Say why Redis refuses: once, and now and then while it does."""
+        now = time.monotonic()
+        if words != self._refused[0] or now > self._refused[1]:
+            logger.warning("Redis refuses: %s", words)
+            self._refused = words, now + _REFUSED_SECONDS
 
     def _hear(self, data: bytes) -> None:
         what, _, rest = data.partition(b"\n")
@@ -468,7 +490,7 @@ class RedisLink:
                             self._on_linked()
                         elif message["type"] == "message":
                             self._hear(message["data"])
-            except (RedisError, OSError) as error:
+            except _AWAY as error:
                 if self._deaf is None:
                     logger.warning("Redis tells us no more what comes: %s", error)
                     self._deaf = time.monotonic()

@@ -3,10 +3,19 @@
 All keys of a server carry one hash tag, and so are on one slot; a script builds their names from the prefix
 that is its first key. A session is a hash (``s:SID``) and a stream (``a:SID``) whose entries have the
 arrays' ids: ``ID-1``, since a stream has no ``0-0``; who has acknowledged all has no stream. A client id has
-a set of the sessions that hear it (``c:ID``; ``present`` has the client ids that have one), a list of what
-is held (``h:ID``), how many sessions it has, hearing or not, in the hash ``sessions``, and the time when its
-last token ends, in a sorted set (``channels``). ``leases`` says until when each session is kept without being
-heard of; its times are Redis' own: no node's clock counts.
+a hash of its sessions (``c:ID``), which holds of each, as one record, what a message must know and change; a
+list of what is held (``h:ID``), and the time when its last token ends, in a sorted set (``channels``).
+``present`` has the client ids that a session hears. ``leases`` says until when each session is kept without
+being heard of; its times are Redis' own: no node's clock counts. ``life`` says which Redis it is that all
+this is in: see ``LIVE``.
+
+A record is a session's state (``0``: it does not hear its client yet, ``1``: it does, ``x``: it has been
+stopped), the next array's id, the bytes that are not acknowledged, the node of its back channel or ``-``, and
+what stands before a message's literal.
+
+A Redis that begins anew may have forgotten the last arrays, whose ids must be given to no others. So a
+session is in doubt from then on: arrays get ids past ``FAR``, which nobody is told, until its client, or the
+node that has its back channel, says which ids there have been (``settle``).
 
 A node is told on its channel (``n:NODE``) of arrays, small ones and all, once a run however many there are;
 all nodes are told on one (``p``) of client ids that come and go.
@@ -26,38 +35,57 @@ end
 #: What runs though Redis is full: it keeps or frees what there is.
 _FREEING = "#!lua flags=allow-oom\n" + _HEAD
 
-#: Adds arrays to sessions: each is read once and written once in a run, by ``keep``.
-_ADD = """
-local sessions, changed, told = {}, {}, {}
-local function open(sid)
-    local one = sessions[sid]
-    if one == nil then
-        local found = call('HMGET', P .. 's:' .. sid, 'next', 'bytes', 'stopped', 'prefix', 'node')
-        one = found[1] and {next = tonumber(found[1]), bytes = tonumber(found[2]), stopped = found[3],
-            prefix = found[4], node = found[5]}
-        sessions[sid] = one
-    end
-    return one
+#: Sessions' records, and those of them that have changed.
+_RECORDS = """
+local fmt, FAR = string.format, 4294967296
+local changed = {}
+local function parse(client, sid, record)
+    local state, next, bytes, node, prefix = string.match(record, '^(.) (%d+) (%d+) (%S+) (.*)$')
+    return {client = client, sid = sid, state = state, next = tonumber(next), bytes = tonumber(bytes),
+        node = node, prefix = prefix}
 end
-local function add(sid, one, data)
-    local id = one.next
+local function open(sid)
+    local client = call('HGET', P .. 's:' .. sid, 'client')
+    local record = client and call('HGET', P .. 'c:' .. client, sid)
+    return record and parse(client, sid, record)
+end
+local function open_all(client)
+    local all, found = {}, call('HGETALL', P .. 'c:' .. client)
+    for i = 1, #found, 2 do
+        all[#all + 1] = parse(client, found[i], found[i + 1])
+    end
+    return all
+end
+local function keep()
+    for one in pairs(changed) do
+        call('HSET', P .. 'c:' .. one.client, one.sid,
+            fmt('%s %d %d %s %s', one.state, one.next, one.bytes, one.node, one.prefix))
+    end
+    changed = {}
+end
+"""
+
+#: Adds arrays to sessions, and tells their nodes.
+_ADD = """
+local told = {}
+local function add(one, data)
+    local id = fmt('%d', one.next)
     local array = '[' .. id .. ',' .. data .. ']'
-    call('XADD', P .. 'a:' .. sid, id .. '-1', 'a', array)
-    one.next, one.bytes, changed[sid] = id + 1, one.bytes + #array, one
-    if one.node ~= '' then
-        local lines = told[one.node]
+    call('XADD', P .. 'a:' .. one.sid, id .. '-1', 'a', array)
+    one.next, one.bytes, changed[one] = one.next + 1, one.bytes + #array, true
+    local node = one.node
+    if node ~= '-' and one.next < FAR then
+        local lines = told[node]
         if not lines then
             lines = {'arrays'}
-            told[one.node] = lines
+            told[node] = lines
         end
-        lines[#lines + 1] = sid .. ' ' .. (#array > 8192 and '' or array)
+        lines[#lines + 1] = one.sid .. ' ' .. (#array > 8192 and '' or array)
     end
     return id
 end
-local function keep()
-    for sid, one in pairs(changed) do
-        call('HSET', P .. 's:' .. sid, 'next', one.next, 'bytes', one.bytes)
-    end
+local function tell()
+    keep()
     for node, lines in pairs(told) do
         call('PUBLISH', P .. 'n:' .. node, table.concat(lines, '\\n'))
     end
@@ -74,32 +102,65 @@ local function arrays(sid, from)
 end
 """
 
-#: Whether a session has never had so many arrays here.
-_PAST = """
-local function past(sid, id)
-    return id >= tonumber(call('HGET', P .. 's:' .. sid, 'next'))
+#: Forgets arrays that have arrived, and returns the id of the first that has not. An AID past the last array
+#: counts as that one.
+_TRIM = """
+local function trim(one, aid)
+    local s, a = P .. 's:' .. one.sid, P .. 'a:' .. one.sid
+    local base = call('HGET', s, 'base')
+    aid = math.min(aid, one.next - 1)
+    if aid < tonumber(base) then return base end
+    local gone, all = 0, one.bytes
+    if aid < one.next - 1 and all > 0 then
+        for _, entry in ipairs(call('XRANGE', a, '-', fmt('%d-1', aid))) do
+            gone = gone + #entry[2][2]
+        end
+    else
+        gone = all
+    end
+    if gone == all then
+        call('DEL', a)
+    else
+        call('XTRIM', a, 'MINID', fmt('%d-0', aid + 1))
+    end
+    one.bytes, changed[one] = all - gone, true
+    base = fmt('%d', aid + 1)
+    call('HSET', s, 'base', base)
+    return base
 end
 """
 
-#: Forgets arrays that have arrived. An AID past the last array counts as that one.
-_TRIM = """
-local function trim(sid, aid)
-    local s, a = P .. 's:' .. sid, P .. 'a:' .. sid
-    local found = call('HMGET', s, 'next', 'base')
-    local last = found[1] - 1
-    aid = math.min(aid, last)
-    if aid < tonumber(found[2]) then return end
-    if aid == last then
+#: Gives the arrays of a session in doubt the ids that follow the last that there has been. Those that Redis
+#: has forgotten, and that its client may not have had, become keep-alives.
+_SETTLE = """
+local function settle(one, last, fill)
+    if one.next < FAR then return end
+    local s, a = P .. 's:' .. one.sid, P .. 'a:' .. one.sid
+    local next, far = tonumber(call('HGET', s, 'next')), {}
+    for _, entry in ipairs(call('XRANGE', a, FAR, '+')) do
+        far[#far + 1] = string.match(entry[2][2], ',.*$')
+        one.bytes = one.bytes - #entry[2][2]
+    end
+    if #far > 0 then
+        local kept = call('XRANGE', a, '-', '(' .. FAR)
         call('DEL', a)
-        call('HSET', s, 'base', aid + 1, 'bytes', 0)
-        return
+        for _, entry in ipairs(kept) do
+            call('XADD', a, entry[1], 'a', entry[2][2])
+        end
     end
-    local gone = 0
-    for _, one in ipairs(call('XRANGE', a, '-', aid .. '-1')) do
-        gone = gone + #one[2][2]
+    local function append(rest)
+        local array = fmt('[%d', next) .. rest
+        call('XADD', a, fmt('%d-1', next), 'a', array)
+        one.bytes, next = one.bytes + #array, next + 1
     end
-    call('XTRIM', a, 'MINID', (aid + 1) .. '-0')
-    call('HSET', s, 'base', aid + 1, 'bytes', call('HGET', s, 'bytes') - gone)
+    while fill and next <= last do
+        append(',["noop"]]')
+    end
+    next = math.max(next, last + 1)
+    for _, rest in ipairs(far) do
+        append(rest)
+    end
+    one.next, changed[one] = next, true
 end
 """
 
@@ -109,36 +170,64 @@ local function mine(sid, epoch)
 end
 """
 
+#: What a session's end takes with it.
 _FORGET = """
+local function hears(client)
+    for _, one in ipairs(open_all(client)) do
+        if one.state ~= '0' then return true end
+    end
+    return false
+end
 local function forget(sid)
-    local s = P .. 's:' .. sid
-    local found = call('HMGET', s, 'client', 'node')
-    local client, node, last = found[1], found[2], 0
-    if client then
-        local c = P .. 'c:' .. client
-        if call('SREM', c, sid) == 1 and call('EXISTS', c) == 0 then
+    local one, last = open(sid), 0
+    if one then
+        call('HDEL', P .. 'c:' .. one.client, sid)
+        if one.state ~= '0' and not hears(one.client) then
             last = 1
-            call('SREM', P .. 'present', client)
-            call('PUBLISH', P .. 'p', 'disconnected\\n' .. client)
-        end
-        if call('HINCRBY', P .. 'sessions', client, -1) <= 0 then
-            call('HDEL', P .. 'sessions', client)
+            call('SREM', P .. 'present', one.client)
+            call('PUBLISH', P .. 'p', 'disconnected\\n' .. one.client)
         end
     end
-    call('DEL', s, P .. 'a:' .. sid)
+    call('DEL', P .. 's:' .. sid, P .. 'a:' .. sid)
     call('ZREM', P .. 'leases', sid)
-    if node and node ~= '' then
-        call('PUBLISH', P .. 'n:' .. node, 'gone\\n' .. sid)
+    if one and one.node ~= '-' then
+        call('PUBLISH', P .. 'n:' .. one.node, 'gone\\n' .. sid)
     end
-    return {client or '', last}
+    return {one and one.client or '', last}
 end
 """
+
+#: What is asked first on each new connection: whether this is the Redis that was asked before. Where it is
+#: another, or has been started again, all sessions are in doubt. Epochs go on from the time in µs, past all
+#: that it may have forgotten.
+LIVE = (
+    _FREEING
+    + _RECORDS
+    + """
+local run = string.match(call('INFO', 'server'), 'run_id:(%x+)')
+local before = call('HMGET', P .. 'life', 'run', 'since')
+if before[1] == run then return 0 end
+local since, t = 0, call('TIME')
+if before[1] then since = math.max(t[1] * 1000000 + t[2], before[2] + 1000000) end
+call('HSET', P .. 'life', 'run', run, 'since', fmt('%d', since))
+for _, sid in ipairs(since > 0 and call('ZRANGE', P .. 'leases', 0, -1) or {}) do
+    local one = open(sid)
+    if one and one.next < FAR then
+        call('HSET', P .. 's:' .. sid, 'next', fmt('%d', one.next))
+        one.next, changed[one] = one.next + FAR, true
+        keep()
+    end
+end
+return 1
+"""
+)
 
 #: sid, client, facts, lease in ms, what stands before a message's literal, most sessions, most of a client,
 #: the session that it replaces or "", data… of its first arrays. Returns 1, or -1, -2 where there are as many
 #: already, and the client that was gone with the one that it replaces.
 BEGIN = (
     _HEAD
+    + _RECORDS
     + _ADD
     + _FORGET
     + """
@@ -148,18 +237,15 @@ if call('EXISTS', s) == 1 then return {1, ''} end
 local replaced = 0
 if old ~= '' and call('HGET', P .. 's:' .. old, 'client') == client then replaced = 1 end
 if call('ZCARD', P .. 'leases') - replaced >= tonumber(ARGV[6]) then return {-1, ''} end
-local count = call('HGET', P .. 'sessions', client)
-if count and count - replaced >= tonumber(ARGV[7]) then return {-2, ''} end
+if call('HLEN', P .. 'c:' .. client) - replaced >= tonumber(ARGV[7]) then return {-2, ''} end
 local gone = ''
-call('HINCRBY', P .. 'sessions', client, 1)
 if replaced == 1 and forget(old)[2] == 1 then gone = client end
-call('HSET', s, 'client', client, 'facts', ARGV[3], 'next', 0, 'base', 0, 'maps', 0, 'rid', -1,
-    'epoch', 0, 'node', '', 'bytes', 0, 'stopped', '', 'connected', 0, 'prefix', ARGV[5])
-local one = open(sid)
+call('HSET', s, 'client', client, 'facts', ARGV[3], 'base', 0, 'maps', 0, 'rid', -1, 'epoch', 0)
+local one = {client = client, sid = sid, state = '0', next = 0, bytes = 0, node = '-', prefix = ARGV[5]}
 for i = 9, #ARGV do
-    add(sid, one, ARGV[i])
+    add(one, ARGV[i])
 end
-keep()
+tell()
 call('ZADD', P .. 'leases', now() + ARGV[4], sid)
 return {1, gone}
 """
@@ -179,32 +265,39 @@ return facts
 #: there is no session, or its client has an array that has never been: Redis has forgotten it.
 ATTACH = (
     _FREEING
-    + _PAST
+    + _RECORDS
     + _TRIM
+    + _SETTLE
     + _READ
     + """
-local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
-local before = call('HGET', s, 'node')
-if not before or past(sid, tonumber(ARGV[3])) then return false end
-local epoch = call('HINCRBY', s, 'epoch', 1)
-call('HSET', s, 'node', ARGV[2])
-trim(sid, tonumber(ARGV[3]))
+local sid, one, aid = ARGV[1], open(ARGV[1]), tonumber(ARGV[3])
+if not one or aid >= one.next then return false end
+settle(one, aid)
+local before = one.node
+local since = tonumber(call('HGET', P .. 'life', 'since') or 0)
+local epoch = fmt('%d', math.max(call('HGET', P .. 's:' .. sid, 'epoch') + 1, since))
+call('HSET', P .. 's:' .. sid, 'epoch', epoch)
+one.node, changed[one] = ARGV[2], true
+local base = trim(one, aid)
+keep()
 call('ZADD', P .. 'leases', now() + ARGV[4], sid)
-if before ~= '' and before ~= ARGV[2] then
+if before ~= '-' and before ~= ARGV[2] then
     call('PUBLISH', P .. 'n:' .. before, 'fenced\\n' .. sid .. '\\n' .. epoch)
 end
-local found = call('HMGET', s, 'base', 'stopped')
-return {tostring(epoch), found[1], found[2], arrays(sid, found[1])}
+return {epoch, base, one.state == 'x' and 'overflow' or '', arrays(sid, base)}
 """
 )
 
 #: sid, epoch, lease: the back channel has ended.
 DETACH = (
     _FREEING
+    + _RECORDS
     + _MINE
     + """
-if mine(ARGV[1], ARGV[2]) then
-    call('HSET', P .. 's:' .. ARGV[1], 'node', '')
+local one = mine(ARGV[1], ARGV[2]) and open(ARGV[1])
+if one then
+    one.node, changed[one] = '-', true
+    keep()
     call('ZADD', P .. 'leases', 'XX', now() + ARGV[3], ARGV[1])
 end
 return 1
@@ -215,13 +308,15 @@ return 1
 #: never been.
 READ = (
     _FREEING
-    + _PAST
+    + _RECORDS
     + _MINE
+    + _SETTLE
     + _READ
     + """
-if call('EXISTS', P .. 's:' .. ARGV[1]) == 0 then return false end
-if ARGV[2] ~= '' and not mine(ARGV[1], ARGV[2]) then return false end
-if past(ARGV[1], ARGV[3] - 1) then return false end
+local one, last = open(ARGV[1]), ARGV[3] - 1
+if not one or ARGV[2] ~= '' and not mine(ARGV[1], ARGV[2]) or last >= one.next then return false end
+settle(one, last, true)
+keep()
 return arrays(ARGV[1], ARGV[3])
 """
 )
@@ -229,14 +324,15 @@ return arrays(ARGV[1], ARGV[3])
 #: sid, epoch, data: one array, by whom the session is.
 APPEND = (
     _HEAD
+    + _RECORDS
     + _ADD
     + _MINE
     + """
 local one = open(ARGV[1])
-if not one or one.stopped ~= '' or not mine(ARGV[1], ARGV[2]) then return -1 end
-local id = add(ARGV[1], one, ARGV[3])
-keep()
-return id
+if not one or one.state == 'x' or not mine(ARGV[1], ARGV[2]) then return -1 end
+add(one, ARGV[3])
+tell()
+return 1
 """
 )
 
@@ -246,46 +342,41 @@ return id
 #: client has come, whether it has a back channel, and the last array's id; nothing where there is no session.
 RECEIVE = (
     _FREEING
+    + _RECORDS
     + _ADD
     + _TRIM
     + """
-local sid, s = ARGV[1], P .. 's:' .. ARGV[1]
-local found = call('HMGET', s, 'maps', 'rid', 'client', 'connected', 'asked', 'skip', 'came', 'stopped')
-if not found[1] then return false end
-local skip, came = tonumber(found[6]), tonumber(found[7])
-if found[5] ~= ARGV[9] then
-    if found[8] ~= '' then return false end
+local sid, s, one = ARGV[1], P .. 's:' .. ARGV[1], open(ARGV[1])
+if not one then return false end
+local found = call('HMGET', s, 'maps', 'rid', 'asked', 'skip', 'came')
+local skip, came = tonumber(found[4]), tonumber(found[5])
+if found[3] ~= ARGV[9] then
+    if one.state == 'x' then return false end
     local next_map, first, count = tonumber(found[1]), tonumber(ARGV[4]), tonumber(ARGV[5])
     if not first then
         first = next_map
         if ARGV[7] == '1' and ARGV[6] == found[2] then count = 0 end
     end
     skip, came = math.min(count, math.max(0, next_map - first)), 0
-    if ARGV[8] == '1' and found[4] == '0' and skip < count then
-        local c, h = P .. 'c:' .. found[3], P .. 'h:' .. found[3]
-        local one = open(sid)
+    if ARGV[8] == '1' and one.state == '0' and skip < count then
+        local h = P .. 'h:' .. one.client
+        one.state, changed[one] = '1', true
         for _, literal in ipairs(call('LRANGE', h, 0, -1)) do
-            add(sid, one, one.prefix .. literal .. ']]]')
+            add(one, one.prefix .. literal .. ']]]')
         end
-        keep()
-        call('HSET', s, 'connected', 1)
-        if call('EXISTS', c) == 0 then
-            came = 1
-            call('SADD', P .. 'present', found[3])
-            call('PUBLISH', P .. 'p', 'connected\\n' .. found[3])
-        end
-        call('SADD', c, sid)
         call('DEL', h)
+        came = call('SADD', P .. 'present', one.client)
+        if came == 1 then call('PUBLISH', P .. 'p', 'connected\\n' .. one.client) end
     end
     if count > 0 then
         call('HSET', s, 'maps', math.max(next_map, first + count), 'rid', ARGV[6],
             'asked', ARGV[9], 'skip', skip, 'came', came)
     end
-    trim(sid, tonumber(ARGV[2]))
+    trim(one, tonumber(ARGV[2]))
+    tell()
 end
 call('ZADD', P .. 'leases', now() + ARGV[3], sid)
-local stands = call('HMGET', s, 'node', 'next')
-return {skip, came, stands[1] ~= '' and 1 or 0, stands[2] - 1}
+return {skip, came, one.node ~= '-' and 1 or 0, one.next < FAR and one.next - 1 or tonumber(ARGV[2])}
 """
 )
 
@@ -295,14 +386,24 @@ return {skip, came, stands[1] ~= '' and 1 or 0, stands[2] - 1}
 #: -1: there is no such channel.
 SEND = (
     _HEAD
+    + _RECORDS
     + _ADD
     + """
 local hold, limit, k = tonumber(ARGV[1]), tonumber(ARGV[2]), P .. 'i:' .. ARGV[3]
 local before = call('GET', k)
 if before then return before end
+local known = {}
+local function hear(client)
+    local all = {}
+    for _, one in ipairs(open_all(client)) do
+        if one.state ~= '0' then all[#all + 1] = one end
+    end
+    known[client] = all
+    return all
+end
 local function send(client, literal)
-    local sids = call('SMEMBERS', P .. 'c:' .. client)
-    if #sids == 0 then
+    local all = known[client] or hear(client)
+    if #all == 0 then
         local expires = call('ZSCORE', P .. 'channels', client)
         if not expires or tonumber(expires) <= now() then return -1 end
         if hold > 0 and call('RPUSH', P .. 'h:' .. client, literal) > hold then
@@ -310,19 +411,17 @@ local function send(client, literal)
         end
         return 0
     end
-    for _, sid in ipairs(sids) do
-        local one = open(sid)
-        if one and one.stopped == '' then
+    for _, one in ipairs(all) do
+        if one.state == '1' then
             if one.bytes + #literal > limit then
-                add(sid, one, '["stop"]')
-                one.stopped = 'overflow'
-                call('HSET', P .. 's:' .. sid, 'stopped', one.stopped)
+                add(one, '["stop"]')
+                one.state = 'x'
             else
-                add(sid, one, one.prefix .. literal .. ']]]')
+                add(one, one.prefix .. literal .. ']]]')
             end
         end
     end
-    return #sids
+    return #all
 end
 local heard = {}
 local words, at, client = ARGV[5], 1, nil
@@ -336,7 +435,7 @@ while at do
         client = word
     end
 end
-keep()
+tell()
 heard = table.concat(heard, ' ')
 call('SET', k, heard, 'EX', ARGV[4])
 return heard
@@ -356,6 +455,7 @@ return 1
 #: to who asks twice with the same key.
 END = (
     _FREEING
+    + _RECORDS
     + _FORGET
     + """
 local k = P .. 'r:' .. ARGV[2]
@@ -387,6 +487,7 @@ return 1
 #: away, or its clock was put forward: nobody could be heard of, and all sessions have one lease more.
 EXPIRE = (
     _FREEING
+    + _RECORDS
     + _FORGET
     + """
 local k = P .. 'r:' .. ARGV[2]
@@ -410,7 +511,7 @@ elseif now() >= grace or grace > now() + ARGV[3] then
     if #gone > 0 then call('EXPIRE', k, 60) end
     for _, client in ipairs(ended('channels')) do
         call('ZREM', P .. 'channels', client)
-        if call('EXISTS', P .. 'c:' .. client) == 0 then call('DEL', P .. 'h:' .. client) end
+        if call('SISMEMBER', P .. 'present', client) == 0 then call('DEL', P .. 'h:' .. client) end
     end
 end
 return {call('ZCARD', P .. 'leases'), call('ZCARD', P .. 'channels'), gone}
