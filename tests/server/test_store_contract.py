@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import itertools
+import shutil
 import sqlite3
 
 import pytest
@@ -242,6 +243,45 @@ def test_what_was_acknowledged_stays_so_and_ids_go_on(make, end):
     found = service.find(query(session))
     assert found.outstanding == 0
     assert found.next_id == aid + 1
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_what_is_sent_after_a_file_was_put_back_arrives(tmp_path, acknowledged):
+    """Arrays that the file has forgotten have ids that are given to none that come after them."""
+
+    def serve(name):
+        service = ChannelService(store=SqliteStore(tmp_path / name))
+        service.load()
+        return service
+
+    service = serve("state")
+    session = connect(service)
+    back = Asked(service, session)
+    service.send_message("me", "before")
+    have = back.arrays()
+    finish(service, "end")
+    shutil.copy(tmp_path / "state", tmp_path / "copy")
+
+    service = serve("state")
+    back = Asked(service, service.find(query(session)), have[-1][0] if acknowledged else -1)
+    for text in "abc":
+        service.send_message("me", text)
+    have += [one for one in back.arrays() if one not in have]
+    finish(service, "kill")
+
+    service = serve("copy")
+    for text in "123456":
+        service.send_message("me", text)
+    back = Asked(service, service.find(query(session)), have[-1][0])
+    service.send_message("me", "7")
+    came = back.arrays()
+    assert [array_id for array_id, _ in came] == [have[-1][0] + number for number in range(1, 8)]
+    assert b"".join(data.split(b'"')[7] for _, data in came) == b"1234567"
+    finish(service, "kill")
+
+    service = serve("copy")  # the ids are those that have been kept
+    assert Asked(service, service.find(query(session)), came[2][0]).arrays() == came[3:]
+    finish(service, "kill")
 
 
 @ENDS

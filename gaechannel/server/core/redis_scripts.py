@@ -271,7 +271,7 @@ ATTACH = (
     + _READ
     + """
 local sid, one, aid = ARGV[1], open(ARGV[1]), tonumber(ARGV[3])
-if not one or aid >= one.next then return false end
+if not one or aid >= math.min(one.next, FAR) then return false end
 settle(one, aid)
 local before = one.node
 local since = tonumber(call('HGET', P .. 'life', 'since') or 0)

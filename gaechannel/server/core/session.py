@@ -131,6 +131,7 @@ class Session:
         "_back",
         "_base",
         "_context",
+        "_doubted",
         "_kept",
         "_last_rid",
         "_next_map",
@@ -204,6 +205,8 @@ class Session:
         self._outstanding = 0
         self._hold(sum(map(len, self._arrays)))
         context.queued += self._kept
+        #: The first id that an earlier process may have given to an array that its store has forgotten; or 0.
+        self._doubted = 0
         self._next_map = 0
         self._last_rid = -1
         self._stopped: str | None = None
@@ -378,6 +381,8 @@ class Session:
         Raises:
             Refusal: the client has acknowledged the ``["stop"]``: there is no session any more.
         """
+        if self._doubted:
+            self._settle(aid)
         self.acknowledge(aid)
         if self._stopped is not None and not self._arrays:
             raise unknown_sid()
@@ -501,10 +506,12 @@ class Session:
     def restore(self, kept: KeptSession) -> None:
         """Go on where a session of an earlier process stood. Lock held.
 
-        All its arrays may have been sent: whichever the client says that it has, it has.
+        All its arrays may have been sent, and some that the store has forgotten, since the machine failed or
+        its file is an old copy: whichever the client says that it has, it has.
         """
         self.restored = True
         self.hold(kept.base, kept.arrays, kept.stopped)
+        self._doubted = self.next_id
         self._next_map, self._last_rid = kept.next_map, kept.last_rid
         self.ended = kept.ended
         if self.ended:
@@ -516,6 +523,22 @@ class Session:
         self._arrays, self._base, self._position = arrays, base, 0
         self._sent = self.next_id - 1
         self._stopped = stopped
+
+    def _settle(self, aid: int) -> None:
+        """The client has told for the first time since an earlier process what it has. Lock held.
+
+        Where that is more than is known, it would drop what came since under the same ids.
+        """
+        first, self._doubted = self._doubted, 0
+        if aid < first:
+            return
+        late = self._arrays[max(0, first - self._base) :]
+        self._traffic.queued -= len(late)
+        self._context.store.cut(self.sid, self._base)
+        self._context.store.acknowledge(self.sid, aid)
+        self.hold(aid + 1, [], self._stopped)
+        for array in late:
+            self._append(data_of(array))
 
     def keep_maps(self) -> None:
         """Tell the store that the maps until now have been handed on. Lock held."""
