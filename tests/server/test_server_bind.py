@@ -5,7 +5,7 @@ import struct
 
 import pytest
 from waiting import until
-from wire_by_hand import Peer
+from wire_by_hand import Peer, Stream
 
 from gaechannel.server import BrowserChannelService, LocalServer
 from gaechannel.server.http.bind import quote_header
@@ -76,14 +76,30 @@ def test_a_malformed_body_is_refused(peer, body, words):
     assert (reply.status, reply.text) == (400, words)
 
 
+def back_without_aid(peer, query):
+    """The stream of a back channel whose request says no AID, and what is in the place of one."""
+    query = {**peer.params, "RID": "rpc", "CI": 0, "TYPE": "xmlhttp", **query}
+    connection = peer.connection()
+    connection.request("GET", peer.url("/bind", query))
+    return Stream(connection, connection.getresponse())
+
+
 @pytest.mark.parametrize("aid", [{}, {"AID": ""}])
-def test_a_back_channel_without_aid_acknowledges_nothing(peer, shared, aid):
+def test_who_says_no_aid_is_sent_again_what_was_cut_off_and_not_what_has_ended_in_order(peer, shared, aid):
+    """hangups, and others that have learned of it."""
     session = shared.browserchannel.find(peer.params)
-    session.send("kept")
+    session.send("one")
     for _ in range(2):
-        query = {**peer.params, "RID": "rpc", "CI": 1, "TYPE": "xmlhttp", **aid}
-        reply = peer.request("GET", "/bind", query)
-        assert [data for _, data in reply.arrays][-1] == "kept"
+        stream = back_without_aid(peer, aid)
+        assert [stream.next(), stream.next()][1] == [1, "one"]
+        stream.cut()
+        until(lambda: not session.has_back_channel)
+    for end, text in ((2, "two"), (3, "three")):
+        session.send(text)
+        assert back_without_aid(peer, {"CI": 1, **aid}).rest()[-1] == [end, text]
+    # Who has said one is known to count: it has what it says, and no more.
+    assert peer.back(2, CI=1).rest() == [[3, "three"]]
+    assert back_without_aid(peer, {"CI": 1, **aid}).rest() == [[3, "three"]]
 
 
 def test_type_may_be_init_and_bind(shared):

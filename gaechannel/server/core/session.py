@@ -130,6 +130,7 @@ class Session:
         "_arrays",
         "_back",
         "_base",
+        "_carried",
         "_context",
         "_doubted",
         "_kept",
@@ -199,6 +200,8 @@ class Session:
         self._base = 0
         self._position = 0
         self._sent = -1
+        #: The last array that a back channel has carried to its end in order; None: the client says its AID.
+        self._carried: int | None = -1
         #: Characters of what the opening request said.
         said = (*params.items(), *form.items(), *headers.items())
         self._kept = sum(len(key) + len(value) for key, value in said)
@@ -373,9 +376,12 @@ class Session:
     def attach(self, back: BackChannel, aid: int, *, resend: bool = True) -> None:
         """A new back channel: the old one ends, the new one is given all that is not acknowledged. Lock held.
 
+        A client that has never said an AID, as hangups does not, has what its back channels have carried to
+        their end: it would be given all of that again for ever.
+
         Args:
             back: the back channel.
-            aid: the request's AID.
+            aid: the request's AID; -1: it says none.
             resend: whether it is given what was sent before; not so where this answer has carried it already.
 
         Raises:
@@ -383,6 +389,10 @@ class Session:
         """
         if self._doubted:
             self._settle(aid)
+        if aid >= 0:
+            self._carried = None
+        elif self._carried is not None:
+            aid = self._carried
         self.acknowledge(aid)
         if self._stopped is not None and not self._arrays:
             raise unknown_sid()
@@ -394,6 +404,11 @@ class Session:
         if old is not None:
             old.wake()
             old.abort()
+
+    def carried(self, back: BackChannel) -> None:
+        """The back channel has been given all, and ends in order. Lock held."""
+        if self._back is back and self._carried is not None:
+            self._carried = self._base + self._position - 1
 
     def detach(self, back: BackChannel) -> None:
         """The back channel has ended, for whatever reason. Lock held."""

@@ -228,6 +228,7 @@ class HttpBackChannel:
         writer.output_size += self.taken
         self._blocked = True  # it may be full of what its client does not read
         await response.write_eof()
+        self._say_carried()
 
     def feed(self) -> None:
         """Write what there is; rouse the request's handler where more is to be done than that."""
@@ -285,10 +286,16 @@ class HttpBackChannel:
         elif self._given:
             if self._chunked:
                 transport.write(b"0\r\n\r\n")
+            self._say_carried()
             self._leave()
             guard.give_back(keep=self._keep_alive)
         else:
             self._blocked = True
+
+    def _say_carried(self) -> None:
+        """All of the answer has been written."""
+        with self._service.lock:
+            self._session.carried(self)
 
     def _leave(self) -> None:
         """The connection is no longer its own."""
