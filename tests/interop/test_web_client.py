@@ -46,6 +46,11 @@ VARIANTS = [
     pytest.param({"forceLongPolling": True, "longPollingTimeout": 500}, id="long polling bounded"),
     pytest.param({"encodeInitMessageHeaders": True}, id="headers in the body"),
     pytest.param({"detectBufferingProxy": True}, id="detecting proxies"),
+    pytest.param({"useFetchStreams": True}, id="fetch streams"),
+    pytest.param(
+        {"useFetchStreams": True, "fastHandshake": True, "encodeInitMessageHeaders": True},
+        id="fast handshake over fetch streams",
+    ),
     pytest.param({"fastHandshake": True, "encodeInitMessageHeaders": True}, id="fast handshake"),
 ]
 
