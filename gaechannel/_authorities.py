@@ -29,7 +29,7 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+\Z")
 
 
 def _has_content(path: str) -> bool:
-    """Whether it is a file that holds anything: an unfinished installation leaves an empty one."""
+    """Whether the path is of a file that holds anything: an unfinished installation leaves an empty one."""
     try:
         return os.path.isfile(path) and os.path.getsize(path) > 0
     except OSError:

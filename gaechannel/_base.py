@@ -50,7 +50,7 @@ Message = TypeVar("Message")
 class Channel(_core.Channel, Generic[Message]):
     """What every channel has, for asyncio or not."""
 
-    # Those whom the channel asks and tells; None where there are none.
+    # The callables that the channel asks and tells; None where there are none.
     _hooks: Hooks | None = None
 
     def __init__(self, *, hooks: Hooks | None = None, **arguments: Any) -> None:

@@ -271,7 +271,7 @@ _NOT_IN_COOKIES = frozenset(map(chr, range(32))) | {";", "\x7f"}
 
 
 def is_jar(cookies: Cookies | None) -> "TypeIs[Jar]":
-    """Whether it is a CookieJar, which knows where its cookies go; one of ``requests`` is a mapping, too."""
+    """Whether the cookies are a CookieJar, which places them; one of ``requests`` is a mapping, too."""
     return hasattr(cookies, "extract_cookies") and hasattr(cookies, "add_cookie_header")
 
 
@@ -403,7 +403,7 @@ def core_arguments(
         ValueError: a number, a header or a URL makes no sense.
         FileNotFoundError: a file that is named does not exist.
     """
-    # What it is when it is not given, _core knows.
+    # The limit when none is given, _core knows.
     given_limit = {} if queue_limit is None else {"queue_limit": queue_limit}
     _check_numbers(
         {

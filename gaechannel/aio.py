@@ -111,7 +111,7 @@ class _Channel(Channel[Message]):
     def __aiter__(self) -> AsyncIterator[Message]:
         return self.messages()
 
-    # It is iterable, but not in this way.
+    # The channel is iterable, but not in this way.
     __iter__: None = None  # type: ignore[assignment]
 
     def messages(self) -> AsyncIterator[Message]:
@@ -135,7 +135,7 @@ class _Channel(Channel[Message]):
                 return message
             except _TimeIsUp:
                 pass
-        # It may have come in the last moment; or this raises ChannelTimeout.
+        # The message may have come in the last moment; or this raises ChannelTimeout.
         last: Message = await self._await("message", *_LOOK)
         return last
 

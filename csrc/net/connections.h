@@ -10,19 +10,20 @@
 
 typedef struct connection {
     curl_socket_t socket;
-    // This end's; 0: it has none yet, or nobody has asked.
+    // The port of this end; 0: the connection has none yet, or nobody has asked.
     int local_port;
     // Something came on it.
     bool proven;
-    // One that shares it, or another to the same place, fell silent, and nothing has come since.
+    // A request that shares the connection, or one to the same place, fell silent, and nothing has come
+    // since.
     bool suspect;
     // Both its ends' addresses and ports, and the other end's alone, as numbers that no two are likely to
     // share; 0 until a request went out on it.
     uint64_t ends;
     uint64_t remote;
-    // When something came on it last; at first, when the first request went out.
+    // When something came on the connection last; at first, when the first request went out.
     int64_t heard_ms;
-    // How many requests are on it.
+    // How many requests are on the connection.
     size_t users;
     struct connection *next_of_socket;
     struct connection *next_of_ends;

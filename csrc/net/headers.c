@@ -13,7 +13,7 @@
 #define ACCEPT "Accept-Encoding:"
 #define ACCEPT_CODINGS ACCEPT " " CONTENT_CODINGS
 
-// Those of all whose caller has none: nobody changes them.
+// The headers of all channels whose caller has none: nobody changes them.
 static headers *without_callers(void) {
     static char accept[] = ACCEPT_CODINGS, no_expect[] = NO_EXPECT;
     static struct curl_slist second = {.data = accept}, first = {.data = no_expect, .next = &second};

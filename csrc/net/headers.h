@@ -8,7 +8,7 @@
 
 typedef struct headers {
     struct curl_slist *lines;
-    // How many have it; of one that is static, it does not matter.
+    // How many requests and channels have these headers; of static ones, it does not matter.
     int owners;
     bool is_static;
 } headers;
@@ -17,7 +17,7 @@ typedef struct headers {
  * codings where no line does. NULL when memory ran out. */
 headers *headers_new(const char *lines);
 
-/* One more, or one less, has them; NULL is let through. */
+/* One more request, or one less, has these headers; NULL is let through. */
 headers *headers_share(headers *self);
 void headers_release(headers *self);
 

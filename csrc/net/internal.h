@@ -47,7 +47,7 @@ typedef struct transfer {
     // `easy` knows what TLS needs, to a server and to a proxy.
     bool has_tls;
     bool has_proxy_tls;
-    // Of authorities it knows a directory alone.
+    // Of authorities, `easy` knows a directory alone.
     bool trusts_directory;
     // `easy` has the channel's share, or the loop's.
     bool shares;
@@ -130,12 +130,12 @@ struct net_channel {
     bool stepping;
     bool has_news;
     net_channel *next_with_news;
-    // Its place in one of the loop's lists, and since when; NULL: in none.
+    // The channel's place in one of the loop's lists, and since when; NULL: in none.
     connect_list *connect_list;
     net_channel *next_to_connect;
     net_channel *previous_to_connect;
     int64_t connecting_since_ms;
-    // One, if forward and back channel never run at once; else one for each slot.
+    // One transfer, if forward and back channel never run at once; else one for each slot.
     uint8_t transfer_count;
     transfer transfers[];
 };

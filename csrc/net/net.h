@@ -27,7 +27,7 @@ int64_t net_now_ms(void);
 /* ---- The loop ---- */
 
 net_loop *net_loop_new(void);
-/* Its channels must have been freed before. */
+/* The loop's channels must have been freed before. */
 void net_loop_free(net_loop *loop);
 
 /* How long to wait at most: until the next timer, and no longer than `max_ms`. */

@@ -191,7 +191,7 @@ typedef enum step {
 
 /* ---- The stack ---- */
 
-/* How many values are on it. */
+/* How many values are on the stack. */
 INLINE size_t height(const reading *r) {
     return (size_t)(r->top - r->builder->stack);
 }

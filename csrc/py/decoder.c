@@ -340,7 +340,7 @@ static Py_ssize_t max_chunk_size_of(PyObject *given) {
         PyErr_Format(PyExc_TypeError, "max_chunk_size must be an int, not %R", (PyObject *)Py_TYPE(given));
         return 0;
     }
-    // One that no size can be is the largest that can.
+    // A number that no size can be is the largest that can.
     Py_ssize_t size = PyNumber_AsSsize_t(given, NULL);
     if (size <= 0 && PyErr_Occurred() == NULL)
         PyErr_SetString(PyExc_ValueError, "max_chunk_size must be positive");

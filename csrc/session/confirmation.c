@@ -61,7 +61,7 @@ bool confirmation_read(framer *frames, const char *reply, size_t length, confirm
     while ((status = framer_next(frames, &chunk)) == FRAMER_CHUNK) {
         if (is_blank(chunk.payload, chunk.length))
             continue;
-        // One is all there is to say.
+        // One literal is all there is to say.
         if (found || !read_literal(chunk.payload, chunk.length, out))
             return false;
         found = true;

@@ -27,7 +27,7 @@ static void talk_query(const session *self, request_kind kind, strbuf *out) {
     strbuf_text(out, "&prop=data");
 }
 
-// Until the server has this map it sends no message.
+// Until the server has this map, the server sends no message.
 static bool talk_first_map(session *self) {
     static const char add_client[] = "[\"connect-add-client\"]";
     const strbuf *clid = session_get(self, FIELD_CLID);

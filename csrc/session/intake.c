@@ -309,7 +309,7 @@ bool session_take_payload(session *self, exchange *ex, const uint8_t *payload, s
         queue_rest(&self->queue); // a keep-alive: nobody is in a hurry
     ex->arrays += in.fresh;
     ex->stale = 0;
-    // Those of the opening reply show nothing: a server may open a session and know nothing of it after.
+    // The opening reply's arrays show nothing: a server may open a session and know nothing of it after.
     if (in.fresh != 0 && ex->kind == REQUEST_BACK && !opening) {
         ex->failures = ex->foreign = 0;
         self->corrupt_in_row = self->lost_in_row = 0;

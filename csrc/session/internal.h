@@ -15,7 +15,7 @@ typedef struct map {
     // caller gave.
     strbuf fields;
     size_t field_count;
-    // Of its keys and values as they were given, in bytes.
+    // Of the map's keys and values as they were given, in bytes.
     size_t size;
     int64_t id;
 } map;
@@ -123,7 +123,8 @@ typedef struct exchange {
     int failures;
     // How often in a row the request was sent and reached nobody.
     int stale;
-    // How often in a row it was answered by what may be somebody else on the way, since foreign_since_ms.
+    // How often in a row the request was answered by what may be somebody else on the way, since
+    // foreign_since_ms.
     int foreign;
     // Back channels that ended at once, in order and empty, in a row.
     int fruitless;
@@ -140,7 +141,7 @@ typedef struct exchange {
     strbuf reply; // the body, unless it is streamed
     framer framer;
     uint64_t arrays; // new ones that came with it
-    // What is wrong with its body; a static string.
+    // What is wrong with the response's body; a static string.
     const char *corruption;
     // Times.
     int64_t started_ms;
@@ -165,7 +166,7 @@ typedef struct phase_facts {
     enum { PROOF_NONE, PROOF_ANSWERED, PROOF_ARRAYS } proof;
     // The present token: a back channel was answered to it; it was refused as expired.
     enum { TOKEN_UNPROVEN, TOKEN_PROVEN, TOKEN_EXPIRED } token;
-    // One of the present session was answered.
+    // A back channel of the present session was answered.
     bool answered;
     // A back channel has come and gone since the goal was set.
     bool polled;
@@ -203,7 +204,7 @@ struct session {
     // `t` as a caller has set it; 0: not set.
     int trial;
     opening_retry opening_retry;
-    // How it stands, and the changes of that which nobody has taken yet, oldest first.
+    // How the session stands, and the changes of that which nobody has taken yet, oldest first.
     session_state state;
     bool keeps_states;
     uint8_t states_count;
@@ -234,7 +235,7 @@ struct session {
     int64_t keepalive_limit_ms;
     // When the back channel counts as dead although bytes are owed; SESSION_NEVER: not.
     int64_t dead_at_ms;
-    // Whether it does for arrays that the server has sent: its head alone does not bring them.
+    // Whether it does for arrays that the server has sent, which a response's head alone does not bring.
     bool owes;
     int log_level;
     int corrupt_in_row;

@@ -12,7 +12,7 @@ typedef struct wire_string {
     // What stands between the quotes, still escaped; points into the payload.
     const uint8_t *bytes;
     size_t length; // bytes
-    // Whether there is a backslash in it.
+    // Whether there is a backslash in the string.
     bool escaped;
 } wire_string;
 

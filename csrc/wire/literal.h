@@ -64,7 +64,7 @@ typedef struct literal_reader {
     // Arrays and objects open around the cursor, and for each whether it is an object.
     uint8_t depth;
     uint8_t is_object[LITERAL_MAX_DEPTH / 8];
-    // One of literal_expect.
+    // What may come next: a value of literal_expect.
     uint8_t expect;
     // What LITERAL_ERROR is about; a static string in English.
     const char *error;

@@ -304,7 +304,7 @@ B_TARGET static literal_form B(text)(const uint8_t *token, size_t length, bool e
     // Most texts show early what they are.
     literal_form form = escaped ? B(put_narrow_escaped)(t, &end) : B(put_narrow)(t, &end);
     if (form == LITERAL_OTHER) {
-        // Where UTF-32 can be made of it without overtaking it.
+        // Where UTF-32 can be made of the text without overtaking it.
         t.first = t.out = room + units_place(length);
         bool join = false;
         form = escaped ? B(put_utf16_escaped)(t, &end, &join) : B(put_utf16)(t, &end, &join);

@@ -134,7 +134,7 @@ def _arrays(body: _Body, raw: bool) -> Iterator[_Array]:
 
 
 def _has_length(chunk: bytearray) -> bool:
-    """Whether it begins with a digit, as a chunk does and a page of HTML does not."""
+    """Whether these bytes begin with a digit, as a chunk does and a page of HTML does not."""
     return chunk.lstrip(b" \t\r\n")[:1].isdigit()
 
 

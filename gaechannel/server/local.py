@@ -476,7 +476,7 @@ class LocalServer:
             self.health.stopping = True
 
     def _private_listeners(self, ending: contextlib.AsyncExitStack) -> Iterator[Listener]:
-        """Those of administration and of the metrics."""
+        """The listeners of administration and of the metrics."""
         if self.admin is not None:
             admin_app = make_admin_app(
                 self.service,

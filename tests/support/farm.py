@@ -56,7 +56,7 @@ class Farm:
         self.link.__exit__()
         self.redis.kill()
 
-    # What may befall them, each in a thread.
+    # What may befall the nodes, each in a thread.
 
     def _running(self):
         """A node that nobody has stopped."""
@@ -175,7 +175,7 @@ class Farm:
         self._stopped = None
 
     async def faults(self):
-        """One after the other, each as often as the others, until it is enough."""
+        """One fault after the other, each as often as the others, until it is enough."""
         while not self.enough:
             stopped = asyncio.create_task(self.a_node_is_stopped_past_its_lease())
             self._meets("a_node_is_stopped_past_its_lease")
@@ -192,7 +192,7 @@ class Farm:
         sent = sum(sender.count for sender in self.senders)
         print(f"{time.monotonic() - self.begun:8.2f} s {sent:9} sent: {fault.replace('_', ' ')}", flush=True)
 
-    # Who sends and listens meanwhile.
+    # Senders and listeners meanwhile.
 
     async def exchange(self, messages, rate):
         """Send so many messages, and so many a second, while each fault is met at least once.

@@ -52,7 +52,7 @@ class Haproxy:
         until(self.is_there)
 
     def is_there(self):
-        """Whether it listens."""
+        """Whether HAProxy listens."""
         assert self.process.poll() is None
         with socket.socket() as one:
             return one.connect_ex(("127.0.0.1", self.port)) == 0

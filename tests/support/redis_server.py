@@ -18,7 +18,7 @@ def skip_without_redis():
 
 
 class RedisServer:
-    """It loses nothing that it has answered, unless told otherwise."""
+    """A redis-server of the test's own, which loses nothing that it has answered, unless told otherwise."""
 
     def __init__(self, folder, *arguments):
         self.folder = folder
@@ -35,7 +35,7 @@ class RedisServer:
         return self
 
     def says(self, command):
-        """What it answers to a command in a line, b"" where it is not there."""
+        """What Redis answers to a command in a line, b"" where it is not there."""
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as raw:
             raw.sendall(command + b"\r\n")
             return raw.recv(4096)

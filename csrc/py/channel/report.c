@@ -64,7 +64,7 @@ const char *channel_state_name(session_state state) {
     return names[state];
 }
 
-// One at a time: who is told may do with the channel what it likes.
+// One change at a time: a callable that is told may do with the channel what it likes.
 static int tell_states(channel_object *self) {
     session_state state;
     for (;;) {

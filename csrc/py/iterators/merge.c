@@ -50,7 +50,7 @@ static void name_channel(channel_object *channel) {
     set_aside raised = {0};
     PyErr_Fetch(&raised.type, &raised.value, &raised.traceback);
     PyErr_NormalizeException(&raised.type, &raised.value, &raised.traceback);
-    // One that takes no attributes goes without.
+    // An exception that takes no attributes goes without.
     if (PyObject_SetAttrString(raised.value, "channel", (PyObject *)channel) < 0)
         exception_set_aside(&raised);
     exception_resume(&raised);
@@ -184,7 +184,7 @@ static int begin(merge_object *self) {
     for (Py_ssize_t i = 0; i < PyList_Size(self->channels) && result == 0; i++) {
         channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
         Py_INCREF((PyObject *)channel); // a callable may have it dropped
-        // One that was closed meanwhile is not to be begun, but to be dropped.
+        // A channel that was closed meanwhile is not to be begun, but to be dropped.
         if (channel->closing)
             ready_line_push(&self->line, channel);
         else

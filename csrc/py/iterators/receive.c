@@ -72,7 +72,7 @@ PyObject *receive_raise_over(const channel_object *channel) {
 }
 
 PyObject *receive_in_thread(channel_object *channel, const want *wanted) {
-    // One that is there already asks for nothing else.
+    // A message that is there already asks for nothing else.
     for (bool pursued = false; !channel->closing; pursued = true) {
         if (channel_raise_pending(channel) < 0)
             return NULL;

@@ -38,7 +38,7 @@ static PyObject *take_news(event_loop_object *self, int64_t *timer_ms) {
     PyObject *owner = NULL;
     net_channel *channel;
     shared_loop_lock(self->shared);
-    // One without an owner is going.
+    // A channel without an owner is going.
     while ((channel = net_loop_take_news(self->shared->loop)) != NULL &&
            (owner = net_channel_owner(channel)) == NULL)
         ;

@@ -57,7 +57,7 @@ static int prune(event_loop_object *loop, PyObject *waiters) {
 }
 
 PyObject *waiters_add(event_loop_object *loop, PyObject *waiters) {
-    // Whoever awaits without a coroutine does not tell that he has gone.
+    // A task that awaits without a coroutine does not tell that it waits no longer.
     Py_ssize_t count = PyList_Size(waiters);
     if (count >= 16 && (count & (count - 1)) == 0 && prune(loop, waiters) < 0)
         return NULL;

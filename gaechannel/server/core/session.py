@@ -67,7 +67,7 @@ class BackChannel(Protocol):
         """Have ``take`` called soon; from any thread."""
 
     def lost(self) -> bool:
-        """Whether its connection has gone."""
+        """Whether the connection of the back channel has gone."""
 
     def abort(self) -> None:
         """End now, if it is stuck in a write that its client does not read."""
@@ -221,7 +221,7 @@ class Session:
 
     @property
     def name(self) -> str:
-        """What logs call it: enough of the SID to tell it from others, and not to use it."""
+        """What logs call the session: enough of the SID to tell it from others, and not to use it."""
         return f"{self.sid[:6]}…"
 
     def __repr__(self) -> str:
@@ -677,7 +677,7 @@ class Session:
         self._append(STOP)
 
     def release(self) -> None:
-        """It has ended, and what it holds counts no more. Lock held."""
+        """The session has ended, and what it holds counts no more. Lock held."""
         self._context.queued -= self._outstanding + self._kept
 
     def _hold(self, size: int) -> None:

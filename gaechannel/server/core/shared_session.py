@@ -98,7 +98,7 @@ class SharedSession(TalkSession):
             self._node.leave(self)
 
     def closed(self, reason: str) -> None:
-        """It has been given its last array. It was counted nowhere here, and its client is Redis' matter."""
+        """The session has had its last array. It was counted nowhere here; its client is Redis' matter."""
 
     def drop_back(self) -> None:
         """The session is another node's, or nobody's: its back channel here ends. Lock held."""

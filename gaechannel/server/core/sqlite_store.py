@@ -401,7 +401,7 @@ def _commit(connection: sqlite3.Connection) -> None:
 def _load(connection: sqlite3.Connection) -> Kept:
     meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
     kept = Kept(key=meta.get("key"), told=bool(meta.get("told")))
-    # It is true of the process before this one alone.
+    # Whether clients were told of a restart is true of the process before this one alone.
     connection.execute("DELETE FROM meta WHERE name = 'told'")
     kept.channels = dict(connection.execute("SELECT client_id, expires FROM channels").fetchall())
     kept.polled = [client_id for (client_id,) in connection.execute("SELECT client_id FROM polled")]

@@ -67,7 +67,7 @@ class Store(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether it is open."""
+        """Whether the session is open."""
 
     def open(self) -> None:
         """Take the store for this process alone, and read it; nothing where it is open. It may take seconds.

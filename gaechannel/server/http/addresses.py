@@ -44,7 +44,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it can be reached from this machine alone."""
+        """Whether the address can be reached from this machine alone."""
         if self.path or self.host == "localhost":
             return True
         try:

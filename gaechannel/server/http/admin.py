@@ -187,7 +187,7 @@ class Admin:
                 sending = asyncio.create_task(self._send_all(key, _messages(body)))
                 if key is not None:
                     self._sending[key] = sending
-            # Its sender may go before it is kept, and ask again: what has begun is to be known then.
+            # The sender may go before all is kept, and ask again: what has begun is to be known then.
             answer = await asyncio.shield(sending)
         return web.Response(body=answer, content_type="application/json", headers=HEADERS)
 

@@ -197,7 +197,7 @@ class HttpBackChannel:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def finish(self) -> None:
-        """It has ended: forget what was still to come."""
+        """The response has ended: forget what was still to come."""
         self._waiting = self._blocked = False
         if self._timer is not None:
             self._timer.cancel()

@@ -59,7 +59,7 @@ class Phase(Enum):
 
 
 class Borrower(Protocol):
-    """Who is lent a connection."""
+    """A protocol that is lent a connection."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
@@ -179,7 +179,7 @@ class Guard(asyncio.Protocol):
         self._connections.enter(self, Phase.ASKED)
 
     def end(self, request: web.BaseRequest) -> None:
-        """It has been answered, or will be in a moment; what is left of its body is dropped."""
+        """The request has been answered, or will be in a moment; what is left of its body is dropped."""
         if self._behind != (request.content_length or 0):
             self._pipelined = True  # or a body without a length, of which only aiohttp knows the end
         if request.content.is_eof():
@@ -380,7 +380,7 @@ class Connections:
         """How many connections an address may have; None: as many as there may be."""
         if self.limits.max_connections_per_address is not None:
             return self.limits.max_connections_per_address
-        # This machine's are a proxy's, or its owner's.
+        # Connections from this machine are a proxy's, or its owner's.
         return None if ipaddress.ip_address(address).is_loopback else max(1, self.most // 2)
 
 

@@ -170,7 +170,7 @@ class Entry:
 
     @property
     def done(self) -> bool:
-        """Whether nothing of it is still to be done."""
+        """Whether nothing of the call is still to be done."""
         return self.left == 0 or self.error is not None
 
 
