@@ -1,6 +1,7 @@
 /* From texts to str. */
 #include "py/strings.h"
 
+#include "wire/literal_form.h"
 #include "wire/literal_text.h"
 #include "wire/literal_unescape.h"
 
@@ -22,7 +23,8 @@ PyObject *str_from_ascii(const uint8_t *text, size_t length) {
 #define HOST_BYTE_ORDER (-1)
 #endif
 
-PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
+// What literal_text() made to str.
+static PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length) {
     // Said outright, or the decoder would take a first U+FEFF for a byte order mark.
     int byte_order = HOST_BYTE_ORDER;
     switch (form) {

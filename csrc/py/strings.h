@@ -9,7 +9,6 @@
 #include <stdint.h> // uint8_t
 
 #include "session/strbuf.h"
-#include "wire/literal_form.h"
 
 /* UTF-8 in which lone surrogates stand as three bytes to str. */
 PyObject *str_with_surrogates(const uint8_t *text, size_t length);
@@ -19,9 +18,6 @@ PyObject *str_from_utf8(const uint8_t *text, size_t length);
 
 /* What is known to be ASCII to str. */
 PyObject *str_from_ascii(const uint8_t *text, size_t length);
-
-/* What literal_text() made to str. */
-PyObject *str_from_form(literal_form form, const uint8_t *text, size_t length);
 
 /* UTF-8 that was written, and is freed here; what is none is as `errors` says to bytes.decode(). */
 PyObject *str_from_written(strbuf *text, const char *errors);

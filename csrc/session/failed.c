@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "session/life.h"
+#include "session/maps.h"
 #include "session/next.h"
 #include "session/phase.h"
 #include "session/report.h"

@@ -8,7 +8,7 @@
 #include "wire/literal.h"
 #include "wire/literal_unescape.h"
 
-/* ---- Maps that wait (maps.c) ---- */
+/* ---- Maps that wait (maps.h) ---- */
 
 typedef struct map {
     // key NUL value NUL …, percent-encoded; before each value, an `S`, or a `J` where it is JSON of what the
@@ -46,28 +46,6 @@ typedef struct map_list {
     bool unfillable;
 } map_list;
 
-/* Add a map, behind all others, or, with `first`, behind those of the session alone. Its id; -1 when memory
- * ran out. */
-int64_t map_list_add(map_list *list, const map_field *fields, size_t count, bool first);
-void map_list_confirm(map_list *list, size_t count);
-/* A new session begins: its first map is the oldest unconfirmed one, or, with `drop`, the next to be added.
- */
-void map_list_restart(map_list *list, bool drop);
-/* Take the oldest `count` off, and append them to `out` as session_error has them. False, with nothing taken,
- * when memory ran out. */
-bool map_list_refuse(map_list *list, size_t count, strbuf *out);
-/* The oldest `count` were refused: append them to `out` as map_list_tell() does, and leave fillers in their
- * place, unless those are refused, too. False when memory ran out. */
-bool map_list_fill(map_list *list, size_t count, strbuf *out);
-/* Append all that was not dropped to `out` in the same way. */
-void map_list_tell(const map_list *list, size_t count, strbuf *out);
-/* The same, and drop them: they are gone, but for the oldest `held`, which count as dropped. False, with
- * nothing dropped, when memory ran out. */
-bool map_list_drop(map_list *list, size_t held, strbuf *out);
-void map_list_free(map_list *list);
-/* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */
-size_t map_list_write(map_list *list, strbuf *out);
-
 /* ---- One of the two exchanges ---- */
 
 // Why a request was given up from this side.
@@ -82,7 +60,7 @@ typedef enum abort_reason {
     ABORT_CANCELLED, // nobody needs it any more
 } abort_reason;
 
-/* ---- What is known of proxies on the way (buffering.c) ---- */
+/* ---- What is known of proxies on the way (buffering.h) ---- */
 
 typedef struct buffering {
     // Batches are asked for; they were once; one has brought arrays.

@@ -1,6 +1,7 @@
 /* How a session begins, is lost, and is begun anew. */
 #include "session/life.h"
 
+#include "session/maps.h"
 #include "session/phase.h"
 #include "session/report.h"
 #include "session/retry.h"

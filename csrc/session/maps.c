@@ -1,5 +1,5 @@
 /* Maps on their way to the server: kept until confirmed, numbered over all sessions. */
-#include "internal.h"
+#include "session/maps.h"
 
 #include <stdlib.h> // realloc()
 #include <string.h>
@@ -29,7 +29,9 @@ static bool make_room(map_list *list) {
     return true;
 }
 
-int64_t map_list_add(map_list *list, const map_field *fields, size_t count, bool first) {
+// Add a map, behind all others, or, with `first`, behind those of the session alone. Its id; -1 when memory
+// ran out.
+static int64_t add_map(map_list *list, const map_field *fields, size_t count, bool first) {
     if (!make_room(list))
         return -1;
     map added = {.field_count = count, .id = list->next_id};
@@ -103,13 +105,14 @@ static void tell(const map *item, strbuf *out) {
     strbuf_text(out, "\n");
 }
 
-void map_list_tell(const map_list *list, size_t count, strbuf *out) {
+// Append the oldest `count` to `out` as session_error has them, but for those that were dropped.
+static void tell_all(const map_list *list, size_t count, strbuf *out) {
     for (size_t i = list->dropped; i < count; i++)
         tell(&list->items[list->first + i], out);
 }
 
 bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
-    map_list_tell(list, count, out);
+    tell_all(list, count, out);
     if (strbuf_failed(out))
         return false;
     map_list_confirm(list, count);
@@ -150,8 +153,10 @@ static size_t at_most(size_t count, size_t most) {
     return count < most ? count : most;
 }
 
-bool map_list_drop(map_list *list, size_t held, strbuf *out) {
-    map_list_tell(list, list->count, out);
+// Append all to `out`, and drop them: they are gone, but for the oldest `held`, which count as dropped.
+// False, with nothing dropped, when memory ran out.
+static bool drop_all(map_list *list, size_t held, strbuf *out) {
+    tell_all(list, list->count, out);
     if (strbuf_failed(out))
         return false;
     while (list->count > held)
@@ -207,11 +212,11 @@ size_t map_list_write(map_list *list, strbuf *out) {
 }
 
 int64_t session_send_map(session *self, const map_field *fields, size_t count) {
-    return map_list_add(&self->maps, fields, count, false);
+    return add_map(&self->maps, fields, count, false);
 }
 
 int64_t session_send_map_first(session *self, const map_field *fields, size_t count) {
-    return map_list_add(&self->maps, fields, count, true);
+    return add_map(&self->maps, fields, count, true);
 }
 
 size_t session_unsent(const session *self) {
@@ -226,7 +231,7 @@ session_room session_room_for(const session *self, size_t bytes) {
 }
 
 bool session_tell_unsent(session *self, strbuf *out) {
-    map_list_tell(&self->maps, self->maps.count, out);
+    tell_all(&self->maps, self->maps.count, out);
     return !strbuf_failed(out);
 }
 
@@ -240,5 +245,5 @@ bool session_drop_unsent(session *self, strbuf *out) {
         if (ex->active && ex->maps_count > held)
             held = ex->maps_count;
     }
-    return map_list_drop(&self->maps, held, out);
+    return drop_all(&self->maps, held, out);
 }

@@ -6,6 +6,7 @@
 #include "session/failed.h"
 #include "session/intake.h"
 #include "session/life.h"
+#include "session/maps.h"
 #include "session/phase.h"
 #include "session/report.h"
 #include "session/requests.h"

@@ -5,6 +5,7 @@
 
 #include "session/buffering.h"
 #include "session/fields.h"
+#include "session/maps.h"
 #include "session/phase.h"
 
 static void add_number(strbuf *out, const char *name, int64_t number) {

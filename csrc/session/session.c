@@ -1,6 +1,7 @@
 /* A session: what it is made of, how it is set, and what is to be reached. */
 #include <stdlib.h> // calloc()
 
+#include "session/maps.h"
 #include "session/phase.h"
 #include "session/report.h"
 #include "session/retry.h"

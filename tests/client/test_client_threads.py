@@ -49,23 +49,14 @@ def waiting(server):
 # ---- The interpreter's lock ----
 
 
-def count_for(seconds):
-    count, end = 0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        count += 1
-    return count
-
-
 def test_another_thread_runs_while_a_channel_waits(client_of):
     with TalkServer() as server:
         client = client_of(server)
-        alone = max(count_for(0.15) for _ in range(3))
         thread, _ = in_thread(next, client.messages())
-        waiting(server)
-        beside = max(count_for(0.15) for _ in range(5))
+        waiting(server)  # in Python, which needs the lock
+        assert thread.is_alive()
         client.close()
         thread.join()
-    assert beside >= 0.5 * alone
 
 
 def test_another_thread_runs_while_chunks_are_parsed(client_of):

@@ -24,7 +24,7 @@ static PyObject *method_for(PyObject *logger, int level) {
 
 // A logger of somebody's own may take one text without anything to put into it. What it has no method for is
 // of no interest to it, and not worth an exception.
-int channel_log(channel_object *self, int level, PyObject *text) {
+static int hand_record(channel_object *self, int level, PyObject *text) {
     PyObject *logger = channel_logger(self);
     PyObject *method = method_for(logger, level);
     Py_DECREF(logger);
@@ -47,7 +47,7 @@ static int write_log(channel_object *self) {
             break;
         PyObject *words =
             PyUnicode_DecodeUTF8(strbuf_str(&text), (Py_ssize_t)text.length, "backslashreplace");
-        result = words != NULL ? channel_log(self, level, words) : -1;
+        result = words != NULL ? hand_record(self, level, words) : -1;
         Py_XDECREF(words);
     }
     strbuf_free(&text);
@@ -157,7 +157,7 @@ int channel_ask_log_level(channel_object *self) {
 
 PyObject *channel_log_message(channel_object *channel, PyObject *message) {
     PyObject *text = PyUnicode_FromFormat("channel msg: %R", message);
-    if (text == NULL || channel_log(channel, LOG_DEBUG, text) < 0)
+    if (text == NULL || hand_record(channel, LOG_DEBUG, text) < 0)
         Py_CLEAR(message);
     Py_XDECREF(text);
     return message;

@@ -7,9 +7,6 @@
 /* The logger, a new reference. */
 PyObject *channel_logger(channel_object *self);
 
-/* Hand a record to the logger. -1 with an exception set. */
-int channel_log(channel_object *self, int level, PyObject *text);
-
 /* The message, after a debug record; NULL with an exception set when the logger raised one. */
 PyObject *channel_log_message(channel_object *channel, PyObject *message);
 

@@ -7,7 +7,7 @@
 #include "py/channel/take.h"
 #include "py/exceptions.h"
 
-PyObject *receive_message(channel_object *channel) {
+static PyObject *take_one(channel_object *channel) {
     bool may_resume;
     PyObject *message = channel_take(channel, &may_resume);
     if (may_resume)
@@ -36,7 +36,8 @@ static bool append(channel_object *channel, PyObject *batch, bool *may_resume) {
     return false;
 }
 
-PyObject *receive_batch(channel_object *channel, size_t most) {
+// At least one message, and at most `most` (0: all that are there).
+static PyObject *take_batch(channel_object *channel, size_t most) {
     // No more than there are now: a server may send as fast as they are taken.
     size_t left = channel_waiting(channel);
     if (left == 0)
@@ -57,7 +58,7 @@ PyObject *receive_batch(channel_object *channel, size_t most) {
 }
 
 PyObject *receive(channel_object *channel, const want *wanted) {
-    return wanted->all ? receive_batch(channel, wanted->most) : receive_message(channel);
+    return wanted->all ? take_batch(channel, wanted->most) : take_one(channel);
 }
 
 PyObject *receive_raise_late(module_state *state) {

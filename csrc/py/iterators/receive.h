@@ -4,14 +4,9 @@
 
 #include "py/channel/want.h"
 
-/* The next message, told to a logger that wants to know. NULL with no exception: none is there yet. */
-PyObject *receive_message(channel_object *channel);
-
-/* A list of the messages that are there, at least one and at most `most` (0: all). NULL with no exception:
- * none is there yet. An exception behind the first message is kept for who asks next. */
-PyObject *receive_batch(channel_object *channel, size_t most);
-
-/* What is wanted, which is messages: one or a batch. */
+/* What is wanted, which is messages: the next one, or a list of those that are there, told to a logger that
+ * wants to know. NULL with no exception: none is there yet. An exception behind a list's first message is
+ * kept for who asks next. */
 PyObject *receive(channel_object *channel, const want *wanted);
 
 /* Wait in the thread that calls for one message. NULL with an exception: ChannelTimeout, why the session has

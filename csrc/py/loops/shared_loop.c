@@ -111,9 +111,16 @@ void shared_loop_catch_up_lock_held(shared_loop *self) {
     self->driven_ms = net_now_ms();
 }
 
+// Make a waiting thread look again.
+static void wake_up(shared_loop *self) {
+    if (self->driving)
+        net_loop_wakeup(self->loop);
+    pthread_cond_broadcast(&self->turn);
+}
+
 void shared_loop_step_soon_lock_held(shared_loop *self, net_channel *channel) {
     net_channel_step_soon(channel);
-    shared_loop_wakeup_lock_held(self);
+    wake_up(self);
 }
 
 void shared_loop_lock_idle(shared_loop *self) {
@@ -122,14 +129,8 @@ void shared_loop_lock_idle(shared_loop *self) {
         return;
     Py_BEGIN_ALLOW_THREADS;
     while (self->driving) {
-        shared_loop_wakeup_lock_held(self);
+        wake_up(self);
         wait_for_turn(self, WAKEUP_MS);
     }
     Py_END_ALLOW_THREADS;
-}
-
-void shared_loop_wakeup_lock_held(shared_loop *self) {
-    if (self->driving)
-        net_loop_wakeup(self->loop);
-    pthread_cond_broadcast(&self->turn);
 }

@@ -70,7 +70,4 @@ void shared_loop_step_soon_lock_held(shared_loop *self, net_channel *channel);
  * go. */
 void shared_loop_lock_idle(shared_loop *self);
 
-/* Make a waiting thread look again. Lock held. */
-void shared_loop_wakeup_lock_held(shared_loop *self);
-
 #endif
