@@ -4,9 +4,7 @@
 #include <stddef.h> // NULL
 #include <string.h> // strncmp()
 
-#ifdef CURL_STATICLIB // a wheel: OpenSSL is linked in with libcurl
-#include <openssl/ssl.h>
-#endif
+#include "net/openssl.h"
 
 // Where libcurl's own certificates are, which a handle knows when it is made; on macOS they are left alone:
 // there, once it is told of any places, it does not ask the system.
@@ -69,19 +67,8 @@ static bool set_authorities(CURL *easy, const tls_options *options, CURLoption f
            (at_path == NULL || is_set(easy, path, at_path));
 }
 
-/* libcurl 8.22 gives each connection room to read 64 KiB and to write 16, and lets OpenSSL keep it. */
-#ifdef CURL_STATICLIB
-static CURLcode keep_no_buffers(CURL *easy, void *context, void *unused) {
-    (void)easy, (void)unused;
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    return CURLE_OK;
-}
-#endif
-
 bool tls_to_server(CURL *easy, const tls_options *options) {
-#ifdef CURL_STATICLIB
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, keep_no_buffers);
-#endif
+    openssl_keep_less(easy);
     if (!options->verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -98,9 +85,14 @@ bool tls_to_proxy(CURL *easy, const tls_options *options) {
     return set_authorities(easy, options, CURLOPT_PROXY_CAINFO, CURLOPT_PROXY_CAPATH);
 }
 
+// From 8.12 on libcurl has one for each multi handle; another takes 4 KiB.
+static bool has_sessions(void) {
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080c00;
+}
+
 CURLSH *tls_new_share(void) {
     CURLSH *share = curl_share_init();
-    if (share != NULL) // without TLS in libcurl it cannot, and need not
+    if (share != NULL && !has_sessions()) // without TLS in libcurl it cannot, and need not
         curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     return share;
 }

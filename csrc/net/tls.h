@@ -31,8 +31,8 @@ bool tls_to_proxy(CURL *easy, const tls_options *options);
  * each connection would keep a MB and take 20 ms for it. What fails so is to be tried again with both. */
 bool tls_trusts_directory(const tls_options *options);
 
-/* A share of TLS sessions; libcurl would have a cache of its own for each handle. NULL when memory ran out.
- */
+/* A share, of TLS sessions where libcurl would have a cache of its own for each handle. NULL when memory ran
+ * out. */
 CURLSH *tls_new_share(void);
 
 #endif

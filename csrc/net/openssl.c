@@ -1,0 +1,64 @@
+/* The buffers of an idle connection's TLS.
+ *
+ * libcurl gives each connection a context of its own, and shows it to whoever wants to see it. A build
+ * against the system's libcurl knows no OpenSSL: it looks for the one that libcurl has brought into the
+ * process, and leaves any other alone. */
+#include "net/openssl.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#ifdef CURL_STATICLIB // a wheel: OpenSSL is linked in with libcurl
+#include <openssl/ssl.h>
+#else
+#include <dlfcn.h>
+#include <stdio.h>
+// As OpenSSL has them since 3.0.
+typedef struct ssl_ctx_st SSL_CTX;
+#define SSL_CTRL_MODE 33
+#define SSL_MODE_RELEASE_BUFFERS 0x10
+#define OPENSSL_VERSION_STRING 6
+#endif
+
+typedef long control(SSL_CTX *context, int what, long number, void *more);
+
+static control *tell;
+
+#ifdef CURL_STATICLIB
+static void find(void) {
+    tell = SSL_CTX_ctrl;
+}
+#else
+typedef const char *version(int what);
+
+static void *look_up(const char *name) {
+    return dlsym(RTLD_DEFAULT, name);
+}
+
+// Where a process has two, this one may not be libcurl's, and must not be let near its contexts.
+static void find(void) {
+    void *found[] = {look_up("OpenSSL_version"), look_up("SSL_CTX_ctrl")};
+    version *say;
+    char words[64];
+    const char *known = curl_version_info(CURLVERSION_NOW)->ssl_version;
+    if (known == NULL || found[0] == NULL || found[1] == NULL)
+        return;
+    memcpy(&say, &found[0], sizeof say);
+    int length = snprintf(words, sizeof words, "OpenSSL/%s", say(OPENSSL_VERSION_STRING));
+    if (length > 0 && (size_t)length < sizeof words && strcmp(known, words) == 0)
+        memcpy(&tell, &found[1], sizeof tell);
+}
+#endif
+
+static CURLcode on_context(CURL *easy, void *context, void *unused) {
+    (void)easy, (void)unused;
+    tell(context, SSL_CTRL_MODE, SSL_MODE_RELEASE_BUFFERS, NULL);
+    return CURLE_OK;
+}
+
+void openssl_keep_less(CURL *easy) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find);
+    if (tell != NULL)
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
+}

@@ -1,0 +1,11 @@
+/* What OpenSSL is told of a connection's memory, where libcurl speaks TLS by OpenSSL. */
+#ifndef GAECHANNEL_NET_OPENSSL_H
+#define GAECHANNEL_NET_OPENSSL_H
+
+#include <curl/curl.h> // CURL
+
+/* A handle is about to speak TLS: OpenSSL is to keep no buffers for connections that are idle. libcurl 7.88
+ * says so by itself; 8.14 and 8.22 give a connection 64 KiB to read into, and keep them. */
+void openssl_keep_less(CURL *easy);
+
+#endif
