@@ -265,11 +265,18 @@ static void refused(session *self, exchange *ex) {
     ex->maps_count = 0;
 }
 
-// A load balancer says 404, a portal redirects; of maps, only those are not the server's own word. The
-// development server's 400 is its own, too: it says that of what it does not understand.
+// Whether it is said of a request that the server has not looked at: a load balancer's 404, a portal's
+// redirect, a proxy's 407, 421 of one that took the connection for another host's, 425 of one that wants the
+// request later.
+static bool is_of_another(int status) {
+    return status < 400 || status == 404 || status == 407 || status == 421 || status == 425;
+}
+
+// Of maps, only those are not the server's own word. The development server's 400 is its own, too: it says
+// that of what it does not understand.
 static bool outlast_status(session *self, exchange *ex, int64_t now_ms) {
     bool own_word = ex->maps_count != 0 || (self->dialect->polls && ex->status == 400);
-    bool foreign = !own_word || ex->status == 404 || ex->status < 400;
+    bool foreign = !own_word || is_of_another(ex->status);
     if (!foreign || !session_outlast(self, ex, now_ms))
         return false;
     session_note_failure(self, ex, ERROR_HTTP, 0, "");

@@ -165,9 +165,13 @@ def test_a_channel_that_never_worked_raises_at_once(script, channel_of, fault):
     assert len(script.of("back")) == 1
 
 
-def test_a_404_to_maps_passes_too(script, channel_of):
+@pytest.mark.parametrize(
+    "line",
+    ["404 Not Found", "407 Proxy Authentication Required", "421 Misdirected Request", "425 Too Early"],
+)
+def test_what_the_server_did_not_say_of_maps_passes_too(script, channel_of, line):
     script.on("back", held([1, "a"]))
-    script.on("maps", status("404 Not Found"), confirmed())
+    script.on("maps", status(line), confirmed())
     with channel_of("BrowserChannel", script.url, **FAST) as channel:
         assert channel.take(1) == ["a"]
         channel.send({"n": "0"})
