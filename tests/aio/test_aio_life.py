@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import gc
 import os
+import selectors
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 import weakref
 
@@ -24,6 +26,36 @@ async def anext_of(iterator):
 
 
 # ---- Event loops ----
+
+
+def test_who_was_stopped_reads_what_has_come_before_it_calls_the_server_silent(server):
+    """As Ctrl-Z, or a paused container: what the loop waits in is interrupted, and tells of no socket."""
+
+    class Stopped(selectors.DefaultSelector):
+        seconds = 0.0
+
+        def select(self, timeout=None):
+            if not self.seconds or timeout is None or timeout < 0.5:  # not yet in the wait for the server
+                return super().select(timeout)
+            sessions[0].send("late")
+            time.sleep(self.seconds)
+            self.seconds = 0.0
+            return []
+
+    async def main():
+        async with aio.BrowserChannel(server.url + "/channel", timeout=2.0) as channel:
+            await channel.connect()
+            sessions[0].send("first")
+            assert await channel.recv(10) == "first"
+            selector.seconds = 2.3
+            assert await channel.recv(10) == "late"
+            return channel.stats.reconnects
+
+    sessions = []
+    server.browserchannel.on_session = sessions.append
+    selector = Stopped()
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        assert runner.run(main()) == 0
 
 
 def test_a_channel_may_be_used_by_one_event_loop_after_the_other(run, server, name, client_of):

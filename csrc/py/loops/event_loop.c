@@ -135,7 +135,13 @@ static PyObject *event_loop_on_timer(PyObject *op, PyObject *unused) {
     event_loop_object *self = (event_loop_object *)op;
     (void)unused;
     watch_timer_has_run(&self->watch);
-    return act(self, TIMER, 0);
+    if (!watch_puts_off(&self->watch))
+        return act(self, TIMER, 0);
+    set_aside failed = {0};
+    set_timer(self, net_now_ms() + 1, &failed); // not at once, or it would come before what the sockets say
+    if (exception_resume(&failed) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 /* ---- Channels come and go ---- */

@@ -6,6 +6,9 @@
 
 #include "py/exceptions.h"
 
+// How late a timer is that the event loop was kept from calling.
+#define LATE_MS 100
+
 /* ---- Noting down ---- */
 
 static void note_change(void *context, curl_socket_t socket, int events) {
@@ -99,8 +102,10 @@ int watch_set_timer(watch *self, int64_t at_ms) {
         return 0;
     if (cancel_timer(self) < 0)
         return -1;
-    int64_t in_ms = at_ms - net_now_ms();
+    int64_t now_ms = net_now_ms();
+    int64_t in_ms = at_ms - now_ms;
     self->timer_ms = at_ms;
+    self->due_ms = in_ms > 0 ? at_ms : now_ms;
     if (in_ms <= 0)
         self->timer = PyObject_CallMethod(self->event_loop, "call_soon", "O", self->on_timer);
     else
@@ -111,6 +116,11 @@ int watch_set_timer(watch *self, int64_t at_ms) {
 
 void watch_timer_has_run(watch *self) {
     Py_CLEAR(self->timer);
+}
+
+bool watch_puts_off(watch *self) {
+    self->put_off = !self->put_off && net_now_ms() - self->due_ms >= LATE_MS;
+    return self->put_off;
 }
 
 bool watch_has_to_tell(const watch *self) {

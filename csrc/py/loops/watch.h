@@ -28,6 +28,9 @@ typedef struct watch {
     // The timer that is set, and for when.
     PyObject *timer;
     int64_t timer_ms;
+    // When it was to come at the earliest, and whether it came late and was put off.
+    int64_t due_ms;
+    bool put_off;
     watch_change *changes;
     size_t change_count;
     size_t change_capacity;
@@ -66,5 +69,8 @@ bool watch_has_to_tell(const watch *self);
 int watch_set_timer(watch *self, int64_t at_ms);
 /* The timer was called. */
 void watch_timer_has_run(watch *self);
+/* Whether it came so late that it is to be put off, until the event loop has looked at the sockets: a process
+ * that was stopped wakes with both due, and is told of the timer alone. It is not put off twice in a row. */
+bool watch_puts_off(watch *self);
 
 #endif
