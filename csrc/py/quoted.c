@@ -8,13 +8,19 @@
 #include "wire/literal_escape.h"
 #include "wire/literal_head.h"
 #include "wire/literal_string.h"
+#include "wire/simd/vector.h"
 
 // A string is read as bytes up to here; longer ones are worth the preparations of reading by blocks,
 #define NARROW_LONGEST 256
 // and so are those with more escapes and characters past ASCII than these,
 #define NARROW_SPECIALS 6
-// and those with more characters past U+00FF than these.
-#define WIDE_LONGEST 28
+// and those past U+00FF with more runs of characters of one length than these,
+#define WIDE_STEPS 32
+// or with more bytes than these from the first such character on: an escape, or one of two to four bytes.
+#define SOON_ESCAPED 168
+#define SOON_OF_TWO 80
+#define SOON_OF_THREE 200
+#define SOON_OF_FOUR 112
 
 /* Where the first byte is that is `"`, a backslash or past ASCII; `end`, or padding: nowhere. */
 static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, const uint8_t *padded_end) {
@@ -126,12 +132,43 @@ static int32_t read_narrow(short_text *text, const uint8_t *end) {
     return 0;
 }
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__GNUC__)
+#if defined(VECTOR_BYTES) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 
-// Four characters, side by side: SSE2, NEON, or what the compiler makes of it.
-typedef uint32_t four_codes __attribute__((vector_size(16)));
-typedef uint64_t two_words __attribute__((vector_size(16)));
-#define ROW 4
+// How many bytes a run is looked for in, which must be there; and the most characters it has.
+#define RUN_BYTES VECTOR_BYTES
+
+// The first byte of each two, and of each four.
+static const uint8_t firsts_of_two[] = {255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0};
+static const uint8_t firsts_of_four[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0};
+
+/* How many come before the first one of `size` bytes of which a byte is `wrong`. */
+static inline size_t count_right(vector wrong, size_t size) {
+    uint64_t marks = vector_marks(wrong);
+    return (marks != 0 ? vector_first(marks) : VECTOR_BYTES) / size;
+}
+
+/* A run of plain bytes. All that may be in it is written, whether it is or not: to ask for each would take
+ * longer, here and below. */
+static inline size_t read_plain_run(const uint8_t *at, wchar_t *codes) {
+    vector bytes = vector_load(at);
+    vector special = vector_or(vector_equal(bytes, vector_of('"')), vector_equal(bytes, vector_of('\\')));
+    for (size_t i = 0; i < VECTOR_BYTES; i++)
+        codes[i] = at[i];
+    return count_right(vector_or(special, bytes), 1);
+}
+
+/* A run of characters of two bytes each. */
+static inline size_t read_run_of_two(const uint8_t *at, wchar_t *codes) {
+    vector bytes = vector_load(at), firsts = vector_load(firsts_of_two);
+    vector same = vector_equal(vector_and(bytes, vector_of(0xE0)), vector_of(0xC0));
+    vector upper = vector_shift_left(vector_and(vector_and(bytes, firsts), vector_of(0x1F)), 6);
+    vector lower = vector_shift_right(vector_and(vector_without(bytes, firsts), vector_of(0x3F)), 8);
+    uint16_t units[VECTOR_BYTES / 2];
+    vector_store((uint8_t *)units, vector_or(upper, lower));
+    for (size_t i = 0; i < VECTOR_BYTES / 2; i++)
+        codes[i] = units[i];
+    return count_right(vector_without(firsts, same), 2);
+}
 
 /* The bytes of a character, the first one lowest, and the one behind them. */
 static inline uint32_t load_character(const uint8_t *at) {
@@ -140,44 +177,46 @@ static inline uint32_t load_character(const uint8_t *at) {
     return bytes;
 }
 
-/* Read four characters of three bytes each, and look at a byte behind them; false where one is of another
- * length. */
-static inline bool read_four(const uint8_t *at, wchar_t *codes) {
+/* A run of characters of three bytes each, four at the most. */
+static inline size_t read_run_of_three(const uint8_t *at, wchar_t *codes) {
+    // Side by side: SSE2, NEON, or what the compiler makes of it.
+    typedef uint32_t four_codes __attribute__((vector_size(16)));
     four_codes bytes = {load_character(at), load_character(at + 3), load_character(at + 6),
                         load_character(at + 9)};
-    two_words others = (two_words)((bytes & 0xF0) ^ 0xE0);
-    if ((others[0] | others[1]) != 0)
-        return false;
+    vector same = vector_equal(vector_and((vector)bytes, vector_of(0xF0)), vector_of(0xE0));
     bytes = (bytes & 0x0F) << 12 | (bytes >> 2 & 0xFC0) | (bytes >> 16 & 0x3F);
     memcpy(codes, &bytes, sizeof bytes);
-    return true;
+    return count_right(vector_without(vector_load(firsts_of_four), same), 4);
+}
+
+/* Read a run of characters of one length at `*at`, which then is behind it: most texts have few of them. It
+ * returns how many there are; 0 where another way must be taken. */
+static inline size_t read_run(const uint8_t **at, wchar_t *codes) {
+    size_t count = 0, size = 1;
+    if (**at < 0x80) {
+        count = read_plain_run(*at, codes);
+    } else if (**at < 0xE0) {
+        size = 2;
+        count = read_run_of_two(*at, codes);
+    } else if (**at < 0xF0) {
+        size = 3;
+        count = read_run_of_three(*at, codes);
+    }
+    *at += size * count;
+    return count;
 }
 
 #else
 
-#define ROW 1
+#define RUN_BYTES 16
 
-static inline bool read_four(const uint8_t *at, wchar_t *codes) {
+static inline size_t read_run(const uint8_t **at, wchar_t *codes) {
     (void)at;
     (void)codes;
-    return false;
+    return 0;
 }
 
 #endif
-
-/* Three bytes each, in a row: what has most of all to gain. Returns how many there are, `most` at most. */
-static inline size_t read_row(const uint8_t *at, const uint8_t *end, wchar_t *codes, size_t most) {
-    size_t count = 0;
-    for (; count + ROW <= most && end - at > 3 * ROW && read_four(at, codes + count); at += 3 * ROW)
-        count += ROW;
-    for (; count < most && end - at >= 4; at += 3) {
-        uint32_t bytes = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
-        if (bytes >> 20 != 0xE)
-            break;
-        codes[count++] = (wchar_t)((bytes >> 4 & 0xF000) | (bytes >> 2 & 0xFC0) | (bytes & 0x3F));
-    }
-    return count;
-}
 
 /* Read on from `text->at`, where a character past U+00FF is, whatever comes. The string as UTF-32; its
  * length, or 0 as -1 above. */
@@ -186,26 +225,24 @@ static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
     size_t length = 0;
     for (; length < text->length; length++)
         codes[length] = text->bytes[length];
-    for (size_t most = length + WIDE_LONGEST; length < most && at < end;) {
-        if (*at >> 4 == 0xE) {
-            size_t row = read_row(at, end, codes + length, most - length);
-            at += 3 * row;
-            length += row;
-            if (length == most && *at != '"')
-                return 0;
-        }
+    for (unsigned steps = 0; steps < WIDE_STEPS && length <= NARROW_LONGEST && at < end; steps++) {
         if (*at == '"') {
             text->at = at;
             return length;
         }
+        int32_t code;
         if (*at == '\\') {
-            int32_t code = read_escape(&at);
-            if (code < 0)
-                return 0;
-            codes[length++] = code;
+            code = read_escape(&at);
         } else {
-            codes[length++] = *at < 0x80 ? *at++ : read_character(&at);
+            size_t run = end - at >= RUN_BYTES ? read_run(&at, codes + length) : 0;
+            length += run;
+            if (run > 0)
+                continue;
+            code = *at < 0x80 ? *at++ : read_character(&at);
         }
+        if (code < 0)
+            return 0;
+        codes[length++] = code;
     }
     return 0;
 }
@@ -213,9 +250,10 @@ static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
 /* Whether the string, which has a character past U+00FF here, ends so soon that reading it by blocks would
  * take longer: as measured, for words past ASCII that are mixed with spaces, and for texts that have none. */
 static bool ends_soon(const uint8_t *at, const uint8_t *end) {
-    if (*at >> 4 == 0xE)
-        return true; // a row of these is read sooner than looked through
-    size_t soon = *at == '\\' ? 6 * WIDE_LONGEST : (*at < 0xE0 ? 40 : 4 * WIDE_LONGEST);
+    size_t soon = *at == '\\'  ? SOON_ESCAPED
+                  : *at < 0xE0 ? SOON_OF_TWO
+                  : *at < 0xF0 ? SOON_OF_THREE
+                               : SOON_OF_FOUR;
     size_t left = (size_t)(end - at);
     return memchr(at, '"', left < soon ? left : soon) != NULL;
 }
@@ -234,7 +272,7 @@ static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, cons
     }
     if (wide < 0 || !ends_soon(text.at, end))
         return NULL;
-    wchar_t codes[NARROW_LONGEST + LITERAL_HEAD + WIDE_LONGEST + 1];
+    wchar_t codes[NARROW_LONGEST + LITERAL_HEAD + RUN_BYTES];
     size_t length = read_wide(&text, end, codes);
     if (length == 0)
         return NULL;

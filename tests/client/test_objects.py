@@ -30,6 +30,17 @@ ROOT = Path(__file__).parents[2]
 CASES = json.loads((ROOT / "tests" / "wire" / "cases.json").read_text())
 
 
+def load_varied():
+    """The benchmarks' payloads of programs that nobody knows."""
+    spec = importlib.util.spec_from_file_location("varied", ROOT / "bench" / "common" / "varied.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+varied = load_varied()
+
+
 def decoded(data):
     """What comes of the literal `data` in an array."""
     text = f"[[1,{data}]]"
@@ -69,6 +80,34 @@ def test_no_bracket_stands_for_another(data):
     fuzz.compare(frame(f"[[1,{data}]]"))
     with pytest.raises(TalkMessageCorrupted):
         Decoder().feed(frame(f"[[1,{data}]]"))
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", varied.KINDS)
+def test_what_programs_that_nobody_knows_send_is_what_json_reads(kind, seed):
+    payloads = varied.payloads(kind, seed, 25)
+    body = b"".join(frame(payload) for payload in payloads)
+    want = [tuple(array) for payload in payloads for array in json.loads(payload)]
+    # By repr(): 1 is not 1.0, 0.0 is not -0.0, and keys have an order.
+    assert repr(Decoder().feed(body)) == repr(want)
+    decoder = Decoder()
+    pieces = [body[at : at + 777] for at in range(0, len(body), 777)]
+    assert repr([pair for piece in pieces for pair in decoder.feed(piece)]) == repr(want)
+    fuzz.compare(body)
+
+
+ALPHABETS = [*varied.ALPHABETS, "aé次", "é次", "次🚢", "a次\\", 'é"', "яa", "я次🚢\n"]
+
+
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+@pytest.mark.parametrize("escapes", [False, True])
+def test_strings_of_any_length_and_mixture_are_what_json_reads(alphabet, escapes):
+    chance = random.Random(alphabet)
+    texts = ["".join(chance.choices(alphabet, k=length)) for length in range(330) for _ in range(3)]
+    # In runs, too, as words are.
+    texts += ["".join(chance.choice(alphabet) * chance.randint(1, 19) for _ in range(9)) for _ in range(300)]
+    for text in [json.dumps(text, ensure_ascii=escapes) for text in texts]:
+        assert decoded(text) == json.loads(text)
 
 
 @given(st.binary(max_size=60))
@@ -142,6 +181,13 @@ def test_floats_at_the_edges(text):
     assert type(number) is float
     assert number == float(text) or (math.isinf(number) and math.isinf(float(text)))
     assert math.copysign(1, number) == math.copysign(1, float(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["1e400", "-1e400", "-0", "-0.0", "0E-0", "1E+2", "12345678901234567e-1", "-9223372036854775808"]
+)
+def test_numbers_are_what_json_reads(text):
+    assert repr(decoded(f'[{text},{{"n":{text}}}]')) == repr(json.loads(f'[{text},{{"n":{text}}}]'))
 
 
 @pytest.mark.parametrize("digits", [1, 2, 3, 4, 17, 18, 19, 20, 21, 639, 640, 641, 4300])
