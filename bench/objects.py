@@ -1,6 +1,6 @@
-"""Channels' objects: what a program gets of a two-way channel, against orjson.loads() of the same chunks.
+"""Channels' objects: what a program gets of a two-way channel, against what loads the same chunks.
 
-    python bench/objects.py [--short] [--kinds KIND …]
+    python bench/objects.py [--short] [--kinds KIND …] [--peers orjson msgspec json] [--seed N]
 
 Messages like those of living services come over loopback to a WebChannel. Four ways to take them:
 
@@ -12,21 +12,34 @@ asyncio     the same of `async for`
 
 And, without a channel,
 
-raw         Decoder(raw=True).feed() of the same bodies: framing and the check alone, data as bytes
+decoder     Decoder().feed() of the same bodies
+raw         Decoder(raw=True).feed() of them: framing and the check alone, data as bytes
 
 A value is a ratio of processor times of the thread that reads, so that neither the server's nor another's
-count; orjson's is taken right before it, in the same process, of chunks that are already cut and in memory.
-What it makes is dropped at once where messages are taken one by one, and kept in a list beside `batches` and
-`raw`, which do so, too: to find memory for all of it takes as long as the rest.
+count: of the quickest of some turns of each, taken one after the other in the same process. A peer is given
+chunks that are already cut and in memory. What it makes is dropped at once where messages are taken one by
+one, and kept in a list beside `batches`, `decoder` and `raw`, which do so, too: to find memory for all of it
+takes as long as the rest.
+
+The rows "fresh" have a process for each value, which has decoded nothing before.
+
+Kinds are those of common/living.py: services, values alone, and, by a seed, programs that nobody knows.
 """
 
+import argparse
 import asyncio
+import functools
 import gc
 import json
 import logging
+import pathlib
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import orjson
 
 from common import bodies, living, report, serving
@@ -37,13 +50,17 @@ COUNT = 2000
 SHORT_COUNT = 1000
 ROUNDS = 9
 SHORT_ROUNDS = 3
+# Of which the quickest counts.
+TURNS = 5
+FRESH_ROUNDS = 11
 # What is received at once must all be held.
 ALL = 1 << 30
 
-GOAL = 1.0
-RAW_GOAL = 3.0
-# Those of the goal: the others have the kernel's and libcurl's part in it.
-WITH_GOAL = ("messages", "batches")
+PEERS: dict[str, Callable[[bytes], object]] = {
+    "orjson": orjson.loads,
+    "msgspec": msgspec.json.decode,
+    "json": json.loads,
+}
 
 Take = Callable[[int, int], float]
 
@@ -54,23 +71,19 @@ def _logger() -> logging.Logger:
     return logger
 
 
-def orjson_time(chunks: list[bytes]) -> float:
-    """The seconds that orjson takes, one chunk after the other."""
+def one_by_one(loads: Callable[[bytes], object], chunks: list[bytes]) -> float:
+    """The seconds that a peer takes, one chunk after the other."""
     started = time.thread_time()
     for chunk in chunks:
-        orjson.loads(chunk)
+        loads(chunk)
     return time.thread_time() - started
 
 
-def orjson_batch_time(chunks: list[bytes]) -> float:
-    """The same of all of them, in a list; the second time, when there is memory that was used before."""
-    took = 0.0
-    for _ in range(2):
-        started = time.thread_time()
-        _all = [orjson.loads(chunk) for chunk in chunks]
-        took = time.thread_time() - started
-        del _all
-    return took
+def kept(loads: Callable[[bytes], object], chunks: list[bytes]) -> float:
+    """The same of all of them, in a list."""
+    started = time.thread_time()
+    _all = [loads(chunk) for chunk in chunks]
+    return time.thread_time() - started
 
 
 def running(take: Callable[[int, int], Awaitable[float]]) -> Take:
@@ -148,51 +161,136 @@ def synchronous(port: int, count: int) -> float:
         return time.thread_time() - started
 
 
-def raw_time(body: bytes) -> float:
-    """Decoder(raw=True), fed all at once."""
-    decoder = Decoder(raw=True)
+def feeding(decoder: Decoder, body: bytes) -> float:
+    """A decoder, fed all at once."""
     started = time.thread_time()
     _all = decoder.feed(body)
     return time.thread_time() - started
 
 
-WAYS: dict[str, Take] = {
+CHANNEL_WAYS: dict[str, Take] = {
     "messages": messages,
     "batches": batches,
     "sync": synchronous,
     "asyncio": asynchronous,
 }
+WAYS = (*CHANNEL_WAYS, "decoder", "raw")
+KEPT = ("batches", "decoder", "raw")
 
 
-def measure(kind: str, short: bool) -> list[report.Row]:
+def goal_of(kind: str, way: str, peer: str) -> float | None:
+    """What docs/performance.rst has; nothing where the kernel's and libcurl's parts are in it."""
+    if peer != "orjson" or way in ("sync", "asyncio"):
+        return None
+    if kind in living.VALUES:
+        return None if way == "raw" else 0.65
+    if way == "decoder":
+        return {"pblite": 1.0}.get(kind, 1.05) if kind in living.SERVICES else None
+    return 3.0 if way == "raw" else 1.0
+
+
+# ---- In one process ----
+
+
+def taking(way: str, port: int, body: bytes, count: int) -> Callable[[], float]:
+    """What takes a turn of ours."""
+    if way in CHANNEL_WAYS:
+        return lambda: CHANNEL_WAYS[way](port, count)
+    return lambda: feeding(Decoder(raw=way == "raw"), body)
+
+
+def loading(way: str, peer: str, chunks: list[bytes]) -> Callable[[], float]:
+    """What takes a turn of a peer's."""
+    return functools.partial(kept if way in KEPT else one_by_one, PEERS[peer], chunks)
+
+
+def turns(way: str, sides: dict[str, Callable[[], float]], found: dict[tuple[str, str], list[float]]) -> None:
+    """A value of a way against each peer."""
+    best = dict.fromkeys(sides, float("inf"))
+    for _ in range(TURNS):
+        for name, side in sides.items():
+            gc.collect()
+            best[name] = min(best[name], side())
+    for peer in sides.keys() - {"ours"}:
+        found.setdefault((way, peer), []).append(best[peer] / best["ours"])
+
+
+def in_one_process(kind: str, port: int, body: bytes, chunks: list[bytes], options: argparse.Namespace):
+    """All ways of a kind, and all peers: ratios by both."""
+    found: dict[tuple[str, str], list[float]] = {}
+    count = messages_in(chunks)
+    # It runs more or less often by what other ways keep.
+    gc.disable()
+    for _ in range(SHORT_ROUNDS if options.short else ROUNDS):
+        for way in options.ways:
+            sides = {peer: loading(way, peer, chunks) for peer in options.peers}
+            turns(way, {**sides, "ours": taking(way, port, body, count)}, found)
+    gc.enable()
+    return found
+
+
+def messages_in(chunks: list[bytes]) -> int:
+    """How many there are."""
+    return sum(len(json.loads(chunk)) for chunk in chunks)
+
+
+# ---- In fresh processes ----
+
+
+def child(way: str, peer: str, port: str, path: str, count: str) -> float:
+    """The one turn of a process."""
+    text = pathlib.Path(path).read_bytes()
+    gc.disable()
+    if peer:
+        return loading(way, peer, text.split(b"\0"))()
+    return taking(way, int(port), text, int(count))()
+
+
+def in_fresh_process(way: str, peer: str, port: int, path: pathlib.Path, count: int) -> float:
+    """The same, by its parent."""
+    command = [sys.executable, __file__, "--child", way, peer, str(port), str(path), str(count)]
+    return float(subprocess.check_output(command, text=True))
+
+
+def in_fresh_processes(port: int, body: bytes, chunks: list[bytes], options: argparse.Namespace):
+    """As in_one_process(), against orjson."""
+    found: dict[tuple[str, str], list[float]] = {}
+    count = messages_in(chunks)
+    with tempfile.TemporaryDirectory() as folder:
+        whole, cut = pathlib.Path(folder, "body"), pathlib.Path(folder, "chunks")
+        whole.write_bytes(body)
+        cut.write_bytes(b"\0".join(chunks))
+        for _ in range(SHORT_ROUNDS if options.short else FRESH_ROUNDS):
+            for way in options.ways:
+                theirs = in_fresh_process(way, "orjson", 0, cut, 0)
+                ours = in_fresh_process(way, "", port, whole, count)
+                found.setdefault((way, "orjson"), []).append(theirs / ours)
+    return found
+
+
+# ---- Both ----
+
+
+def measure(kind: str, options: argparse.Namespace) -> list[report.Row]:
     """One kind of payloads in all ways."""
-    payloads = living.payloads(kind, SHORT_COUNT if short else COUNT)
+    payloads = living.payloads(kind, SHORT_COUNT if options.short else COUNT, options.seed)
     chunks = [payload.encode() for payload in payloads]
     body = b"".join(bodies.frame(payload) for payload in payloads)
-    count = sum(len(json.loads(payload)) for payload in payloads)
-    found: dict[str, list[float]] = {name: [] for name in WAYS}
-    # It runs more or less often by what other ways keep.
-    gc.collect()
-    gc.disable()
     # The back channel stays open, or what it sends again would be read in the time that is measured.
     with serving.serving(body, paced=b"IT", period_ns=1, count=0) as port:
-        for _ in range(SHORT_ROUNDS if short else ROUNDS):
-            for name, take in WAYS.items():
-                theirs = orjson_batch_time(chunks) if name == "batches" else orjson_time(chunks)
-                found[name].append(theirs / take(port, count))
-    raw = [orjson_batch_time(chunks) / raw_time(body) for _ in range(SHORT_ROUNDS if short else ROUNDS)]
-    gc.enable()
+        warm = in_one_process(kind, port, body, chunks, options)
+        fresh = in_fresh_processes(port, body, chunks, options)
     return [
-        report.row(f"{kind}, raw", "orjson", raw, goal=RAW_GOAL),
-        *channel_rows(kind, found),
+        *rows_of(kind, "", warm),
+        *rows_of(kind, ", fresh", fresh),
     ]
 
 
-def channel_rows(kind: str, found: dict[str, list[float]]) -> list[report.Row]:
-    """The rows of what channels have taken."""
+def rows_of(kind: str, how: str, found: dict[tuple[str, str], list[float]]) -> list[report.Row]:
+    """The rows of what one kind has given."""
     return [
-        report.row(f"{kind}, {name}", "orjson", values, goal=GOAL if name in WITH_GOAL else None)
-        for name, values in found.items()
+        report.row(f"{kind}, {way}{how}", peer, values, goal=None if how else goal_of(kind, way, peer))
+        for (way, peer), values in found.items()
     ]
 
 
@@ -200,11 +298,23 @@ def main() -> None:
     """Measure all kinds."""
     parser = report.arguments(__doc__)
     parser.add_argument(
-        "--kinds", nargs="+", default=living.SERVICES, choices=living.SERVICES + living.VALUES
+        "--kinds",
+        nargs="+",
+        default=living.SERVICES,
+        choices=living.SERVICES + living.VALUES + living.VARIED,
+        metavar="KIND",
+        help=f"of {', '.join(living.SERVICES + living.VALUES + living.VARIED)} (default: the first four)",
     )
+    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
+    parser.add_argument("--seed", type=int, default=1, help="of the programs that nobody knows")
+    parser.add_argument("--child", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     report.clean_environment()
-    report.finish([row for kind in options.kinds for row in measure(kind, options.short)], options)
+    if options.child:
+        print(child(*options.child))
+        return
+    report.finish([row for kind in options.kinds for row in measure(kind, options)], options)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).parent
 # And what makes each of them short.
 SHORT = {
     "decode": ["--turns"],
-    "objects": ["--short"],
+    "objects": ["--short", "--peers", "orjson"],
     "stream": ["--short"],
     "latency": ["--short"],
     "side_effects": ["--short"],

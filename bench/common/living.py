@@ -5,6 +5,7 @@ import random
 import string
 from collections.abc import Callable
 
+from common import varied
 from common.bodies import frame
 
 # Payloads of a kind, which differ.
@@ -203,15 +204,19 @@ _VALUES = {
 }
 SERVICES = list(_SERVICES)
 VALUES = list(_VALUES)
+# Of any program that speaks these; the seed says of which.
+VARIED = list(varied.KINDS)
 
 
-def payloads(kind: str, count: int = COUNT) -> list[str]:
-    """Payloads of a kind, of 1 to 5 kB most of them; the same in each run."""
+def payloads(kind: str, count: int = COUNT, seed: int = 1) -> list[str]:
+    """Payloads of a kind, of 1 to 5 kB most of them; the same in each run; the seed is VARIED's."""
+    if kind in VARIED:
+        return varied.payloads(kind, seed, count)
     make, write = _SERVICES[kind] if kind in _SERVICES else (_VALUES[kind], _compact)
     chance = random.Random(kind)
     return [write(make(chance, 1 + 10 * number)) for number in range(count)]
 
 
-def body(kind: str) -> bytes:
+def body(kind: str, seed: int = 1) -> bytes:
     """A body of them."""
-    return b"".join(frame(payload) for payload in payloads(kind))
+    return b"".join(frame(payload) for payload in payloads(kind, seed=seed))
