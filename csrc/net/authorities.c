@@ -3,7 +3,7 @@
 
 #include <string.h> // strcmp()
 
-#include <curl/curl.h> // curl_version_info()
+#include "net/libcurl.h"
 
 // What libcurl names among its features where it asks the system.
 static bool asks_system(const char *feature) {
@@ -11,7 +11,7 @@ static bool asks_system(const char *feature) {
 }
 
 bool net_finds_authorities(void) {
-    const curl_version_info_data *built_in = curl_version_info(CURLVERSION_NOW);
+    const curl_version_info_data *built_in = libcurl_info();
     if (built_in->cainfo != NULL || built_in->capath != NULL)
         return true;
     for (const char *const *feature = built_in->feature_names; *feature != NULL; feature++)

@@ -6,6 +6,8 @@
  * sends its head without one. */
 #include "net/buffers.h"
 
+#include "net/libcurl.h"
+
 #define BUFFERS_CHANGED 0x080700
 
 #define LARGE_BUFFER (64 * 1024L)
@@ -26,7 +28,7 @@
 #define HTTP2_BUFFER (16 * 1024L)
 
 static bool have_changed(void) {
-    return curl_version_info(CURLVERSION_NOW)->version_num >= BUFFERS_CHANGED;
+    return libcurl_info()->version_num >= BUFFERS_CHANGED;
 }
 
 void buffers_for_response(CURL *easy, size_t channels, bool was_busy, bool may_http2) {

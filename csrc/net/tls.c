@@ -4,6 +4,7 @@
 #include <stddef.h> // NULL
 #include <string.h> // strncmp()
 
+#include "net/libcurl.h"
 #include "net/openssl.h"
 
 // Where libcurl's own certificates are, which a handle knows when it is made; on macOS they are left alone:
@@ -12,7 +13,7 @@ static const char *own_file(void) {
 #ifdef __APPLE__
     return NULL;
 #else
-    return curl_version_info(CURLVERSION_NOW)->cainfo;
+    return libcurl_info()->cainfo;
 #endif
 }
 
@@ -20,7 +21,7 @@ static const char *own_path(void) {
 #ifdef __APPLE__
     return NULL;
 #else
-    return curl_version_info(CURLVERSION_NOW)->capath;
+    return libcurl_info()->capath;
 #endif
 }
 
@@ -47,7 +48,7 @@ static const char *place_of(const char *given, const char *own) {
 /* The TLS libraries that look for a certificate when it is needed. */
 static bool reads_as_needed(void) {
     static const char *const names[] = {"OpenSSL/", "LibreSSL/", "quictls/", "AWS-LC/"};
-    const char *version = curl_version_info(CURLVERSION_NOW)->ssl_version;
+    const char *version = libcurl_info()->ssl_version;
     for (size_t i = 0; version != NULL && i < sizeof names / sizeof *names; i++)
         if (strncmp(version, names[i], strlen(names[i])) == 0)
             return true;

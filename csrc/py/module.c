@@ -2,6 +2,7 @@
 #include <curl/curl.h> // curl_global_init()
 
 #include "net/authorities.h"
+#include "net/libcurl.h"
 #include "py/builder.h"
 #include "py/channel_type/type.h"
 #include "py/decoder.h"
@@ -46,7 +47,7 @@ static const struct {
 static PyObject *libcurl_details(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    const curl_version_info_data *info = libcurl_info();
     PyObject *names = PyList_New(0);
     for (size_t i = 0; names != NULL && i < sizeof features / sizeof *features; i++) {
         PyObject *name =
@@ -111,7 +112,7 @@ static int exec_module(PyObject *module) {
     PyObject *finds = net_finds_authorities() ? Py_True : Py_False;
     if (PyModule_AddObjectRef(module, "finds_authorities", finds) < 0)
         return -1;
-    return PyModule_AddStringConstant(module, "libcurl_version", curl_version_info(CURLVERSION_NOW)->version);
+    return PyModule_AddStringConstant(module, "libcurl_version", libcurl_info()->version);
 }
 
 static PyModuleDef_Slot slots[] = {

@@ -2,6 +2,7 @@
 #include "session/redact.h"
 
 #include <ctype.h>
+#include <limits.h> // UCHAR_MAX
 #include <string.h>
 #include <strings.h> // strncasecmp()
 
@@ -101,6 +102,27 @@ static size_t secret_at(const session *self, redaction how, const char *at) {
     return length == 0 && how != REDACT_BODY ? known_at(&self->renewed_private, at, false) : length;
 }
 
+// The bytes that a secret begins with: of most others nothing more is asked.
+typedef struct beginnings {
+    bool found[UCHAR_MAX + 1];
+} beginnings;
+
+static void add_beginnings(const strbuf *known, beginnings *all) {
+    const char *secret = strbuf_str(known);
+    for (const char *end = secret + known->length; secret < end; secret += strlen(secret) + 1)
+        all->found[(unsigned char)*secret] = true;
+}
+
+static beginnings secret_beginnings(const session *self) {
+    const strbuf *known[] = {
+        &self->fields[FIELD_TOKEN], &self->secrets,        &self->renewed, &self->cookies,
+        &self->private_words,       &self->renewed_private};
+    beginnings all = {0};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        add_beginnings(known[i], &all);
+    return all;
+}
+
 static size_t word_length(const char *at) {
     size_t length = 0;
     while (at[length] != '\0' && strchr("&# \t\r\n\"'<>", at[length]) == NULL)
@@ -129,8 +151,9 @@ static bool is_shown(char byte, redaction how) {
 }
 
 void redact(const session *self, redaction how, const char *text, size_t limit, strbuf *out) {
+    const beginnings known = secret_beginnings(self);
     while (*text != '\0' && out->length < limit) {
-        size_t secret = secret_at(self, how, text);
+        size_t secret = known.found[(unsigned char)*text] ? secret_at(self, how, text) : 0;
         if (secret != 0) {
             strbuf_text(out, "***");
             text += secret;
