@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "net/libcurl.h"
+
 #ifdef CURL_STATICLIB // a wheel: OpenSSL is linked in with libcurl
 #include <openssl/ssl.h>
 #else
@@ -40,7 +42,7 @@ static void find(void) {
     void *found[] = {look_up("OpenSSL_version"), look_up("SSL_CTX_ctrl")};
     version *say;
     char words[64];
-    const char *known = curl_version_info(CURLVERSION_NOW)->ssl_version;
+    const char *known = libcurl_info()->ssl_version;
     if (known == NULL || found[0] == NULL || found[1] == NULL)
         return;
     memcpy(&say, &found[0], sizeof say);

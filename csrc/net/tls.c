@@ -88,7 +88,7 @@ bool tls_to_proxy(CURL *easy, const tls_options *options) {
 
 // From 8.12 on libcurl has one for each multi handle; another takes 4 KiB.
 static bool has_sessions(void) {
-    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080c00;
+    return libcurl_info()->version_num >= 0x080c00;
 }
 
 CURLSH *tls_new_share(void) {
