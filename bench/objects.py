@@ -211,8 +211,9 @@ def turns(way: str, sides: dict[str, Callable[[], float]], found: dict[tuple[str
         for name, side in sides.items():
             gc.collect()
             best[name] = min(best[name], side())
-    for peer in sides.keys() - {"ours"}:
-        found.setdefault((way, peer), []).append(best[peer] / best["ours"])
+    ours = best.pop("ours")
+    for peer, seconds in best.items():
+        found.setdefault((way, peer), []).append(seconds / ours)
 
 
 def in_one_process(kind: str, port: int, body: bytes, chunks: list[bytes], options: argparse.Namespace):
