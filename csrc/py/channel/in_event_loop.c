@@ -2,8 +2,8 @@
 #include "py/channel/in_event_loop.h"
 
 #include "py/channel/answer.h"
-#include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
+#include "py/channel/raised.h"
 #include "py/channel/ready_line.h"
 #include "py/exceptions.h"
 #include "py/loops/waiters.h"
@@ -79,42 +79,6 @@ int channel_join_running_loop(channel_object *self) {
 
 /* ---- Being notified ---- */
 
-void channel_keep_exception(channel_object *self) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL && value != NULL)
-        PyException_SetTraceback(value, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    // The first is the one that matters, unless it would hide Ctrl-C.
-    PyObject *none = NULL;
-    if (value != NULL && !PyErr_GivenExceptionMatches(value, PyExc_Exception))
-        Py_XDECREF(atomic_exchange(&self->raised, value));
-    else if (!atomic_compare_exchange_strong(&self->raised, &none, value))
-        Py_XDECREF(value);
-}
-
-int channel_raise_pending(channel_object *self) {
-    if (self->raised == NULL)
-        return 0;
-    PyObject *raised = atomic_exchange(&self->raised, NULL);
-    if (raised == NULL)
-        return 0; // another thread was faster
-    PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
-    Py_DECREF(raised);
-    return -1;
-}
-
-int channel_raise_interrupt(channel_object *self) {
-    if (channel_raise_pending(self) == 0)
-        return 0;
-    if (exception_ends_program())
-        return -1;
-    channel_keep_exception(self);
-    return 0;
-}
-
 int channel_wake_waiters(channel_object *self) {
     set_aside failed = {0};
     if (waiters_wake(self->loop, &self->waiters) < 0)
@@ -150,25 +114,6 @@ int channel_on_news(PyObject *op) {
         channel_wake_waiters(self) < 0)
         exception_set_aside(&failed);
     return exception_resume(&failed);
-}
-
-// The event loop reads what the server has; here only the transfer is let go on.
-static void progress_in_event_loop(channel_object *self) {
-    channel_lock(self);
-    net_channel_resume(self->net);
-    channel_unlock(self);
-    if (channel_step(self) < 0)
-        channel_keep_exception(self);
-}
-
-void channel_progress(channel_object *self) {
-    set_aside raised = {0};
-    exception_set_aside(&raised);
-    if (self->is_async)
-        progress_in_event_loop(self);
-    else
-        channel_progress_in_thread(self);
-    exception_resume(&raised);
 }
 
 int channel_step(channel_object *self) {

@@ -1,4 +1,4 @@
-/* A channel that is driven by an event loop; and going on, for both kinds. */
+/* A channel that is driven by an event loop. */
 #ifndef GAECHANNEL_PY_CHANNEL_IN_EVENT_LOOP_H
 #define GAECHANNEL_PY_CHANNEL_IN_EVENT_LOOP_H
 
@@ -17,19 +17,8 @@ int channel_on_news(PyObject *self);
 /* Wake those who wait. -1 with an exception set. */
 int channel_wake_waiters(channel_object *self);
 
-/* Keep the exception that is set, or raise the one that was kept (-1; 0 when there is none). */
-void channel_keep_exception(channel_object *self);
-int channel_raise_pending(channel_object *self);
-
-/* Raise the one that was kept where it ends the program, and not only the wait for a message. */
-int channel_raise_interrupt(channel_object *self);
-
 /* Tell the event loop, which watches the channel's sockets, that they are gone. -1 with an exception set;
  * but where it is closed, which is no matter then. */
 int channel_leave_loop(channel_object *self);
-
-/* Do what can be done for the channel without waiting: start a request, read what has come. An exception that
- * is set stays set. */
-void channel_progress(channel_object *self);
 
 #endif

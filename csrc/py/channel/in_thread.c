@@ -25,8 +25,8 @@ static news go_on(channel_object *self, const want *wanted) {
         shared_loop_catch_up_lock_held(shared);
         net_channel_step(self->net);
     } else {
-        shared_loop_step_soon_lock_held(shared,
-                                        self->net); // whoever drives may be driving for another channel
+        // Whoever drives may be driving for another channel.
+        shared_loop_step_soon_lock_held(shared, self->net);
     }
     news found = channel_peek_lock_held(self, wanted);
     // Even where there is no time left: who asks again and again without waiting has to get on. And what the
@@ -71,6 +71,13 @@ outlook channel_wait(channel_object *self, const want *wanted) {
             return found.outlook;
         }
     }
+}
+
+int channel_wait_for(channel_object *self, const want *wanted) {
+    outlook said = channel_wait(self, wanted);
+    if (said == OUTLOOK_ENDED)
+        PyErr_SetString(self->state->closed, "the channel was closed");
+    return said == OUTLOOK_ERROR || said == OUTLOOK_ENDED ? -1 : said == OUTLOOK_COME;
 }
 
 void channel_progress_in_thread(channel_object *self) {

@@ -9,6 +9,9 @@
  * and without the lock. */
 outlook channel_wait(channel_object *self, const want *wanted);
 
+/* The same, of what is no message: false where the deadline came first, -1 with an exception set. */
+int channel_wait_for(channel_object *self, const want *wanted);
+
 /* Do what can be done without waiting. */
 void channel_progress_in_thread(channel_object *self);
 

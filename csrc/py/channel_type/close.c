@@ -44,6 +44,43 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    if (self->closing)
+        Py_RETURN_FALSE;
+    if (self->loop != NULL && channel_join_running_loop(self) < 0)
+        return NULL;
+    self->closing = true;
+    if (channel_step(self) < 0)
+        return NULL;
+    Py_RETURN_TRUE;
+}
+
+PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
+    channel_object *self = (channel_object *)op;
+    (void)unused;
+    if (channel_check(self) < 0)
+        return NULL;
+    session_action ignored;
+    channel_lock(self);
+    session_close(self->session);
+    session_next(self->session, net_now_ms(), &ignored); // one that nobody has used notices, too
+    net_channel_close(self->net);
+    channel_unlock(self);
+    self->closed = true;
+    set_aside failed = {0};
+    if (channel_on_news(op) < 0)
+        exception_set_aside(&failed);
+    if (self->loop != NULL && channel_leave_loop(self) < 0)
+        exception_set_aside(&failed);
+    if (exception_resume(&failed) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 int channel_traverse(PyObject *op, visitproc visit, void *arg) {
     channel_object *self = (channel_object *)op;
     Py_VISIT(Py_TYPE(op));

@@ -5,6 +5,9 @@
 #include "py/channel/object.h"
 
 PyObject *channel_close(PyObject *op, PyObject *unused);
+/* asyncio: whether there is anything to close; then the second must follow. */
+PyObject *channel_begin_close(PyObject *op, PyObject *unused);
+PyObject *channel_finish_close(PyObject *op, PyObject *unused);
 
 /* ---- Slots of the type ---- */
 

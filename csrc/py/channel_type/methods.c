@@ -7,9 +7,10 @@
 #include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
+#include "py/channel/raised.h"
 #include "py/channel_type/close.h"
 #include "py/channel_type/hooks.h"
-#include "py/exceptions.h"
+#include "py/channel_type/sending.h"
 #include "py/iterators/awaiter.h"
 #include "py/iterators/messages.h"
 #include "py/iterators/receive.h"
@@ -52,14 +53,6 @@ PyObject *channel_iter(PyObject *op) {
     return messages_new(self, &wanted);
 }
 
-// Wait for what is no message. False where the deadline came first, -1 with an exception set.
-static int wait_for(channel_object *self, const want *wanted) {
-    outlook said = channel_wait(self, wanted);
-    if (said == OUTLOOK_ENDED)
-        PyErr_SetString(self->state->closed, "the channel was closed");
-    return said == OUTLOOK_ERROR || said == OUTLOOK_ENDED ? -1 : said == OUTLOOK_COME;
-}
-
 // _reach(wanted, anew, timeout=-1.0): whether it was reached within so many seconds, negative for any.
 static PyObject *channel_reach(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
@@ -73,123 +66,11 @@ static PyObject *channel_reach(PyObject *op, PyObject *args) {
     wanted.deadline_ms = want_deadline_ms(seconds);
     if ((anew ? channel_pursue_alone(self, &wanted, true) : channel_pursue(self, &wanted)) < 0)
         return NULL;
-    int come = wait_for(self, &wanted);
+    int come = channel_wait_for(self, &wanted);
     return come < 0 ? NULL : PyBool_FromLong(come);
 }
 
-/* ---- Sending ---- */
-
-// A map's fields from a list of (key, value), both str, or (key, value, whether it is JSON). -1 with an
-// exception set. What they point to lives as long as the list.
-static int read_fields(PyObject *pairs, map_field *fields, Py_ssize_t count) {
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *pair = PyList_GetItem(pairs, i);
-        Py_ssize_t key_length, value_length;
-        int is_json = 0;
-        if (!PyArg_ParseTuple(pair, "s#s#|p:map", &fields[i].key, &key_length, &fields[i].value,
-                              &value_length, &is_json))
-            return -1;
-        fields[i].is_json = is_json != 0;
-        fields[i].key_length = (size_t)key_length;
-        fields[i].value_length = (size_t)value_length;
-    }
-    return 0;
-}
-
-// Why a map is not queued, as _send() says it: it may be soon, or never.
-#define FULL (-1)
-#define TOO_LARGE (-2)
-
-// Queue a map: its id, or why it is not queued. -3 with an exception set. `first`: it belongs to the session
-// that is about to open, which does not wait for room.
-static int64_t queue_map(channel_object *self, const map_field *fields, size_t count, bool first) {
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++)
-        size += fields[i].key_length + fields[i].value_length;
-    channel_lock(self);
-    session_room room = first ? ROOM_NOW : session_room_for(self->session, size);
-    int64_t id = room == ROOM_LATER ? FULL : TOO_LARGE;
-    if (room == ROOM_NOW)
-        id = (first ? session_send_map_first : session_send_map)(self->session, fields, count);
-    // Before the session is open there is nothing to hurry for: the map goes with the opening POST.
-    bool open = session_get(self->session, FIELD_SID)->length != 0 &&
-                net_channel_state(self->net).kind != ACTION_ENDED;
-    if (open)
-        session_set_goal(self->session, GOAL_STREAM);
-    channel_unlock(self);
-    if (room == ROOM_NOW && id < 0) {
-        PyErr_NoMemory();
-        return -3;
-    }
-    if (open)
-        channel_progress(self);
-    return open && channel_raise_interrupt(self) < 0 ? -3 : id;
-}
-
-static PyObject *send_map(channel_object *self, PyObject *pairs, bool first) {
-    // What is sent in an event loop goes with what runs there.
-    if (channel_check_open(self) < 0 || (self->loop != NULL && channel_join_running_loop(self) < 0))
-        return NULL;
-    if (!PyList_Check(pairs)) {
-        PyErr_SetString(PyExc_TypeError, "a list of pairs of str is wanted");
-        return NULL;
-    }
-    Py_ssize_t count = PyList_Size(pairs);
-    map_field *fields = PyMem_Calloc((size_t)count + 1, sizeof *fields);
-    if (fields == NULL)
-        return PyErr_NoMemory();
-    int64_t id = read_fields(pairs, fields, count) < 0 ? -3 : queue_map(self, fields, (size_t)count, first);
-    PyMem_Free(fields);
-    return id == -3 ? NULL : PyLong_FromLongLong(id);
-}
-
-// The maps that `tell` tells of, as MapsRefused has them.
-static PyObject *maps_told(channel_object *self, bool (*tell)(session *, strbuf *)) {
-    strbuf lines = {0};
-    if (channel_check(self) < 0)
-        return NULL;
-    channel_lock(self);
-    if (!tell(self->session, &lines))
-        strbuf_fail(&lines);
-    channel_unlock(self);
-    return str_from_written(&lines, "strict");
-}
-
-static PyObject *channel_pending(PyObject *op, PyObject *unused) {
-    (void)unused;
-    return maps_told((channel_object *)op, session_tell_unsent);
-}
-
-static PyObject *channel_drop_unsent(PyObject *op, PyObject *unused) {
-    channel_object *self = (channel_object *)op;
-    (void)unused;
-    // Whoever waits until all is sent, or for room, need not any more, and looks when this is done.
-    if (channel_check(self) < 0 || (self->loop != NULL && channel_wake_waiters(self) < 0))
-        return NULL;
-    return maps_told(self, session_drop_unsent);
-}
-
-static PyObject *channel_send(PyObject *op, PyObject *pairs) {
-    return send_map((channel_object *)op, pairs, false);
-}
-
-static PyObject *channel_send_first(PyObject *op, PyObject *pairs) {
-    return send_map((channel_object *)op, pairs, true);
-}
-
-// _flush(timeout): whether the server has all maps; timeout in seconds, negative for none.
-static PyObject *channel_flush(PyObject *op, PyObject *timeout) {
-    channel_object *self = (channel_object *)op;
-    double seconds = PyFloat_AsDouble(timeout);
-    if ((seconds == -1.0 && PyErr_Occurred() != NULL) || channel_check_open(self) < 0 ||
-        channel_check_sync(self) < 0 || channel_refuse_waiting(self) < 0)
-        return NULL;
-    want flushed = {.what = WANT_FLUSHED, .goal = GOAL_STREAM, .deadline_ms = want_deadline_ms(seconds)};
-    if (channel_pursue(self, &flushed) < 0)
-        return NULL;
-    int come = wait_for(self, &flushed);
-    return come < 0 ? NULL : PyBool_FromLong(come);
-}
+/* ---- What the session is asked and told ---- */
 
 static PyObject *channel_set_custom_urls(PyObject *op, PyObject *args) {
     channel_object *self = (channel_object *)op;
@@ -306,44 +187,6 @@ static PyObject *channel_await(PyObject *op, PyObject *args) {
     if (wanted.what != WANT_END && channel_check_open(self) < 0)
         return NULL;
     return awaiter_new(self, &wanted);
-}
-
-// Whether there is anything to close: then _finish_close() must follow.
-static PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
-    channel_object *self = (channel_object *)op;
-    (void)unused;
-    if (channel_check(self) < 0)
-        return NULL;
-    if (self->closing)
-        Py_RETURN_FALSE;
-    if (self->loop != NULL && channel_join_running_loop(self) < 0)
-        return NULL;
-    self->closing = true;
-    if (channel_step(self) < 0)
-        return NULL;
-    Py_RETURN_TRUE;
-}
-
-static PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
-    channel_object *self = (channel_object *)op;
-    (void)unused;
-    if (channel_check(self) < 0)
-        return NULL;
-    session_action ignored;
-    channel_lock(self);
-    session_close(self->session);
-    session_next(self->session, net_now_ms(), &ignored); // one that nobody has used notices, too
-    net_channel_close(self->net);
-    channel_unlock(self);
-    self->closed = true;
-    set_aside failed = {0};
-    if (channel_on_news(op) < 0)
-        exception_set_aside(&failed);
-    if (self->loop != NULL && channel_leave_loop(self) < 0)
-        exception_set_aside(&failed);
-    if (exception_resume(&failed) < 0)
-        return NULL;
-    Py_RETURN_NONE;
 }
 
 static PyObject *channel_take_token(PyObject *op, PyObject *token) {

@@ -8,6 +8,7 @@
 
 #include "py/channel/answer.h"
 #include "py/channel/in_event_loop.h"
+#include "py/channel/raised.h"
 #include "py/channel/report.h"
 #include "py/iterators/receive.h"
 #include "py/loops/waiters.h"

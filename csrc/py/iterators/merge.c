@@ -7,6 +7,8 @@
 #include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
 #include "py/channel/lock.h"
+#include "py/channel/progress.h"
+#include "py/channel/raised.h"
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"

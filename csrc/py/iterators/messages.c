@@ -2,8 +2,8 @@
 #include "py/iterators/messages.h"
 
 #include "py/channel/answer.h"
-#include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
+#include "py/channel/raised.h"
 #include "py/iterators/receive.h"
 
 typedef struct messages {

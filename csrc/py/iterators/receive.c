@@ -1,8 +1,9 @@
 /* One message, or all that are there. */
 #include "py/iterators/receive.h"
 
-#include "py/channel/in_event_loop.h"
 #include "py/channel/in_thread.h"
+#include "py/channel/progress.h"
+#include "py/channel/raised.h"
 #include "py/channel/report.h"
 #include "py/channel/take.h"
 #include "py/exceptions.h"
