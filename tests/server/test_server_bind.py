@@ -97,9 +97,16 @@ def test_who_says_no_aid_is_sent_again_what_was_cut_off_and_not_what_has_ended_i
     for end, text in ((2, "two"), (3, "three")):
         session.send(text)
         assert back_without_aid(peer, {"CI": 1, **aid}).rest()[-1] == [end, text]
-    # Who has said one is known to count: it has what it says, and no more.
+    # Who has said one, and be it that it has nothing, is known to count: it has what it says, and no more.
     assert peer.back(2, CI=1).rest() == [[3, "three"]]
     assert back_without_aid(peer, {"CI": 1, **aid}).rest() == [[3, "three"]]
+
+
+def test_who_says_that_it_has_nothing_is_sent_all_again(peer, shared):
+    """It counts, and what a back channel has carried may not have come all the way."""
+    shared.browserchannel.find(peer.params).send("one")
+    for _ in range(2):
+        assert peer.back(-1, CI=1).rest()[-1] == [1, "one"]
 
 
 def test_type_may_be_init_and_bind(shared):

@@ -373,7 +373,7 @@ class Session:
         """Have something go out, since nothing has for long; all has been sent. Lock held."""
         self.push(NOOP, wrapped=False)
 
-    def attach(self, back: BackChannel, aid: int, *, resend: bool = True) -> None:
+    def attach(self, back: BackChannel, aid: int | None, *, resend: bool = True) -> None:
         """A new back channel: the old one ends, the new one is given all that is not acknowledged. Lock held.
 
         A client that has never said an AID, as hangups does not, has what its back channels have carried to
@@ -381,18 +381,20 @@ class Session:
 
         Args:
             back: the back channel.
-            aid: the request's AID; -1: it says none.
+            aid: the request's AID; None: it says none.
             resend: whether it is given what was sent before; not so where this answer has carried it already.
 
         Raises:
             Refusal: the client has acknowledged the ``["stop"]``: there is no session any more.
         """
-        if self._doubted:
-            self._settle(aid)
-        if aid >= 0:
+        if aid is not None:
             self._carried = None
         elif self._carried is not None:
             aid = self._carried
+        else:
+            aid = -1
+        if self._doubted:
+            self._settle(aid)
         self.acknowledge(aid)
         if self._stopped is not None and not self._arrays:
             raise unknown_sid()

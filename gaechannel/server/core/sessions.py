@@ -349,7 +349,9 @@ class SessionService:
         self.end(session, reason)
         await self.commit()
 
-    async def join(self, session: Session, back: BackChannel, aid: int, *, resend: bool = True) -> None:
+    async def join(
+        self, session: Session, back: BackChannel, aid: int | None, *, resend: bool = True
+    ) -> None:
         """Give a session its back channel: :meth:`Session.attach`."""
         with self.lock:
             session.attach(back, aid, resend=resend)

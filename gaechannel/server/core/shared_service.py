@@ -319,8 +319,11 @@ class SharedChannelService(ChannelService):
             if isinstance(session, SharedSession):
                 self._drop(session)
 
-    async def join(self, session: Session, back: BackChannel, aid: int, *, resend: bool = True) -> None:
-        asked = self.link.begin(ATTACH, session.sid, self.link.node, aid, self._lease)
+    async def join(
+        self, session: Session, back: BackChannel, aid: int | None, *, resend: bool = True
+    ) -> None:
+        had = -1 if aid is None else aid
+        asked = self.link.begin(ATTACH, session.sid, self.link.node, had, self._lease)
         told = self._coming.setdefault(session.sid, [])
         try:
             found = await asyncio.shield(asked)

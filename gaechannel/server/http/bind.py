@@ -30,7 +30,8 @@ class _Asked:
     """A back channel that is asked for."""
 
     session: Session
-    aid: int
+    #: The highest array id that its client has; None: it says none.
+    aid: int | None
     #: Whether it ends after one chunk.
     one_batch: bool
     #: Seconds after which it ends in order, where its client has said so.
@@ -124,7 +125,8 @@ class Bind:
             return _Asked(session, -1, ci == "1", bound, headers)
         if params.get("RID") != "rpc":
             raise bad_request("RID is not rpc")
-        return _Asked(await self._service.seek(params), _aid(params), ci == "1", bound, {})
+        aid = _aid(params) if params.get("AID") else None
+        return _Asked(await self._service.seek(params), aid, ci == "1", bound, {})
 
     async def _read(self, request: web.Request) -> Body:
         limits = self._service.limits
