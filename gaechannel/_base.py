@@ -210,8 +210,8 @@ class SyncChannel(Channel[Message]):
                 without waiting; None: as long as it takes.
 
         Raises:
-            ChannelTimeout: no message came in that time. Nothing is lost by it: the next call, or an
-                iterator, goes on where this one stopped.
+            ChannelTimeout: no message came in that time; its cause is the last failure, if the channel is not
+                open. Nothing is lost by it: the next call, or an iterator, goes on where this one stopped.
             ChannelClosed: the channel was closed, or the session has ended.
             ChannelError: as iterating raises it.
             TypeError, ValueError: ``timeout`` is no number of seconds.

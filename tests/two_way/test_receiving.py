@@ -62,6 +62,34 @@ def test_recv_raises_when_the_time_is_up_and_leaves_the_channel_as_it_was(script
         assert len(script.of("back")) == 1
 
 
+def test_a_recv_that_is_late_says_what_keeps_messages_from_coming(script, channel_of):
+    go_on = threading.Event()
+
+    def late(channel):
+        with pytest.raises(ChannelTimeout, match="no message came within the timeout") as caught:
+            channel.recv(0.02)
+        return caught.value
+
+    def then(request):
+        assert go_on.wait(60)
+        held([2, "b"])(request)
+
+    script.on("back", brought([1, "a"]), status("502 Bad Gateway", "no backend"), then)
+    options = {"params": {"token": "S3CRET"}, "max_backoff": 0.01}
+    with channel_of("BrowserChannel", script.url, **options) as channel:
+        assert channel.recv(20) == "a"
+        until(lambda: late(channel).__cause__ is not None)
+        error = late(channel)
+        assert error.__cause__ is channel.last_error
+        assert str(error).endswith(f": {error.__cause__}")
+        assert "502 Bad Gateway" in str(error)
+        assert "S3CRET" not in str(error)
+        go_on.set()
+        assert channel.recv(20) == "b"
+        error = late(channel)
+        assert (str(error), error.__cause__) == ("no message came within the timeout", None)
+
+
 def test_recv_waits_no_longer_than_its_timeout(script, channel_of):
     with channel_of("BrowserChannel", script.url) as channel:
         began = time.monotonic()

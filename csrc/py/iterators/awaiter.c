@@ -123,12 +123,12 @@ static PySendResult end_or_wait(awaiter *self, PyObject **result) {
                    ? PYGEN_ERROR
                    : PYGEN_NEXT;
     case OUTLOOK_LATE:
-        receive_raise_late(channel->state);
+        receive_raise_late(channel);
         return PYGEN_ERROR;
     default:
         // Asked for an answer, the session knows of no deadline.
         if (self->want.deadline_ms != SESSION_NEVER && net_now_ms() >= self->want.deadline_ms) {
-            receive_raise_late(channel->state);
+            receive_raise_late(channel);
             return PYGEN_ERROR;
         }
         return wait_for_more(self, result);

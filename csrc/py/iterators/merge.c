@@ -302,7 +302,7 @@ static PyObject *next_in_turn(merge_object *self, int64_t deadline_ms) {
         int64_t left_ms = ms_left(deadline_ms);
         // Even where there is no time left: who asks again and again without waiting has to get on.
         if (looked && left_ms == 0)
-            return receive_raise_late(self->state);
+            return receive_raise_late_of_many(self->state);
         looked = true;
         int64_t slice_ms = self->asks_again ? 0 : SLICE_MS;
         if (wait_for_news(self, left_ms < slice_ms ? left_ms : slice_ms) < 0)
@@ -325,7 +325,7 @@ static int take_turn(merge_object *self, int64_t deadline_ms) {
         if (!taken && PyErr_CheckSignals() < 0)
             return -1;
         if (!taken && ms_left(deadline_ms) == 0) {
-            receive_raise_late(self->state);
+            receive_raise_late_of_many(self->state);
             return -1;
         }
     }

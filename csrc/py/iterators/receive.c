@@ -2,6 +2,7 @@
 #include "py/iterators/receive.h"
 
 #include "py/channel/in_thread.h"
+#include "py/channel/lock.h"
 #include "py/channel/progress.h"
 #include "py/channel/raised.h"
 #include "py/channel/report.h"
@@ -62,8 +63,42 @@ PyObject *receive(channel_object *channel, const want *wanted) {
     return wanted->all ? take_batch(channel, wanted->most) : take_one(channel);
 }
 
-PyObject *receive_raise_late(module_state *state) {
-    PyErr_SetString(state->timeout, "no message came within the timeout");
+#define LATE "no message came within the timeout"
+
+// What keeps messages from coming; None: nothing is known to. NULL with an exception set.
+static PyObject *why_late(channel_object *channel) {
+    channel_lock(channel);
+    bool open = session_get_state(channel->session) == STATE_OPEN;
+    channel_unlock(channel);
+    if (!open)
+        return channel_last_error(channel);
+    Py_INCREF(Py_None);
+    return Py_None;
+}
+
+PyObject *receive_raise_late(channel_object *channel) {
+    PyObject *why = why_late(channel);
+    if (why == NULL || why == Py_None) {
+        if (why != NULL)
+            receive_raise_late_of_many(channel->state);
+        Py_XDECREF(why);
+        return NULL;
+    }
+    PyObject *words = PyUnicode_FromFormat(LATE ": %S", why);
+    PyObject *late = words != NULL ? PyObject_CallFunction(channel->state->timeout, "O", words) : NULL;
+    Py_XDECREF(words);
+    if (late != NULL) {
+        PyErr_SetObject(channel->state->timeout, late);
+        PyException_SetCause(late, why); // which takes the reference
+        why = NULL;
+    }
+    Py_XDECREF(late);
+    Py_XDECREF(why);
+    return NULL;
+}
+
+PyObject *receive_raise_late_of_many(module_state *state) {
+    PyErr_SetString(state->timeout, LATE);
     return NULL;
 }
 
@@ -87,7 +122,7 @@ PyObject *receive_in_thread(channel_object *channel, const want *wanted) {
         if (said == OUTLOOK_ERROR)
             return NULL;
         if (said == OUTLOOK_LATE)
-            return receive_raise_late(channel->state);
+            return receive_raise_late(channel);
         if (said == OUTLOOK_ENDED)
             break;
     }

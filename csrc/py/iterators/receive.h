@@ -13,8 +13,12 @@ PyObject *receive(channel_object *channel, const want *wanted);
  * ended, or ChannelClosed. */
 PyObject *receive_in_thread(channel_object *channel, const want *wanted);
 
-/* ChannelTimeout: no message has come by the deadline. Returns NULL. */
-PyObject *receive_raise_late(module_state *state);
+/* ChannelTimeout: no message has come by the deadline; its cause is the last failure, if the channel is not
+ * open. Returns NULL. */
+PyObject *receive_raise_late(channel_object *channel);
+
+/* The same of many channels, whose failures are their own. */
+PyObject *receive_raise_late_of_many(module_state *state);
 
 /* ChannelClosed: no message will come, since the channel was closed or the session has ended in order.
  * Returns NULL. */
