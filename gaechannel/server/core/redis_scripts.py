@@ -65,12 +65,12 @@ local function keep()
 end
 """
 
-#: Adds arrays to sessions, and tells their nodes.
+#: Adds arrays to sessions, and tells their nodes. Few strings are made: for each, Lua looks at all its bytes.
 _ADD = """
 local told = {}
-local function add(one, data)
+local function add(one, before, data, after)
     local id = fmt('%d', one.next)
-    local array = '[' .. id .. ',' .. data .. ']'
+    local array = '[' .. id .. ',' .. before .. data .. after .. ']'
     call('XADD', P .. 'a:' .. one.sid, id .. '-1', 'a', array)
     one.next, one.bytes, changed[one] = one.next + 1, one.bytes + #array, true
     local node = one.node
@@ -80,14 +80,16 @@ local function add(one, data)
             lines = {'arrays'}
             told[node] = lines
         end
-        lines[#lines + 1] = one.sid .. ' ' .. (#array > 8192 and '' or array)
+        local n = #lines
+        lines[n + 1], lines[n + 2] = '\\n', one.sid
+        lines[n + 3], lines[n + 4] = ' ', #array > 8192 and '' or array
     end
     return id
 end
 local function tell()
     keep()
     for node, lines in pairs(told) do
-        call('PUBLISH', P .. 'n:' .. node, table.concat(lines, '\\n'))
+        call('PUBLISH', P .. 'n:' .. node, table.concat(lines))
     end
 end
 """
@@ -243,7 +245,7 @@ if replaced == 1 and forget(old)[2] == 1 then gone = client end
 call('HSET', s, 'client', client, 'facts', ARGV[3], 'base', 0, 'maps', 0, 'rid', -1, 'epoch', 0)
 local one = {client = client, sid = sid, state = '0', next = 0, bytes = 0, node = '-', prefix = ARGV[5]}
 for i = 9, #ARGV do
-    add(one, ARGV[i])
+    add(one, '', ARGV[i], '')
 end
 tell()
 call('ZADD', P .. 'leases', now() + ARGV[4], sid)
@@ -330,7 +332,7 @@ APPEND = (
     + """
 local one = open(ARGV[1])
 if not one or one.state == 'x' or not mine(ARGV[1], ARGV[2]) then return -1 end
-add(one, ARGV[3])
+add(one, '', ARGV[3], '')
 tell()
 return 1
 """
@@ -362,7 +364,7 @@ if found[3] ~= ARGV[9] then
         local h = P .. 'h:' .. one.client
         one.state, changed[one] = '1', true
         for _, literal in ipairs(call('LRANGE', h, 0, -1)) do
-            add(one, one.prefix .. literal .. ']]]')
+            add(one, one.prefix, literal, ']]]')
         end
         call('DEL', h)
         came = call('SADD', P .. 'present', one.client)
@@ -414,10 +416,10 @@ local function send(client, literal)
     for _, one in ipairs(all) do
         if one.state == '1' then
             if one.bytes + #literal > limit then
-                add(one, '["stop"]')
+                add(one, '', '["stop"]', '')
                 one.state = 'x'
             else
-                add(one, one.prefix .. literal .. ']]]')
+                add(one, one.prefix, literal, ']]]')
             end
         end
     end
