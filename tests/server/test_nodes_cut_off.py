@@ -80,7 +80,7 @@ return 'stepped'
 @pytest.mark.timeout(90)
 def test_sessions_outlive_steps_of_the_clock_of_redis(tmp_path):
     redis = RedisServer(tmp_path / "redis").start()
-    node = Process("--redis", redis.url, "--session-timeout", "3")
+    node = Process("--redis", redis.url, "--session-timeout", "2")
     node.start()
     script = b'"' + STEP.replace(b"\n", b" ") + b'"'
     try:
@@ -90,7 +90,7 @@ def test_sessions_outlive_steps_of_the_clock_of_redis(tmp_path):
             until(lambda: redis.says(b"EXISTS {gaechannel}looked") == b":1\r\n")
             for step in (-3_600_000, 3_600_000, -86_400_000):  # the clock is put forward, back, and forward
                 assert redis.says(b"EVAL %b 0 %d" % (script, step)) == b"$7\r\nstepped\r\n"
-                time.sleep(1)  # leases are looked at
+                time.sleep(0.7)  # leases are looked at
                 comes(connection, stream, step)
         # Who is heard of no more goes all the same.
         until(lambda: redis.says(b"ZCARD {gaechannel}leases") == b":0\r\n")

@@ -19,7 +19,7 @@ MESSAGES = int(os.environ.get("GAECHANNEL_NODES", "20000"))
 RATE = int(os.environ.get("GAECHANNEL_NODES_RATE", "1500"))
 SEED = int(os.environ.get("GAECHANNEL_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
 #: Seconds that Redis is away.
-AWAY = float(os.environ.get("GAECHANNEL_AWAY", "3"))
+AWAY = float(os.environ.get("GAECHANNEL_AWAY", "1"))
 
 
 @pytest.mark.timeout(180 + MESSAGES // 100)

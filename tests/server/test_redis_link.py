@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("redis", reason="redis-py is not installed: pip install gaechannel[redis]")
 
+from gaechannel.server.core import redis_link
 from gaechannel.server.core.errors import Refusal
 from gaechannel.server.core.redis_link import RedisLink
 
@@ -100,7 +101,9 @@ def test_what_is_asked_of_a_redis_that_is_loading_is_done_in_order(says, turns):
     asyncio.run(asyncio.wait_for(play(), 20))
 
 
-def test_the_link_ends_though_redis_is_away():
+def test_the_link_ends_though_redis_is_away(monkeypatch):
+    monkeypatch.setattr(redis_link, "_LAST_SECONDS", 0.3)
+
     async def play():
         redis = LoadingRedis()
         server = await asyncio.start_server(redis.serve, "127.0.0.1", 0)

@@ -16,6 +16,7 @@ from waiting import until
 
 pytest.importorskip("redis", reason="redis-py is not installed: pip install gaechannel[redis]")
 
+from gaechannel.server.core import redis_link
 from gaechannel.server.core.shared_service import SharedChannelService
 from gaechannel.server.core.store import StoreError
 
@@ -114,7 +115,8 @@ def test_addresses_that_nobody_has(tmp_path):
     assert "Port" in odd
 
 
-def test_what_is_no_redis_or_one_of_old(redis):
+def test_what_is_no_redis_or_one_of_old(redis, monkeypatch):
+    monkeypatch.setattr(redis_link, "_ANSWER_SECONDS", 1.0)
     page = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
     old = b"$21\r\nredis_version:6.2.1\r\n\r\n"
     with Answering(page, ends=True) as http, Answering(b"") as silent, Answering(old) as six:

@@ -197,9 +197,9 @@ def test_that_redis_is_away_is_told_once(tmp_path):
     node.is_up(process)
     try:
         redis.kill()
-        time.sleep(1)
-        redis.start()
         time.sleep(0.5)
+        redis.start()
+        time.sleep(0.3)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
     finally:

@@ -6,6 +6,12 @@ import contextlib
 from thread_server import ThreadServer
 
 
+def _close(opening):
+    """Close a connection that nobody waits for any more."""
+    if opening.exception() is None:
+        opening.result()[1].close()
+
+
 class LinkProxy(ThreadServer):
     """Passes bytes on.
 
@@ -31,7 +37,12 @@ class LinkProxy(ThreadServer):
         if self.cut:
             return
         with contextlib.suppress(OSError):
-            upstream, up = await asyncio.open_connection("127.0.0.1", self.server_port)
+            opening = asyncio.create_task(asyncio.open_connection("127.0.0.1", self.server_port))
+            try:
+                upstream, up = await asyncio.shield(opening)
+            except asyncio.CancelledError:
+                opening.add_done_callback(_close)
+                raise
             ways = [
                 asyncio.create_task(self._pass(reader, up, False)),
                 asyncio.create_task(self._pass(upstream, writer, True)),
