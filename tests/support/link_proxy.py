@@ -52,8 +52,8 @@ class LinkProxy(ThreadServer):
             finally:
                 for way in ways:
                     way.cancel()
+                up.close()  # before anything is awaited, where this may be cancelled
                 await asyncio.gather(*ways, return_exceptions=True)
-                up.close()
 
     async def _pass(self, reader, writer, answers):
         while piece := await reader.read(1 << 16):
