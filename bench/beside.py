@@ -7,6 +7,8 @@ to this one's, in the same round: 1.02 is 2 % faster than the other.
 
 decode      TalkDecoder, and Decoder of objects like those of living services, in one process
 stream      a channel whose server writes as fast as it can, sync and asyncio
+fresh       sync, each size in a process that has read nothing before
+neighbour   a message a millisecond beside a channel of the same event loop that is saturated: p50 and p99
 latency     from the server's write to Python holding the message, the median of a thousand
 channels    `async for` over what was received; processor time a message of ten channels and of a thousand
 """
@@ -52,6 +54,17 @@ def stream() -> dict[str, float]:
     return found
 
 
+def neighbour() -> dict[str, float]:
+    """Microseconds: the quietest of some runs."""
+    import neighbours
+
+    found = [neighbours.neighbour_us(1000) for _ in range(3)]
+    return {
+        "neighbour, p50": min(p50 for p50, _ in found),
+        "neighbour, p99": min(p99 for _, p99 in found),
+    }
+
+
 def latency() -> dict[str, float]:
     """Nanoseconds."""
     import latency as ways
@@ -65,7 +78,11 @@ def latency() -> dict[str, float]:
     return found
 
 
-PARTS = {"decode": decode, "stream": stream, "latency": latency}
+PARTS = {"decode": decode, "stream": stream, "neighbour": neighbour, "latency": latency}
+
+
+# And two that are no function of one process.
+ALL_PARTS = [*PARTS, "fresh", "channels"]
 
 
 def in_tree(tree: pathlib.Path, *command: str) -> dict[str, float]:
@@ -87,8 +104,27 @@ def channels(tree: pathlib.Path) -> dict[str, float]:
     }
 
 
+def fresh(tree: pathlib.Path) -> dict[str, float]:
+    """Seconds a message, of this benchmark's loop over the tree's package."""
+    from common import bodies, serving
+
+    found = {}
+    for size, length in bodies.SIZES.items():
+        count = bodies.count_for(length, STREAM_BYTES)
+        with serving.serving(bodies.body("ASCII", length, count)) as port:
+            command = [str(HERE / "stream.py"), "--read", "gaechannel", str(port), str(count)]
+            environment = {**os.environ, "PYTHONPATH": str(tree)}
+            found[f"fresh {size}, sync"] = min(
+                float(subprocess.check_output([sys.executable, *command], text=True, env=environment))
+                for _ in range(3)
+            )
+    return found
+
+
 def measure(part: str, tree: pathlib.Path) -> dict[str, float]:
     """A part's times with one tree's package."""
+    if part == "fresh":
+        return fresh(tree)
     return channels(tree) if part == "channels" else in_tree(tree, __file__, "--measure", part, str(tree))
 
 
@@ -123,7 +159,7 @@ def main() -> None:
     parser = report.arguments(__doc__)
     parser.add_argument("folder", type=pathlib.Path, metavar="FOLDER")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--parts", nargs="+", default=[*PARTS, "channels"], choices=[*PARTS, "channels"])
+    parser.add_argument("--parts", nargs="+", default=ALL_PARTS, choices=ALL_PARTS)
     options = parser.parse_args()
     report.clean_environment()
     options.rounds = 3 if options.short else options.rounds

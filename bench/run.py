@@ -22,6 +22,7 @@ SHORT = {
     "side_effects": ["--short"],
     "channels": ["--short"],
     "opening": ["--short"],
+    "neighbours": ["--short"],
     "tls": ["--short"],
     "browser": ["--short"],
     "server": ["--short"],
