@@ -112,7 +112,7 @@ class Copies:
 
     def begin(self):
         """The way to the first."""
-        if self.how == "replica":
+        if self.how != "log":
             assert self.second.says(b"REPLICAOF 127.0.0.1 %d" % self.first.port) == b"+OK\r\n"
         return LinkProxy(self.first.port)
 
@@ -128,6 +128,10 @@ class Copies:
 
     def change(self, link):
         """The second is there instead of the first."""
+        if self.how == "demoted":  # it goes on to tell whoever listens there what the other tells
+            link.server_port = self.second.port
+            assert self.first.says(b"REPLICAOF 127.0.0.1 %d" % self.second.port) == b"+OK\r\n"
+            return
         self.first.kill()
         if self.how == "log":
             self.second.start()
@@ -145,6 +149,7 @@ class Copies:
     [
         pytest.param("replica", 10, id="a replica, away"),
         pytest.param("replica", None, id="a replica, listening"),
+        pytest.param("demoted", None, id="a replica, listening to the one before"),
         pytest.param("log", 6, id="a log, away, not given all"),
         pytest.param("log", None, id="a log, listening"),
     ],

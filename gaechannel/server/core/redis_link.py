@@ -158,6 +158,8 @@ class RedisLink:
         self._subscribed: Any = None
         #: Where we ask, and where we are told.
         self._asked_at = self._heard_at = url
+        #: Which Redis it is that we ask, as LIVE says.
+        self._life = b""
         #: Where those of a Cluster are, HOST:PORT; the next to be asked is the first.
         self._places: list[str] = []
         #: Since when Redis is away, on the monotonic clock, and since when we are told nothing.
@@ -236,8 +238,10 @@ class RedisLink:
         """
         await connection.on_connect()
         await connection.send_command("EVAL", LIVE, 1, self._prefix)
-        if await connection.read_response():
+        before, self._life = self._life, await connection.read_response()
+        if before not in {b"", self._life}:
             logger.info("Redis has begun anew: it may have forgotten arrays")
+            self._heard_at = ""  # who tells us what comes may be the one before, and sessions are to be read
 
     async def _hear_at(self, url: str) -> None:
         """Be told there from now on."""

@@ -199,20 +199,21 @@ local function forget(sid)
 end
 """
 
-#: What is asked first on each new connection: whether this is the Redis that was asked before. Where it is
-#: another, or has been started again, all sessions are in doubt. Epochs go on from the time in µs, past all
-#: that it may have forgotten.
+#: What is asked first on each new connection: which Redis this is, and since when. Where it is another than was
+#: asked before, by whichever node, or has been started again, all sessions are in doubt: who was told something
+#: else before is to read its own. Epochs go on from the time in µs, past all that it may have forgotten.
 LIVE = (
     _FREEING
     + _RECORDS
     + """
 local run = string.match(call('INFO', 'server'), 'run_id:(%x+)')
 local before = call('HMGET', P .. 'life', 'run', 'since')
-if before[1] == run then return 0 end
+if before[1] == run then return run .. ' ' .. before[2] end
 local since, t = 0, call('TIME')
 if before[1] then since = math.max(t[1] * 1000000 + t[2], before[2] + 1000000) end
-call('HSET', P .. 'life', 'run', run, 'since', fmt('%d', since))
-for _, sid in ipairs(since > 0 and call('ZRANGE', P .. 'leases', 0, -1) or {}) do
+since = fmt('%d', since)
+call('HSET', P .. 'life', 'run', run, 'since', since)
+for _, sid in ipairs(before[1] and call('ZRANGE', P .. 'leases', 0, -1) or {}) do
     local one = open(sid)
     if one and one.next < FAR then
         call('HSET', P .. 's:' .. sid, 'next', fmt('%d', one.next))
@@ -220,7 +221,7 @@ for _, sid in ipairs(since > 0 and call('ZRANGE', P .. 'leases', 0, -1) or {}) d
         keep()
     end
 end
-return 1
+return run .. ' ' .. since
 """
 )
 
