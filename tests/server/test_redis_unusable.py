@@ -88,6 +88,17 @@ def serve(url):
     asyncio.run(use())
 
 
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [(2, b"ZADD {gaechannel}leases 1 sid"), (3, b"HSET {gaechannel}life run 1 since 0 form 2")],
+)
+def test_sessions_of_another_version_are_left_alone(redis, place, command):
+    redis.says(b"SELECT %d\r\n%b" % (place, command))
+    (words,) = why(f"{redis.url}/{place}")
+    assert "another version of gaechannel has its sessions in {gaechannel}*" in words
+    serve(f"{redis.url}/1")
+
+
 def test_who_is_not_let_in_is_told_in_a_line(redis):
     serve(with_user(redis, "alice"))
     process = Process("--redis", with_user(redis, "alice", "wrong")).begin()

@@ -199,20 +199,24 @@ local function forget(sid)
 end
 """
 
-#: What is asked first on each new connection: which Redis this is, and since when. Where it is another than was
-#: asked before, by whichever node, or has been started again, all sessions are in doubt: who was told something
-#: else before is to read its own. Epochs go on from the time in µs, past all that it may have forgotten.
+#: What is asked first on each new connection: which Redis this is, and since when. Where it is another than
+#: was asked before, by whichever node, or has been started again, all sessions are in doubt: who was told
+#: something else before is to read its own. Epochs go on from the time in µs, past all that it may have
+#: forgotten. What is written in another way than here is left alone, and so are its nodes.
 LIVE = (
     _FREEING
     + _RECORDS
     + """
 local run = string.match(call('INFO', 'server'), 'run_id:(%x+)')
-local before = call('HMGET', P .. 'life', 'run', 'since')
+local before = call('HMGET', P .. 'life', 'run', 'since', 'form')
+if (before[3] or '1') ~= '1' or not before[1] and call('EXISTS', P .. 'leases') == 1 then
+    return redis.error_reply('ERR another version of gaechannel has its sessions in ' .. P .. '*')
+end
 if before[1] == run then return run .. ' ' .. before[2] end
 local since, t = 0, call('TIME')
 if before[1] then since = math.max(t[1] * 1000000 + t[2], before[2] + 1000000) end
 since = fmt('%d', since)
-call('HSET', P .. 'life', 'run', run, 'since', since)
+call('HSET', P .. 'life', 'run', run, 'since', since, 'form', 1)
 for _, sid in ipairs(before[1] and call('ZRANGE', P .. 'leases', 0, -1) or {}) do
     local one = open(sid)
     if one and one.next < FAR then
