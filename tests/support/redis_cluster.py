@@ -2,6 +2,7 @@
 
 import subprocess
 
+from ports import free_port
 from redis_server import RedisServer
 from waiting import until
 
@@ -11,12 +12,16 @@ class RedisCluster:
 
     def __init__(self, folder):
         more = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
-        self.servers = [RedisServer(folder / f"redis {number}", *more) for number in range(3)]
+        # Redis' own choice, its port and 10,000, may be where the system has a connection.
+        self.buses = [free_port() for _ in range(3)]
+        self.servers = [
+            RedisServer(folder / f"redis {bus}", *more, "--cluster-port", str(bus)) for bus in self.buses
+        ]
 
     def start(self):
         for server in self.servers:
             server.start()
-        places = [f"127.0.0.1:{server.port}" for server in self.servers]
+        places = [f"127.0.0.1:{one.port}@{bus}" for one, bus in zip(self.servers, self.buses, strict=True)]
         create = ["redis-cli", "--cluster", "create", *places, "--cluster-yes"]
         made = subprocess.run(create, capture_output=True, text=True, timeout=60, check=False)
         assert made.returncode == 0, made.stdout + made.stderr

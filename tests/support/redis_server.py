@@ -26,6 +26,7 @@ class RedisServer:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self.arguments = arguments
+        self.process = None
 
     def start(self):
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
@@ -42,5 +43,7 @@ class RedisServer:
         return b""
 
     def kill(self):
+        if self.process is None:  # it has not been started: another of a test's has not come up
+            return
         self.process.kill()
         self.process.wait()
