@@ -210,3 +210,22 @@ def test_who_has_an_array_that_has_never_been_is_told_that_the_session_is_lost(t
                 assert stream.status == 200
     finally:
         redis.kill()
+
+
+def test_what_a_session_in_doubt_has_acknowledged_has_ids_that_are_given_to_nothing_else(tmp_path):
+    redis = RedisServer(tmp_path / "redis").start()
+    try:
+        with LocalServer(redis=redis.url) as server:
+            talk = Talk(server, server.create_channel("client")).connect()
+            assert redis.says(b"HSET {gaechannel}life run 0") == b":0\r\n"  # it was another one
+            redis.says(b"CLIENT KILL TYPE normal")
+            assert talk.send({}, aid=5).status == 200
+            for text in "abc":
+                server.send_message("client", text)
+            # This request had been on its way for longer than the one with the maps.
+            with contextlib.closing(talk.back(aid=1)) as stream:
+                came = [stream.next() for _ in range(3)]
+            assert texts(came) == ["a", "b", "c"]
+            assert [array_id for array_id, _ in came] == [6, 7, 8]
+    finally:
+        redis.kill()

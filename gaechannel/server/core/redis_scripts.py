@@ -132,13 +132,15 @@ local function trim(one, aid)
 end
 """
 
-#: Gives the arrays of a session in doubt the ids that follow the last that there has been. Those that Redis
-#: has forgotten, and that its client may not have had, become keep-alives.
+#: Gives the arrays of a session in doubt the ids that follow the last that there has been, or that its client
+#: has acknowledged meanwhile. Those that Redis has forgotten, and that its client may not have had, become
+#: keep-alives.
 _SETTLE = """
 local function settle(one, last, fill)
     if one.next < FAR then return end
     local s, a = P .. 's:' .. one.sid, P .. 'a:' .. one.sid
-    local next, far = tonumber(call('HGET', s, 'next')), {}
+    local told, far = call('HMGET', s, 'next', 'base'), {}
+    local next = math.max(told[1], told[2])
     for _, entry in ipairs(call('XRANGE', a, FAR, '+')) do
         far[#far + 1] = string.match(entry[2][2], ',.*$')
         one.bytes = one.bytes - #entry[2][2]
