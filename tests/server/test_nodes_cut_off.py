@@ -1,6 +1,7 @@
-"""A node whose way to Redis is cut, while others' are not; Redis' clock is set; it has forgotten."""
+"""A node whose way to Redis is cut, while others' are not; a clock is set; Redis has forgotten."""
 
 import contextlib
+import os
 import shutil
 import time
 
@@ -94,6 +95,45 @@ def test_sessions_outlive_steps_of_the_clock_of_redis(tmp_path):
                 comes(connection, stream, step)
         # Who is heard of no more goes all the same.
         until(lambda: redis.says(b"ZCARD {gaechannel}leases") == b":0\r\n")
+    finally:
+        node.processes[-1].kill()
+        node.processes[-1].communicate()
+        redis.kill()
+
+
+#: Has a node's clock be as many seconds ahead as a file says.
+AHEAD = """
+import pathlib, time
+step, now = pathlib.Path({!r}), time.time
+time.time = lambda: now() + float(step.read_text())
+"""
+
+
+@pytest.mark.timeout(90)
+def test_sessions_outlive_steps_of_the_clock_of_a_node(tmp_path, monkeypatch):
+    """Tokens alone ask for it, which are valid for two hours."""
+    step = tmp_path / "step"
+
+    def ahead(seconds):
+        (tmp_path / "new").write_text(str(seconds))
+        (tmp_path / "new").replace(step)
+
+    ahead(0)
+    (tmp_path / "sitecustomize.py").write_text(AHEAD.format(str(step)))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    redis = RedisServer(tmp_path / "redis").start()
+    node = Process("--redis", redis.url, "--session-timeout", "2")
+    node.start()
+    try:
+        talk = Talk(node, node.create("client")).connect()
+        with contextlib.closing(talk.back()) as stream, contextlib.closing(node.connection()) as connection:
+            for seconds in (3600, -86_400, 0):
+                ahead(seconds)
+                comes(connection, stream, seconds)
+                time.sleep(0.7)  # leases are looked at
+                comes(connection, stream, seconds + 1)
+        ahead(3 * 3600)
+        assert Talk(node, talk.params["token"]).open().status == 401  # it is this clock that was set
     finally:
         node.processes[-1].kill()
         node.processes[-1].communicate()
