@@ -1,8 +1,10 @@
-"""A node whose way to Redis is cut, while others' are not; a clock is set; Redis has forgotten."""
+"""A node that is cut off, or stands still half-way, or has its clock set; a Redis that has forgotten."""
 
 import contextlib
+import json
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -64,6 +66,50 @@ def comes(connection, stream, number):
     while not (came := texts([stream.next()])):
         pass
     assert came == [str(number)]
+
+
+def ask_to_send(connection, text):
+    """Ask a node to send a message that it may have been asked for before."""
+    headers = {"Authorization": "Bearer secret", "Content-Type": "application/json", "Idempotency-Key": text}
+    connection.request("POST", "/admin/send", json.dumps({"messages": [["client", text]]}), headers)
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("then", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
+def test_what_redis_took_of_a_node_that_never_heard_so_comes_once(tmp_path, then):
+    """The node stands still, or ends, between Redis' doing and its own hearing of it."""
+    redis = RedisServer(tmp_path / "redis").start()
+    nodes = []
+    try:
+        with LinkProxy(redis.port) as link, contextlib.ExitStack() as stack:
+            for port in (link.port, redis.port):
+                nodes.append(Process("--redis", f"redis://127.0.0.1:{port}"))
+                nodes[-1].start()
+            talk = Talk(nodes[1], nodes[1].create("client")).connect()
+            stream = stack.enter_context(contextlib.closing(talk.back()))
+            one, other = (stack.enter_context(contextlib.closing(node.connection())) for node in nodes)
+            comes(one, stream, 0)
+            link.deaf = True
+            ask_to_send(one, "doubted")
+            while not (came := texts([stream.next()])):
+                pass
+            assert came == ["doubted"]
+            nodes[0].processes[-1].send_signal(then)
+            ask_to_send(other, "doubted")
+            answer = other.getresponse()
+            assert (answer.status, json.load(answer)) == (200, {"dropped": []})
+            comes(other, stream, 1)
+            if then == signal.SIGSTOP:
+                link.deaf = False
+                nodes[0].processes[-1].send_signal(signal.SIGCONT)
+                answer = one.getresponse()
+                assert (answer.status, json.load(answer)) == (200, {"dropped": []})
+                comes(one, stream, 2)
+    finally:
+        for node in nodes:
+            node.processes[-1].kill()
+            node.processes[-1].communicate()
+        redis.kill()
 
 
 #: What the clock of Redis says is less than what stands in its keys, or more, by so many ms.
