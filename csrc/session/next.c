@@ -98,10 +98,9 @@ static bool next_abort(session *self, int64_t now_ms, session_action *out) {
 static bool asks_first(const session *self, request_kind kind, session_action *out) {
     bool first = kind == REQUEST_INIT || kind == REQUEST_OPEN;
     bool opens = first || (kind == REQUEST_BACK && phase_opens_on_back(self));
-    bool has_token = self->fields[FIELD_TOKEN].length != 0 && !phase_token_expired(self);
     if (opens && self->asks_session && !phase_is_prepared(self))
         out->kind = ACTION_ASK_SESSION;
-    else if (first && self->asks_token && !has_token)
+    else if (first && self->asks_token && !phase_has_token(self))
         out->kind = ACTION_ASK_TOKEN;
     else if (self->needs_headers)
         out->kind = ACTION_ASK_HEADERS;

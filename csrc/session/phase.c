@@ -53,6 +53,10 @@ bool phase_is_prepared(const session *self) {
     return self->phase.prepared;
 }
 
+bool phase_has_token(const session *self) {
+    return self->fields[FIELD_TOKEN].length != 0 && !phase_token_expired(self);
+}
+
 bool phase_token_expired(const session *self) {
     return self->phase.token == TOKEN_EXPIRED;
 }

@@ -39,7 +39,8 @@ bool phase_has_worked(const session *self);
 bool phase_opens_on_back(const session *self);
 /* Whoever wanted to know has still to be told that a session is about to open. */
 bool phase_is_prepared(const session *self);
-/* The present token was refused as expired; a back channel was answered to it. */
+/* There is a token, which was not refused as expired; it was; a back channel was answered to it. */
+bool phase_has_token(const session *self);
 bool phase_token_expired(const session *self);
 bool phase_token_worked(const session *self);
 

@@ -114,8 +114,12 @@ void session_answered(session *self, bool session_opens) {
     self->needs_headers = false;
 }
 
-bool session_is_answered(const session *self, bool session_opens) {
-    return session_opens ? phase_is_prepared(self) : !self->needs_headers;
+bool session_is_answered(const session *self, action_kind asked) {
+    if (asked == ACTION_ASK_SESSION)
+        return phase_is_prepared(self);
+    if (asked == ACTION_ASK_TOKEN)
+        return phase_has_token(self);
+    return asked == ACTION_ASK_HEADERS && !self->needs_headers;
 }
 
 bool session_is_half_duplex(const session *self) {

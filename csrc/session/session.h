@@ -205,9 +205,10 @@ void session_set_asks_headers(session *self, bool asks);
  * confirmed, are dropped: this session will be given its own. */
 void session_prepare(session *self);
 
-/* ACTION_ASK_SESSION, or else ACTION_ASK_HEADERS, is answered; and whether it was, since it happened. */
+/* ACTION_ASK_SESSION, or else ACTION_ASK_HEADERS, is answered. */
 void session_answered(session *self, bool session_opens);
-bool session_is_answered(const session *self, bool session_opens);
+/* Whether what an action asks for has been given since it was decided; not for ACTION_ASK_URL. */
+bool session_is_answered(const session *self, action_kind asked);
 
 /* ---- What came back ---- */
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import re
+import sys
 import threading
 import time
 
@@ -18,6 +19,7 @@ from gaechannel import (
     ChannelClosed,
     ChannelError,
     ChannelTimeout,
+    Client,
     HTTPStatusError,
     SessionLost,
     aio,
@@ -278,6 +280,47 @@ def test_what_others_send_meanwhile_is_left_for_its_turn(script):
     asyncio.run(main())
     [request] = script.of("open")
     assert request.maps == {0: {"who": "session"}, 1: {"who": "task"}}
+
+
+def taken_by_threads(count, channel):
+    """What so many threads take that begin at once, of which each keeps the interpreter for long."""
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(next(channel.messages()))) for _ in range(count)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    finally:
+        sys.setswitchinterval(before)
+    return got
+
+
+@pytest.mark.parametrize("what", ["on_session", "token"])
+def test_who_saw_the_question_before_another_thread_answered_does_not_ask_again(script, local, what):
+    """Of some thirty rounds, one had a thread that was so late."""
+
+    def answer(*args):
+        calls.append(args)
+        begun = time.perf_counter()
+        while time.perf_counter() < begun + 0.002:
+            pass
+        return token if what == "token" else None
+
+    for number in range(150):
+        calls, token = [], local.create_channel(f"me{number}")
+        if what == "token":
+            for _ in range(8):
+                local.send_message(f"me{number}", "a")
+            channel = Client(answer, base_url=local.base_url)
+        else:
+            script.on("back", held(*([identity, "a"] for identity in range(1, 9))))
+            channel = BrowserChannel(script.url, on_session=answer)
+        with channel:
+            assert taken_by_threads(8, channel) == ["a"] * 8
+        assert len(calls) == 1, number
 
 
 def test_two_threads_ask_once(script):

@@ -6,18 +6,42 @@
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
 
-// Whether this thread may ask the caller's callables now: 0 while another one does. -1 with an exception set:
-// it is doing so already, and whom it asks waits for the channel.
-static int begin_asking(channel_object *self) {
+// Whose turn it is to ask the caller's callables; but for TURN_OURS, what channel_answer() returns then.
+typedef enum turn {
+    // With an exception set: this thread asks already, and whom it asks waits for the channel.
+    TURN_ERROR = -1,
+    TURN_OTHERS = 0, // another thread asks
+    TURN_OVER = 1,   // another thread has asked, since this one saw what the session wants
+    TURN_OURS = 2,   // this thread's, until end_asking()
+} turn;
+
+static void end_asking(channel_object *self) {
+    self->answering = 0;
+}
+
+// Whether the session asks that yet. Whoever has answered may have stepped the channel since, even to its
+// next session, or not yet.
+static bool asks_yet(channel_object *self, action_kind asked) {
+    channel_lock(self);
+    bool asks = net_channel_state(self->net).kind == asked && !session_is_answered(self->session, asked);
+    channel_unlock(self);
+    return asks;
+}
+
+static turn begin_asking(channel_object *self, action_kind asked) {
     unsigned long me = PyThread_get_thread_ident();
     unsigned long asker = 0;
-    if (atomic_compare_exchange_strong(&self->answering, &asker, me))
-        return 1;
+    if (atomic_compare_exchange_strong(&self->answering, &asker, me)) {
+        if (asks_yet(self, asked))
+            return TURN_OURS;
+        end_asking(self);
+        return TURN_OVER;
+    }
     if (asker != me)
-        return 0;
+        return TURN_OTHERS;
     PyErr_SetString(self->state->channel_error,
                     "a channel's own callable waits for the channel, which waits for the callable");
-    return -1;
+    return TURN_ERROR;
 }
 
 static int give_and_release_token(channel_object *self, PyObject *token) {
@@ -27,12 +51,13 @@ static int give_and_release_token(channel_object *self, PyObject *token) {
 }
 
 static int give_token(channel_object *self) {
-    int may = begin_asking(self);
-    if (may <= 0)
-        return may;
+    turn whose = begin_asking(self, ACTION_ASK_TOKEN);
+    if (whose != TURN_OURS)
+        return (int)whose;
     PyObject *token = PyObject_CallNoArgs(self->token_source);
-    self->answering = 0;
-    return give_and_release_token(self, token);
+    int given = give_and_release_token(self, token);
+    end_asking(self);
+    return given;
 }
 
 // What comes later may have come when this is back: an event loop may run a task while it is made.
@@ -102,6 +127,8 @@ static int give_url(channel_object *self, exchange_slot slot) {
     request_kind kind;
     int64_t rid;
     int64_t aid;
+    if (!asks_yet(self, ACTION_ASK_URL))
+        return 0;
     channel_lock(self);
     session_asked_url(self->session, slot, &kind, &rid, &aid);
     channel_unlock(self);
@@ -136,19 +163,15 @@ void channel_take_answer(channel_object *self, bool session_opens) {
 
 // Have the caller's callables asked, by gaechannel's Python code, without the lock. With asyncio the answer
 // may come later, by _take_answer(). 1: it is there; 0: it is not; -1 with an exception set.
-static int ask(channel_object *self, bool session_opens) {
-    int may = begin_asking(self);
-    if (may <= 0)
-        return may;
-    channel_lock(self);
-    // Another thread may have been faster, and not have stepped the channel since.
-    bool answered = session_is_answered(self->session, session_opens);
-    if (session_opens && !answered)
+static int ask(channel_object *self, action_kind asked) {
+    bool session_opens = asked == ACTION_ASK_SESSION;
+    turn whose = begin_asking(self, asked);
+    if (whose != TURN_OURS)
+        return (int)whose;
+    if (session_opens) {
+        channel_lock(self);
         session_prepare(self->session);
-    channel_unlock(self);
-    if (answered) {
-        self->answering = 0;
-        return 1;
+        channel_unlock(self);
     }
     // As for tokens: what comes later may have come when this is back.
     self->awaits_answer = self->is_async;
@@ -158,7 +181,7 @@ static int ask(channel_object *self, bool session_opens) {
         channel_take_answer(self, session_opens);
     else if (later == NULL)
         self->awaits_answer = false;
-    self->answering = 0;
+    end_asking(self);
     Py_XDECREF(later);
     return later == NULL ? -1 : later != Py_True;
 }
@@ -173,7 +196,7 @@ int channel_refuse_waiting(channel_object *self) {
 
 int channel_answer(channel_object *self, const session_action *state) {
     if (state->kind == ACTION_ASK_SESSION || state->kind == ACTION_ASK_HEADERS)
-        return self->awaits_answer ? 0 : ask(self, state->kind == ACTION_ASK_SESSION);
+        return self->awaits_answer ? 0 : ask(self, state->kind);
     if (state->kind == ACTION_ASK_TOKEN)
         return self->awaits_answer ? 0 : self->is_async ? give_token_in_event_loop(self) : give_token(self);
     if (state->kind == ACTION_ASK_URL)
