@@ -16,6 +16,7 @@ import weakref
 import hostile
 import pytest
 from scripted_server import ScriptedServer, brought, held, opened, status
+from waiting import until
 
 from gaechannel import aio
 from gaechannel.errors import ChannelError
@@ -423,7 +424,7 @@ def test_many_event_loops_leave_nothing_behind(run):
             run(main())
             if count == 10:
                 before = ours()
-        assert ours() <= before
+        until(lambda: ours() <= before)  # the server, in its thread, may have more to end yet
 
 
 class PoorLoop(asyncio.SelectorEventLoop):
