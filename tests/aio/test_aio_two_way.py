@@ -5,6 +5,7 @@ import json
 
 import hostile
 import pytest
+from in_utf8 import in_utf8
 
 from gaechannel import aio
 from gaechannel.errors import ChannelClosed, ChannelTimeout, TransportError, WebChannelError
@@ -43,7 +44,11 @@ def echo():
         yield made
 
 
-def test_maps_go_there_and_arrays_come_back(run_anywhere, echo):
+@pytest.mark.parametrize("encoding", ["ASCII", "UTF-8"])
+def test_maps_go_there_and_arrays_come_back(run_anywhere, echo, encoding):
+    if encoding == "UTF-8":
+        in_utf8(echo.server)
+
     async def main():
         async with aio.BrowserChannel(echo.url) as channel:
             assert await channel.send_json({"x": 1}) == 0

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from in_utf8 import in_utf8
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,8 @@ def installed():
 @pytest.mark.parametrize("name", ["bcsocket.js", "bcsocket-uncompressed.js"])
 def test_both_go_on_working(installed, site, tab, name):
     """The second one brings all of Closure, and its global `goog`."""
-    site.server.browserchannel.on_session = lambda session: setattr(session, "on_message", session.send)
+    service = in_utf8(site.server).browserchannel
+    service.on_session = lambda session: setattr(session, "on_message", session.send)
     site.others[name] = DIST / name
     # Closure's reads what comes by eval.
     site.headers["Content-Security-Policy"] = "default-src * 'unsafe-inline' 'unsafe-eval'"

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import pytest
+from in_utf8 import in_utf8
 from nginx import IGNORING, started
 
 import gaechannel
@@ -34,7 +35,7 @@ def echo_messages(session):
 def server():
     with LocalServer() as running:
         running.browserchannel.on_session = echo
-        yield running
+        yield in_utf8(running)
 
 
 TEXTS = [f"{number}: é 😀" for number in range(20)]

@@ -1,6 +1,7 @@
 """The npm package browserchannel's client (bcsocket, Closure's BrowserChannel) against the local server."""
 
 import pytest
+from in_utf8 import in_utf8
 from waiting import until
 
 from gaechannel.server import LocalServer
@@ -29,7 +30,10 @@ def client(server, node):
     return client
 
 
-def test_messages_come_back_as_they_were_sent(client):
+@pytest.mark.parametrize("encoding", ["ASCII", "UTF-8"])
+def test_messages_come_back_as_they_were_sent(client, server, encoding):
+    if encoding == "UTF-8":
+        in_utf8(server)
     for text in TEXTS:
         client.do("send", data={"t": text})
         assert client.next("message")["data"] == {"t": text}
@@ -45,7 +49,8 @@ def test_maps_arrive_with_all_their_keys(client, server):
     assert maps == [{"a": "é😀", "b_c": "1", "_S": "answer"}]
 
 
-def test_10000_go_each_way_in_order(client):
+def test_10000_go_each_way_in_order(client, server):
+    in_utf8(server)
     client.do("count", count=10_000)
     got = [client.next("message")["data"] for _ in range(10_000)]
     assert got == [{"n": number, "t": "é😀"} for number in range(10_000)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from in_utf8 import in_utf8
 from nginx import MAIN
 from ports import free_port
 from tls import certified
@@ -133,7 +134,7 @@ def proxied(request, tmp_path_factory):
     with LocalServer(backchannel_seconds=0.4, trust_proxy=["127.0.0.1"], access_log=logger) as server:
         server.webchannel.on_session = echo
         proxy = Proxy(request.param, tmp_path_factory.mktemp(request.param), server)
-        yield server, proxy
+        yield in_utf8(server), proxy
         proxy.end()
 
 

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from in_utf8 import in_utf8
 from waiting import until
 
-from gaechannel.server import LocalServer
+from gaechannel.server import WEBCHANNEL, LocalServer
 
 # As Firestore's SDK opens it.
 OPTIONS = {
@@ -29,7 +30,7 @@ def server():
             session.on_close = server.ends.append
 
         server.webchannel.on_session = on_session
-        yield server
+        yield in_utf8(server)
 
 
 @pytest.fixture
@@ -68,6 +69,14 @@ def test_both_directions(connect, server, options):
     session.send({"late": True})
     assert client.next("message")["data"] == [{"late": True}]
     assert session.params["database"] == "projects/p/databases/(default)"
+
+
+def test_it_reads_ascii_as_well(connect, server):
+    server.webchannel.dialect = WEBCHANNEL
+    client = connect()
+    for text in ("é€😀" * 1000, "\u2028\x7f"):
+        client.do("send", data={"t": text})
+        assert client.next("message")["data"] == [{"t": text}]
 
 
 @pytest.mark.parametrize("options", VARIANTS[:1] + VARIANTS[-1:])

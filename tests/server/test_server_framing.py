@@ -25,28 +25,29 @@ def test_a_length_is_what_javascript_counts(text):
 @given(st.text(st.characters(exclude_categories=[])))
 def test_any_string_comes_back_lone_surrogates_included(text):
     joined = json.loads(json.dumps(text))
-    assert json.loads(framing.encode_json(text)) == joined
-    for ascii_literal in (framing.encode_string(text), framing.encode_json(text, ascii_only=True)):
+    assert json.loads(framing.encode_json(text, ascii_only=False)) == joined
+    for ascii_literal in (framing.encode_string(text), framing.encode_json(text)):
         assert ascii_literal.isascii()
         assert json.loads(ascii_literal) == joined
 
 
-def test_text_is_not_escaped_where_it_need_not_be():
-    assert framing.encode_json({"é": ["😀", 1.5, None]}) == '{"é":["😀",1.5,null]}'.encode()
+def test_utf_8_is_not_escaped_where_it_need_not_be():
+    assert framing.encode_json({"é": ["😀", 1.5, None]}, ascii_only=False) == '{"é":["😀",1.5,null]}'.encode()
 
 
 def test_lone_surrogates_and_line_separators_are_escaped():
-    assert framing.encode_json("\ud800é\u2028\u2029") == '"\\ud800é\\u2028\\u2029"'.encode()
+    assert framing.encode_json("\ud800é\u2028\u2029", ascii_only=False) == '"\\ud800é\\u2028\\u2029"'.encode()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_number_that_json_has_not_is_refused(value):
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_number_that_json_has_not_is_refused(value, ascii_only):
     with pytest.raises(ValueError, match="JSON"):
-        framing.encode_json([value])
+        framing.encode_json([value], ascii_only=ascii_only)
 
 
 def test_a_run_of_chunks_of_one_array_each():
-    arrays = [b"[1,0]", b'[2,"ab"]']
+    arrays = [b"[1,0]", b'[2,"ab"]', '[3,"é😀"]'.encode()]
     assert framing.frame_each(arrays) == b"".join(framing.frame(framing.payload_of([one])) for one in arrays)
 
 

@@ -1,11 +1,13 @@
 """gaechannel.server.core.session and .sessions: arrays until acknowledged, maps once, without any HTTP."""
 
 import contextlib
+import dataclasses
+import json
 import logging
 
 import pytest
 from back_by_hand import Back
-from wire_by_hand import chunks
+from wire_by_hand import chunks, units
 
 from gaechannel.server import (
     BROWSERCHANNEL,
@@ -207,6 +209,24 @@ def test_a_keep_alive_of_webchannel_is_not_wrapped(clock):
     clock.now += 25
     service.sweep()
     assert taken(session, back)[0] == [[2, ["noop"]]]
+
+
+@pytest.mark.parametrize("dialect", [BROWSERCHANNEL, WEBCHANNEL], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("count", [1, 3])
+def test_bytes_characters_and_units_of_a_chunk_are_as_many_unless_utf_8_is_asked_for(clock, dialect, count):
+    """A client that counts what the protocol does not count goes deaf where they differ."""
+    data = {"é": "€ 😀 \u2028"}
+    for ascii_only in (True, False):
+        _, session = make(clock, dialect=dataclasses.replace(dialect, ascii_only=ascii_only))
+        for _ in range(count - 1):
+            session.send(data)
+        session.send_error(400, "é😀")
+        chunk, _ = session.take(attach(session))
+        assert chunk.isascii() == ascii_only
+        length, text = chunk.decode().split("\n", 1)
+        assert int(length) == units(text)
+        wrapped = data if dialect is BROWSERCHANNEL else [data]
+        assert [array[1] for array in json.loads(text)[:-1]] == [wrapped] * (count - 1)
 
 
 def test_a_back_channel_is_ended_in_order_when_its_time_is_over(clock):

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from chaos_proxy import ChaosProxy
+from in_utf8 import in_utf8
 
 from gaechannel import BrowserChannel, ChannelError, WebChannel
 from gaechannel.server import LocalServer
@@ -90,7 +91,8 @@ def test_everything_arrives_once_and_in_order(log, path, make, seed):
         LocalServer(backchannel_bytes=3000) as local,
         ChaosProxy(local.port, seed) as proxy,
     ):
-        local.mounts[path].on_session = lambda session: handlers.setdefault(session.sid, Handler(session))
+        service = in_utf8(local).mounts[path]
+        service.on_session = lambda session: handlers.setdefault(session.sid, Handler(session))
         channel = make(proxy.url + path, logger=log, **OPTIONS)
         try:
             exchange(channel, handlers, count)

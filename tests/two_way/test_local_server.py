@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import trustme
+from in_utf8 import in_utf8
 from waiting import until
 
 from gaechannel import BrowserChannel, ChannelClosed, DevClient, InvalidToken, WebChannel
@@ -44,7 +45,10 @@ def send(channel, message):
 
 @pytest.mark.parametrize("dialect", ["channel", "webchannel"])
 @pytest.mark.parametrize("options", [{}, {"buffered": True}], ids=["streaming", "buffered"])
-def test_texts_come_back_as_they_were_sent(echoing, dialect, options):
+@pytest.mark.parametrize("encoding", ["ASCII", "UTF-8"])
+def test_texts_come_back_as_they_were_sent(echoing, dialect, options, encoding):
+    if encoding == "UTF-8":
+        in_utf8(echoing)
     with channel_of(dialect, echoing, **options) as channel:
         for number, text in enumerate(TEXTS):
             assert send(channel, {"t": text}) == number

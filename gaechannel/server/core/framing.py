@@ -53,29 +53,31 @@ def frame_one(array: bytes) -> bytes:
 
 
 def frame_each(arrays: Iterable[bytes]) -> bytes:
-    """A run of chunks, each of one array in ASCII."""
-    return b"".join([b"%d\n[%b]\n" % (len(array) + 3, array) for array in arrays])
+    """A run of chunks, each of one array."""
+    return b"".join(
+        [
+            b"%d\n[%b]\n" % ((len(array) if array.isascii() else utf16_units(array)) + 3, array)
+            for array in arrays
+        ]
+    )
 
 
-def _to_utf8(text: str) -> bytes:
-    if text.isascii():
-        return text.encode("ascii")
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
-
-
-def encode_json(value: Any, *, ascii_only: bool = False) -> bytes:
-    """Compact JSON in UTF-8, not escaped where it need not be.
+def encode_json(value: Any, *, ascii_only: bool = True) -> bytes:
+    """Compact JSON.
 
     Args:
         value: anything that has JSON.
-        ascii_only: whether all that is not ASCII is escaped.
+        ascii_only: whether all that is not ASCII is escaped; False: it is UTF-8, escaped where it must be.
 
     Raises:
         TypeError, ValueError: the value has no JSON (``NaN`` and the infinities have none).
     """
     if ascii_only:
         return _ascii_encoder.encode(value).encode("ascii")
-    return _to_utf8(_encoder.encode(value))
+    text = _encoder.encode(value)
+    if text.isascii():
+        return text.encode("ascii")
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
 
 
 def encode_string(text: str) -> bytes:

@@ -242,13 +242,14 @@ class Session:
             SessionEnded: the session has ended or was stopped.
             TypeError, ValueError: the data has no JSON.
         """
-        return self._queue(encode_json(data, ascii_only=self._context.dialect.ascii_only), wrapped=True)
+        return self._queue(self._encode(data), wrapped=True)
 
     def send_raw(self, literal: str | bytes) -> int:
         """Queue one array whose data is written as it is given: no JSON, no list around it, what you will.
 
         Args:
-            literal: the data's text, such as ``["a",,'b']``; UTF-8 where it is bytes.
+            literal: the data's text, such as ``["a",,'b']``; UTF-8 where it is bytes. Who counts a chunk's
+                length in bytes or characters reads it if it is ASCII.
 
         Returns:
             The array's id.
@@ -257,6 +258,9 @@ class Session:
             SessionEnded: the session has ended or was stopped.
         """
         return self._queue(literal.encode("utf-8") if isinstance(literal, str) else literal, wrapped=False)
+
+    def _encode(self, data: Any) -> bytes:
+        return encode_json(data, ascii_only=self._context.dialect.ascii_only)
 
     def _queue(self, data: bytes, *, wrapped: bool) -> int:
         with self._context.lock:
@@ -292,7 +296,7 @@ class Session:
             data = [{"__sm__": {"status": [[error]] if form == "metadata" else [[[code, message]]]}}]
         else:
             raise ValueError("form must be error, wrapped, metadata or pblite")
-        return self.send_raw(encode_json(data))
+        return self.send_raw(self._encode(data))
 
     def stop(self) -> None:
         """End the session with a ``["stop"]``: clients take it as an error and do not reconnect.
