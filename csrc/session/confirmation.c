@@ -23,6 +23,25 @@ static bool is_blank(const uint8_t *payload, size_t length) {
     return length == 0;
 }
 
+// An element that counts something, or says whether there is something; -1 where it says neither.
+static bool read_element(literal_reader *reader, int64_t *out) {
+    switch (literal_next(reader)) {
+    case LITERAL_INTEGER:
+        *out = literal_small_integer(reader->token, reader->token_length);
+        return true;
+    case LITERAL_TRUE:
+    case LITERAL_FALSE:
+        *out = *reader->begin == 't';
+        return true;
+    case LITERAL_FLOAT:
+    case LITERAL_NULL:
+        *out = -1;
+        return true;
+    default:
+        return false;
+    }
+}
+
 // `payload` is UTF-8.
 static bool read_literal(const uint8_t *payload, size_t length, confirmation *out) {
     literal_reader reader;
@@ -31,16 +50,14 @@ static bool read_literal(const uint8_t *payload, size_t length, confirmation *ou
     literal_init(&reader, payload, length);
     if (literal_next(&reader) != LITERAL_ARRAY_BEGIN)
         return false;
-    for (int i = 0; i < 3; i++) {
-        if (literal_next(&reader) != LITERAL_INTEGER)
+    for (int i = 0; i < 3; i++)
+        if (!read_element(&reader, &numbers[i]))
             return false;
-        numbers[i] = literal_small_integer(reader.token, reader.token_length);
-    }
     while ((token = literal_next(&reader)) > LITERAL_END && token != LITERAL_ARRAY_END)
         literal_skip(&reader, token);
-    *out = (confirmation){.back_present = numbers[0] == 1, .last_id = numbers[1], .outstanding = numbers[2]};
-    return token == LITERAL_ARRAY_END && literal_next(&reader) == LITERAL_END &&
-           (numbers[0] == 0 || numbers[0] == 1);
+    // Google's client takes all but 0 for yes, and there are servers that have the last id there.
+    *out = (confirmation){.back_present = numbers[0] != 0, .last_id = numbers[1], .outstanding = numbers[2]};
+    return token == LITERAL_ARRAY_END && literal_next(&reader) == LITERAL_END;
 }
 
 static bool read_bare(const uint8_t *reply, size_t length, confirmation *out) {

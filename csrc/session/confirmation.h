@@ -17,9 +17,10 @@ typedef struct confirmation {
     int64_t outstanding;
 } confirmation;
 
-/* Read `[back channel present, last array id sent, bytes outstanding]`, framed or bare, further elements
- * allowed, out of a whole reply. False: it is something else, an empty body, a proxy's page, a reply cut
- * short, and confirms nothing. `frames` is any framer that is not in use, and is left in any state. */
+/* Read `[back channel present, last array id sent, bytes outstanding]`, numbers, true, false or null, framed
+ * or bare, further elements allowed, out of a whole reply. False: it is something else, an empty body, a
+ * proxy's page, a reply cut short, and confirms nothing. `frames` is any framer that is not in use, and is
+ * left in any state. */
 bool confirmation_read(framer *frames, const char *reply, size_t length, confirmation *out);
 
 /* Where a reply begins, behind a byte order mark and white space. */

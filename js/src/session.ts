@@ -607,7 +607,7 @@ export function makeSession(
   const confirm = (said: unknown[]): void => {
     const [present, lastId, outstanding] = said as number[];
     const sum = (present as number) + (lastId as number) + (outstanding as number);
-    if (!(FULL ? Number.isSafeInteger(sum) : sum >= 0) || (present as number) >> 1) {
+    if (!(FULL ? Number.isSafeInteger(sum) : sum >= 0)) {
       // Somebody has opened the session.
       foreignReply(true);
       return;

@@ -579,7 +579,7 @@ test("maps go in order, with their ids, until they are confirmed; a proxy's page
   const first = await server.next("maps");
   const rid = first.query.RID;
   dialect._send([["n", "1"]]);
-  for (const [i, body] of ["", "<html>", "{}", "[1,2", "[2,1,1]", '["1",1,1]', "3\n[1,2,3]"].entries()) {
+  for (const [i, body] of ["", "<html>", "{}", "[1,2", "[2,1]", '["1",1,1]', "3\n[1,2,3]"].entries()) {
     const call = i ? await server.next("maps") : first;
     assert.deepEqual([call.query.RID, call.query.t], [rid, `${i + 1}`]);
     assert.equal(call.form.req0_n, "0");
@@ -591,6 +591,20 @@ test("maps go in order, with their ids, until they are confirmed; a proxy's page
     else if (i === 5) break;
   }
   await settle();
+});
+
+test("whatever number says that there is a back channel, as Google's client takes it, a reply confirms", async () => {
+  const { server, dialect, connection } = makeTwo();
+  (await server.next("open")).answer(200, OPENED);
+  await server.next("back");
+  for (const [i, body] of ["7\n[1,0,0]", "9\n[170,0,0]", "[2,1,1]", "[true,1,1]"].entries()) {
+    dialect._send([["n", `${i}`]]);
+    connection._session._wake();
+    const call = await server.next("maps");
+    assert.deepEqual([call.form.req0_n, call.form.ofs, call.query.t], [`${i}`, `${i}`, "1"]);
+    call.answer(200, body);
+    await settle();
+  }
 });
 
 test("a confirmed map is gone, and the next has the next id", async () => {
