@@ -67,6 +67,10 @@ wheels: .venv/.test .venv/.wheels ## the sdist, and wheels that bring their libc
 	@wheels/build $(WHEELS)
 	@wheels/check
 
+.PHONY: again
+again: ## build the files in dist/ again, from the sources on in another folder, and compare; WHEELS="PLATFORM…"
+	@wheels/again $(WHEELS)
+
 smoke: ## let the wheels in dist/ receive messages on systems that have nothing
 	@.ci/wheel smoke
 
