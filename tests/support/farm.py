@@ -199,6 +199,13 @@ class Farm:
 
         Every second client has two sessions.
         """
+        try:
+            await self._exchange(messages, rate)
+        finally:
+            for sender in self.senders:
+                sender.close()
+
+    async def _exchange(self, messages, rate):
         senders = self.senders = [
             Sender(self.haproxy.admin_port, f"client {number}", self.chance.random()) for number in range(8)
         ]
@@ -238,7 +245,6 @@ class Farm:
             for task in listening:
                 task.cancel()
         for sender, some in listeners.items():
-            sender.close()
             for one in some:
                 check(sender, one.got)
         opened = sum(one.opened for some in listeners.values() for one in some)

@@ -8,7 +8,7 @@ from thread_server import ThreadServer
 
 def _close(opening):
     """Close a connection that nobody waits for any more."""
-    if opening.exception() is None:
+    if not opening.cancelled() and opening.exception() is None:
         opening.result()[1].close()
 
 
