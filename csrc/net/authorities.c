@@ -1,6 +1,7 @@
 /* Who says where the certificates of authorities are: libcurl, or whoever uses it. */
 #include "net/authorities.h"
 
+#include <stdlib.h> // getenv()
 #include <string.h> // strcmp()
 
 #include "net/libcurl.h"
@@ -18,4 +19,27 @@ bool net_finds_authorities(void) {
         if (asks_system(*feature))
             return true;
     return false;
+}
+
+static bool says(const char *variable, const char *place) {
+    const char *value = getenv(variable);
+    return value != NULL && place != NULL && *place != '\0' && strcmp(value, place) == 0;
+}
+
+void net_tell_authorities_of_environment(const char *file, const char *directory, strbuf *words) {
+    const struct {
+        const char *variable, *place;
+    } known[] = {{"SSL_CERT_FILE", file}, {"CURL_CA_BUNDLE", file}, {"SSL_CERT_DIR", directory}};
+    bool told = false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!says(known[i].variable, known[i].place))
+            continue;
+        strbuf_text(words, told ? ", " : " (the environment's authorities were tried: ");
+        strbuf_text(words, known[i].variable);
+        strbuf_text(words, "=");
+        strbuf_text(words, known[i].place);
+        told = true;
+    }
+    if (told)
+        strbuf_text(words, ")");
 }

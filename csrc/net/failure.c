@@ -10,6 +10,15 @@
 // may run with a newer libcurl than it was compiled with.
 #define TOO_LARGE 100
 
+bool failure_is_of_authorities(const transfer *self, CURLcode code) {
+    long found = 0, proxys = 0;
+    // OpenSSL's word: no more than one where the certificate was not judged, since it is another host's.
+    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found);
+    curl_easy_getinfo(self->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxys);
+    return code == CURLE_SSL_CACERT_BADFILE ||
+           (code == CURLE_PEER_FAILED_VERIFICATION && (found > 1 || proxys > 1));
+}
+
 bool failure_is_stale(const transfer *self, CURLcode code) {
     long new_connections = 1;
     if (code == CURLE_ABORTED_BY_CALLBACK)
@@ -92,5 +101,8 @@ transport_outcome failure_outcome(const transfer *self, CURLcode code) {
 
 void failure_words(const transfer *self, CURLcode code, strbuf *words) {
     strbuf_text(words, words_for(self, code));
+    // What the environment says may be old, and the user need not know of it.
+    if (failure_is_of_authorities(self, code))
+        net_tell_authorities_of_environment(self->channel->tls.ca_file, self->channel->tls.ca_path, words);
     add_proxy(self, words);
 }

@@ -446,15 +446,7 @@ static void report_undecoded(transfer *self, const char *words) {
 
 // Whether a certificate was found wanting, and could be found sound with all authorities.
 static bool needs_file(const transfer *self, CURLcode code) {
-    long found = 0;
-    long proxys = 0;
-    if (!self->trusts_directory)
-        return false;
-    // OpenSSL's word: no more than one where the certificate was not judged, since it is another host's.
-    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found);
-    curl_easy_getinfo(self->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxys);
-    return code == CURLE_SSL_CACERT_BADFILE ||
-           (code == CURLE_PEER_FAILED_VERIFICATION && (found > 1 || proxys > 1));
+    return self->trusts_directory && failure_is_of_authorities(self, code);
 }
 
 void transfer_done(transfer *self, CURLcode code) {

@@ -66,6 +66,49 @@ def test_the_environments_authorities_are_believed(client_of, take, served, auth
     assert take(client_of(served), 2) == ["a", "b"]
 
 
+VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
+
+
+@pytest.fixture
+def no_variables(monkeypatch):
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.usefixtures("no_variables")
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "useless"])
+def test_authorities_that_the_environment_names_in_vain_are_named(
+    client_of, served, monkeypatch, tmp_path, variable, content
+):
+    place = tmp_path / "place"
+    if variable == "SSL_CERT_DIR":
+        if content is not None:
+            place.mkdir()
+    elif content is not None:
+        place.write_text(content)
+    monkeypatch.setenv(variable, str(place))
+    with pytest.raises(TransportError) as caught:
+        next(client_of(served).messages())
+    assert f"(the environment's authorities were tried: {variable}={place})" in str(caught.value)
+
+
+@pytest.mark.usefixtures("no_variables")
+def test_the_environment_is_not_named_where_it_says_nothing(
+    client_of, served, authority, authority_file, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    with pytest.raises(TransportError) as caught:
+        next(client_of(served).messages())
+    assert "environment" not in str(caught.value)
+    # Nor where its authorities are those that were needed.
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority_file))
+    with TalkServer(tls=context_for(authority, "example.com")) as server:
+        with pytest.raises(TransportError) as caught:
+            next(client_of(server).messages())
+        assert "environment" not in str(caught.value)
+
+
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
 
 
