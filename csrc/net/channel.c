@@ -65,7 +65,7 @@ static void free_texts(net_channel *self) {
     headers_release(self->headers);
 }
 
-// Both transfers share them where there are two.
+// Both transfers have the same where there are two.
 static void write_set_cookies(const net_channel *self, strbuf *out) {
     for (int i = 0; i < self->transfer_count && out->length == 0; i++)
         cookies_write(&self->transfers[i].cookies, self->transfers[i].easy, out);
@@ -83,14 +83,13 @@ void net_channel_free(net_channel *self) {
 
 void net_channel_close(net_channel *self) {
     strbuf set = {0};
+    for (int i = 0; i < self->transfer_count; i++)
+        transfer_pass_cookies_on(&self->transfers[i]);
     write_set_cookies(self, &set); // who closes may want to keep them
     strbuf_free(&self->last_cookies);
     self->last_cookies = set;
     for (int i = 0; i < self->transfer_count; i++)
         transfer_free(&self->transfers[i]);
-    if (self->share != NULL)
-        curl_share_cleanup(self->share);
-    self->share = NULL;
     if (self->loop != NULL)
         leave(self);
     self->state = (session_action){.kind = ACTION_ENDED};

@@ -9,15 +9,19 @@
 
 /* ---- Those that servers have set ---- */
 
+static bool give(CURL *easy, const struct curl_slist *lines) {
+    for (; lines != NULL; lines = lines->next)
+        if (curl_easy_setopt(easy, CURLOPT_COOKIELIST, lines->data) != CURLE_OK)
+            return false;
+    return true;
+}
+
 bool cookies_open(cookie_jar *self, CURL *easy) {
     self->set = 0;
     if (self->is_open)
         return true;
-    if (curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "") != CURLE_OK) // in memory
+    if (curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "") != CURLE_OK || !give(easy, self->kept)) // in memory
         return false;
-    for (struct curl_slist *line = self->kept; line != NULL; line = line->next)
-        if (curl_easy_setopt(easy, CURLOPT_COOKIELIST, line->data) != CURLE_OK)
-            return false;
     curl_slist_free_all(self->kept);
     self->kept = NULL;
     self->is_open = true;
@@ -37,15 +41,38 @@ void cookies_close(cookie_jar *self, CURL *easy) {
     if (self->set >= MAX_SET_COOKIES || curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &kept) != CURLE_OK)
         return;
     bool sound = kept != NULL || !self->has_any; // or memory has run out
-    for (struct curl_slist *line = kept; line != NULL; line = line->next)
+    int count = 0;
+    for (struct curl_slist *line = kept; line != NULL; line = line->next, count++)
         sound = sound && is_sound(line->data);
-    if (!sound) {
+    if (!sound || count > MAX_SET_COOKIES) {
         curl_slist_free_all(kept);
         return;
     }
     self->kept = kept;
     self->is_open = false;
     curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL);
+}
+
+// Each jar has what the other one had before: so what is in one now is all that the other one is to have.
+bool cookies_pass_on(cookie_jar *self, CURL *easy, cookie_jar *other, CURL *others) {
+    struct curl_slist *lines = NULL;
+    if (!self->has_news || !self->is_open)
+        return true;
+    if (curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &lines) != CURLE_OK)
+        return false;
+    self->has_news = false;
+    other->has_any = true;
+    if (!other->is_open) {
+        curl_slist_free_all(other->kept);
+        other->kept = lines;
+        return true;
+    }
+    // But for those of a head that is just being read there.
+    if (!other->has_news)
+        curl_easy_setopt(others, CURLOPT_COOKIELIST, "ALL");
+    bool given = give(others, lines);
+    curl_slist_free_all(lines);
+    return given;
 }
 
 static void write_lines(const struct curl_slist *lines, strbuf *out) {
@@ -68,7 +95,7 @@ void cookies_write(const cookie_jar *self, CURL *easy, strbuf *out) {
 void cookies_forget(cookie_jar *self, CURL *easy) {
     curl_slist_free_all(self->kept);
     self->kept = NULL;
-    self->has_any = false;
+    self->has_any = self->has_news = false;
     if (self->is_open && easy != NULL)
         curl_easy_setopt(easy, CURLOPT_COOKIELIST, "ALL");
 }
@@ -111,7 +138,7 @@ static size_t name_length_of(const char *value, size_t value_length) {
 
 void cookies_set(cookie_jar *self, char *given, const char *value, size_t value_length) {
     self->set++;
-    self->has_any = true;
+    self->has_any = self->has_news = true;
     if (given != NULL)
         drop(given, value, name_length_of(value, value_length));
 }

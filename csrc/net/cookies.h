@@ -10,6 +10,9 @@ bool cookies_open(cookie_jar *self, CURL *easy);
 /* Take them out of `easy`, if all can be kept. What libcurl keeps even a single cookie in is large; cookies
  * come in heads, and go with requests. */
 void cookies_close(cookie_jar *self, CURL *easy);
+/* What a head has set here, another jar of the same channel has, too, from now on. `others`, its handle, may
+ * be NULL. False when memory ran out. */
+bool cookies_pass_on(cookie_jar *self, CURL *easy, cookie_jar *other, CURL *others);
 /* Append them to `out`, a line each, as libcurl writes them to files. `easy` may be NULL. */
 void cookies_write(const cookie_jar *self, CURL *easy, strbuf *out);
 /* Forget them all. `easy` may be NULL. */

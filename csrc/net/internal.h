@@ -30,9 +30,11 @@ typedef struct cookie_jar {
     // libcurl has them and takes more. When it has not, `kept` are those that it had.
     bool is_open;
     struct curl_slist *kept;
-    // How many the heads have set since the request was sent; whether any ever has.
+    // How many the heads have set since the request was sent; whether any ever has; and whether some have
+    // that the channel's other jar does not know of.
     unsigned set;
     bool has_any;
+    bool has_news;
 } cookie_jar;
 
 /* One request on its way, or the handle that waits for the next one (transfer.h). */
@@ -49,7 +51,7 @@ typedef struct transfer {
     bool has_proxy_tls;
     // Of authorities, `easy` knows a directory alone.
     bool trusts_directory;
-    // `easy` has the channel's share, or the loop's.
+    // `easy` has the loop's share.
     bool shares;
     // The last response brought so much that a large receive buffer pays.
     bool was_busy;
@@ -85,7 +87,7 @@ typedef struct transfer {
 
 struct net_loop {
     CURLM *multi;
-    // TLS sessions, of all channels that have no share of their own.
+    // TLS sessions, of all channels.
     CURLSH *share;
     timers timers;
     connections connections;
@@ -116,8 +118,6 @@ struct net_channel {
     char *proxy;
     tls_options tls;
     headers *headers;
-    // The cookies, and TLS sessions, of both transfers; NULL where one carries all.
-    CURLSH *share;
     session_action state;
     int64_t at_ms;
     size_t timer_index;

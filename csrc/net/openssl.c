@@ -19,8 +19,13 @@
 typedef struct ssl_ctx_st SSL_CTX;
 #define SSL_CTRL_MODE 33
 #define SSL_MODE_RELEASE_BUFFERS 0x10
+#define SSL_CTRL_SET_MAX_SEND_FRAGMENT 52
 #define OPENSSL_VERSION_STRING 6
 #endif
+
+// Bytes to a record that is sent. A server's session ticket makes OpenSSL 3.0 set up what a record is written
+// in, and keep it until the next one is: 16 KiB unless told otherwise.
+#define RECORD 4096
 
 typedef long control(SSL_CTX *context, int what, long number, void *more);
 
@@ -55,6 +60,7 @@ static void find(void) {
 static CURLcode on_context(CURL *easy, void *context, void *unused) {
     (void)easy, (void)unused;
     tell(context, SSL_CTRL_MODE, SSL_MODE_RELEASE_BUFFERS, NULL);
+    tell(context, SSL_CTRL_SET_MAX_SEND_FRAGMENT, RECORD, NULL);
     return CURLE_OK;
 }
 

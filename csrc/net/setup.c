@@ -21,12 +21,6 @@ static bool is_https(const char *url) {
 
 /* ---- Once ---- */
 
-static bool add_cookie_share(net_channel *channel) {
-    channel->share = tls_new_share();
-    return channel->share != NULL &&
-           curl_share_setopt(channel->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) == CURLSHE_OK;
-}
-
 // A text that was left out for want of memory would change where the request goes, or what it says.
 static bool set_text(CURL *easy, CURLoption option, const char *text) {
     return text == NULL || curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY;
@@ -35,8 +29,6 @@ static bool set_text(CURL *easy, CURLoption option, const char *text) {
 // A handle that begins without TLS stays with HTTP/1.1: its buffer may be too small for more.
 bool setup_handle(transfer *self, const char *url) {
     net_channel *channel = self->channel;
-    if (!session_is_half_duplex(channel->session) && channel->share == NULL && !add_cookie_share(channel))
-        return false;
     CURL *easy = self->easy = curl_easy_init();
     if (easy == NULL)
         return false;

@@ -82,6 +82,8 @@ static void finish_head(transfer *self) {
     int64_t now_ms = net_now_ms();
     note_life(self, now_ms);
     self->head_done = true;
+    if (!transfer_pass_cookies_on(self))
+        self->decoded = CODING_MEMORY;
     session_on_progress(self->channel->session, self->slot, 1, now_ms);
     bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     // libcurl says where to only at the end.
@@ -113,6 +115,16 @@ static void take_cookie(transfer *self, const char *value, size_t length) {
     strbuf_append(&channel->set_cookies, value, length);
     strbuf_text(&channel->set_cookies, "\n");
     news_add(channel);
+}
+
+bool transfer_pass_cookies_on(transfer *self) {
+    net_channel *channel = self->channel;
+    for (int i = 0; i < channel->transfer_count; i++) {
+        transfer *other = &channel->transfers[i];
+        if (other != self && !cookies_pass_on(&self->cookies, self->easy, &other->cookies, other->easy))
+            return false;
+    }
+    return true;
 }
 
 static void read_header(transfer *self, const char *line, size_t length) {
@@ -255,9 +267,7 @@ static bool begin(transfer *self) {
         curl_easy_setopt(self->easy, CURLOPT_ERRORBUFFER, self->error);
     }
     if (!self->shares) {
-        net_channel *channel = self->channel;
-        curl_easy_setopt(self->easy, CURLOPT_SHARE,
-                         channel->share != NULL ? channel->share : channel->loop->share);
+        curl_easy_setopt(self->easy, CURLOPT_SHARE, self->channel->loop->share);
         self->shares = true;
     }
     if (!cookies_open(&self->cookies, self->easy))
@@ -305,18 +315,30 @@ void transfer_start(transfer *self) {
         report_out_of_memory(self);
 }
 
-// Whether nothing is to be sent beside the hanging back channel. The connection stays libcurl's, cookies and
-// TLS sessions the share's: what the next request's handle costs is little beside that request.
+// Whether nothing is to be sent beside the hanging back channel. The connection stays libcurl's, and TLS
+// sessions the share's: what the next request's handle costs is little beside that request.
 static bool lies_idle(const transfer *self) {
     const transfer *back = &self->channel->transfers[SLOT_BACK];
     return self->channel->transfer_count > 1 && self != back && self->easy != NULL && !self->running &&
            back->running && back->head_done;
 }
 
+// Cookies outlive the handle.
+static void drop_handle(transfer *self) {
+    transfer_pass_cookies_on(self);
+    cookies_close(&self->cookies, self->easy);
+    if (self->cookies.is_open)
+        return;
+    cookie_jar kept = self->cookies;
+    self->cookies = (cookie_jar){0};
+    transfer_free(self);
+    self->cookies = kept;
+}
+
 // What can fail after the head is told in libcurl's words for the code, without what it would add.
 void transfer_trim(transfer *self) {
     if (lies_idle(self))
-        transfer_free(self);
+        drop_handle(self);
     if (!self->running || !self->head_done || self->error == NULL)
         return;
     curl_easy_setopt(self->easy, CURLOPT_ERRORBUFFER, NULL);
@@ -324,12 +346,11 @@ void transfer_trim(transfer *self) {
     self->error = NULL;
     strbuf_free(&self->reason);
     curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, NULL); // which was sent
-    if (self->channel->share == NULL)
-        cookies_close(&self->cookies, self->easy);
+    cookies_close(&self->cookies, self->easy);
 }
 
 void transfer_leave(transfer *self) {
-    if (self->shares && self->channel->share == NULL) {
+    if (self->shares) {
         curl_easy_setopt(self->easy, CURLOPT_SHARE, NULL);
         self->shares = false;
     }

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from either import Sync
-from scripted_server import ScriptedServer, brought, confirmed, held, opened, status
+from scripted_server import ScriptedServer, brought, confirmed, frame, held, opened, status
 from waiting import until
 
 import gaechannel
@@ -445,6 +445,63 @@ def test_headers_that_change_bring_back_no_cookie_that_the_server_has_set(script
     with channel_of("BrowserChannel", script.url, **options) as channel:
         assert channel.take(1) == ["a"]
     assert [request.headers["cookie"] for request in script.of("back")] == ["theirs=from-server"] * 2
+
+
+def test_what_one_direction_is_given_and_what_is_taken_back_goes_with_the_other_one(script, channel_of):
+    taken = threading.Event()
+
+    def first(request):
+        request.begin([1, "a"], Set_Cookie="back=1; Path=/")
+        taken.wait(60)
+        request.end()
+
+    def answers(cookie):
+        return status("200 OK", frame([1, 0, 0]), Set_Cookie=cookie)
+
+    script.on("maps", answers("maps=1; Path=/"), answers("back=; Path=/; Max-Age=0"), confirmed())
+    script.on("back", first, held([2, "b"]))
+    with channel_of("BrowserChannel", script.url) as channel:
+        assert channel.take(1) == ["a"]
+        for number in range(2):
+            channel.send({"number": str(number)})
+            channel.flush(20)
+        taken.set()
+        assert channel.take(1) == ["b"]
+        channel.send({"number": "2"})
+        channel.flush(20)
+        assert channel.cookies == {"maps": "1"}
+
+    def sent(kind):
+        return [sorted(request.headers.get("cookie", "").split("; ")) for request in script.of(kind)]
+
+    assert sent("maps") == [["back=1"], ["back=1", "maps=1"], ["maps=1"]]
+    assert sent("back") == [[""], ["maps=1"]]
+
+
+def test_a_cookie_that_both_directions_are_given_at_once_is_the_last_ones(script, channel_of):
+    sent, told = threading.Event(), threading.Event()
+
+    def first(request):
+        assert sent.wait(60)
+        request.begin([2, "b"], Set_Cookie="both=back; Path=/")
+        assert told.wait(60)
+        request.end()
+
+    script.on("open", opened([1, "a"]))
+    script.on("maps", status("200 OK", frame([1, 0, 0]), Set_Cookie="both=maps; Path=/"), confirmed())
+    script.on("back", first, held([3, "c"]))
+    with channel_of("BrowserChannel", script.url) as channel:
+        assert channel.take(1) == ["a"]
+        channel.send({"number": "0"})
+        channel.flush(20)
+        sent.set()
+        assert channel.take(1) == ["b"]
+        told.set()
+        assert channel.take(1) == ["c"]
+        channel.send({"number": "1"})
+        channel.flush(20)
+    assert script.of("back")[1].headers["cookie"] == "both=back"
+    assert script.of("maps")[1].headers["cookie"] == "both=back"
 
 
 def cookie(name, value, domain="127.0.0.1"):
