@@ -107,6 +107,47 @@ void queue_pop(queue *self, size_t keep) {
         give_buffer_back(self);
 }
 
+// Move all records up, so that `needed` bytes are free before them.
+static bool make_room_in_front(queue *self, size_t needed) {
+    size_t held = queue_bytes(self);
+    size_t capacity = self->capacity;
+    while (capacity - held < needed)
+        capacity *= 2;
+    uint8_t *data = malloc(capacity);
+    if (data == NULL)
+        return false;
+    keep_past(self);
+    memcpy(data + needed, self->data + self->head, held);
+    free(self->data);
+    self->data = data;
+    self->capacity = capacity;
+    self->head = needed;
+    self->tail = needed + held;
+    return true;
+}
+
+bool queue_put_back(queue *self, const record *dropped) {
+    size_t needed = sizeof(header) + padded(dropped->length);
+    if (self->count == 0) {
+        uint8_t *room = queue_reserve(self, dropped->length);
+        if (room != NULL) {
+            memcpy(room, dropped->bytes, dropped->length);
+            queue_commit(self, dropped->id, dropped->kind, dropped->length);
+        }
+        return room != NULL;
+    }
+    if (self->head < needed && !make_room_in_front(self, needed))
+        return false;
+    header head = {.id = dropped->id, .length = (uint32_t)dropped->length, .kind = (uint32_t)dropped->kind};
+    self->head -= needed;
+    memcpy(self->data + self->head, &head, sizeof head);
+    memcpy(self->data + self->head + sizeof head, dropped->bytes, dropped->length);
+    self->count++;
+    if (self->taken_count > 0 && self->taken[(self->taken_count - 1) % PAST_RECORDS] == self->head)
+        self->taken_count--;
+    return true;
+}
+
 void queue_rest(queue *self) {
     if (self->count == 0)
         give_buffer_back(self);

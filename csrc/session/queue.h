@@ -57,6 +57,10 @@ bool queue_peek(const queue *self, record *out);
 /* Drop the oldest record. A buffer of more than `keep` bytes is given back when nothing is left in it. */
 void queue_pop(queue *self, size_t keep);
 
+/* Put a record back that was the last to be dropped, in front of all others; its bytes are the caller's.
+ * False when memory ran out. */
+bool queue_put_back(queue *self, const record *dropped);
+
 /* Give the buffer back, if nothing is in it. */
 void queue_rest(queue *self);
 

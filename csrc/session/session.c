@@ -154,6 +154,10 @@ void session_pop(session *self) {
     queue_pop(&self->queue, QUEUE_KEEPS * self->config.queue_limit);
 }
 
+bool session_put_back(session *self, const record *dropped) {
+    return queue_put_back(&self->queue, dropped);
+}
+
 const session_stats *session_get_stats(const session *self) {
     return &self->stats;
 }

@@ -269,6 +269,8 @@ queue *session_queue(session *self);
 bool session_has_news(const session *self);
 /* Drop the oldest record of the queue. */
 void session_pop(session *self);
+/* Put a record back that was the last to be dropped: no message came of it. False when memory ran out. */
+bool session_put_back(session *self, const record *dropped);
 
 typedef struct session_stats {
     uint64_t bytes;      // of response bodies, decompressed

@@ -10,6 +10,16 @@ static void put(queue *self, int64_t id, size_t length) {
     queue_commit(self, id, id % 2 ? RECORD_TEXT : RECORD_LITERAL, length);
 }
 
+static void put_back(queue *self, int64_t id, size_t length) {
+    static uint8_t bytes[99700];
+    CHECK(length <= sizeof bytes);
+    memset(bytes, (int)(id & 0x7F), length);
+    CHECK(queue_put_back(self, &(record){.id = id,
+                                         .kind = id % 2 ? RECORD_TEXT : RECORD_LITERAL,
+                                         .bytes = bytes,
+                                         .length = length}));
+}
+
 static void expect_oldest(const queue *self, int64_t id, size_t length) {
     record found;
     CHECK(queue_peek(self, &found));
@@ -37,6 +47,10 @@ static void records_come_out_as_they_went_in_whatever_is_taken_when(void) {
             expect_oldest(&self, out, length_of(out));
             queue_pop(&self, 4096);
             out++;
+        }
+        if (out > 0 && check_random_below(&seed, 10) == 0) {
+            out--;
+            put_back(&self, out, length_of(out));
         }
         CHECK(self.count == (size_t)(in - out));
         CHECK((queue_bytes(&self) == 0) == (in == out));

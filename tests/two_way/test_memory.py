@@ -9,8 +9,8 @@ from scripted_server import held, opened
 pytest.importorskip("_testcapi", reason="this CPython has no _testcapi, which makes allocations fail")
 
 SCRIPT = """
-import sys, _testcapi
-from gaechannel import BrowserChannel, ChannelTimeout, Decoder, Framer
+import json, sys, _testcapi
+from gaechannel import BrowserChannel, ChannelTimeout, Decoder, Framer, merge
 from gaechannel.talkparser import parse
 
 def sites(call, keep=lambda value: None):
@@ -45,23 +45,42 @@ assert sites(lambda: Decoder(raw=True).feed(raw)) > 2
 assert sites(lambda: parse(b'[1,[2],"abc"]')) > 1
 assert sites(lambda: parse(bytearray(b'[1,[2],"abc"]'))) > 2
 
-channel = BrowserChannel(sys.argv[1], raw=True)
-taken = [channel.recv(20)]
-while channel.stats.messages < 1000:
-    try:
-        taken.append(channel.recv(0))
-    except ChannelTimeout:
-        pass
+def numbers_of(raw):
+    channel = BrowserChannel(sys.argv[1], raw=raw)
+    taken = [channel.recv(20)]
+    while channel.stats.messages < 1000:
+        try:
+            taken.append(channel.recv(0))
+        except ChannelTimeout:
+            pass
+    # What a try has taken comes back with it, or the next one gets it.
+    assert sites(lambda: channel.recv(20), taken.append) > 0
+    batches = channel.batches(3)
+    assert sites(lambda: next(batches), taken.extend) > 0
+    assert sites(lambda: next(channel.batches(2)), taken.extend) > 0
+    messages = channel.messages()
+    sites(lambda: next(messages), taken.append)
+    merged = merge([channel])
+    taken.append(next(merged)[1])
+    assert sites(lambda: next(merged), lambda pair: taken.append(pair[1])) > 0
+    # Where each try is the first of its message.
+    for _ in range(50):
+        _testcapi.set_nomemory(0, 1)
+        try:
+            taken.append(channel.recv(20))
+        except MemoryError:
+            pass
+        finally:
+            _testcapi.remove_mem_hooks()
+    channel.close()
+    if raw:
+        taken = [json.loads(one) for one in taken]
+    assert all(one["data"] == ["n", one["n"] + 0.5, {f"key {one['n']}": "次"}] for one in taken)
+    return [one["n"] for one in taken]
 
-# What a try has taken comes back with it, or the next one gets it.
-assert sites(lambda: channel.recv(20), taken.append) > 0
-batches = channel.batches(3)
-assert sites(lambda: next(batches), taken.extend) > 0
-assert sites(lambda: next(channel.batches(2)), taken.extend) > 0
-messages = channel.messages()
-sites(lambda: next(messages), taken.append)
-numbers = [int(one) for one in taken]
-assert numbers == list(range(1001, len(numbers) + 1001)), numbers
+for raw in (True, False):
+    numbers = numbers_of(raw)
+    assert numbers == list(range(1001, len(numbers) + 1001)), (raw, numbers)
 
 sender = BrowserChannel(sys.argv[1])
 sent = []
@@ -74,16 +93,18 @@ if sys.version_info < (3, 13):
 assert sender.pending() == found
 sites(sender.drop_unsent)
 assert sender.unsent == 0
-for one in (channel, sender):
-    one.close()
+sender.close()
 print("done")
 """
 
 
+def data(number):
+    return {"n": number, "data": ["n", number + 0.5, {f"key {number}": "次"}]}
+
+
 def test_memory_that_runs_out_is_said_and_costs_no_message(script):
     script.on("open", opened())
-    # Bytes of one character are there already: CPython 3.14 allocates nothing to give one of them out.
-    script.on("back", held(*([number, 1000 + number] for number in range(1, 1001))))
+    script.on("back", held(*([number, data(1000 + number)] for number in range(1, 1001))))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, script.url], capture_output=True, text=True, check=False, timeout=100
     )

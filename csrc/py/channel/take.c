@@ -10,6 +10,15 @@
 #include "py/strings.h"
 #include "py/values.h"
 
+// Memory has run out while a message was made: the next try is to get it. Where there is none for that
+// either, the exception stands for it.
+static void give_back(channel_object *self, const record *found, const uint8_t *copy) {
+    const record dropped = {.id = found->id, .kind = found->kind, .bytes = copy, .length = found->length};
+    channel_lock(self);
+    (void)session_put_back(self->session, &dropped);
+    channel_unlock(self);
+}
+
 // Out of the queue before Python objects are made of it, since making them may run anything, this channel's
 // own close() included.
 static PyObject *take_copy_unlock(channel_object *self, const record *found, bool *may_resume) {
@@ -28,9 +37,13 @@ static PyObject *take_copy_unlock(channel_object *self, const record *found, boo
         return PyErr_NoMemory();
     PyObject *value = is_text ? str_with_surrogates(copy, length)
                               : value_from_message(self->state, copy, length, self->unwraps);
+    if (value != NULL && self->unwraps)
+        value = unwrap_message(self->state, value);
+    if (value == NULL && PyErr_Occurred() != NULL && PyErr_ExceptionMatches(PyExc_MemoryError))
+        give_back(self, found, copy);
     if (copy != small)
         free(copy);
-    return value != NULL && self->unwraps ? unwrap_message(self->state, value) : value;
+    return value;
 }
 
 static PyObject *value_of_sound(const record *found) {

@@ -84,14 +84,22 @@ static int drop(merge_object *self, channel_object *channel) {
 // A message of the channel with the channel; NULL without an exception when it has none.
 static PyObject *take_from(merge_object *self, channel_object *channel) {
     bool may_resume = false;
+    // Made before the message is taken, which would be lost where memory runs out.
+    PyObject *pair = PyTuple_New(2);
+    if (pair == NULL)
+        return NULL;
     PyObject *message = channel->closing ? NULL : channel_take(channel, &may_resume);
     if (may_resume)
         channel_progress(channel);
     self->has_read |= may_resume;
-    if (message == NULL)
+    if (message == NULL) {
+        Py_DECREF(pair);
         return NULL;
-    PyObject *pair = PyTuple_Pack(2, (PyObject *)channel, message);
-    Py_DECREF(message);
+    }
+    Py_INCREF((PyObject *)channel);
+    bool placed = PyTuple_SetItem(pair, 0, (PyObject *)channel) == 0;
+    if (PyTuple_SetItem(pair, 1, message) < 0 || !placed)
+        Py_CLEAR(pair);
     return pair;
 }
 
