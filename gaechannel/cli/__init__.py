@@ -2,17 +2,9 @@
 
 try:
     from .main import main
-except ImportError as error:
-    if error.name != "gaechannel":  # all else than the C core, which does not load
+except ImportError as _error:
+    if _error.name != "gaechannel":  # all else than the C core, which does not load
         raise
-    _why = str(error)
-
-    def main(argv: list[str] | None = None) -> int:
-        """Say why there is no command."""
-        import sys
-
-        print(f"gaechannel: {_why}", file=sys.stderr)
-        return 1
-
+    raise SystemExit(f"gaechannel: {_error}") from None
 
 __all__ = ["main"]

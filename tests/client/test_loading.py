@@ -36,7 +36,6 @@ def run_broken(tmp_path):
         "import gaechannel.aio",
         "import gaechannel.talkparser",
         "from gaechannel import Decoder",
-        "import gaechannel.cli.main",
     ],
 )
 def test_it_says_why_and_what_to_do(run_broken, line):

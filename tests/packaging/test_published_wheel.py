@@ -142,6 +142,13 @@ def test_bill_of_materials_names_what_is_linked_in(bill, core):
     assert parts["curl"]["version"].encode() + b"\0" in core
 
 
+def test_bill_of_materials_is_valid(files):
+    validation = pytest.importorskip("cyclonedx.validation.json", reason="no cyclonedx: .ci/setup wheels")
+    schema = pytest.importorskip("cyclonedx.schema", reason="no cyclonedx: .ci/setup wheels")
+    validator = validation.JsonStrictValidator(schema.SchemaVersion.V1_6)
+    assert validator.validate_str(files["sboms/gaechannel.cdx.json"].decode()) is None
+
+
 def test_record_has_every_files_sum(wheel):
     with zipfile.ZipFile(wheel) as archive:
         lines = csv.reader(archive.read(f"{info(wheel)}/RECORD").decode().splitlines())
