@@ -4,6 +4,7 @@
 #include <string.h> // strncmp()
 
 #include "net/authorities.h"
+#include "net/libcurl.h"
 #include "net/proxy.h"
 
 // CURLE_TOO_LARGE, which libcurl says since 8.6 where it said CURLE_OUT_OF_MEMORY: of a header, for one. It
@@ -54,6 +55,15 @@ static const char *words_for(const transfer *self, CURLcode code) {
     return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
 }
 
+// libcurl's words say nothing of why a host is not known to it that is known to browsers.
+static void add_form_of_name(const transfer *self, CURLcode code, strbuf *words) {
+    const char *said = self->error != NULL ? self->error : "";
+    while (*said != '\0' && (unsigned char)*said < 0x80)
+        said++;
+    if (code == CURLE_COULDNT_RESOLVE_HOST && *said != '\0' && !(libcurl_info()->features & CURL_VERSION_IDN))
+        strbuf_text(words, " (of a name beyond ASCII this libcurl takes only the xn-- form)");
+}
+
 // libcurl's words name a proxy as though it were the server.
 static void add_proxy(const transfer *self, strbuf *words) {
     char *url = NULL;
@@ -101,6 +111,7 @@ transport_outcome failure_outcome(const transfer *self, CURLcode code) {
 
 void failure_words(const transfer *self, CURLcode code, strbuf *words) {
     strbuf_text(words, words_for(self, code));
+    add_form_of_name(self, code, words);
     // What the environment says may be old, and the user need not know of it.
     if (failure_is_of_authorities(self, code))
         net_tell_authorities_of_environment(self->channel->tls.ca_file, self->channel->tls.ca_path, words);

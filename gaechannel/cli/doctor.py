@@ -176,12 +176,13 @@ def _certificates() -> tuple[str, bool, str]:
                 else "none found: install ca-certificates or certifi"
             ),
         )
-    good = any(_holds(path) for path in places)
-    return (
-        "certificates",
-        good,
-        f"{', '.join(counted)}, {'as libcurl was built' if by_libcurl else 'as they were found'}",
-    )
+    if by_libcurl:
+        origin = "as libcurl was built"
+    elif any(map(os.environ.get, _AUTHORITY_NAMES)):
+        origin = "as the environment says"
+    else:
+        origin = "as they were found"
+    return "certificates", any(map(_holds, places)), f"{', '.join(counted)}, {origin}"
 
 
 def _holds(path: str) -> bool:

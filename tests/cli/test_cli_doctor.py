@@ -39,7 +39,7 @@ def test_it_says_what_there_is_and_receives_a_message(run, authorities):
     assert " HTTP2" in lines["libcurl"]
     assert " SSL" in lines["libcurl"]
     assert "aiohttp" in lines["with"]
-    assert lines["certificates"] == f"{authorities} (1), as they were found"
+    assert lines["certificates"] == f"{authorities} (1), as the environment says"
     assert lines["connection"].startswith("a message on this machine, after ")
 
 
@@ -105,7 +105,7 @@ def test_authorities_that_are_none_are_wrong(run, authorities, content):
         authorities.write_bytes(content)
     status, out, _ = run("doctor")
     assert status == 1
-    assert lines_of(out)["certificates"] == f"WRONG: {authorities} ({said}), as they were found"
+    assert lines_of(out)["certificates"] == f"WRONG: {authorities} ({said}), as the environment says"
 
 
 def test_without_aiohttp_it_says_how_to_test_a_connection(run, environ, authorities, tmp_path):

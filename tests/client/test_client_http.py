@@ -23,7 +23,7 @@ from hostile import (
 )
 from ports import free_port
 
-from gaechannel import ChannelError, TransportError, __version__
+from gaechannel import ChannelError, TransportError, __version__, _core
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -460,3 +460,13 @@ def test_threads_do_not_leak_from_a_client(client_of, take):
         take(client, 1)
         client.close()
     assert threading.active_count() == before
+
+
+def test_who_names_a_host_beyond_ascii_is_told_what_libcurl_takes(client_of):
+    with pytest.raises(TransportError, match="Could not resolve host") as caught:
+        next(client_of("http://münchen.invalid/talkgadget", auto_reconnect=False).messages())
+    takes_it = "IDN" in _core._libcurl_details()["features"]
+    assert ("takes only the xn-- form" in str(caught.value)) != takes_it
+    with pytest.raises(TransportError) as caught:
+        next(client_of("http://xn--mnchen-3ya.invalid/talkgadget", auto_reconnect=False).messages())
+    assert "form" not in str(caught.value)
