@@ -115,6 +115,13 @@ def zlib_flags():
 class BuildExt(build_ext):
     """Builds the extension after looking whether that can succeed."""
 
+    def run(self):
+        if sys.platform == "win32":
+            fail("Windows is not supported", "run it in WSL, which is Linux, where pip finds a wheel")
+        if sys.implementation.name != "cpython":
+            fail(f"{sys.implementation.name} is not supported", "run it with CPython 3.11 or newer")
+        super().run()
+
     def build_extension(self, ext):
         self.require(
             "#include <stdio.h>\n#include <stdatomic.h>\n", [], "no working C compiler", INSTALL_COMPILER

@@ -19,21 +19,23 @@ def bin_directory(tmp_path):
 
 @pytest.fixture
 def build_message(tree, tmp_path, bin_directory):
-    """Returns a function that fails to build the extension and returns the one line that says why."""
+    """Returns a function that fails to build the extension and returns the one line that says why.
 
-    def build_message(**environment):
+    It takes a line of Python to be run before, and variables for the environment.
+    """
+
+    def build_message(before="", **environment):
         path = f"{bin_directory}{os.pathsep}{os.environ['PATH']}"
+        # What is asked of sysconfig is of this system, whatever is said of it after that.
+        program = f"""if True:
+            import runpy, sys, sysconfig, setuptools
+            sysconfig.get_config_vars()
+            {before}
+            runpy.run_path("setup.py", run_name="__main__")
+        """
+        arguments = ["-q", "build_ext", "--build-temp", tmp_path, "--build-lib", tmp_path]
         done = subprocess.run(
-            [
-                sys.executable,
-                "setup.py",
-                "-q",
-                "build_ext",
-                "--build-temp",
-                tmp_path,
-                "--build-lib",
-                tmp_path,
-            ],
+            [sys.executable, "-c", program, *arguments],
             cwd=tree,
             env={**os.environ, "PATH": path, **environment},
             capture_output=True,
@@ -113,3 +115,16 @@ def test_no_python_headers(build_message, bin_directory):
     message = build_message(CC=str(bin_directory / "cc-without-python"))
     assert "Python.h was not found" in message
     assert "python3-dev" in message
+
+
+@pytest.mark.parametrize(
+    ("before", "problem", "remedy"),
+    [
+        ("sys.platform = 'win32'", "Windows is not supported", "WSL"),
+        ("sys.implementation.name = 'pypy'", "pypy is not supported", "CPython 3.11"),
+    ],
+)
+def test_a_system_that_it_is_not_for(build_message, before, problem, remedy):
+    message = build_message(before)
+    assert problem in message
+    assert remedy in message

@@ -134,7 +134,7 @@ def test_bill_of_materials_names_what_is_linked_in(bill, core):
     parts = {part["name"]: part for part in bill["components"]}
     assert set(parts) == {"curl", "nghttp2", "openssl", "zlib"}
     for part in parts.values():
-        assert re.fullmatch(r"\d+\.\d+\.\d+(\.\d+)?", part["version"])
+        assert re.fullmatch(r"\d+(\.\d+){1,3}", part["version"])
         assert f":{part['version']}:" in part["cpe"]
         (crate,) = part["pedigree"]["ancestors"]
         assert re.fullmatch("[0-9a-f]{64}", crate["hashes"][0]["content"])
