@@ -15,10 +15,17 @@ from scripted_server import Request, ScriptedServer
 
 
 class Connection:
-    """A connection of HTTP/2, and what may be done to it from any thread."""
+    """A connection of HTTP/2, and what may be done to it from any thread.
 
-    def __init__(self, connection, streams):
+    OpenSSL's objects are one thread's at a time, and Python's own sockets over TLS do not see to that: so TLS
+    is spoken to memory, under a lock, and only the bytes are waited for without it. Nor is a socket closed
+    while a thread writes to it, since its number may be another's by then.
+    """
+
+    def __init__(self, connection, context, streams):
         self.socket = connection
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.lock = threading.Lock()
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
         self.http2 = h2.connection.H2Connection(config)
@@ -26,19 +33,57 @@ class Connection:
             client=False, initial_values={h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: streams}
         )
         self.gone = threading.Event()
+        while not self.shake_hands():
+            self.wait_for_bytes()
         self.do(self.http2.initiate_connection)
+
+    def shake_hands(self):
+        """Whether TLS is ready."""
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self.socket.sendall(self.outgoing.read())
+        return True
+
+    def wait_for_bytes(self):
+        data = self.socket.recv(65536)
+        with self.lock:
+            self.incoming.write(data) if data else self.incoming.write_eof()
+
+    def send(self, data):
+        """Send bytes; the caller has the lock."""
+        if self.gone.is_set():
+            raise BrokenPipeError
+        if data:
+            self.tls.write(data)
+        self.socket.sendall(self.outgoing.read())
 
     def do(self, method, *arguments, **keywords):
         """Do something with the connection, and send what comes of it."""
         with self.lock:
             method(*arguments, **keywords)
-            self.socket.sendall(self.http2.data_to_send())
+            self.send(self.http2.data_to_send())
 
-    def take(self, data):
+    def events(self):
+        """What the client does, until it goes."""
+        while True:
+            try:
+                with self.lock:
+                    events = self.http2.receive_data(self.tls.read(65536))
+                    self.send(self.http2.data_to_send())
+            except ssl.SSLWantReadError:
+                self.wait_for_bytes()
+            except ssl.SSLError:
+                return
+            else:
+                yield from events
+
+    def end(self):
+        """Let nobody write to it any more."""
         with self.lock:
-            events = self.http2.receive_data(data)
-            self.socket.sendall(self.http2.data_to_send())
-        return events
+            self.gone.set()
 
 
 class Stream(Request):
@@ -85,7 +130,7 @@ def refused(request):
 def gone_away(request):
     """Say that this stream and those behind it were not looked at; those before it go on."""
     frame = hyperframe.frame.GoAwayFrame(0, last_stream_id=max(request.number - 2, 0))
-    request.connection.do(lambda: request.connection.socket.sendall(frame.serialize()))
+    request.connection.do(lambda: request.connection.send(frame.serialize()))
 
 
 class Http2Server(ScriptedServer):
@@ -109,34 +154,30 @@ class Http2Server(ScriptedServer):
 
     def serve(self, connection, stream):
         del stream
-        with (
-            contextlib.suppress(ssl.SSLError),
-            self.context.wrap_socket(connection, server_side=True) as secure,
-        ):
-            self.serve_connection(Connection(secure, self.streams))
+        with contextlib.suppress(ssl.SSLError):
+            self.serve_connection(Connection(connection, self.context, self.streams))
         return False
 
     def serve_connection(self, connection):
         self.connections.append(connection)
         waiting = {}
         try:
-            while data := connection.socket.recv(65536):
-                for event in connection.take(data):
-                    if isinstance(event, h2.events.RequestReceived):
-                        waiting[event.stream_id] = dict(event.headers), bytearray()
-                    elif isinstance(event, h2.events.DataReceived):
-                        waiting[event.stream_id][1].extend(event.data)
-                        connection.do(
-                            connection.http2.acknowledge_received_data,
-                            event.flow_controlled_length,
-                            event.stream_id,
-                        )
-                    elif isinstance(event, h2.events.StreamEnded):
-                        headers, body = waiting.pop(event.stream_id)
-                        request = Stream(connection, event.stream_id, headers, bytes(body))
-                        threading.Thread(target=self.answer_stream, args=(request,), daemon=True).start()
+            for event in connection.events():
+                if isinstance(event, h2.events.RequestReceived):
+                    waiting[event.stream_id] = dict(event.headers), bytearray()
+                elif isinstance(event, h2.events.DataReceived):
+                    waiting[event.stream_id][1].extend(event.data)
+                    connection.do(
+                        connection.http2.acknowledge_received_data,
+                        event.flow_controlled_length,
+                        event.stream_id,
+                    )
+                elif isinstance(event, h2.events.StreamEnded):
+                    headers, body = waiting.pop(event.stream_id)
+                    request = Stream(connection, event.stream_id, headers, bytes(body))
+                    threading.Thread(target=self.answer_stream, args=(request,), daemon=True).start()
         finally:
-            connection.gone.set()
+            connection.end()
 
     def answer_stream(self, request):
         # The client may have gone, or given the stream up.
