@@ -114,12 +114,14 @@ void session_answered(session *self, bool session_opens) {
     self->needs_headers = false;
 }
 
-bool session_is_answered(const session *self, action_kind asked) {
-    if (asked == ACTION_ASK_SESSION)
+bool session_is_answered(const session *self, const session_action *asked) {
+    if (asked->kind == ACTION_ASK_SESSION)
         return phase_is_prepared(self);
-    if (asked == ACTION_ASK_TOKEN)
+    if (asked->kind == ACTION_ASK_TOKEN)
         return phase_has_token(self);
-    return asked == ACTION_ASK_HEADERS && !self->needs_headers;
+    if (asked->kind == ACTION_ASK_URL)
+        return self->exchanges[asked->slot].url.length != 0;
+    return asked->kind == ACTION_ASK_HEADERS && !self->needs_headers;
 }
 
 bool session_is_half_duplex(const session *self) {

@@ -207,8 +207,8 @@ void session_prepare(session *self);
 
 /* ACTION_ASK_SESSION, or else ACTION_ASK_HEADERS, is answered. */
 void session_answered(session *self, bool session_opens);
-/* Whether what an action asks for has been given since it was decided; not for ACTION_ASK_URL. */
-bool session_is_answered(const session *self, action_kind asked);
+/* Whether what an action asks for has been given since it was decided. */
+bool session_is_answered(const session *self, const session_action *asked);
 
 /* ---- What came back ---- */
 

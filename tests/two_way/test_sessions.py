@@ -298,7 +298,7 @@ def taken_by_threads(count, channel):
     return got
 
 
-@pytest.mark.parametrize("what", ["on_session", "token"])
+@pytest.mark.parametrize("what", ["on_session", "token", "url"])
 def test_who_saw_the_question_before_another_thread_answered_does_not_ask_again(script, local, what):
     """Of some thirty rounds, one had a thread that was so late."""
 
@@ -309,12 +309,21 @@ def test_who_saw_the_question_before_another_thread_answered_does_not_ask_again(
             pass
         return token if what == "token" else None
 
+    class Overridden(Client):
+        def _get_bind_url(self, **keywords):
+            if "AID" not in keywords:  # the opening one
+                answer(keywords)
+            return super()._get_bind_url(**keywords)
+
     for number in range(150):
         calls, token = [], local.create_channel(f"me{number}")
-        if what == "token":
+        if what != "on_session":
             for _ in range(8):
                 local.send_message(f"me{number}", "a")
+        if what == "token":
             channel = Client(answer, base_url=local.base_url)
+        elif what == "url":
+            channel = Overridden(token, base_url=local.base_url)
         else:
             script.on("back", held(*([identity, "a"] for identity in range(1, 9))))
             channel = BrowserChannel(script.url, on_session=answer)

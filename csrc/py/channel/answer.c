@@ -21,14 +21,17 @@ static void end_asking(channel_object *self) {
 
 // Whether the session asks that yet. Whoever has answered may have stepped the channel since, even to its
 // next session, or not yet.
-static bool asks_yet(channel_object *self, action_kind asked) {
+static bool asks_yet(channel_object *self, const session_action *asked) {
     channel_lock(self);
-    bool asks = net_channel_state(self->net).kind == asked && !session_is_answered(self->session, asked);
+    session_action now = net_channel_state(self->net);
+    bool asks = now.kind == asked->kind && !session_is_answered(self->session, asked);
+    if (asked->kind == ACTION_ASK_URL)
+        asks = asks && now.slot == asked->slot;
     channel_unlock(self);
     return asks;
 }
 
-static turn begin_asking(channel_object *self, action_kind asked) {
+static turn begin_asking(channel_object *self, const session_action *asked) {
     unsigned long me = PyThread_get_thread_ident();
     unsigned long asker = 0;
     if (atomic_compare_exchange_strong(&self->answering, &asker, me)) {
@@ -50,8 +53,8 @@ static int give_and_release_token(channel_object *self, PyObject *token) {
     return given < 0 ? -1 : 1;
 }
 
-static int give_token(channel_object *self) {
-    turn whose = begin_asking(self, ACTION_ASK_TOKEN);
+static int give_token(channel_object *self, const session_action *asked) {
+    turn whose = begin_asking(self, asked);
     if (whose != TURN_OURS)
         return (int)whose;
     PyObject *token = PyObject_CallNoArgs(self->token_source);
@@ -123,12 +126,10 @@ static PyObject *ask_url(channel_object *self, request_kind kind, int64_t rid, i
     return url;
 }
 
-static int give_url(channel_object *self, exchange_slot slot) {
+static int ask_and_give_url(channel_object *self, exchange_slot slot) {
     request_kind kind;
     int64_t rid;
     int64_t aid;
-    if (!asks_yet(self, ACTION_ASK_URL))
-        return 0;
     channel_lock(self);
     session_asked_url(self->session, slot, &kind, &rid, &aid);
     channel_unlock(self);
@@ -150,7 +151,16 @@ static int give_url(channel_object *self, exchange_slot slot) {
         channel_unlock(self);
     }
     Py_DECREF(url);
-    return text != NULL ? 0 : -1;
+    return text != NULL ? 1 : -1;
+}
+
+static int give_url(channel_object *self, const session_action *asked) {
+    turn whose = begin_asking(self, asked);
+    if (whose != TURN_OURS)
+        return (int)whose;
+    int given = ask_and_give_url(self, asked->slot);
+    end_asking(self);
+    return given;
 }
 
 void channel_take_answer(channel_object *self, bool session_opens) {
@@ -163,8 +173,8 @@ void channel_take_answer(channel_object *self, bool session_opens) {
 
 // Have the caller's callables asked, by gaechannel's Python code, without the lock. With asyncio the answer
 // may come later, by _take_answer(). 1: it is there; 0: it is not; -1 with an exception set.
-static int ask(channel_object *self, action_kind asked) {
-    bool session_opens = asked == ACTION_ASK_SESSION;
+static int ask(channel_object *self, const session_action *asked) {
+    bool session_opens = asked->kind == ACTION_ASK_SESSION;
     turn whose = begin_asking(self, asked);
     if (whose != TURN_OURS)
         return (int)whose;
@@ -196,12 +206,12 @@ int channel_refuse_waiting(channel_object *self) {
 
 int channel_answer(channel_object *self, const session_action *state) {
     if (state->kind == ACTION_ASK_SESSION || state->kind == ACTION_ASK_HEADERS)
-        return self->awaits_answer ? 0 : ask(self, state->kind);
+        return self->awaits_answer ? 0 : ask(self, state);
+    if (state->kind == ACTION_ASK_TOKEN && self->is_async)
+        return self->awaits_answer ? 0 : give_token_in_event_loop(self);
     if (state->kind == ACTION_ASK_TOKEN)
-        return self->awaits_answer ? 0 : self->is_async ? give_token_in_event_loop(self) : give_token(self);
-    if (state->kind == ACTION_ASK_URL)
-        return give_url(self, state->slot) < 0 ? -1 : 1;
-    return 0;
+        return self->awaits_answer ? 0 : give_token(self, state);
+    return state->kind == ACTION_ASK_URL ? give_url(self, state) : 0;
 }
 
 int channel_log_and_answer(channel_object *self, news *found) {
