@@ -4,7 +4,8 @@ finish.py sdist SDIST
 finish.py wheel WHEEL PREFIX
 
 A wheel is told what is linked into it from PREFIX, where wheels/libcurl has installed it: licences, and the
-parts as CycloneDX lists them. Both files keep their names. SOURCE_DATE_EPOCH says what time it is.
+parts as CycloneDX lists them. Its file gets a longer name where its platform has an older one, too.
+SOURCE_DATE_EPOCH says what time it is.
 """
 
 import base64
@@ -29,6 +30,10 @@ EPOCH = int(os.environ["SOURCE_DATE_EPOCH"])
 
 # How Alpine names musl. The compiler has another name for it; musl takes both, auditwheel only this one.
 MUSL = "libc.musl-{machine}.so.1"
+
+# The platforms that have an older name, too. Where pip is told --platform manylinux2014_x86_64, as guides to
+# functions in clouds advise, it looks for nothing else.
+OLDER = {"manylinux_2_17_": "manylinux2014_"}
 
 
 @dataclass(frozen=True)
@@ -119,14 +124,14 @@ def component(name, version):
     }
 
 
-def bill_of_materials(name, version, tags, parts):
+def bill_of_materials(name, version, platform, parts):
     """What the wheel consists of, as CycloneDX 1.6."""
     package = f"pkg:pypi/{name}@{version}"
     components = [component(part, number) for part, number in parts.items()]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{package}?{tags}&{parts}')}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{package}?{platform}&{parts}')}",
         "version": 1,
         "metadata": {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", date_time()),
@@ -156,6 +161,18 @@ def naming_musl(library, machine):
         return path.read_bytes()
 
 
+def platforms_of(tag):
+    """A platform's names, sorted, as they stand in a file's name."""
+    older = [tag.replace(name, OLDER[name]) for name in OLDER if tag.startswith(name)]
+    return sorted([tag, *older])
+
+
+def with_tags(wheel, platform, platforms):
+    """The wheel's WHEEL, with a tag for each of its platform's names."""
+    (tag,) = re.findall(rf"^Tag: .+-{platform}$", wheel, re.MULTILINE)
+    return wheel.replace(tag, "\n".join(tag.replace(platform, name) for name in platforms))
+
+
 def record(files, place):
     """The wheel's RECORD: each file's hash and size."""
     lines = []
@@ -175,7 +192,8 @@ def write_wheel(path, files):
 
 
 def finish_wheel(path, prefix):
-    name, version, *_, tags = path.stem.split("-")
+    name, version, *_, platform = path.stem.split("-")
+    platforms = platforms_of(platform)
     info = f"{name}-{version}.dist-info"
     parts = parts_in(prefix)
     licences = sorted(os.listdir(prefix / "licenses"))
@@ -191,10 +209,12 @@ def finish_wheel(path, prefix):
     add(f"{info}/METADATA", with_licences(files[f"{info}/METADATA"][0].decode(), parts, licences).encode())
     for licence in licences:
         add(f"{info}/licenses/linked/{licence}", (prefix / "licenses" / licence).read_bytes())
-    bill = bill_of_materials(name, version, tags, parts)
+    if platforms != [platform]:
+        add(f"{info}/WHEEL", with_tags(files[f"{info}/WHEEL"][0].decode(), platform, platforms).encode())
+    bill = bill_of_materials(name, version, platform, parts)
     add(f"{info}/sboms/{name}.cdx.json", (json.dumps(bill, indent=1) + "\n").encode())
-    if tags.startswith("musllinux"):
-        machine = tags.removeprefix("musllinux_1_2_")
+    if platform.startswith("musllinux"):
+        machine = platform.removeprefix("musllinux_1_2_")
         for place, (content, mode) in files.items():
             if place.endswith(".so"):
                 files[place] = naming_musl(content, machine), mode
@@ -203,7 +223,8 @@ def finish_wheel(path, prefix):
     del files[place]
     files = dict(sorted(files.items()))
     add(place, record(files, place))
-    write_wheel(path, files)
+    path.unlink()
+    write_wheel(path.with_name(path.name.replace(platform, ".".join(platforms))), files)
 
 
 def main(kind, path, *prefix):

@@ -40,6 +40,11 @@ def info(wheel):
     return "-".join(wheel.name.split("-")[:2]) + ".dist-info"
 
 
+def platform_of(wheel):
+    """The last of its platform's names, which is the newest."""
+    return wheel.stem.split("-")[-1].split(".")[-1]
+
+
 @pytest.fixture(scope="module")
 def core(files):
     return files["gaechannel/_core.abi3.so"]
@@ -69,7 +74,7 @@ def test_core_needs_the_c_library_alone(wheel, elf):
     tags = list(elf.get_section_by_name(".dynamic").iter_tags())
     needed = {tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"}
     assert needed
-    assert needed <= C_LIBRARIES[wheel.stem.split("-")[-1].split("_")[0]]
+    assert needed <= C_LIBRARIES[platform_of(wheel).split("_")[0]]
     assert [tag for tag in tags if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH")] == []
 
 
@@ -108,7 +113,19 @@ def test_auditwheel_finds_what_its_name_says(wheel):
     command = [sys.executable, "-m", "auditwheel", "show", wheel]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert f'"{wheel.stem.split("-")[-1]}"' in " ".join(done.stdout.split())
+    assert f'"{platform_of(wheel)}"' in " ".join(done.stdout.split())
+
+
+def test_its_platform_is_also_known_by_its_older_name(wheel, files):
+    # pip --platform manylinux2014_x86_64 looks for no other.
+    *_, tags = wheel.stem.split("-")
+    older = platform_of(wheel).replace("manylinux_2_17_", "manylinux2014_")
+    platforms = sorted({older, platform_of(wheel)})
+    assert tags.split(".") == platforms
+    lines = files["WHEEL"].decode().splitlines()
+    assert [line for line in lines if line.startswith("Tag: ")] == [
+        f"Tag: cp311-abi3-{each}" for each in platforms
+    ]
 
 
 def test_abi3audit_finds_nothing(wheel):

@@ -89,11 +89,13 @@ def test_what_redis_took_of_a_node_that_never_heard_so_comes_once(tmp_path, then
             stream = stack.enter_context(contextlib.closing(talk.back()))
             one, other = (stack.enter_context(contextlib.closing(node.connection())) for node in nodes)
             comes(one, stream, 0)
-            link.deaf = True
+            # Not deaf before: the question would wait behind one that has no answer.
+            link.deaf_after = b"doubted"
             ask_to_send(one, "doubted")
             while not (came := texts([stream.next()])):
                 pass
             assert came == ["doubted"]
+            link.deaf_after = None
             nodes[0].processes[-1].send_signal(then)
             ask_to_send(other, "doubted")
             answer = other.getresponse()

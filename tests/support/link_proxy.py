@@ -19,6 +19,7 @@ class LinkProxy(ThreadServer):
         cut: whether connections are ended and none are let in.
         silent: whether nothing passes, though all stays open.
         deaf: whether what is asked passes, and no answer.
+        deaf_after: bytes; a question with these in it makes the proxy deaf, so that its answer does not pass.
         delay: seconds that each piece waits.
         server_port: where new connections lead.
     """
@@ -26,6 +27,7 @@ class LinkProxy(ThreadServer):
     def __init__(self, port):
         super().__init__()
         self.cut = self.silent = self.deaf = False
+        self.deaf_after = None
         self.delay = 0.0
         self.server_port = port
 
@@ -61,5 +63,7 @@ class LinkProxy(ThreadServer):
                 await asyncio.sleep(self.delay)
             while self.silent or (answers and self.deaf):  # noqa: ASYNC110 - another thread says so
                 await asyncio.sleep(0.02)
+            if not answers and self.deaf_after is not None and self.deaf_after in piece:
+                self.deaf = True
             writer.write(piece)
             await writer.drain()
