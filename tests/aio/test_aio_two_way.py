@@ -6,6 +6,7 @@ import json
 import hostile
 import pytest
 from in_utf8 import in_utf8
+from scripted_server import ScriptedServer, opened
 
 from gaechannel import aio
 from gaechannel.errors import ChannelClosed, ChannelTimeout, TransportError, WebChannelError
@@ -42,6 +43,29 @@ def echo():
     made = Echo()
     with made.server:
         yield made
+
+
+def test_what_brought_a_message_goes_on_having_it_and_no_other(run_anywhere):
+    """CPython 3.12 and 3.13 take each message from an exception and drop that: it brings the next, too."""
+    texts = ["one", "two", "three", "four", "five", {"six": 6}, "7" * 5000, "eight"]
+
+    async def main():
+        async with aio.BrowserChannel(script.url) as channel:
+            messages = channel.messages()
+            assert await anext(messages) == "zero"
+            kept = []
+            for text in texts:
+                with pytest.raises(StopIteration) as stopped:
+                    next(messages.__anext__())
+                assert stopped.value.value == text
+                if text in ("two", "four"):
+                    kept.append(stopped.value)
+                del stopped
+            assert [stop.value for stop in kept] == ["two", "four"]
+
+    with ScriptedServer() as script:
+        script.on("open", opened(*enumerate(["zero", *texts], 1)))
+        run_anywhere(main())
 
 
 @pytest.mark.parametrize("encoding", ["ASCII", "UTF-8"])

@@ -22,6 +22,8 @@ typedef struct awaiter {
     bool ended;
     // __anext__() has handed it out, and what was asked has neither come nor failed.
     bool is_out;
+    // What brought the last message, if that was a small text: NULL before, and while nothing comes.
+    PyObject *stop;
 } awaiter;
 
 // A consumer that always finds a message must not keep all other tasks waiting: after so many ms it gives way
@@ -72,6 +74,7 @@ static PySendResult wait_for_more(awaiter *self, PyObject **result) {
     if (!iterates(self))
         self->channel->goal_awaited = true;
     self->channel->taken = 0;
+    Py_CLEAR(self->stop);
     *result = waiters_add(self->channel->loop, self->channel->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
@@ -224,11 +227,47 @@ static PyObject *awaiter_throw(PyObject *op, PyObject *args) {
     return waiters_throw(channel->loop, channel->waiters, args);
 }
 
-// For those who do not know am_send: the result as the value of a StopIteration.
+// What brings a message keeps it until the next one: no more than this, of a text.
+#define SMALL_TEXT 4096
+
+static bool is_small_text(PyObject *value) {
+    return PyUnicode_Check(value) && PyUnicode_GetLength(value) <= SMALL_TEXT;
+}
+
+// Whether what brought the last message can bring this one: nobody else has it.
+static bool serves_again(const awaiter *self, PyObject *value) {
+    if (self->stop == NULL || Py_REFCNT(self->stop) != 1 || !is_small_text(value))
+        return false;
+    if (PyObject_SetAttr(self->stop, self->channel->state->value_name, value) == 0)
+        return true;
+    PyErr_Clear(); // a new one says as much
+    return false;
+}
+
+// An exception takes as long to make as a short text, and the interpreter drops it at once.
+static PyObject *stop_with(awaiter *self, PyObject *value) {
+    if (!serves_again(self, value)) {
+        Py_XDECREF(self->stop);
+        self->stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, value, NULL);
+    }
+    PyObject *stop = self->stop;
+    if (stop != NULL && is_small_text(value))
+        Py_INCREF(stop);
+    else
+        self->stop = NULL;
+    Py_DECREF(value);
+    if (stop != NULL) {
+        Py_INCREF(PyExc_StopIteration);
+        PyErr_Restore(PyExc_StopIteration, stop, NULL);
+    }
+    return NULL;
+}
+
+// For those who do not know am_send, as CPython 3.12 and 3.13: the result as the value of a StopIteration.
 static PyObject *awaiter_next(PyObject *op) {
     PyObject *result;
     PySendResult sent = awaiter_send(op, Py_None, &result);
-    return sent == PYGEN_RETURN ? stop_iteration(result) : result;
+    return sent == PYGEN_RETURN ? stop_with((awaiter *)op, result) : result;
 }
 
 PyObject *awaiter_new(channel_object *channel, const want *wanted) {
@@ -239,6 +278,7 @@ static int awaiter_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(((awaiter *)op)->channel);
     Py_VISIT((PyObject *)((awaiter *)op)->origin);
+    Py_VISIT(((awaiter *)op)->stop);
     return 0;
 }
 
@@ -247,6 +287,7 @@ static void awaiter_dealloc(PyObject *op) {
     PyObject_GC_UnTrack(op);
     Py_CLEAR(((awaiter *)op)->channel);
     Py_XDECREF((PyObject *)((awaiter *)op)->origin);
+    Py_XDECREF(((awaiter *)op)->stop);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);
 }
@@ -278,5 +319,6 @@ static PyType_Spec awaiter_spec = {"gaechannel._core.Awaiter", sizeof(awaiter), 
                                    awaiter_slots};
 
 int awaiter_add_type(PyObject *module, module_state *state) {
-    return module_add_type(module, &state->awaiter_type, &awaiter_spec);
+    state->value_name = PyUnicode_InternFromString("value");
+    return state->value_name == NULL ? -1 : module_add_type(module, &state->awaiter_type, &awaiter_spec);
 }
