@@ -31,8 +31,15 @@ class RedisServer:
     def start(self):
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", *self.arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        until(lambda: self.says(b"PING").startswith((b"+PONG", b"-NOAUTH")))
+        words = self.folder / "words"
+        with words.open("wb") as file:
+            self.process = subprocess.Popen(command, stdout=file)
+
+        def answers():
+            assert self.process.poll() is None, words.read_text(errors="replace")
+            return self.says(b"PING").startswith((b"+PONG", b"-NOAUTH"))
+
+        until(answers)
         return self
 
     def says(self, command):
