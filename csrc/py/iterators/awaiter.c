@@ -10,6 +10,7 @@
 #include "py/channel/in_event_loop.h"
 #include "py/channel/raised.h"
 #include "py/channel/report.h"
+#include "py/exceptions.h"
 #include "py/iterators/receive.h"
 #include "py/loops/waiters.h"
 
@@ -240,7 +241,8 @@ static bool serves_again(const awaiter *self, PyObject *value) {
         return false;
     if (PyObject_SetAttr(self->stop, self->channel->state->value_name, value) == 0)
         return true;
-    PyErr_Clear(); // a new one says as much
+    // A new one says as much; nothing of Python's has run that could have raised more.
+    exception_forgive(PyExc_Exception);
     return false;
 }
 
