@@ -14,6 +14,15 @@ import hyperframe.frame
 from scripted_server import Request, ScriptedServer
 
 
+class Http2(h2.connection.H2Connection):
+    """HTTP/2 that does not break a connection off for streams beyond those it said it takes.
+
+    A client may open them before it has heard how many they are: servers refuse each.
+    """
+
+    open_inbound_streams = 0
+
+
 class Connection:
     """A connection of HTTP/2, and what may be done to it from any thread.
 
@@ -27,8 +36,9 @@ class Connection:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.lock = threading.Lock()
+        self.streams = streams
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
-        self.http2 = h2.connection.H2Connection(config)
+        self.http2 = Http2(config)
         self.http2.local_settings = h2.settings.Settings(
             client=False, initial_values={h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: streams}
         )
@@ -80,6 +90,14 @@ class Connection:
             else:
                 yield from events
 
+    def takes_another(self):
+        """Whether the stream that was opened last is not one too many."""
+        with self.lock:
+            return super(Http2, self.http2).open_inbound_streams <= self.streams
+
+    def refuse(self, stream):
+        self.do(self.http2.reset_stream, stream, h2.errors.ErrorCodes.REFUSED_STREAM)
+
     def end(self):
         """Let nobody write to it any more."""
         with self.lock:
@@ -123,8 +141,7 @@ class Stream(Request):
 
 def refused(request):
     """Take no notice of it, and say so."""
-    http2 = request.connection.http2
-    request.connection.do(http2.reset_stream, request.number, h2.errors.ErrorCodes.REFUSED_STREAM)
+    request.connection.refuse(request.number)
 
 
 def gone_away(request):
@@ -163,8 +180,12 @@ class Http2Server(ScriptedServer):
         waiting = {}
         try:
             for event in connection.events():
-                if isinstance(event, h2.events.RequestReceived):
+                if isinstance(event, h2.events.RequestReceived) and connection.takes_another():
                     waiting[event.stream_id] = dict(event.headers), bytearray()
+                elif isinstance(event, h2.events.RequestReceived):
+                    connection.refuse(event.stream_id)
+                elif getattr(event, "stream_id", None) not in waiting:
+                    continue  # it is about no request, or about one that was refused
                 elif isinstance(event, h2.events.DataReceived):
                     waiting[event.stream_id][1].extend(event.data)
                     connection.do(
