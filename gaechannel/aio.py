@@ -172,12 +172,12 @@ class _Channel(Channel[Message]):
 
     # ---- What the C core asks for ----
 
-    def _find_loop(self) -> _EventLoop:
+    def _find_loop(self, running: asyncio.AbstractEventLoop) -> _EventLoop:
         """The EventLoop of the event loop that runs, for a channel that is not in it yet."""
         event_loop = self._event_loop
         if event_loop is not None and not event_loop.is_closed():
             raise RuntimeError(f"{self!r} belongs to another event loop")
-        return _loop_of(asyncio.get_running_loop())
+        return _loop_of(running)
 
     def _await(self, wanted: Any, /, *limits: Any) -> _core.Awaiter:
         if wanted != "ended":

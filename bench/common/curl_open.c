@@ -56,8 +56,13 @@ static int on_timer(CURLM *handle, long ms, void *data) {
     return 0;
 }
 
+// What gaechannel sends, too.
+static struct curl_slist codings = {.data = (char[]){"Accept-Encoding: gzip, deflate"}};
+
 static void begin(opening *self) {
     self->easy = curl_easy_init();
+    curl_easy_setopt(self->easy, CURLOPT_USERAGENT, "gaechannel/1.0.0");
+    curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, &codings);
     curl_easy_setopt(self->easy, CURLOPT_PRIVATE, self);
     curl_easy_setopt(self->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(self->easy, CURLOPT_NOPROXY, "*");
@@ -126,10 +131,11 @@ int main(int argc, char **argv) {
     getrlimit(RLIMIT_NOFILE, &now);
     if (now.rlim_cur < limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &limit) < 0)
         die("too few files may be open");
-    const char *base = "http://127.0.0.1:%s/webchannel?VER=8&CVER=22&TYPE=xmlhttp&%s";
-    snprintf(post_url, sizeof post_url, base, argv[1], "RID=12345&t=1&zx=1a2b3c4d5e6f");
+    const char *base = "http://127.0.0.1:%s/webchannel?VER=8&%s";
+    snprintf(post_url, sizeof post_url, base, argv[1],
+             "RID=12345&CVER=22&X-HTTP-Session-Id=gsessionid&t=1&zx=1a2b3c4d5e6f");
     snprintf(back_url, sizeof back_url, base, argv[1],
-             "RID=rpc&SID=5E9A7C0FFEE15BAD&AID=0&CI=0&t=1&zx=1a2b3c4d5e6f");
+             "RID=rpc&AID=0&CI=0&TYPE=xmlhttp&SID=5E9A7C0FFEE15BAD&t=1&zx=1a2b3c4d5e6f");
     curl_global_init(CURL_GLOBAL_DEFAULT);
     multi = curl_multi_init();
     poller = epoll_create1(0);

@@ -90,15 +90,17 @@ void net_loop_perform(net_loop *self) {
 
 /* ---- Driven by an event loop ---- */
 
-static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *unused) {
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *known) {
     net_loop *self = context;
     (void)easy;
-    (void)unused;
     int events = what == CURL_POLL_REMOVE ? 0 : what; // CURL_POLL_IN, _OUT and _INOUT are 1, 2 and 3
-    if (self->poller >= 0)
-        poller_set(self->poller, socket, events);
-    else
+    if (self->poller < 0) {
         self->watcher.socket(self->watcher.context, socket, events);
+        return 0;
+    }
+    poller_set(self->poller, socket, events, known != NULL);
+    if (known == NULL)
+        curl_multi_assign(self->multi, socket, self); // until libcurl forgets it
     return 0;
 }
 

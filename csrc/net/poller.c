@@ -19,7 +19,7 @@ void poller_close(int poller) {
         close(poller);
 }
 
-void poller_set(int poller, curl_socket_t socket, int events) {
+void poller_set(int poller, curl_socket_t socket, int events, bool known) {
     struct epoll_event wanted = {.data.fd = socket};
     if (events & CURL_POLL_IN)
         wanted.events |= EPOLLIN;
@@ -27,8 +27,10 @@ void poller_set(int poller, curl_socket_t socket, int events) {
         wanted.events |= EPOLLOUT;
     if (events == 0)
         epoll_ctl(poller, EPOLL_CTL_DEL, socket, &wanted);
-    else if (epoll_ctl(poller, EPOLL_CTL_MOD, socket, &wanted) != 0 && errno == ENOENT)
+    else if (known && epoll_ctl(poller, EPOLL_CTL_MOD, socket, &wanted) != 0 && errno == ENOENT)
         epoll_ctl(poller, EPOLL_CTL_ADD, socket, &wanted);
+    else if (!known && epoll_ctl(poller, EPOLL_CTL_ADD, socket, &wanted) != 0 && errno == EEXIST)
+        epoll_ctl(poller, EPOLL_CTL_MOD, socket, &wanted);
 }
 
 int poller_take(int poller, poller_event *events, int room) {
@@ -53,8 +55,8 @@ void poller_close(int poller) {
     (void)poller;
 }
 
-void poller_set(int poller, curl_socket_t socket, int events) {
-    (void)poller, (void)socket, (void)events;
+void poller_set(int poller, curl_socket_t socket, int events, bool known) {
+    (void)poller, (void)socket, (void)events, (void)known;
 }
 
 int poller_take(int poller, poller_event *events, int room) {

@@ -3,12 +3,14 @@
 #define GAECHANNEL_NET_POLLER_H
 
 #include <curl/curl.h> // curl_socket_t
+#include <stdbool.h>
 
 /* A descriptor that can be read when one of its sockets is ready; -1: there is no such thing here. */
 int poller_open(void);
 void poller_close(int poller);
-/* Watch for reading (1), writing (2), both (3), or no longer (0). */
-void poller_set(int poller, curl_socket_t socket, int events);
+/* Watch for reading (1), writing (2), both (3), or no longer (0); `known`: whether it is watched already, as
+ * far as the caller knows. */
+void poller_set(int poller, curl_socket_t socket, int events, bool known);
 
 typedef struct poller_event {
     curl_socket_t socket;

@@ -32,7 +32,6 @@ bool setup_handle(transfer *self, const char *url) {
     CURL *easy = self->easy = curl_easy_init();
     if (easy == NULL)
         return false;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, self);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     // A name's look-up, which cannot be broken off, goes on by itself when the transfer is given up.
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -94,6 +93,8 @@ bool setup_url(transfer *self, const char *url) {
     // A proxy that sees the request has to be told all of it.
     const char *target = is_https(url) || proxy == NULL ? plain_target(url) : NULL;
     char *bare = strndup(url, target != NULL ? strcspn(url, "?") : strlen(url));
+    // Where there is none, libcurl need not look at the environment once more.
+    curl_easy_setopt(self->easy, CURLOPT_NOPROXY, proxy == NULL ? "*" : NULL);
     bool is_set = bare != NULL && set_tls(self, url, proxy) &&
                   curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, target) == CURLE_OK &&
                   curl_easy_setopt(self->easy, CURLOPT_URL, bare) == CURLE_OK;

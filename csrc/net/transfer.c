@@ -241,6 +241,7 @@ static int on_close_socket(void *context, curl_socket_t socket) {
 
 static void set_callbacks(transfer *self) {
     CURL *easy = self->easy;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, self);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -299,9 +300,25 @@ static void report_out_of_memory(transfer *self) {
     report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
 }
 
+// The handle that has opened the session, and would lie idle from now on, becomes the back channel's: to make
+// another one, and to free this one, would be a twentieth of all that opening takes.
+static void take_idle_handle(transfer *self) {
+    transfer *other = &self->channel->transfers[SLOT_FORWARD];
+    if (self == other || self->easy != NULL || other->easy == NULL || other->running)
+        return;
+    transfer bare = *self;
+    *self = *other;
+    *other = bare;
+    other->slot = self->slot;
+    self->slot = bare.slot;
+    self->was_busy = bare.was_busy;
+    set_callbacks(self);
+}
+
 void transfer_start(transfer *self) {
     session_request request;
     session_get_request(self->channel->session, self->slot, &request);
+    take_idle_handle(self);
     if (self->easy == NULL) {
         if (!setup_handle(self, request.url)) {
             transfer_free(self);

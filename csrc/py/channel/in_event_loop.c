@@ -61,11 +61,11 @@ int channel_join_running_loop(channel_object *self) {
     if (running == NULL)
         return -1;
     bool same = self->loop != NULL && event_loop_of_asyncio(self->loop) == running;
+    // gaechannel.aio knows each event loop's EventLoop, and whether this channel may leave the one it is in.
+    PyObject *loop = same ? NULL : PyObject_CallMethod((PyObject *)self, "_find_loop", "O", running);
     Py_DECREF(running);
     if (same)
         return 0;
-    // gaechannel.aio knows each event loop's EventLoop, and whether this channel may leave the one it is in.
-    PyObject *loop = PyObject_CallMethod((PyObject *)self, "_find_loop", NULL);
     if (loop == NULL)
         return -1;
     int result = -1;
