@@ -65,10 +65,16 @@ static void free_texts(net_channel *self) {
     headers_release(self->headers);
 }
 
-// Both transfers have the same where there are two.
+// Both transfers have the same where there are two, or one has what the other one is still to be given.
 static void write_set_cookies(const net_channel *self, strbuf *out) {
-    for (int i = 0; i < self->transfer_count && out->length == 0; i++)
-        cookies_write(&self->transfers[i].cookies, self->transfers[i].easy, out);
+    int first = 0;
+    for (int i = 0; i < self->transfer_count; i++)
+        if (self->transfers[i].cookies.has_news)
+            first = i;
+    for (int i = 0; i < self->transfer_count && out->length == 0; i++) {
+        const transfer *next = &self->transfers[(first + i) % self->transfer_count];
+        cookies_write(&next->cookies, next->easy, out);
+    }
     strbuf_append(out, strbuf_str(&self->last_cookies), self->last_cookies.length);
 }
 

@@ -38,7 +38,8 @@ static bool is_sound(const char *line) {
 // In between, cookies are kept as libcurl writes them to files.
 void cookies_close(cookie_jar *self, CURL *easy) {
     struct curl_slist *kept = NULL;
-    if (self->set >= MAX_SET_COOKIES || curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &kept) != CURLE_OK)
+    if (self->set >= MAX_SET_COOKIES || self->has_news ||
+        curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &kept) != CURLE_OK)
         return;
     bool sound = kept != NULL || !self->has_any; // or memory has run out
     int count = 0;
@@ -57,6 +58,9 @@ void cookies_close(cookie_jar *self, CURL *easy) {
 bool cookies_pass_on(cookie_jar *self, CURL *easy, cookie_jar *other, CURL *others) {
     struct curl_slist *lines = NULL;
     if (!self->has_news || !self->is_open)
+        return true;
+    // libcurl would take none until the other one's next request: these stay news.
+    if (other->is_open && other->set >= MAX_SET_COOKIES)
         return true;
     if (curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &lines) != CURLE_OK)
         return false;

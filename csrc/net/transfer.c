@@ -119,9 +119,13 @@ static void take_cookie(transfer *self, const char *value, size_t length) {
 
 bool transfer_pass_cookies_on(transfer *self) {
     net_channel *channel = self->channel;
+    if (channel->transfer_count == 1)
+        self->cookies.has_news = false; // for nobody
     for (int i = 0; i < channel->transfer_count; i++) {
         transfer *other = &channel->transfers[i];
-        if (other != self && !cookies_pass_on(&self->cookies, self->easy, &other->cookies, other->easy))
+        // The other one's, too, if they could not be passed on when they came.
+        if (other != self && !(cookies_pass_on(&self->cookies, self->easy, &other->cookies, other->easy) &&
+                               cookies_pass_on(&other->cookies, other->easy, &self->cookies, self->easy)))
             return false;
     }
     return true;

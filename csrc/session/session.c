@@ -157,7 +157,11 @@ void session_pop(session *self) {
 }
 
 bool session_put_back(session *self, const record *dropped) {
-    return queue_put_back(&self->queue, dropped);
+    if (!queue_put_back(&self->queue, dropped))
+        return false;
+    if (self->taken_id == dropped->id) // or another thread has taken the next one
+        self->taken_id--;
+    return true;
 }
 
 const session_stats *session_get_stats(const session *self) {

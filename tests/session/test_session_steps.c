@@ -290,7 +290,7 @@ static void a_clid_that_nobody_could_have_is_nobodys(void) {
     for (int i = 0; i < 5000; i++)
         strbuf_text(&body, "L");
     strbuf_text(&body, "\",[\"ae\",\"a\"]]]]]");
-    strbuf_format(&chunk, "%zu\n", body.length);
+    strbuf_format(&chunk, "%zu\n", (size_t)body.length);
     strbuf_append(&chunk, strbuf_str(&body), body.length);
     CHECK(carrier_body(&self, SLOT_BACK, strbuf_str(&chunk)) == INTAKE_OK);
     CHECK(session_queue(self.session)->count == 0);

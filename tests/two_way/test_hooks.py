@@ -478,6 +478,38 @@ def test_what_one_direction_is_given_and_what_is_taken_back_goes_with_the_other_
     assert sent("back") == [[""], ["maps=1"]]
 
 
+@pytest.mark.parametrize("count", [49, 50])
+def test_as_many_cookies_as_libcurl_takes_of_one_head_outlast_what_the_other_direction_is_given(
+    script, channel_of, count
+):
+    """After 50 it takes no more of that handle's until the next request."""
+    answered = threading.Event()
+    many = "\r\nSet-Cookie: ".join(f"c{number}=1; Path=/" for number in range(count))
+
+    def first(request):
+        assert answered.wait(60)
+        request.begin([2, "b"], Set_Cookie="back=1; Path=/")
+        request.end()
+
+    script.on("open", opened([1, "a"]))
+    script.on("back", first, held([3, "c"]))
+    answers = [status("200 OK", frame([1, 0, 0]), Set_Cookie=cookies) for cookies in (many, "maps=1; Path=/")]
+    script.on("maps", *answers, confirmed())
+    with channel_of("BrowserChannel", script.url) as channel:
+        assert channel.take(1) == ["a"]
+        for number in range(4):
+            channel.send({"number": str(number)})
+            channel.flush(20)
+            if number == 0:
+                answered.set()
+                assert channel.take(2) == ["b", "c"]
+        assert len(channel.cookies) == count + 2
+    sent = [len(request.headers.get("cookie", "").split("; ")) for request in script.of("maps")]
+    assert sent[0] == 1
+    assert min(sent[1:]) >= count
+    assert sent[-1] == count + 2
+
+
 def test_a_cookie_that_both_directions_are_given_at_once_is_the_last_ones(script, channel_of):
     sent, told = threading.Event(), threading.Event()
 

@@ -65,13 +65,16 @@ def numbers_of(raw):
     assert sites(lambda: next(merged), lambda pair: taken.append(pair[1])) > 0
     # Where each try is the first of its message.
     for _ in range(50):
+        last = channel._taken_id
         _testcapi.set_nomemory(0, 1)
         try:
             taken.append(channel.recv(20))
+            last += 1
         except MemoryError:
             pass
         finally:
             _testcapi.remove_mem_hooks()
+        assert channel._taken_id == last
     channel.close()
     if raw:
         taken = [json.loads(one) for one in taken]
