@@ -55,8 +55,7 @@ def test_clients_of_a_node_that_is_cut_off_go_to_another_in_time(tmp_path, how):
             until(lambda: ready(lonely) == 200)
     finally:
         for node in nodes:
-            node.processes[-1].kill()
-            node.processes[-1].communicate()
+            node.kill()
         redis.kill()
 
 
@@ -109,8 +108,7 @@ def test_what_redis_took_of_a_node_that_never_heard_so_comes_once(tmp_path, then
                 comes(one, stream, 2)
     finally:
         for node in nodes:
-            node.processes[-1].kill()
-            node.processes[-1].communicate()
+            node.kill()
         redis.kill()
 
 
@@ -144,8 +142,7 @@ def test_sessions_outlive_steps_of_the_clock_of_redis(tmp_path):
         # Who is heard of no more goes all the same.
         until(lambda: redis.says(b"ZCARD {gaechannel}leases") == b":0\r\n")
     finally:
-        node.processes[-1].kill()
-        node.processes[-1].communicate()
+        node.kill()
         redis.kill()
 
 
@@ -183,8 +180,7 @@ def test_sessions_outlive_steps_of_the_clock_of_a_node(tmp_path, monkeypatch):
         ahead(3 * 3600)
         assert Talk(node, talk.params["token"]).open().status == 401  # it is this clock that was set
     finally:
-        node.processes[-1].kill()
-        node.processes[-1].communicate()
+        node.kill()
         redis.kill()
 
 
@@ -282,9 +278,7 @@ def test_what_is_sent_after_redis_has_forgotten_arrays_arrives(tmp_path, how, ha
                 else:
                     assert texts(again) == ["28", "29"]
     finally:
-        for process in node.processes:
-            process.kill()
-            process.communicate()
+        node.kill()
         copies.kill()
 
 

@@ -28,8 +28,7 @@ def test_nodes_find_who_serves_their_slot_and_outlast_its_death(tmp_path):
         asyncio.run(exchange(nodes, ours, others))
     finally:
         for node in nodes:
-            node.processes[-1].kill()
-            node.processes[-1].communicate()
+            node.kill()
         cluster.kill()
 
 

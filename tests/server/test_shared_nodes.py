@@ -55,10 +55,7 @@ class Nodes:
 
     def end(self):
         for node in self.nodes:
-            for process in node.processes:
-                if process.poll() is None:
-                    process.kill()
-                process.communicate()
+            node.kill()
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,12 @@ class Process:
         _, err = process.communicate(timeout=30)
         return err
 
+    def kill(self):
+        """End all that were begun, whatever they have still to say."""
+        for process in self.processes:
+            with process:
+                process.kill()
+
     def connection(self):
         """A connection to the administrative interface."""
         return http.client.HTTPConnection(self.host, self.admin_port, timeout=PATIENCE)
