@@ -212,7 +212,10 @@ static void forget_request(exchange *ex) {
 
 // Closure's clients terminate by GET. node-browserchannel, for one, knows no other way, and there are servers
 // that take a POST and do nothing; a POST is for those that say they know no GET.
-static void terminate_done(session *self, const exchange *ex, transport_outcome outcome) {
+static void terminate_done(session *self, exchange *ex, transport_outcome outcome, int64_t now_ms) {
+    // The server took no notice, and would keep the session until it is stale.
+    if (outcome == TRANSPORT_STALE && session_send_again(self, ex, now_ms))
+        return;
     bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !failed_is_of_lost_session(self, ex);
     bool may_post = self->dialect->terminate == TERMINATE_GET_OR_POST;
     phase_terminated(self, !refused || session_terminates_by_post(self) || !may_post);
@@ -243,7 +246,7 @@ void session_on_done(session *self, exchange_slot slot, transport_outcome outcom
         self->dead_at_ms = SESSION_NEVER;
     bool held_back = slot == SLOT_BACK && was_held_back(self, ex, why, outcome, now_ms);
     if (ex->kind == REQUEST_TERMINATE)
-        terminate_done(self, ex, outcome);
+        terminate_done(self, ex, outcome, now_ms);
     else if (why == ABORT_CANCELLED || why == ABORT_FULL || held_back || !phase_goes_on(self))
         framer_reset(&ex->framer);
     else if (why == ABORT_CORRUPT || why == ABORT_TOO_LONG)

@@ -7,7 +7,7 @@ import ssl
 import pytest
 import trustme
 from http2_server import Http2Server, gone_away, refused
-from scripted_server import brought, confirmed, held, opened
+from scripted_server import brought, confirmed, held, opened, status
 from waiting import until
 
 from gaechannel import BrowserChannel, aio
@@ -86,6 +86,15 @@ def test_maps_that_the_server_took_no_notice_of_are_sent_again(script, options):
         channel.flush(20)
     assert script.maps == {0: {"a": "b"}}
     assert len(script.of("maps")) == 5
+
+
+@pytest.mark.parametrize("not_heard", [refused, gone_away])
+def test_that_the_channel_is_closed_is_said_again_to_a_server_that_took_no_notice(script, receive, not_heard):
+    script.on("open", opened())
+    script.on("back", brought([1, ["x"]]), held([2, ["y"]]))
+    script.on("terminate", not_heard, not_heard, status("200 OK"))
+    assert receive(script.url, 2) == [["x"], ["y"]]
+    script.wait("terminate", 3)
 
 
 def test_a_server_that_refuses_everything_is_given_up(script, options):
