@@ -49,9 +49,7 @@ class Farm:
 
     def end(self):
         for node in self.nodes:
-            for process in node.processes:
-                process.kill()
-                process.communicate()
+            node.kill()
         self.haproxy.end()
         self.link.__exit__()
         self.redis.kill()
