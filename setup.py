@@ -30,9 +30,13 @@ INSTALL_LIBCURL = (
     " or, on macOS, brew install curl and put its lib/pkgconfig into PKG_CONFIG_PATH"
 )
 INSTALL_ZLIB = "install zlib1g-dev (Debian, Ubuntu), zlib-devel (Fedora) or zlib-dev (Alpine)"
+# Who has no compiler lacks all the rest, too: what docs/install.rst says.
 INSTALL_COMPILER = (
-    "install build-essential (Debian, Ubuntu), gcc (Fedora), build-base (Alpine)"
-    " or, on macOS, xcode-select --install"
+    "what a build needs comes by"
+    " `apt install gcc python3-dev python3-venv libcurl4-openssl-dev zlib1g-dev` (Debian, Ubuntu),"
+    " `dnf install gcc python3-devel libcurl-devel zlib-devel` (Fedora),"
+    " `apk add gcc musl-dev python3-dev curl-dev zlib-dev` (Alpine)"
+    " or, on macOS, `xcode-select --install` and `brew install curl`"
 )
 INSTALL_PYTHON = (
     "install python3-dev (Debian, Ubuntu, Alpine), python3-devel (Fedora) or, on macOS, brew install python"

@@ -8,6 +8,9 @@ page's thread works for each. Then the first message after `open()`, which is se
 the client, with three fetches, one after the other.
 """
 
+import common  # noqa: F401 - first: says what to run where one of the others is missing
+
+# isort: split
 import json
 import shutil
 from collections.abc import AsyncIterator

@@ -21,6 +21,9 @@ floor           bytes.decode() of the text's own bytes, already cut out and with
 Of objects, `gaechannel` is Decoder.feed(body).
 """
 
+import common  # noqa: F401 - first: says what to run where one of the others is missing
+
+# isort: split
 import functools
 import gc
 import json

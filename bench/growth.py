@@ -7,6 +7,9 @@ Writes growth-messages.svg, growth-size.svg, growth-channels.svg, growth-objects
 growth-keys.svg, and prints what they show.
 """
 
+import common  # noqa: F401 - first: says what to run where one of the others is missing
+
+# isort: split
 import gc
 import json
 import logging

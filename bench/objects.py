@@ -26,6 +26,9 @@ The rows "fresh" have a process for each value, which has decoded nothing before
 Kinds are those of common/living.py: services, values alone, and, by a seed, programs that nobody knows.
 """
 
+import common  # noqa: F401 - first: says what to run where one of the others is missing
+
+# isort: split
 import argparse
 import asyncio
 import functools

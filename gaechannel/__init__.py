@@ -110,7 +110,12 @@ _MODULES = ("_core", "_options", "aio", "client", "errors", "merging", "reader",
 _CORE_FAILED = (
     "gaechannel's C core cannot be loaded: {}. Its libcurl is missing or is another than it was built with,"
     " or was not built for this system. `pip install --force-reinstall gaechannel` takes a wheel that brings"
-    " libcurl along, or builds it anew; libcurl's package is libcurl4 (Debian) or libcurl (Fedora, Alpine)"
+    " libcurl along, or builds it anew (in a copy of the repository: `pip install --force-reinstall .`);"
+    " libcurl's package is libcurl4 (Debian) or libcurl (Fedora, Alpine)"
+)
+_CORE_NOT_THERE = (
+    "gaechannel's C core is not in {}, or was built for another Python than {}.{}: build it by"
+    " `pip install -e .` in a copy of the repository, or run this elsewhere with an installed gaechannel"
 )
 
 
@@ -119,10 +124,19 @@ def _load(name: str) -> object:
 
     try:
         return import_module(f"gaechannel.{name}")
-    except ImportError as error:
-        if error.name not in ("gaechannel._core", "_core"):  # not there; there, and not to be loaded
+    except ModuleNotFoundError as error:
+        if error.name != "gaechannel._core":
             raise
-        raise ImportError(_CORE_FAILED.format(error.msg), name="gaechannel") from None
+        import sys
+
+        words = _CORE_NOT_THERE.format(*__path__, *sys.version_info[:2])
+    except ImportError as error:
+        if error.name == "gaechannel":  # the one below, of an import within: without the way that it took
+            raise error.with_traceback(None) from None
+        if error.name not in ("gaechannel._core", "_core"):  # there, and not to be loaded
+            raise
+        words = _CORE_FAILED.format(error.msg)
+    raise ImportError(words, name="gaechannel")
 
 
 if not TYPE_CHECKING:  # type checkers would take any name for known

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from .arguments import _Commands
 
 _MESSAGES = 40
+# Connections are cut from this message on, and in the middle of a back channel: neither before the server has
+# answered nor when it is about to end it, which the client would mend without a word.
 _CUT_AT = 18
+_CUT_WITHIN = (0.2, 0.6)  # seconds of a back channel's
 _PROGRAM = """
 The program that received them:
   for message in Client(token, base_url="http://…/talkgadget").messages():
@@ -88,10 +91,13 @@ def _has_display() -> bool:
 
 
 def _send(server: LocalServer, messages: list[str], story: Story, stop: threading.Event) -> None:
+    soonest, latest = _CUT_WITHIN
+    is_cut = False
     for number, message in enumerate(messages, 1):
         server.send_message("demo", message)
-        if number == _CUT_AT:
+        if number >= _CUT_AT and not is_cut and soonest < story.back_channel_seconds < latest:
             story.say("server", "cuts all connections")
             server.cut()
+            is_cut = True
         if stop.wait(_PAUSE):
             return

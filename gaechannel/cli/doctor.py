@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import ssl
 import sys
 import sysconfig
 import time
@@ -164,7 +165,8 @@ def _certificates() -> tuple[str, bool, str]:
         details = _core._libcurl_details()
         found = {"ca_file": details["ca_file"], "ca_path": details["ca_path"]}
     places = [path for path in (found.get("ca_file"), found.get("ca_path")) if path]
-    counted = [f"{_homeless(path)} ({_count(path)})" for path in places]
+    found_there = [(path, *_authorities_in(path)) for path in places]
+    counted = [f"{_homeless(path)} ({count or why})" for path, count, why in found_there]
     if not places:
         # A libcurl that asks the system by itself, as Apple's and macOS's wheels do, names no place.
         return (
@@ -182,22 +184,42 @@ def _certificates() -> tuple[str, bool, str]:
         origin = "as the environment says"
     else:
         origin = "as they were found"
-    return "certificates", any(map(_holds, places)), f"{', '.join(counted)}, {origin}"
+    return "certificates", any(count for _, count, _ in found_there), f"{', '.join(counted)}, {origin}"
 
 
-def _holds(path: str) -> bool:
-    return _count(path).strip("0").isdigit()
-
-
-def _count(path: str) -> str:
-    """How many authorities are in a file or a directory."""
+def _authorities_in(path: str) -> tuple[int, str]:
+    """How many authorities are in a file or a directory; where there are none, why."""
     try:
         if os.path.isdir(path):
-            return str(len({name for name in os.listdir(path) if re.fullmatch(r"[0-9a-f]{8}\.\d+", name)}))
+            hashed = {name for name in os.listdir(path) if re.fullmatch(r"[0-9a-f]{8}\.\d+", name)}
+            return len(hashed), "no names as `openssl rehash` makes them"
         with open(path, "rb") as file:
-            return str(file.read().count(b"-----BEGIN CERTIFICATE-----"))
+            content = file.read()
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return 0, f"cannot be read: {error.strerror}"
+    count = content.count(b"-----BEGIN CERTIFICATE-----")
+    why = _unreadable(path) if count else _no_certificate(content)
+    return (0, f"cannot be read: {why}") if count and why else (count, why)
+
+
+def _unreadable(path: str) -> str:
+    """What OpenSSL says of a file with certificates; nothing if it can read them."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        return one_line(str(error.strerror or error))
+    return ""
+
+
+def _no_certificate(content: bytes) -> str:
+    """What a file is that holds none."""
+    if not content.strip():
+        return "it is empty"
+    if content[:1] == b"\x30":  # ASN.1's sequence
+        return "no certificate in PEM: it seems to be in DER, `openssl x509 -inform der` makes PEM of it"
+    if b"PRIVATE KEY-----" in content:
+        return "no certificate, but a private key"
+    return "no certificate in PEM"
 
 
 def _loopback() -> tuple[str, bool, str]:

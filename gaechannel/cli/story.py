@@ -30,6 +30,7 @@ class Story(logging.Handler):
         self.started: float = time.monotonic()
         self.opened: int = 0
         self.cut: int = 0
+        self._opened_at = 0.0
         self._is_cut = False
 
     def say(self, who: str, what: str) -> None:
@@ -48,6 +49,7 @@ class Story(logging.Handler):
             if self.opened and not self._is_cut:
                 self.say("server", f"ended back channel {self.opened} in order")
             self.opened += 1
+            self._opened_at = time.monotonic()
             self._is_cut = False
             self.say("client", f"opens back channel {self.opened}: send what follows array {found[1]}")
         elif record.levelno >= logging.WARNING:
@@ -55,6 +57,11 @@ class Story(logging.Handler):
                 self.cut += 1
                 self._is_cut = True
             self.say("client", text)
+
+    @property
+    def back_channel_seconds(self) -> float:
+        """For how long the last back channel has been open, as far as is known."""
+        return time.monotonic() - self._opened_at
 
     def receive(self, client: Client, count: int, send: Callable[[threading.Event], None]) -> list[str]:
         """The next `count` messages of a client, fewer where it is closed, each told as it comes.

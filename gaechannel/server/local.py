@@ -111,8 +111,9 @@ class LocalServer:
         service: serves the talk dialect; None: a new :class:`ChannelService` with ``options``.
         host: address to listen on.
         port: port to listen on; 0: a free one, which is kept when the server is started again.
-        mounts: browserchannel and webchannel services by path; None: one at ``/channel``, one at
-            ``/webchannel``, with the limits among ``options``.
+        mounts: browserchannel and webchannel services by path, in the place of the default ones, which
+            ``{**default_mounts(), "/more": …}`` keeps; None: one at ``/channel``, one at ``/webchannel``,
+            with the limits among ``options``.
         admin: where the administrative interface listens, ``HOST:PORT`` or the path of a Unix socket: never
             where strangers come in; None: there is none.
         admin_token: secret of the administrative interface; None: a new one.
@@ -280,13 +281,22 @@ class LocalServer:
 
     @property
     def browserchannel(self) -> BrowserChannelService:
-        """The service at ``/channel``."""
-        return self.mounts["/channel"]
+        """The service at ``/channel``; LookupError is raised where ``mounts`` or ``redis`` left none."""
+        return self._mounted("/channel")
 
     @property
     def webchannel(self) -> BrowserChannelService:
-        """The service at ``/webchannel``."""
-        return self.mounts["/webchannel"]
+        """The service at ``/webchannel``; LookupError is raised where ``mounts`` or ``redis`` left none."""
+        return self._mounted("/webchannel")
+
+    def _mounted(self, path: str) -> BrowserChannelService:
+        if path in self.mounts:
+            return self.mounts[path]
+        there = f"only at {', '.join(self.mounts)}" if self.mounts else "nor at any other path"
+        raise LookupError(
+            f"this server has no service at {path}, {there}: mounts= takes the place of the default ones"
+            " (default_mounts() makes them), and with redis= there are none"
+        )
 
     def create_channel(self, client_id: str, duration_minutes: int | None = None) -> str:
         """See :meth:`ChannelService.create_channel`. With ``state`` it is kept when this returns."""

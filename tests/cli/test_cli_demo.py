@@ -1,6 +1,9 @@
 """`gaechannel demo`: what a newcomer sees first."""
 
+import re
 import signal
+
+from rst_blocks import ROOT, blocks_of
 
 
 def test_every_message_arrives_once_and_in_order_over_ended_and_cut_back_channels(run):
@@ -17,6 +20,19 @@ def test_every_message_arrives_once_and_in_order_over_ended_and_cut_back_channel
     assert "reconnecting in" in out
     assert "40 of 40 received, every one once, and in order" in out
     assert "1 cut" in out
+    assert_shown(out)
+
+
+def assert_shown(out):
+    """What the README shows is what comes, numbers apart; … stands for anything, also for further lines."""
+    (shown,) = [block.code for block in blocks_of(ROOT / "README.rst") if "40 of 40" in block.code]
+    said = iter(out.splitlines())
+    for line in filter(None, (line.strip() for line in shown.splitlines())):
+        parts = [
+            re.sub(r"\d+", r"\\d+", re.sub(r"(\\ )+", r"\\s+", re.escape(one))) for one in line.split("…")
+        ]
+        wanted = re.compile(r"\s*" + ".*".join(parts))
+        assert any(wanted.fullmatch(one) for one in said), line
 
 
 def test_ctrl_c_ends_it_at_once(start):

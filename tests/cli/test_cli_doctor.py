@@ -95,17 +95,43 @@ def test_who_answers_and_is_no_channel_is_told_from_who_does_not_answer(run, aut
     assert ": TransportError 7: Failed to connect" in lines_of(out)["connection"]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_authorities_that_are_none_are_wrong(run, authorities, content):
+DAMAGED = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "it is empty"),
+        (b"no certificate", "no certificate in PEM"),
+        (b"\x30\x82\x01\x00", "no certificate in PEM: it seems to be in DER, …"),
+        (b"-----BEGIN EC PRIVATE KEY-----\n", "no certificate, but a private key"),
+        (DAMAGED, "cannot be read: …"),
+    ],
+    ids=["missing", "empty", "text", "DER", "key", "damaged"],
+)
+def test_authorities_that_are_none_are_wrong(run, authorities, content, said):
     authorities.unlink()
-    said = "0"
-    if content is None:
-        said = "cannot be read: No such file or directory"
-    else:
+    if content is not None:
         authorities.write_bytes(content)
     status, out, _ = run("doctor")
     assert status == 1
-    assert lines_of(out)["certificates"] == f"WRONG: {authorities} ({said}), as the environment says"
+    begin, _, end = f"WRONG: {authorities} ({said}), as the environment says".partition("…")
+    words = lines_of(out)["certificates"]
+    assert words.startswith(begin)
+    assert words.endswith(end)
+
+
+def test_a_directory_of_authorities_that_openssl_would_not_find_is_wrong(run, environ, authorities, tmp_path):
+    environ.update(SSL_CERT_FILE="", SSL_CERT_DIR=str(tmp_path))
+    status, out, _ = run("doctor")
+    assert status == 1
+    assert lines_of(out)["certificates"].startswith(
+        f"WRONG: {tmp_path} (no names as `openssl rehash` makes them)"
+    )
+    authorities.rename(tmp_path / "0123abcd.0")
+    status, out, _ = run("doctor")
+    assert lines_of(out)["certificates"] == f"{tmp_path} (1), as the environment says"
 
 
 def test_without_aiohttp_it_says_how_to_test_a_connection(run, environ, authorities, tmp_path):

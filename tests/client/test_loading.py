@@ -12,14 +12,17 @@ import gaechannel
 
 @pytest.fixture
 def run_broken(tmp_path):
-    """Returns a function that runs a line of Python where the core is no library: what is said of it."""
+    """Returns a function that runs a line of Python where the core is no library, or not there, and returns
+    what is said of it."""
     package = tmp_path / "gaechannel"
     shutil.copytree(
         Path(gaechannel.__file__).parent, package, ignore=shutil.ignore_patterns("*.so", "__pycache__")
     )
-    (package / Path(gaechannel._core.__file__).name).write_bytes(b"\x7fELF, but cut off")
+    core = package / Path(gaechannel._core.__file__).name
 
-    def run_broken(line):
+    def run_broken(line, there=True):
+        if there:
+            core.write_bytes(b"\x7fELF, but cut off")
         program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{line}"
         done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True)
         assert done.returncode == 1
@@ -28,22 +31,42 @@ def run_broken(tmp_path):
     return run_broken
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "from gaechannel import Client",
-        "import gaechannel; gaechannel.__version__",
-        "import gaechannel.aio",
-        "import gaechannel.talkparser",
-        "from gaechannel import Decoder",
-    ],
-)
+LINES = [
+    "from gaechannel import Client",
+    "import gaechannel; gaechannel.__version__",
+    "import gaechannel.aio",
+    "import gaechannel.talkparser",
+    "from gaechannel import Decoder",
+    "from gaechannel import WebChannel",
+]
+
+
+def frames_of(said):
+    """A single traceback's, without what else CPython draws."""
+    assert sum(line.startswith("Traceback") for line in said) == 1
+    return [line for line in said if line.startswith("  File ")]
+
+
+@pytest.mark.parametrize("line", LINES)
 def test_it_says_why_and_what_to_do(run_broken, line):
-    message = run_broken(line)[-1]
+    said = run_broken(line)
+    assert len(frames_of(said)) <= 4
+    message = said[-1]
     assert message.startswith("ImportError: gaechannel's C core cannot be loaded: ")
     assert "_core" in message
     assert "pip install --force-reinstall gaechannel" in message
     assert "libcurl4" in message
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_core_that_is_not_there_is_told_from_one_that_does_not_load(run_broken, line, tmp_path):
+    said = run_broken(line, there=False)
+    assert len(frames_of(said)) <= 4
+    version = ".".join(map(str, sys.version_info[:2]))
+    assert said[-1].startswith(
+        f"ImportError: gaechannel's C core is not in {tmp_path}/gaechannel, or was built for another Python"
+        f" than {version}: build it by `pip install -e .`"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["--version"], ["listen", "token"]], ids=" ".join)

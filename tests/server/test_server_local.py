@@ -18,7 +18,15 @@ from tls import contexts
 from waiting import until
 from wire_by_hand import Talk, texts
 
-from gaechannel.server import ChannelService, LocalServer, StoreError, run_server, serve
+from gaechannel.server import (
+    BrowserChannelService,
+    ChannelService,
+    LocalServer,
+    StoreError,
+    default_mounts,
+    run_server,
+    serve,
+)
 
 
 @pytest.fixture
@@ -56,6 +64,21 @@ def test_nothing_is_left_of_a_server_that_has_stopped():
     left = weakref.ref(service)
     del service, server, talk
     until(lambda: gc.collect() >= 0 and left() is None)  # not while another thread collects
+
+
+def test_a_mount_that_is_not_there_is_said_to_be_missing_and_why():
+    server = LocalServer(mounts={"/foo": BrowserChannelService()})
+    with pytest.raises(
+        LookupError, match=r"^this server has no service at /channel, only at /foo: mounts= takes"
+    ):
+        _ = server.browserchannel
+    with pytest.raises(
+        LookupError, match=r"^this server has no service at /webchannel, nor at any other path: "
+    ):
+        _ = LocalServer(mounts={}).webchannel
+    mounts = default_mounts()
+    server = LocalServer(mounts={**mounts, "/foo": BrowserChannelService()})
+    assert (server.browserchannel, server.webchannel) == (mounts["/channel"], mounts["/webchannel"])
 
 
 def test_no_two_servers_have_the_same_administrative_token():
