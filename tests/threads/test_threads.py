@@ -12,7 +12,16 @@ import time
 
 import pytest
 
-from gaechannel import BrowserChannel, ChannelClosed, ChannelError, Client, Decoder, aio, merge
+from gaechannel import (
+    BrowserChannel,
+    ChannelClosed,
+    ChannelError,
+    ChannelTimeout,
+    Client,
+    Decoder,
+    aio,
+    merge,
+)
 from gaechannel.server import LocalServer
 
 COUNT = 2000
@@ -251,6 +260,65 @@ def test_merging_while_others_look_and_iterate(client_of):
         crew.run()
         client.close()
         other.close()
+
+
+REST = 0.5  # seconds
+
+
+def receive_nothing(client):
+    with pytest.raises(ChannelTimeout):
+        client.recv(timeout=REST)
+
+
+class MergesOne(Client):
+    merged = None
+
+    def merge_nothing(self):
+        self.merged = self.merged or merge([self], timeout=REST)
+        with pytest.raises(ChannelTimeout):
+            next(self.merged)
+
+
+class AsksLong(Client):
+    """Takes its time to make the URL of the init page."""
+
+    def _get_init_url(self):
+        time.sleep(REST)
+        return super()._get_init_url()
+
+
+def client_of_slow_token(token, base_url):
+    def ask():
+        time.sleep(REST)
+        return token
+
+    return Client(ask, base_url=base_url)
+
+
+@pytest.mark.parametrize(
+    ("make", "works"),
+    [
+        pytest.param(Client, [receive_nothing] * 3, id="in-recv"),
+        pytest.param(
+            MergesOne, [MergesOne.merge_nothing, receive_nothing, receive_nothing], id="beside-a-merge"
+        ),
+        pytest.param(AsksLong, [Client.initialize] * 3, id="for-a-url"),
+        pytest.param(client_of_slow_token, [Client.initialize] * 3, id="for-a-token"),
+    ],
+)
+def test_threads_that_wait_for_one_channel_take_no_time(crew, make, works):
+    # A back channel that stays silent, so that nothing is to be done.
+    with LocalServer() as server, make(server.create_channel("rests"), base_url=server.base_url) as client:
+        if Client.initialize not in works:
+            client.initialize()
+            works[0](client)
+        for work in works:
+            crew.add(work, client)
+        before = time.process_time()
+        crew.run()
+        taken = time.process_time() - before
+    # One thread takes a hundredth of the time; two that woke each other took all of it.
+    assert taken < REST / 5
 
 
 def test_closing_what_is_being_merged(client_of):

@@ -13,8 +13,8 @@ int channel_check_sync(const channel_object *self) {
     return -1;
 }
 
-// One turn, without the GIL.
-static news go_on(channel_object *self, const want *wanted) {
+// One turn, without the GIL. `anew`: what is wanted of the session may have changed since the last one.
+static news go_on(channel_object *self, const want *wanted, bool anew) {
     // While it waits without the lock, the channel may be given another one.
     shared_loop *shared = shared_loop_share(channel_lock_detached(self));
     bool steps = !shared->driving;
@@ -24,15 +24,16 @@ static news go_on(channel_object *self, const want *wanted) {
         net_channel_resume(self->net);
         shared_loop_catch_up_lock_held(shared);
         net_channel_step(self->net);
-    } else {
-        // Whoever drives may be driving for another channel.
+    } else if (anew) {
+        // Whoever drives may be driving for another channel. Said once: it wakes them, and their turn's end
+        // wakes this thread.
         shared_loop_step_soon_lock_held(shared, self->net);
     }
     news found = channel_peek_lock_held(self, wanted);
     // Even where there is no time left: who asks again and again without waiting has to get on. And what the
     // session was up to before the step that another thread is to make says little.
     if (found.outlook == OUTLOOK_WAIT || found.outlook == OUTLOOK_LATE ||
-        (!steps && found.outlook != OUTLOOK_COME)) {
+        (!steps && anew && found.outlook != OUTLOOK_COME)) {
         int64_t left_ms =
             wanted->deadline_ms == SESSION_NEVER ? SLICE_MS : wanted->deadline_ms - net_now_ms();
         shared_loop_turn_lock_held(shared, left_ms < SLICE_MS ? (left_ms > 0 ? left_ms : 0) : SLICE_MS);
@@ -45,11 +46,12 @@ static news go_on(channel_object *self, const want *wanted) {
 }
 
 outlook channel_wait(channel_object *self, const want *wanted) {
-    for (;;) {
+    for (bool anew = true;;) {
         news found;
         Py_BEGIN_ALLOW_THREADS;
-        found = go_on(self, wanted);
+        found = go_on(self, wanted, anew);
         Py_END_ALLOW_THREADS;
+        anew = found.outlook != OUTLOOK_WAIT || found.logs;
         if ((found.logs && channel_tell(self) < 0) || PyErr_CheckSignals() < 0)
             return OUTLOOK_ERROR;
         if (found.logs)

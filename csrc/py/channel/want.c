@@ -79,10 +79,9 @@ static outlook outlook_of(const channel_object *self, const want *wanted, const 
 
 // Whether the session wants to know something that no other thread is about to answer.
 static bool asks(const channel_object *self, action_kind kind) {
-    if (kind == ACTION_ASK_URL)
-        return true;
     unsigned long asker = self->answering;
-    return (kind == ACTION_ASK_TOKEN || kind == ACTION_ASK_SESSION || kind == ACTION_ASK_HEADERS) &&
+    return (kind == ACTION_ASK_TOKEN || kind == ACTION_ASK_URL || kind == ACTION_ASK_SESSION ||
+            kind == ACTION_ASK_HEADERS) &&
            (asker == 0 || asker == PyThread_get_thread_ident());
 }
 
