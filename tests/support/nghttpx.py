@@ -13,6 +13,15 @@ from ports import free_port
 nghttpx = shutil.which("nghttpx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
+def other_end(descriptor):
+    """The address that a descriptor of this process is connected to, or None."""
+    try:
+        with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as copy:
+            return copy.getpeername()
+    except OSError:  # no socket, or not connected
+        return None
+
+
 class Proxy:
     """An nghttpx, in a process of its own."""
 
@@ -68,7 +77,9 @@ class Proxy:
         self.kill()
 
     def connections(self):
-        """How many connections this machine has to it."""
-        with open("/proc/net/tcp") as file:
-            rows = [line.split() for line in file.readlines()[1:]]
-        return sum(row[2].endswith(f":{self.port:04X}") and row[3] == "01" for row in rows)
+        """How many connections this process has to it.
+
+        /proc/net/tcp names a socket twice, or not at all, where others come and go while it is read.
+        """
+        others = [other_end(int(name)) for name in os.listdir("/proc/self/fd")]
+        return others.count(("127.0.0.1", self.port))
