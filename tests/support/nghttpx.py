@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 
@@ -16,9 +17,11 @@ nghttpx = shutil.which("nghttpx", path=os.environ.get("PATH", "") + ":/usr/sbin"
 def other_end(descriptor):
     """The address that a descriptor of this process is connected to, or None."""
     try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None  # CPython's socket.fromfd() would leave its copy open
         with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as copy:
             return copy.getpeername()
-    except OSError:  # no socket, or not connected
+    except OSError:  # closed by now, or not connected
         return None
 
 
