@@ -23,8 +23,9 @@ C_STOREYS = ("csrc/wire", "csrc/session", "csrc/net", "csrc/py")
 PYTHON_STOREYS = ("gaechannel", "gaechannel/server/core", "gaechannel/server/http", "gaechannel/server")
 # The tops may use all.
 PYTHON_TOPS = ("gaechannel/cli", "gaechannel/__init__", "gaechannel/__main__", "gaechannel/testing")
-# What stands alone: the server uses nothing of the client.
+# What stands alone: the server uses nothing of the client, but what knows neither of them.
 APART = "gaechannel/server/"
+SHARED = ("gaechannel/_checks",)
 # Where the manual has the drawing from.
 DRAWING = "docs/floors.txt"
 # What a folder shows of several files: a unit of its own, whatever .c file is called the same.
@@ -202,10 +203,13 @@ def upwards(uses, storey):
 
 
 def across(uses):
-    """What the server uses of the rest of the package."""
+    """What the server uses of the rest of the package, and what is both's and uses that."""
+    for unit in SHARED:
+        for used in sorted(uses.get(unit, ())):
+            yield f"what client and server share is to stand alone: {unit} uses {used}"
     for unit in sorted(uses):
         for used in sorted(uses[unit]):
-            if unit.startswith(APART) and not used.startswith(APART):
+            if unit.startswith(APART) and not used.startswith(APART) and used not in SHARED:
                 yield f"the server is to stand alone: {unit} uses {used}"
 
 

@@ -5,9 +5,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from gaechannel._checks import check_flag, check_takes, check_type
 from gaechannel._hooks import Hooks, OnSession, Params, encode_form, encode_init_headers, encode_params
 from gaechannel._logging import check_logger
-from gaechannel._options import Given, check_flag, check_takes, check_type, check_url, core_arguments
+from gaechannel._options import Given, check_url, core_arguments, shown
 
 # Where the service was until 2017, and where the old module looked for it.
 RETIRED_URL = "https://talkgadget.google.com/talkgadget"
@@ -132,7 +133,8 @@ def check_bind_path(path: str) -> str:
     check_type("bind_path", path, str, "a str")
     if (path and not path.startswith("/")) or any(not "!" <= one <= "~" or one in "?#" for one in path):
         raise ValueError(
-            "bind_path must be empty or begin with a slash, in ASCII, without spaces, query or fragment"
+            "bind_path must be empty or begin with a slash, in ASCII, without spaces, query or fragment,"
+            f" not {shown(path)}"
         )
     return path
 

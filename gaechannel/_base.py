@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from gaechannel import _core
+from gaechannel._checks import check_type
 from gaechannel._hooks import (
     ON_STATE_WAITS,
     Asking,
@@ -17,7 +18,7 @@ from gaechannel._hooks import (
     refuse_waiting,
     store_cookies,
 )
-from gaechannel._options import Given, Headers, State, batch_size, check_type, is_jar, seconds_to_wait
+from gaechannel._options import Given, Headers, State, batch_size, is_jar, seconds_to_wait
 from gaechannel.errors import ChannelError
 
 

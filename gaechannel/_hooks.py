@@ -6,15 +6,13 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
+from gaechannel._checks import check_callable, check_takes, check_type
 from gaechannel._core import Channel
 from gaechannel._options import (
     Cookies,
     Jar,
     OnState,
-    check_callable,
     check_header,
-    check_takes,
-    check_type,
     cookie_arguments,
     header_arguments,
     is_credential,

@@ -1,16 +1,24 @@
 """The keyword arguments that all channels share, from what callers write to what the C core takes."""
 
-import inspect
 import math
 import numbers
 import os
 import re
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from gaechannel._authorities import found_authorities
+from gaechannel._checks import (
+    check_callable,
+    check_count,
+    check_flag,
+    check_no_bool,
+    check_seconds,
+    check_takes,
+    check_type,
+)
 from gaechannel._version import __version__
 
 if TYPE_CHECKING:
@@ -103,73 +111,6 @@ class ChannelOptions(TypedDict, total=False):
     max_unsent: int
 
 
-def check_type(name: str, value: object, types: type | UnionType, wanted: str) -> None:
-    """Raise TypeError if an argument is not what it must be."""
-    if not isinstance(value, types):
-        raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
-
-
-def check_no_bool(name: str, value: object, wanted: str) -> None:
-    """Raise TypeError for True and False, which Python counts among the numbers."""
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be {wanted}, not {value}")
-
-
-def check_flag(name: str, value: object) -> bool:
-    """Raise TypeError if an argument is neither True nor False."""
-    check_type(name, value, bool, "True or False")
-    return value is True
-
-
-def check_callable(name: str, value: object) -> None:
-    """Raise TypeError if an argument is neither callable nor None."""
-    if value is not None and not callable(value):
-        raise TypeError(f"{name} must be a callable or None, not {type(value).__name__}")
-
-
-class _SomeDefault:
-    """In the place of a default, which may be a secret."""
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-def _names_in(signature: inspect.Signature) -> inspect.Signature:
-    """The signature's names alone."""
-    empty = inspect.Parameter.empty
-    parameters = [
-        one.replace(annotation=empty, default=empty if one.default is empty else _SomeDefault())
-        for one in signature.parameters.values()
-    ]
-    return inspect.Signature(parameters)
-
-
-def check_takes(name: str, value: Any, *arguments: str) -> None:
-    """Raise TypeError if a callable cannot be called with these arguments, where it says what it takes."""
-    if not callable(value):
-        return
-    try:
-        signature = inspect.signature(value)
-    except Exception:  # many have none, and annotations may name what is not there
-        return
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        wanted = f"({', '.join(arguments)})"
-        raise TypeError(
-            f"{name} is called as {name}{wanted}, but what is given takes {_names_in(signature)}"
-        ) from None
-
-
-def check_seconds(name: str, value: object) -> None:
-    """Raise TypeError or ValueError if an argument is no positive number of seconds."""
-    or_none = " or None" if name == "timeout" else ""
-    check_type(name, value, numbers.Real, f"a number of seconds{or_none}")
-    check_no_bool(name, value, f"a number of seconds{or_none}")
-    if not 0 < value < math.inf:  # type: ignore[operator]
-        raise ValueError(f"{name} must be a positive, finite number of seconds{or_none}, not {value}")
-
-
 def seconds_to_wait(timeout: float | None) -> float:
     """A wait's timeout as ``_core.Channel`` takes it: negative where there is none.
 
@@ -193,10 +134,7 @@ def batch_size(max_size: int | None) -> int:
     """
     if max_size is None:
         return 0
-    check_type("max_size", max_size, numbers.Integral, "an int or None")
-    check_no_bool("max_size", max_size, "an int or None")
-    if max_size < 1:
-        raise ValueError(f"max_size must be at least 1, or None, not {max_size}")
+    check_count("max_size", max_size, or_none=True)
     return min(int(max_size), 2**31 - 1)
 
 
@@ -206,7 +144,7 @@ _QUERY = re.compile("([?#]).*", re.DOTALL)
 _LONG_WORD = re.compile(r"[\w+=-]{17,}")
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """A text that is no URL of a channel, without what may let its owner in."""
     without = _QUERY.sub(r"\1…", _USERINFO.sub(r"\1…@", url))
     return repr(_LONG_WORD.sub("…", without))
@@ -231,7 +169,7 @@ def check_url(url: str, name: str = "a channel's URL", hint: str = "") -> str:
     if not sound or any(character <= " " or character == "\x7f" for character in url):
         raise ValueError(
             f"{name} must be http://… or https://… with a host and a sound port,"
-            f" without spaces, query or fragment, not {_shown(url)}{hint if '?' in url else ''}"
+            f" without spaces, query or fragment, not {shown(url)}{hint if '?' in url else ''}"
         )
     return url.rstrip("/")
 
@@ -367,12 +305,28 @@ def _certificate(cert: Any) -> dict[str, str | None]:
     return {"cert": files[0], "key": files[1]}
 
 
-def _check_numbers(seconds: dict[str, object], integers: dict[str, object]) -> None:
+#: The longest time that ``_core.Channel`` takes, in seconds: thirty years are for ever.
+_FOREVER = 999_999_999
+
+
+def _times(seconds: dict[str, float]) -> dict[str, float]:
+    """Positive numbers of seconds, as ``_core.Channel`` takes them."""
     for name, value in seconds.items():
-        check_seconds(name, value)
+        check_seconds(name, value, or_none=name == "timeout")
+    return {name: min(value, _FOREVER) for name, value in seconds.items()}
+
+
+def _counts(integers: dict[str, int]) -> dict[str, int]:
+    """Numbers of bytes, at least 1; one that no size can be is the largest that can."""
     for name, value in integers.items():
-        check_type(name, value, numbers.Integral, "an int")
-        check_no_bool(name, value, "an int")
+        check_count(name, value)
+    return {name: min(int(value), sys.maxsize) for name, value in integers.items()}
+
+
+def _reconnects(count: int | None) -> int:
+    """``max_reconnects`` as ``_core.Channel`` takes it."""
+    check_count("max_reconnects", count, least=0, or_none=True)
+    return -1 if count is None else min(int(count), 2**31 - 1)
 
 
 def core_arguments(
@@ -403,21 +357,21 @@ def core_arguments(
         ValueError: a number, a header or a URL makes no sense.
         FileNotFoundError: a file that is named does not exist.
     """
-    # The limit when none is given, _core knows.
-    given_limit = {} if queue_limit is None else {"queue_limit": queue_limit}
-    _check_numbers(
+    times = _times(
         {
             **({} if timeout is None else {"timeout": timeout}),
             "request_timeout": request_timeout,
             "connect_timeout": connect_timeout,
             "max_backoff": max_backoff,
-        },
-        {"max_chunk_size": max_chunk_size, "max_unsent": max_unsent, **given_limit},
+        }
     )
+    # The limit when none is given, _core knows.
+    given_limit = {} if queue_limit is None else {"queue_limit": queue_limit}
+    counts = _counts({"max_chunk_size": max_chunk_size, "max_unsent": max_unsent, **given_limit})
     if not isinstance(buffered, (bool, str)):
         raise TypeError(f'buffered must be True, False or "auto", not {type(buffered).__name__}')
     if buffered not in _BUFFERED:
-        raise ValueError('buffered must be True, False or "auto"')
+        raise ValueError(f'buffered must be True, False or "auto", not {buffered!r}')
     check_callable("on_state", on_state)
     check_takes("on_state", on_state, "channel", "state")
     given_headers, secrets = header_arguments(None if callable(headers) else headers)
@@ -429,17 +383,11 @@ def core_arguments(
         if text is not None and any(character in text for character in "\r\n\0"):
             raise ValueError(f"{name} has a line end in it")
     secrets += values + _proxy_secrets(proxy)
-    check_type("max_reconnects", max_reconnects, numbers.Integral | None, "an int or None")
-    check_no_bool("max_reconnects", max_reconnects, "an int or None")
-    if max_reconnects is not None and max_reconnects < 0:
-        raise ValueError("max_reconnects must not be negative; None means any number")
     return {
-        **({} if timeout is None else {"timeout": timeout}),
-        "request_timeout": request_timeout,
-        "connect_timeout": connect_timeout,
-        "auto_reconnect": auto_reconnect,
-        "max_reconnects": -1 if max_reconnects is None else max_reconnects,
-        "max_backoff": max_backoff,
+        **times,
+        **counts,
+        "auto_reconnect": check_flag("auto_reconnect", auto_reconnect),
+        "max_reconnects": _reconnects(max_reconnects),
         "buffered": _BUFFERED[buffered],
         **given_headers,
         "secrets": secrets,
@@ -449,8 +397,5 @@ def core_arguments(
         "verify": verify is not False,
         **_authorities(verify),
         **_certificate(cert),
-        "http2": http2,
-        "max_chunk_size": max_chunk_size,
-        "max_unsent": max_unsent,
-        **given_limit,
+        "http2": check_flag("http2", http2),
     }

@@ -28,6 +28,7 @@ from gaechannel._arguments import (
     web_channel_arguments,
 )
 from gaechannel._base import Channel, Message, WebOpenedWith
+from gaechannel._checks import check_flag
 from gaechannel._hooks import ON_STATE_WAITS, Asking, OnSession, Opening, Params, refuse_waiting
 from gaechannel._options import (
     Buffered,
@@ -39,7 +40,6 @@ from gaechannel._options import (
     State,
     Verify,
     batch_size,
-    check_flag,
     seconds_to_wait,
 )
 from gaechannel.errors import ChannelError, ChannelTimeout

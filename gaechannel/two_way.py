@@ -15,6 +15,7 @@ from gaechannel._arguments import (
     web_channel_arguments,
 )
 from gaechannel._base import OpenedWith, SyncChannel, WebOpenedWith
+from gaechannel._checks import check_flag, check_type
 from gaechannel._hooks import OnSession, Params
 from gaechannel._options import (
     Buffered,
@@ -24,8 +25,6 @@ from gaechannel._options import (
     Headers,
     OnState,
     Verify,
-    check_flag,
-    check_type,
     seconds_to_wait,
 )
 from gaechannel.dev import DevClient

@@ -343,7 +343,7 @@ static Py_ssize_t max_chunk_size_of(PyObject *given) {
     // A number that no size can be is the largest that can.
     Py_ssize_t size = PyNumber_AsSsize_t(given, NULL);
     if (size <= 0 && PyErr_Occurred() == NULL)
-        PyErr_SetString(PyExc_ValueError, "max_chunk_size must be positive");
+        PyErr_Format(PyExc_ValueError, "max_chunk_size must be at least 1, not %zd", size);
     return size > 0 ? size : 0;
 }
 

@@ -15,10 +15,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self, TypeVar, Unpack, cast
+from types import TracebackType, UnionType
+from typing import Any, Self, TypeVar, Unpack, cast
 
 from aiohttp import web
+
+from gaechannel._checks import check_count, check_flag, check_type
 
 from .core.browserchannel import BrowserChannelService
 from .core.counters import Counters
@@ -29,7 +31,7 @@ from .core.sqlite_store import SqliteStore
 from .http.access_log import access_log_class
 from .http.addresses import Address
 from .http.admin import make_admin_app
-from .http.app import TALK_PATH, make_app
+from .http.app import TALK_PATH, check_mounts, make_app
 from .http.forwarded import Proxies
 from .http.gate import Gate
 from .http.health import Health
@@ -76,6 +78,46 @@ def _divided(options: ServerOptions) -> tuple[ConnectionOptions, ServiceOptions]
     connections = {key: value for key, value in options.items() if key in names}
     service = {key: value for key, value in options.items() if key not in names}
     return cast(ConnectionOptions, connections), cast(ServiceOptions, service)
+
+
+#: What some of a server's arguments must be. Addresses, limits and a service's arguments are looked at where
+#: they are used.
+_TYPES: dict[str, tuple[type | UnionType, str]] = {
+    "service": (ChannelService | None, "a ChannelService or None"),
+    "host": (str, "a str"),
+    "mounts": (Mapping | None, "a mapping of paths to BrowserChannelServices, or None"),
+    "admin_token": (str | None, "a str or None"),
+    "ssl_context": (ssl.SSLContext | None, "an ssl.SSLContext or None"),
+    "admin_ssl_context": (ssl.SSLContext | None, "an ssl.SSLContext or None"),
+    "test_delay": (int | float, "a number of seconds"),
+    "unix": (str | None, "the path of a Unix socket, a str, or None"),
+    "unix_mode": (int, "an int, such as 0o660"),
+    "sockets": (Mapping | None, "a mapping of names to lists of sockets, or None"),
+    "trust_proxy": (Iterable, "addresses and networks"),
+    "allow_origins": (Iterable, "origins, such as https://example.org"),
+    "host_names": (Iterable | None, "names of hosts, or None"),
+    "access_log": (logging.Logger | None, "a logger or None"),
+    "state": (str | os.PathLike | None, "a path or None"),
+    "redis": (str | None, "a Redis's URL, a str, or None"),
+}
+_PURPOSES = ("public", "admin", "metrics")
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Raise TypeError or ValueError if a server's arguments are not what they must be."""
+    for name, (types, wanted) in _TYPES.items():
+        check_type(name, given[name], types, wanted)
+    for name in ("reuse_port", "strict"):
+        check_flag(name, given[name])
+    check_count("port", given["port"], least=0)
+    if given["port"] > 0xFFFF:
+        raise ValueError(f"port must be at most 65535, not {given['port']}")
+    check_count("backlog", given["backlog"])
+    if given["admin_token"] == "":
+        raise ValueError("admin_token is empty")
+    for purpose in given["sockets"] or ():
+        if purpose not in _PURPOSES:
+            raise ValueError(f"sockets are for {', '.join(_PURPOSES)}, not for {purpose!r}")
 
 
 @dataclass(slots=True)
@@ -162,9 +204,9 @@ class LocalServer:
 
     Raises:
         ImportError: ``metrics`` needs prometheus-client.
-        TypeError: both ``service`` and ``state`` or ``options`` are given.
+        TypeError: an argument is of another type; both ``service`` and ``state`` or ``options`` are given.
         ValueError: ``admin`` is no address, or has no TLS where other machines can reach it; ``metrics`` or
-            ``trust_proxy`` is no address.
+            ``trust_proxy`` is no address; a number, a path or a purpose of a socket makes no sense.
     """
 
     def __init__(
@@ -194,6 +236,7 @@ class LocalServer:
         strict: bool = False,
         **options: Unpack[ServerOptions],
     ) -> None:
+        _check(locals())
         connections, service_options = _divided(options)
         self._connection_limits = ConnectionLimits(**connections)
         if state is not None:
@@ -213,8 +256,9 @@ class LocalServer:
         self.mounts: dict[str, BrowserChannelService] = (
             _mounts(service_options, self.counters) if mounts is None else dict(mounts)
         )
+        check_mounts(self.mounts)
         self.admin_token: str = secrets.token_urlsafe(24) if admin_token is None else admin_token
-        self.admin: Address | None = None if admin is None else Address.parse(admin)
+        self.admin: Address | None = None if admin is None else Address.parse(admin, "admin")
         self.host = host
         self.port: int = port
         self._ssl_context = ssl_context
@@ -227,13 +271,13 @@ class LocalServer:
                 )
         self._backlog = backlog
         self._test_delay = test_delay
-        self.metrics: Address | None = None if metrics is None else Address.parse(metrics)
+        self.metrics: Address | None = None if metrics is None else Address.parse(metrics, "metrics")
         if self.metrics is not None:
             load_metrics()
         self.health: Health = Health(lambda: self.service.is_cut_off)
         self._unix = None if unix is None else Address(path=unix, mode=unix_mode)
         self._sockets = {} if sockets is None else sockets
-        self._trust_proxy = tuple(trust_proxy)
+        self._trust_proxy = (trust_proxy,) if isinstance(trust_proxy, str) else tuple(trust_proxy)
         self._access_log = access_log
         self._access_log_class = access_log_class(Proxies(self._trust_proxy))
         self._reuse_port = reuse_port

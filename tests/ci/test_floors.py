@@ -136,6 +136,11 @@ def test_a_circle_of_imports_fails_even_inside_functions(judge):
             "from gaechannel import low\n",
             "the server is to stand alone: gaechannel/server/core/rules uses gaechannel/low",
         ),
+        (
+            "_checks",
+            "from gaechannel import low\n",
+            "what client and server share is to stand alone: gaechannel/_checks uses gaechannel/low",
+        ),
     ],
 )
 def test_modules_that_use_what_they_must_not_fail(judge, module, text, fault):

@@ -82,6 +82,31 @@ def test_buffered_is_one_of_three(module):
         module.WebChannel(URL, buffered="yes")
 
 
+@pytest.mark.parametrize("module", [aio, gaechannel])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout": -1}, "timeout must be a positive, finite number of seconds or None, not -1"),
+        ({"request_timeout": 0}, "request_timeout must be a positive, finite number of seconds, not 0"),
+        ({"max_chunk_size": 0}, "max_chunk_size must be at least 1, not 0"),
+        ({"max_unsent": -5}, "max_unsent must be at least 1, not -5"),
+        ({"max_reconnects": -1}, "max_reconnects must be at least 0, or None, not -1"),
+        ({"buffered": "maybe"}, "buffered must be True, False or \"auto\", not 'maybe'"),
+        ({"bind_path": "/a?s3cret"}, r"bind_path must be empty or begin .* not '/a\?…'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_value_that_makes_no_sense_is_named_with_what_may_be(module, options, words):
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        module.BrowserChannel(URL, **options)
+
+
+@pytest.mark.parametrize("module", [aio, gaechannel])
+@pytest.mark.parametrize("name", ["max_chunk_size", "queue_limit", "max_unsent", "max_reconnects", "timeout"])
+def test_a_number_past_all_is_no_limit(module, name):
+    module.BrowserChannel(URL, **{name: 2**70})
+
+
 def test_what_is_no_certificates_file_is_refused():
     with pytest.raises(TypeError, match="cert must be"):
         BrowserChannel(URL, cert=5)
@@ -128,6 +153,12 @@ def test_repr_works_in_a_forked_child():
         ),
         (lambda: Client("token", base_url=URL, queue_limit=1.5), "queue_limit must be an int, not float"),
         (lambda: Client("token", base_url=URL, max_reconnects="3"), "max_reconnects must be an int or None"),
+        (lambda: aio.Client("token", base_url=URL, http2="no"), "http2 must be True or False, not str"),
+        (lambda: WebChannel(URL, auto_reconnect=None), "auto_reconnect must be True or False, not NoneType"),
+        (
+            lambda: setattr(Client("token", base_url=URL), "max_reconnects", "3"),
+            "max_reconnects must be an int or None, not <class 'str'>",
+        ),
         (lambda: Client("token", base_url=URL, timeuot=5), "argument 'timeuot'"),
         (lambda: aio.Client("token", base_url=URL, max_backof=5), "argument 'max_backof'"),
         (

@@ -168,7 +168,7 @@ def test_max_chunk_size_counts_utf_16_units():
 @pytest.mark.parametrize("kind", [Decoder, TalkDecoder])
 @pytest.mark.parametrize("size", [0, -1])
 def test_max_chunk_size_must_be_positive(kind, size):
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match=f"max_chunk_size must be at least 1, not {size}"):
         kind(max_chunk_size=size)
 
 

@@ -107,6 +107,11 @@ static int set_max_reconnects(PyObject *op, PyObject *value, void *unused) {
         return channel_check((channel_object *)op) < 0
                    ? -1
                    : set_number_to((channel_object *)op, NUMBER_MAX_RECONNECTS, -1);
+    if (value != NULL && !PyIndex_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "max_reconnects must be an int or None, not %R",
+                     (PyObject *)Py_TYPE(value));
+        return -1;
+    }
     return set_number(op, value, FIELD(NUMBER_MAX_RECONNECTS));
 }
 

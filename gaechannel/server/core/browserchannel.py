@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Unpack
 
+from gaechannel._checks import check_callable, check_takes
+
 from .counters import Counters
 from .dialect import BROWSERCHANNEL, Dialect
 from .limits import LimitOptions
@@ -46,6 +48,8 @@ class BrowserChannelService(SessionService):
         name: str | None = None,
         **limits: Unpack[LimitOptions],
     ) -> None:
+        check_callable("on_session", on_session)
+        check_takes("on_session", on_session, "session")
         super().__init__(dialect, monotonic=monotonic, counters=counters, store=store, name=name, **limits)
         self.on_session = on_session
         self.keeps_request_headers = True

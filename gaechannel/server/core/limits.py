@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from gaechannel._checks import check_count, check_seconds, check_type
+
 #: Fields of a form, unless told otherwise.
 MAX_FIELDS = 10_000
 
@@ -67,8 +69,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("keepalive", "backchannel_seconds", "session_timeout", "body_seconds", "hook_seconds"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be more than 0 seconds")
+            check_seconds(name, getattr(self, name), endless=True)
         for name in (
             "max_sessions",
             "max_sessions_per_token",
@@ -77,10 +78,9 @@ class Limits:
             "max_queued",
             "max_unacknowledged",
         ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more")
-        if self.backchannel_bytes is not None and self.backchannel_bytes < 1:
-            raise ValueError("backchannel_bytes must be 1 or more, or None")
+            check_count(name, getattr(self, name))
+        check_count("backchannel_bytes", self.backchannel_bytes, or_none=True)
+        check_type("host_prefix", self.host_prefix, str | None, "a str or None")
         half = max(1, self.max_unacknowledged // 2)
         least = half if self.backchannel_bytes is None else min(self.backchannel_bytes, half)
         object.__setattr__(self, "bytes_per_backchannel", least)  # frozen for all others
@@ -127,12 +127,9 @@ class ConnectionLimits:
 
     def __post_init__(self) -> None:
         for name in ("header_seconds", "idle_seconds"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be more than 0 seconds")
+            check_seconds(name, getattr(self, name), endless=True)
         for name in ("max_head", "max_connections", "max_connections_per_address"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be 1 or more")
+            check_count(name, getattr(self, name), or_none=name != "max_head")
 
 
 def raise_file_limit(count: int) -> int:

@@ -8,9 +8,12 @@ token lives 120 minutes unless asked otherwise, from 1 minute to 24 hours.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
+
+from gaechannel._checks import check_callable, check_count, check_takes, check_type
 
 from .channels import Channel, Channels
 from .checks import MAX_CLIENT_ID_BYTES, MAX_MESSAGE_BYTES, check_client_id, check_message, token_minutes
@@ -46,6 +49,13 @@ class ServiceOptions(LimitOptions, total=False):
     on_disconnected: Callback | None
     presence_url: str | None
     hold: int
+
+
+def _check_address(presence_url: str | None) -> None:
+    """Raise TypeError or ValueError if it is no address of an application."""
+    check_type("presence_url", presence_url, str | None, "a str or None")
+    if presence_url is not None and not re.match(r"https?://[^/\s]", presence_url):
+        raise ValueError("presence_url must begin with http:// or https:// and a host")
 
 
 class ChannelService(SessionService):
@@ -100,8 +110,13 @@ class ChannelService(SessionService):
         **limits: Unpack[LimitOptions],
     ) -> None:
         super().__init__(TALK, monotonic=monotonic, counters=counters, store=store, **limits)
-        if hold < 0:
-            raise ValueError("hold must be 0 or more messages")
+        check_count("hold", hold, least=0)
+        check_type("key", key, bytes | None, "bytes or None")
+        check_callable("clock", clock, or_none=False)
+        for told, function in (("on_connected", on_connected), ("on_disconnected", on_disconnected)):
+            check_callable(told, function)
+            check_takes(told, function, "client_id")
+        _check_address(presence_url)
         #: Where the application is told of clients by POST; None: nowhere.
         self.presence_url = presence_url
         self.presence: Presence = Presence(on_connected, on_disconnected, posts=presence_url is not None)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Unpack
 
+from gaechannel._checks import check_callable, check_type
+
 from .counters import Counters
 from .dialect import Dialect
 from .errors import failed_application, too_many_sessions, too_much_queued, unknown_sid
@@ -74,6 +76,9 @@ class SessionService:
         name: str | None = None,
         **options: Unpack[LimitOptions],
     ) -> None:
+        check_type("dialect", dialect, Dialect, "a Dialect, such as gaechannel.server.WEBCHANNEL")
+        check_type("counters", counters, Counters | None, "Counters or None")
+        check_callable("monotonic", monotonic, or_none=False)
         self.dialect = dialect
         self.name: str = dialect.name if name is None else name
         self.store: Store = MemoryStore() if store is None else store

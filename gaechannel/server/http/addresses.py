@@ -10,6 +10,8 @@ import socket
 import stat
 from dataclasses import dataclass
 
+from gaechannel._checks import check_type
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -23,12 +25,17 @@ class Address:
     mode: int = 0o600
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, text: str, name: str = "") -> Address:
         """The address that a text names: ``HOST:PORT`` (IPv6 in brackets), or a path with a slash in it.
 
+        Args:
+            text: what was given.
+            name: the argument's, for the errors; "" where who called names it.
+
         Raises:
-            ValueError: it names none.
+            TypeError, ValueError: it names none.
         """
+        check_type(name or "an address", text, str, "HOST:PORT or the path of a Unix socket, a str")
         if text.startswith("unix:"):
             text = text.removeprefix("unix:")
             if "/" not in text:
@@ -39,7 +46,8 @@ class Address:
         host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
         bare = ":" in host and not text.startswith("[")
         if not colon or not host or bare or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
-            raise ValueError(f"{text!r} is neither HOST:PORT nor the path of a Unix socket, such as ./socket")
+            words = f"{text!r} is neither HOST:PORT nor the path of a Unix socket, such as ./socket"
+            raise ValueError(f"{name}: {words}" if name else words)
         return cls(host, int(port))
 
     @property

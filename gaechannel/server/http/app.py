@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gaechannel._checks import check_type
 from gaechannel.server.core.browserchannel import BrowserChannelService
 from gaechannel.server.core.dialect import WEBCHANNEL
 from gaechannel.server.core.service import ChannelService
@@ -40,6 +41,19 @@ _PRESENCE_SECONDS = 1.0
 def default_mounts() -> dict[str, BrowserChannelService]:
     """A browserchannel service at ``/channel``, a webchannel service at ``/webchannel``."""
     return {"/channel": BrowserChannelService(), "/webchannel": BrowserChannelService(dialect=WEBCHANNEL)}
+
+
+def check_mounts(mounts: Mapping[str, BrowserChannelService]) -> None:
+    """Refuse what cannot be served.
+
+    Raises:
+        TypeError, ValueError: what is mounted is no service, or where it is mounted is no path.
+    """
+    for path, mounted in mounts.items():
+        check_type("a path of mounts", path, str, "a str")
+        if not path.startswith("/"):
+            raise ValueError(f"a path of mounts must begin with a slash, as {path!r} does not")
+        check_type(f"mounts[{path!r}]", mounted, BrowserChannelService, "a BrowserChannelService")
 
 
 def make_app(
@@ -81,6 +95,7 @@ def make_app(
     """
     service = ChannelService() if service is None else service
     mounts = default_mounts() if mounts is None else mounts
+    check_mounts(mounts)
     app = web.Application()
     gate = Gate(
         service.counters,

@@ -8,8 +8,21 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from gaechannel._checks import check_type
+
 #: What may stand in Host: nothing that would end an attribute, a string or a line.
 _HOST = re.compile(r"[A-Za-z0-9._~\[\]:-]{1,255}")
+
+
+def _network(text: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    check_type("each of trust_proxy", text, str, "a str")
+    try:
+        return ipaddress.ip_network(str(text), strict=False)
+    except ValueError as error:
+        raise ValueError(
+            f"trust_proxy: {text!r} is neither an address nor a network, such as 127.0.0.1 or 10.0.0.0/8,"
+            f" nor unix ({error})"
+        ) from None
 
 
 class Proxies:
@@ -24,9 +37,10 @@ class Proxies:
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
-        trusted = list(trusted)
+        check_type("trust_proxy", trusted, Iterable, "addresses and networks")
+        trusted = [trusted] if isinstance(trusted, str) else list(trusted)
         self._unix = "unix" in trusted
-        self._networks = [ipaddress.ip_network(one, strict=False) for one in trusted if one != "unix"]
+        self._networks = [_network(one) for one in trusted if one != "unix"]
 
     def trusts(self, peer: str) -> bool:
         """Whether what this address says of others is believed; ``""`` stands for a Unix socket."""
