@@ -1,10 +1,11 @@
 """Memory that runs out while something is received or sent: it is said, and nothing else is lost."""
 
+import os
 import subprocess
 import sys
 
 import pytest
-from scripted_server import held, opened
+from scripted_server import frame, held, opened
 
 pytest.importorskip("_testcapi", reason="this CPython has no _testcapi, which makes allocations fail")
 
@@ -113,3 +114,88 @@ def test_memory_that_runs_out_is_said_and_costs_no_message(script):
     )
     assert done.stderr == ""
     assert (done.returncode, done.stdout) == (0, "done\n")
+
+
+ERRORS = """
+import sys, _testcapi
+from gaechannel import ChannelTimeout, WebChannel, WebChannelError
+
+channel = WebChannel(sys.argv[1])
+assert channel.recv(20) == {"n": 0}
+told = {"error": 0, "memory": 0}
+start = 0
+while True:
+    _testcapi.set_nomemory(start, start + 1)
+    try:
+        value = channel.recv(1)
+        raise SystemExit(f"an error came as a message: {value}")
+    except MemoryError:
+        told["memory"] += 1
+        start += 1 # the same message again
+    except WebChannelError:
+        told["error"] += 1
+        start = 0
+    except ChannelTimeout:
+        break
+    finally:
+        _testcapi.remove_mem_hooks()
+# Some are lost where the interpreter finds no memory for their traceback.
+assert told["error"] > 50, told
+assert told["memory"] > 300, told
+print("done")
+"""
+
+
+def test_errors_stay_errors_where_memory_runs_out_while_they_are_read(script):
+    error = {"code": 5, "message": "there is none"}
+    forms = [[{"error": error}], [{"__sm__": {"status": [[{"error": error}]]}}], [{"__status__": 404}]]
+    script.on("open", opened())
+    script.on("back", held([1, [{"n": 0}]], *([2 + number, forms[number % 3]] for number in range(300))))
+    done = subprocess.run(
+        [sys.executable, "-c", ERRORS, script.url], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+GONE = """
+import asyncio, gc, sys
+from gaechannel import ChannelClosed, aio
+
+async def main():
+    merged = aio.merge([aio.WebChannel(sys.argv[1], queue_limit=4000)])
+    _, message = await anext(merged)
+    assert message == {"first": 1}
+    del _
+    # Nothing but the iterator has it. Taking the rest lets the network go on, which brings the end.
+    try:
+        await anext(merged)
+    except ChannelClosed:
+        pass
+    gc.collect()
+    await anext(merged, None)
+    print("done")
+
+asyncio.run(main())
+"""
+
+
+def test_a_channel_that_ends_while_it_is_taken_from_leaves_a_merge_altogether(script):
+    def back(request):
+        # What only tells of a head is no message. The end comes while the back channel is paused.
+        heads = ([number, [{"__headers__": {"long": "x" * 300}}]] for number in range(2, 60))
+        request.begin()
+        chunks = frame([[1, [{"first": 1}]], *heads]).encode(), frame([[60, ["stop"]]]).encode()
+        request.connection.sendall(b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in chunks))
+        request.hold()
+
+    script.on("open", opened())
+    script.on("back", back)
+    done = subprocess.run(
+        [sys.executable, "-c", GONE, script.url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | {"PYTHONMALLOC": "debug"},  # what is gone is overwritten
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

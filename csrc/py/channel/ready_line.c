@@ -23,7 +23,20 @@ bool ready_line_enter(ready_line *self, channel_object *channel) {
     return atomic_compare_exchange_strong(&channel->line, &none, self);
 }
 
+// The ring has no references: a channel that leaves may be gone by the time that its turn would come.
+static void forget(ready_line *self, const channel_object *channel) {
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        channel_object *one = self->ring[(self->first + i) % self->capacity];
+        if (one != channel)
+            self->ring[(self->first + kept++) % self->capacity] = one;
+    }
+    self->count = kept;
+}
+
 void ready_line_leave(channel_object *channel) {
+    if (channel->in_line)
+        forget(channel->line, channel);
     // Whoever closes the channel looks at its line with the lock held; in a forked child nobody does, and the
     // lock may be held by a thread that is not there.
     bool locks = channel->forks == channel->state->forks;

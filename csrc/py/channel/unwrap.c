@@ -11,6 +11,14 @@ static PyObject *only_item(PyObject *value) {
     return PyList_Check(value) && PyList_Size(value) == 1 ? PyList_GetItem(value, 0) : NULL;
 }
 
+// What the dict has under the name, borrowed; or NULL. False with an exception set.
+static bool find(PyObject *dict, const char *name, PyObject **value) {
+    PyObject *key = PyUnicode_FromString(name);
+    *value = key != NULL ? PyDict_GetItemWithError(dict, key) : NULL;
+    Py_XDECREF(key);
+    return *value != NULL || PyErr_Occurred() == NULL;
+}
+
 static void raise_error(module_state *state, PyObject *object) {
     PyObject *raised = PyObject_CallFunctionObjArgs(state->web_channel_error, object, NULL);
     if (raised != NULL)
@@ -18,7 +26,7 @@ static void raise_error(module_state *state, PyObject *object) {
     Py_XDECREF(raised);
 }
 
-// `{"error": {…}}` and nothing else. True with the exception set.
+// `{"error": {…}}` and nothing else. True with the exception set, or with that of memory that ran out.
 static bool is_error(module_state *state, PyObject *message) {
     PyObject *key, *value;
     Py_ssize_t at = 0;
@@ -27,7 +35,9 @@ static bool is_error(module_state *state, PyObject *message) {
     // Most are told by their key's length alone.
     if (PyDict_Next(message, &at, &key, &value) && PyUnicode_Check(key) && PyUnicode_GetLength(key) != 5)
         return false;
-    PyObject *error = PyDict_GetItemString(message, "error");
+    PyObject *error;
+    if (!find(message, "error", &error))
+        return true;
     if (error == NULL || !PyDict_Check(error))
         return false;
     raise_error(state, error);
@@ -49,7 +59,9 @@ static bool has_reserved_key(PyObject *message) {
 
 // `{"__sm__": {"status": …}}`. -1 with the exception set; 0: it is no error.
 static int check_metadata(module_state *state, PyObject *message) {
-    PyObject *metadata = PyDict_GetItemString(message, "__sm__");
+    PyObject *metadata;
+    if (!find(message, "__sm__", &metadata))
+        return -1;
     if (metadata == NULL)
         return 0;
     PyObject *error = PyObject_CallMethod(state->web_channel_error, "_of_metadata", "O", metadata);
@@ -67,8 +79,9 @@ static int check_metadata(module_state *state, PyObject *message) {
 // Take `__headers__` and `__status__` out of the message, as browsers do. 1: there was nothing else in it;
 // -1: the status was an error's, which is raised.
 static int take_head(module_state *state, PyObject *message) {
-    PyObject *status = PyDict_GetItemString(message, "__status__");
-    PyObject *headers = PyDict_GetItemString(message, "__headers__");
+    PyObject *status, *headers;
+    if (!find(message, "__status__", &status) || !find(message, "__headers__", &headers))
+        return -1;
     if (status == NULL && headers == NULL)
         return 0;
     int overflows; // a status of twenty digits, which is none

@@ -467,12 +467,12 @@ static int merge_traverse(PyObject *op, visitproc visit, void *arg) {
 
 static int merge_clear(PyObject *op) {
     merge_object *self = (merge_object *)op;
+    self->line.count = 0; // at once, not one by one
     for (Py_ssize_t i = 0; self->channels != NULL && i < PyList_Size(self->channels); i++) {
         channel_object *channel = (channel_object *)PyList_GetItem(self->channels, i);
         if (channel->line == &self->line)
             ready_line_leave(channel);
     }
-    self->line.count = 0;
     Py_CLEAR(self->channels);
     return 0;
 }
