@@ -89,8 +89,7 @@ void net_channel_free(net_channel *self) {
 
 void net_channel_close(net_channel *self) {
     strbuf set = {0};
-    for (int i = 0; i < self->transfer_count; i++)
-        transfer_pass_cookies_on(&self->transfers[i]);
+    transfer_pass_cookies_on(&self->transfers[0]);
     write_set_cookies(self, &set); // who closes may want to keep them
     strbuf_free(&self->last_cookies);
     self->last_cookies = set;

@@ -140,9 +140,10 @@ static size_t name_length_of(const char *value, size_t value_length) {
     return length;
 }
 
-void cookies_set(cookie_jar *self, char *given, const char *value, size_t value_length) {
+void cookies_set(cookie_jar *self, bool has_other, char *given, const char *value, size_t value_length) {
     self->set++;
-    self->has_any = self->has_news = true;
+    self->has_any = true;
+    self->has_news = has_other;
     if (given != NULL)
         drop(given, value, name_length_of(value, value_length));
 }

@@ -57,10 +57,12 @@ static const char *words_for(const transfer *self, CURLcode code) {
 
 // libcurl's words say nothing of why a host is not known to it that is known to browsers.
 static void add_form_of_name(const transfer *self, CURLcode code, strbuf *words) {
+    if (code != CURLE_COULDNT_RESOLVE_HOST || (libcurl_info()->features & CURL_VERSION_IDN))
+        return;
     const char *said = self->error != NULL ? self->error : "";
     while (*said != '\0' && (unsigned char)*said < 0x80)
         said++;
-    if (code == CURLE_COULDNT_RESOLVE_HOST && *said != '\0' && !(libcurl_info()->features & CURL_VERSION_IDN))
+    if (*said != '\0')
         strbuf_text(words, " (of a name beyond ASCII this libcurl takes only the xn-- form)");
 }
 

@@ -106,7 +106,7 @@ static void finish_head(transfer *self) {
 static void take_cookie(transfer *self, const char *value, size_t length) {
     net_channel *channel = self->channel;
     char *url = NULL;
-    cookies_set(&self->cookies, channel->cookies, value, length);
+    cookies_set(&self->cookies, channel->transfer_count > 1, channel->cookies, value, length);
     if (!channel->keeps_set_cookies || channel->set_cookies.length + length > MAX_HEAD ||
         curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || url == NULL)
         return;
@@ -119,8 +119,6 @@ static void take_cookie(transfer *self, const char *value, size_t length) {
 
 bool transfer_pass_cookies_on(transfer *self) {
     net_channel *channel = self->channel;
-    if (channel->transfer_count == 1)
-        self->cookies.has_news = false; // for nobody
     for (int i = 0; i < channel->transfer_count; i++) {
         transfer *other = &channel->transfers[i];
         // The other one's, too, if they could not be passed on when they came.

@@ -18,7 +18,8 @@ transport_outcome transfer_give_up(transfer *self, int64_t silent_since_ms);
 void transfer_probe(transfer *self, int64_t now_ms);
 /* Let it go on where it was paused. */
 void transfer_resume(transfer *self);
-/* What servers have set here, the channel's other transfer is to know, too. False when memory ran out. */
+/* What servers have set here, the channel's other transfer is to know, too, and the other way round. False
+ * when memory ran out. */
 bool transfer_pass_cookies_on(transfer *self);
 /* The channel is about to leave its loop. */
 void transfer_leave(transfer *self);

@@ -22,6 +22,18 @@ void past_add(past_records *self, int64_t id, const uint8_t *bytes, uint32_t len
     memcpy(kept->bytes, bytes, length < PAST_BYTES ? length : PAST_BYTES);
 }
 
+void past_take_back(past_records *self, int64_t id, uint32_t length) {
+    past_record kept[PAST_RECORDS];
+    size_t left = past_count(self);
+    if (left == 0 || past_get(self, left - 1)->id != id || past_get(self, left - 1)->length != length)
+        return;
+    left--;
+    for (size_t place = 0; place < left; place++)
+        kept[place] = *past_get(self, place);
+    memcpy(self->records, kept, left * sizeof *kept);
+    self->count = left;
+}
+
 size_t past_count(const past_records *self) {
     return self->count < PAST_RECORDS ? self->count : PAST_RECORDS;
 }

@@ -25,6 +25,9 @@ void past_free(past_records *self);
 /* Remember a record. When memory runs out, it is forgotten. */
 void past_add(past_records *self, int64_t id, const uint8_t *bytes, uint32_t length);
 
+/* The record is not taken any more: forget it, if it is the last one. */
+void past_take_back(past_records *self, int64_t id, uint32_t length);
+
 /* How many are remembered, and one of them, 0 for the oldest. */
 size_t past_count(const past_records *self);
 const past_record *past_get(const past_records *self, size_t place);

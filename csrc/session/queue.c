@@ -126,6 +126,23 @@ static bool make_room_in_front(queue *self, size_t needed) {
     return true;
 }
 
+// The record that lies at the head now is not taken any more. In the ring, its place is what an older one's
+// was.
+static void forget_taken(queue *self, const record *back) {
+    size_t count = self->taken_count, left = count < PAST_RECORDS ? count : PAST_RECORDS;
+    size_t kept[PAST_RECORDS];
+    if (left == 0)
+        past_take_back(&self->past, back->id, (uint32_t)back->length);
+    if (left == 0 || self->taken[(count - 1) % PAST_RECORDS] != self->head)
+        return;
+    if (count > left)
+        past_free(&self->past); // between those and these, the ring has lost some
+    for (size_t i = 1; i < left; i++)
+        kept[i - 1] = self->taken[(count - 1 - left + i) % PAST_RECORDS];
+    self->taken_count = left - 1;
+    memcpy(self->taken, kept, self->taken_count * sizeof *kept);
+}
+
 bool queue_put_back(queue *self, const record *dropped) {
     size_t needed = sizeof(header) + padded(dropped->length);
     if (self->count == 0) {
@@ -133,6 +150,7 @@ bool queue_put_back(queue *self, const record *dropped) {
         if (room != NULL) {
             memcpy(room, dropped->bytes, dropped->length);
             queue_commit(self, dropped->id, dropped->kind, dropped->length);
+            forget_taken(self, dropped);
         }
         return room != NULL;
     }
@@ -143,8 +161,7 @@ bool queue_put_back(queue *self, const record *dropped) {
     memcpy(self->data + self->head, &head, sizeof head);
     memcpy(self->data + self->head + sizeof head, dropped->bytes, dropped->length);
     self->count++;
-    if (self->taken_count > 0 && self->taken[(self->taken_count - 1) % PAST_RECORDS] == self->head)
-        self->taken_count--;
+    forget_taken(self, dropped);
     return true;
 }
 

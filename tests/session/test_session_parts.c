@@ -96,6 +96,42 @@ static void what_was_taken_last_is_remembered_whatever_happened_to_the_buffer(vo
     queue_free(&self);
 }
 
+static void what_was_put_back_is_none_of_what_was_taken(void) {
+    queue self = {0};
+    uint64_t seed = 7;
+    int64_t in = 0, out = 0;
+    size_t least = 0; // how many must be remembered
+    bool popped = false;
+    while (out < 20000) {
+        uint64_t what = check_random_below(&seed, 100);
+        if (in < 20000 && what < (in / 2000 % 2 ? 45 : 55)) {
+            put(&self, in, length_of(in));
+            in++;
+        } else if (out < in && what < 90) {
+            queue_pop(&self, 4096);
+            out++;
+            least += least < PAST_RECORDS;
+            popped = true;
+        } else if (popped) {
+            popped = false;
+            out--;
+            put_back(&self, out, length_of(out));
+            least--;
+        }
+        if (what % 7 != 0)
+            continue;
+        const past_records *past = queue_past(&self);
+        CHECK(past_count(past) >= least && past_count(past) <= PAST_RECORDS);
+        for (size_t place = 0; place < past_count(past); place++) {
+            const past_record *kept = past_get(past, place);
+            CHECK(kept->id == out - (int64_t)(past_count(past) - place));
+            CHECK(kept->length == length_of(kept->id));
+            CHECK(kept->length == 0 || kept->bytes[0] == (kept->id & 0x7F));
+        }
+    }
+    queue_free(&self);
+}
+
 static void a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it(void) {
     queue self = {0};
     put(&self, 1, 100000);
@@ -328,6 +364,7 @@ static void a_session_of_zeros_has_the_defaults(void) {
 static const check_case cases[] = {
     CASE(records_come_out_as_they_went_in_whatever_is_taken_when),
     CASE(what_was_taken_last_is_remembered_whatever_happened_to_the_buffer),
+    CASE(what_was_put_back_is_none_of_what_was_taken),
     CASE(a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it),
     CASE(what_a_chunk_has_queued_can_be_taken_back),
     CASE(a_record_over_4_gib_is_refused),

@@ -19,23 +19,32 @@ static void end_asking(channel_object *self) {
     self->answering = 0;
 }
 
-// Whether the session asks that yet. Whoever has answered may have stepped the channel since, even to its
-// next session, or not yet.
-static bool asks_yet(channel_object *self, const session_action *asked) {
+// What a URL is wanted for.
+typedef struct url_question {
+    request_kind kind;
+    int64_t rid;
+    int64_t aid;
+} url_question;
+
+// Whether the session asks that yet; of a URL, what for. Whoever has answered may have stepped the channel
+// since, even to its next session, or not yet.
+static bool asks_yet(channel_object *self, const session_action *asked, url_question *question) {
     channel_lock(self);
     session_action now = net_channel_state(self->net);
     bool asks = now.kind == asked->kind && !session_is_answered(self->session, asked);
     if (asked->kind == ACTION_ASK_URL)
         asks = asks && now.slot == asked->slot;
+    if (asks && question != NULL)
+        session_asked_url(self->session, asked->slot, &question->kind, &question->rid, &question->aid);
     channel_unlock(self);
     return asks;
 }
 
-static turn begin_asking(channel_object *self, const session_action *asked) {
+static turn begin_asking(channel_object *self, const session_action *asked, url_question *question) {
     unsigned long me = PyThread_get_thread_ident();
     unsigned long asker = 0;
     if (atomic_compare_exchange_strong(&self->answering, &asker, me)) {
-        if (asks_yet(self, asked))
+        if (asks_yet(self, asked, question))
             return TURN_OURS;
         end_asking(self);
         return TURN_OVER;
@@ -54,7 +63,7 @@ static int give_and_release_token(channel_object *self, PyObject *token) {
 }
 
 static int give_token(channel_object *self, const session_action *asked) {
-    turn whose = begin_asking(self, asked);
+    turn whose = begin_asking(self, asked, NULL);
     if (whose != TURN_OURS)
         return (int)whose;
     PyObject *token = PyObject_CallNoArgs(self->token_source);
@@ -103,18 +112,19 @@ int channel_give_token(channel_object *self, PyObject *token) {
 }
 
 // A subclass has replaced _get_init_url() or _get_bind_url(): call it as the old module did.
-static PyObject *ask_url(channel_object *self, request_kind kind, int64_t rid, int64_t aid) {
+static PyObject *ask_url(channel_object *self, const url_question *question) {
     PyObject *op = (PyObject *)self;
+    request_kind kind = question->kind;
+    long long rid = question->rid, aid = question->aid;
     if (kind == REQUEST_INIT)
         return PyObject_CallMethod(op, "_get_init_url", NULL);
     PyObject *keywords = NULL;
     if (kind == REQUEST_OPEN)
-        keywords = Py_BuildValue("{sLsi}", "RID", (long long)rid, "CVER", 1);
+        keywords = Py_BuildValue("{sLsi}", "RID", rid, "CVER", 1);
     else if (kind == REQUEST_MAPS)
-        keywords = Py_BuildValue("{sLsLsi}", "RID", (long long)rid, "AID", (long long)aid, "CVER", 1);
+        keywords = Py_BuildValue("{sLsLsi}", "RID", rid, "AID", aid, "CVER", 1);
     else
-        keywords =
-            Py_BuildValue("{sisLssss}", "CI", 0, "AID", (long long)aid, "TYPE", "xmlhttp", "RID", "rpc");
+        keywords = Py_BuildValue("{sisLssss}", "CI", 0, "AID", aid, "TYPE", "xmlhttp", "RID", "rpc");
     PyObject *method = PyObject_GetAttrString(op, "_get_bind_url");
     PyObject *arguments = PyTuple_New(0);
     PyObject *url = NULL;
@@ -126,14 +136,8 @@ static PyObject *ask_url(channel_object *self, request_kind kind, int64_t rid, i
     return url;
 }
 
-static int ask_and_give_url(channel_object *self, exchange_slot slot) {
-    request_kind kind;
-    int64_t rid;
-    int64_t aid;
-    channel_lock(self);
-    session_asked_url(self->session, slot, &kind, &rid, &aid);
-    channel_unlock(self);
-    PyObject *url = ask_url(self, kind, rid, aid);
+static int ask_and_give_url(channel_object *self, exchange_slot slot, const url_question *question) {
+    PyObject *url = ask_url(self, question);
     if (url == NULL)
         return -1;
     const char *text = NULL;
@@ -155,10 +159,11 @@ static int ask_and_give_url(channel_object *self, exchange_slot slot) {
 }
 
 static int give_url(channel_object *self, const session_action *asked) {
-    turn whose = begin_asking(self, asked);
+    url_question question;
+    turn whose = begin_asking(self, asked, &question);
     if (whose != TURN_OURS)
         return (int)whose;
-    int given = ask_and_give_url(self, asked->slot);
+    int given = ask_and_give_url(self, asked->slot, &question);
     end_asking(self);
     return given;
 }
@@ -175,7 +180,7 @@ void channel_take_answer(channel_object *self, bool session_opens) {
 // may come later, by _take_answer(). 1: it is there; 0: it is not; -1 with an exception set.
 static int ask(channel_object *self, const session_action *asked) {
     bool session_opens = asked->kind == ACTION_ASK_SESSION;
-    turn whose = begin_asking(self, asked);
+    turn whose = begin_asking(self, asked, NULL);
     if (whose != TURN_OURS)
         return (int)whose;
     if (session_opens) {

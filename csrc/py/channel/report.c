@@ -108,6 +108,7 @@ int channel_tell(channel_object *self) {
 PyObject *channel_last_error(channel_object *self) {
     error_words words;
     uint64_t number;
+    PyObject *made = NULL;
     channel_lock(self);
     const session_error *error = session_last_error(self->session, &number);
     bool is_new = number != self->last_error_number;
@@ -115,17 +116,19 @@ PyObject *channel_last_error(channel_object *self) {
     channel_unlock(self);
     if (is_new && !copied)
         return PyErr_NoMemory();
+    if (is_new && (made = error_words_exception(self->state, &words, (PyObject *)self)) == NULL)
+        return NULL;
+    // Without a GIL another thread may do the same, and let go of what this one has found.
+    channel_lock(self);
+    PyObject *last = is_new ? self->last_error : NULL;
     if (is_new) {
-        PyObject *made = error_words_exception(self->state, &words, (PyObject *)self);
-        if (made == NULL)
-            return NULL;
-        PyObject *last = self->last_error;
         self->last_error = made;
         self->last_error_number = number;
-        Py_XDECREF(last);
     }
     PyObject *found = self->last_error != NULL ? self->last_error : Py_None;
     Py_INCREF(found);
+    channel_unlock(self);
+    Py_XDECREF(last);
     return found;
 }
 
