@@ -1,29 +1,33 @@
 """Channels' objects: what a program gets of a two-way channel, against what loads the same chunks.
 
-    python bench/objects.py [--short] [--kinds KIND …] [--peers orjson msgspec json] [--seed N]
+    python bench/objects.py [--short] [--kinds KIND … | all] [--peers orjson msgspec json] [--seed N]
 
-Messages like those of living services come over loopback to a WebChannel. Four ways to take them:
+Messages like those of living services come over loopback to a WebChannel. Six ways to take them:
 
-messages    `async for message in channel`, of what has been received already: libcurl, the framer and the
-            check of the literals have done their part, without the GIL; this is what the consumer has left
-batches     the same of `channel.batches()`
-sync        `for message in channel`, from the first message to the last: libcurl and the kernel, too
-asyncio     the same of `async for`
+messages        `async for message in channel`, of what has been received already: libcurl, the framer and the
+                check of the literals have done their part, without the GIL; this is what the consumer has left
+batches         the same of `channel.batches()`
+sync-messages   `for message in channel`, likewise
+sync-batches    and likewise
+sync            `for message in channel`, from the first message to the last: libcurl and the kernel, too
+asyncio         the same of `async for`
 
 And, without a channel,
 
-decoder     Decoder().feed() of the same bodies
-raw         Decoder(raw=True).feed() of them: framing and the check alone, data as bytes
+decoder         Decoder().feed() of the same bodies
+raw             Decoder(raw=True).feed() of them: framing and the check alone, data as bytes
 
 A value is a ratio of processor times of the thread that reads, so that neither the server's nor another's
 count: of the quickest of some turns of each, taken one after the other in the same process. A peer is given
 chunks that are already cut and in memory. What it makes is dropped at once where messages are taken one by
-one, and kept in a list beside `batches`, `decoder` and `raw`, which do so, too: to find memory for all of it
-takes as long as the rest.
+one, and kept in a list beside the batches, `decoder` and `raw`, which do so, too: to find memory for all of
+it takes as long as the rest.
 
 The rows "fresh" have a process for each value, which has decoded nothing before.
 
-Kinds are those of common/living.py: services, values alone, and, by a seed, programs that nobody knows.
+Kinds are those of common/living.py: services, values alone, and, by a seed, programs that nobody knows. A
+kind's name is one argument: --kinds "strings, CJK" integers. Of integers past 64 bits orjson makes floats, which
+is less work; there the goal is beside msgspec.
 """
 
 import common  # noqa: F401 - first: says what to run where one of the others is missing
@@ -36,6 +40,7 @@ import gc
 import json
 import logging
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -138,6 +143,37 @@ async def batches(port: int, count: int) -> float:
     return took
 
 
+def _full_sync_channel(port: int, count: int) -> WebChannel:
+    """As _full_channel(). What is sent makes it read, where there is nobody else who could."""
+    channel = WebChannel(f"http://127.0.0.1:{port}/webchannel", logger=_logger(), queue_limit=ALL)
+    next(channel.messages())
+    while channel.stats.messages < count:
+        channel.send({"a": "map"})
+        channel.flush(1)
+    return channel
+
+
+def sync_messages(port: int, count: int) -> float:
+    """What has been received, one by one."""
+    with _full_sync_channel(port, count) as channel:
+        started = time.thread_time()
+        for _, _message in zip(range(count - 1), channel, strict=False):
+            pass
+        return time.thread_time() - started
+
+
+def sync_batches(port: int, count: int) -> float:
+    """What has been received, in a list."""
+    with _full_sync_channel(port, count) as channel:
+        left = count - 1
+        started = time.thread_time()
+        for batch in channel.batches():
+            left -= len(batch)
+            if not left:
+                break
+        return time.thread_time() - started
+
+
 @running
 async def asynchronous(port: int, count: int) -> float:
     """All the way, in an event loop."""
@@ -174,16 +210,20 @@ def feeding(decoder: Decoder, body: bytes) -> float:
 CHANNEL_WAYS: dict[str, Take] = {
     "messages": messages,
     "batches": batches,
+    "sync-messages": sync_messages,
+    "sync-batches": sync_batches,
     "sync": synchronous,
     "asyncio": asynchronous,
 }
 WAYS = (*CHANNEL_WAYS, "decoder", "raw")
-KEPT = ("batches", "decoder", "raw")
+KEPT = ("batches", "sync-batches", "decoder", "raw")
+# orjson makes floats of these.
+TRUER_PEER = {"integers past 64 bits": "msgspec"}
 
 
 def goal_of(kind: str, way: str, peer: str) -> float | None:
     """What docs/performance.rst has; nothing where the kernel's and libcurl's parts are in it."""
-    if peer != "orjson" or way in ("sync", "asyncio"):
+    if peer != TRUER_PEER.get(kind, "orjson") or way in ("sync", "asyncio"):
         return None
     if kind in living.VALUES:
         return None if way == "raw" else 0.65
@@ -301,13 +341,14 @@ def rows_of(kind: str, how: str, found: dict[tuple[str, str], list[float]]) -> l
 def main() -> None:
     """Measure all kinds."""
     parser = report.arguments(__doc__)
+    every = living.SERVICES + living.VALUES + living.VARIED
     parser.add_argument(
         "--kinds",
         nargs="+",
         default=living.SERVICES,
-        choices=living.SERVICES + living.VALUES + living.VARIED,
+        choices=[*every, "all"],
         metavar="KIND",
-        help=f"of {', '.join(living.SERVICES + living.VALUES + living.VARIED)} (default: the first four)",
+        help=f"of {' '.join(shlex.quote(kind) for kind in every)}; or all (default: the first four)",
     )
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
@@ -318,7 +359,8 @@ def main() -> None:
     if options.child:
         print(child(*options.child))
         return
-    report.finish([row for kind in options.kinds for row in measure(kind, options)], options)
+    kinds = every if "all" in options.kinds else options.kinds
+    report.finish([row for kind in kinds for row in measure(kind, options)], options)
 
 
 if __name__ == "__main__":

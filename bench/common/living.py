@@ -169,6 +169,16 @@ def _pretty(arrays: list[Value]) -> str:
     return json.dumps(arrays, ensure_ascii=False, indent=2)
 
 
+def _ascii(arrays: list[Value]) -> str:
+    """As Python's json writes it, and this package's server."""
+    return json.dumps(arrays, separators=(",", ":"))
+
+
+def _one(make: Callable[[random.Random], Value]) -> Callable[[random.Random, int], list[Value]]:
+    """One array of one value."""
+    return lambda chance, first_id: [[first_id, [make(chance)]]]
+
+
 def _hundred(make: Callable[[random.Random], Value]) -> Callable[[random.Random, int], list[Value]]:
     """One array of a hundred values of the same kind."""
     return lambda chance, first_id: [[first_id, [make(chance) for _ in range(100)]]]
@@ -184,26 +194,60 @@ _SERVICES = {
     "Lounge": (_lounge, _compact),
     "pblite": (_pblite, _compact),
 }
+_LATIN = "äöü abcdefghijklm"
+_CYRILLIC = "паром отходит в семь"
+_CJK = "次のフェリーは七時に出ます鉛筆を二本"
+_EMOJI = "🚢🎉 abc"
+_QUOTED = '"\\\n abcdefgh'
 # Kinds of values alone.
 _VALUES = {
     "small integers": _hundred(lambda chance: chance.randint(0, 100)),
     "integers": _hundred(lambda chance: chance.randint(-(10**9), 10**18)),
+    # orjson makes floats of these.
+    "integers past 64 bits": _hundred(lambda chance: chance.randint(10**20, 10**30)),
     "floats of 6 digits": _hundred(lambda chance: round(chance.uniform(0, 100), 4)),
     "floats of 17 digits": _hundred(lambda chance: chance.random()),
     "exponents": _hundred(lambda chance: chance.random() * 10.0 ** chance.randint(-200, 200)),
     "words": _hundred(lambda chance: chance.choice([True, False, None])),
     "strings": _hundred(lambda chance: _name(chance, chance.randint(1, 60))),
-    "strings, Latin-1": _hundred(_words_of("äöü abcdefghijklm", 20)),
-    "strings, Cyrillic": _hundred(_words_of("паром отходит в семь", 20)),
-    "strings, CJK": _hundred(_words_of("次のフェリーは七時に出ます鉛筆を二本", 15)),
-    "strings, emoji": _hundred(_words_of("🚢🎉 abc", 12)),
-    "strings, escapes": _hundred(_words_of('"\\\n abcdefgh', 20)),
+    "strings, Latin-1": _hundred(_words_of(_LATIN, 20)),
+    "strings, Cyrillic": _hundred(_words_of(_CYRILLIC, 20)),
+    "strings, CJK": _hundred(_words_of(_CJK, 15)),
+    "strings, emoji": _hundred(_words_of(_EMOJI, 12)),
+    "strings, escapes": _hundred(_words_of(_QUOTED, 20)),
+    "strings, empty": _hundred(lambda _chance: ""),
+    "a long string": _one(_words_of(_LETTERS + "     ", 3000)),
+    "a long string, Latin-1": _one(_words_of(_LATIN, 3000)),
+    "a long string, Cyrillic": _one(_words_of(_CYRILLIC, 2000)),
+    "a long string, CJK": _one(_words_of(_CJK, 1000)),
+    "a long string, emoji": _one(_words_of(_EMOJI, 1500)),
+    "a long string, escapes": _one(_words_of(_QUOTED, 2500)),
     "objects": _hundred(lambda chance: {"id": chance.randint(0, 9), "name": _name(chance, 5), "late": False}),
     "objects, new keys": _hundred(lambda chance: {_name(chance, 12): 1}),
+    "objects, empty": _hundred(lambda _chance: {}),
+    "an object of new keys": _one(lambda chance: {_name(chance, 12): 1 for _ in range(100)}),
+    "an object of new long keys": _one(lambda chance: {_name(chance, 90): 1 for _ in range(30)}),
+    "an object of known long keys": _one(lambda chance: {f"{number:090}": 1 for number in range(30)}),
     "arrays": _hundred(lambda chance: [[], [[chance.randint(0, 9)]]]),
+    "arrays, empty": _hundred(lambda _chance: []),
+    "arrays, pairs of floats": _hundred(lambda chance: [chance.uniform(-90, 90), chance.uniform(-180, 180)]),
+}
+# The same, in which all past ASCII is written as \\u.
+_ASCII_VALUES = {
+    "strings, \\u Latin-1": _hundred(_words_of(_LATIN, 20)),
+    "strings, \\u Cyrillic": _hundred(_words_of(_CYRILLIC, 20)),
+    "strings, \\u CJK": _hundred(_words_of(_CJK, 15)),
+    "strings, \\u emoji": _hundred(_words_of(_EMOJI, 12)),
+    "a long string, \\u Cyrillic": _one(_words_of(_CYRILLIC, 1000)),
+    "a long string, \\u emoji": _one(_words_of(_EMOJI, 800)),
+}
+_KINDS = {
+    **_SERVICES,
+    **{kind: (make, _compact) for kind, make in _VALUES.items()},
+    **{kind: (make, _ascii) for kind, make in _ASCII_VALUES.items()},
 }
 SERVICES = list(_SERVICES)
-VALUES = list(_VALUES)
+VALUES = [*_VALUES, *_ASCII_VALUES]
 # Of any program that speaks these; the seed says of which.
 VARIED = list(varied.KINDS)
 
@@ -212,7 +256,7 @@ def payloads(kind: str, count: int = COUNT, seed: int = 1) -> list[str]:
     """Payloads of a kind, of 1 to 5 kB most of them; the same in each run; the seed is VARIED's."""
     if kind in VARIED:
         return varied.payloads(kind, seed, count)
-    make, write = _SERVICES[kind] if kind in _SERVICES else (_VALUES[kind], _compact)
+    make, write = _KINDS[kind]
     chance = random.Random(kind)
     return [write(make(chance, 1 + 10 * number)) for number in range(count)]
 

@@ -79,7 +79,9 @@ def table(rows: Sequence[Row]) -> str:
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """A parser of what every benchmark takes."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--short", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--rows", type=pathlib.Path, help="write the rows to this file, as JSON")
     return parser
