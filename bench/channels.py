@@ -2,10 +2,10 @@
 
     python bench/channels.py [--short] [--channels 10000] [--only PART ...]
 
-Parts: idle (memory, processor time at rest, opening), spread (a message over many channels and over a
-few), taken (messages already received), restart (the server is killed and comes back). Each client runs in
-a process of its own, and so does each server; all on loopback, without TLS. Numbers are for reading, not for
-passing or failing.
+Parts: idle (memory, processor time at rest, opening), spread (a message that one of many channels receives,
+and one that the only channel does), taken (messages already received), restart (the server is killed and
+comes back). Each client runs in a process of its own, and so does each server; all on loopback, without TLS.
+Numbers are for reading, not for passing or failing.
 """
 
 import argparse
@@ -21,14 +21,19 @@ import sys
 import time
 
 from common import report
+from gaechannel._core import libcurl_version
 
 PARTS = ("idle", "spread", "taken", "restart")
 # A message's text.
 TEXT = "x" * 100
 # How many may connect at once, where the library does not see to that itself.
 CONNECTING = 64
-# Messages are sent in steps of so many, so many seconds apart, whatever number of channels they are for.
-STEP, STEP_SECONDS = 20, 0.01
+# Messages are sent one by one, so many seconds apart, whatever number of channels they are for: what several
+# that come at once would share is shared by none.
+STEP_SECONDS = 0.001
+# Of a server that sends no keep-alives meanwhile, which would be measured, too, and of who waits for it.
+NO_KEEPALIVE = 1000.0
+PATIENCE = 2000.0
 
 
 # ---- Servers, each in a process of its own: a command a line on stdin, an answer a line on stdout ----
@@ -111,8 +116,8 @@ def obey(server, command, arguments):
         # The same messages at the same times, over as many channels as there are to be.
         channels, messages = arguments
         at = time.monotonic()
-        for sent in range(0, messages, STEP):
-            server.send(sent % channels, min(STEP, channels), TEXT)
+        for sent in range(messages):
+            server.send(sent % channels, 1, TEXT)
             at += STEP_SECONDS
             time.sleep(max(0.0, at - time.monotonic()))
         return None
@@ -325,35 +330,57 @@ async def measure_idle(kind, count, seconds):
     return result
 
 
-async def measure_spread(kind, count, messages):
-    result = {}
-    for channels in (10, count):
-        with Server("gaechannel", channels, 1000.0) as server:
-            greet(server, "gaechannel")
-            arrivals = Arrivals()
-            clients = {"gaechannel": OurClients, "merged": OurMerged}[kind](server, arrivals)
-            clients.start()
-            await arrivals.wait_for(channels)
-            rounds = []
-            for _ in range(3):
-                begun, used = arrivals.count, time.process_time()
-                # With fewer channels than a step has messages, each gets one a step.
-                total = messages if channels >= STEP else messages * STEP // channels
-                server.begin("paced", channels, total)
-                await arrivals.wait_for(begun + messages)
-                rounds.append((time.process_time() - used) / messages)
-                await server.answer()
-            result[str(channels)] = min(rounds)
-            await clients.stop()
-    return result
+async def measure_spread(kind, channels, messages):
+    """Seconds of processor time a message."""
+    with Server("gaechannel", channels, NO_KEEPALIVE) as server:
+        greet(server, "gaechannel")
+        arrivals = Arrivals()
+        clients = {"tasks": OurClients, "merge": OurMerged}[kind](server, arrivals, timeout=PATIENCE)
+        clients.start()
+        await arrivals.wait_for(channels)
+        rounds = []
+        for _ in range(3):
+            begun, used = arrivals.count, time.process_time()
+            server.begin("paced", channels, messages)
+            await arrivals.wait_for(begun + messages)
+            rounds.append((time.process_time() - used) / messages)
+            await server.answer()
+        await clients.stop()
+    return min(rounds)
+
+
+def measure_sync_spread(channels, messages):
+    """The same in a thread."""
+    from gaechannel import Client, merge
+
+    with Server("gaechannel", channels, NO_KEEPALIVE) as server:
+        greet(server, "gaechannel")
+        logger = logging.getLogger("bench")
+        clients = [
+            Client(token, logger, base_url=server.address, timeout=PATIENCE) for token in server.tokens
+        ]
+        arriving = merge(clients)
+        for _ in range(channels):
+            next(arriving)
+        rounds = []
+        for _ in range(3):
+            used = time.process_time()
+            server.begin("paced", channels, messages)
+            for _ in range(messages):
+                next(arriving)
+            rounds.append((time.process_time() - used) / messages)
+            server.process.stdout.readline()
+    return min(rounds)
 
 
 async def measure_taken(kind, messages):
-    with Server(kind, 1, 1000.0) as server:
+    with Server(kind, 1, NO_KEEPALIVE) as server:
         if kind == "gaechannel":
             from gaechannel import aio
 
-            channel = aio.Client(server.tokens[0], base_url=server.address, queue_limit=1 << 30)
+            channel = aio.Client(
+                server.tokens[0], base_url=server.address, queue_limit=1 << 30, timeout=PATIENCE
+            )
             iterator = channel.messages()
             await server.ask("send", 0, 1, "hello")
             await anext(iterator)
@@ -384,10 +411,10 @@ async def measure_taken(kind, messages):
 
 
 async def measure_restart(count, down):
-    with Server("gaechannel", count, 1000.0) as server:
+    with Server("gaechannel", count, NO_KEEPALIVE) as server:
         greet(server, "gaechannel")
         arrivals = Arrivals()
-        clients = OurClients(server, arrivals)
+        clients = OurClients(server, arrivals, timeout=PATIENCE)
         clients.start()
         await arrivals.wait_for(count)
         await server.ask("kill")
@@ -426,11 +453,12 @@ def child(name, *arguments):
         raise_file_limit(19_000)
     except OSError as error:
         raise SystemExit(f"bench: {error}") from None
-    print(json.dumps(asyncio.run(globals()[f"measure_{name}"](*arguments))))
+    measured = globals()[f"measure_{name}"](*arguments)
+    print(json.dumps(asyncio.run(measured) if asyncio.iscoroutine(measured) else measured))
 
 
 def line(what, ours, theirs="", ratio="", goal=""):
-    print(f"{what:<44} {ours:>14} {theirs:>14} {ratio:>8}  {goal}", flush=True)
+    print(f"{what:<48} {ours:>14} {theirs:>14} {ratio:>8}  {libcurl_version:<8}  {goal}".rstrip(), flush=True)
 
 
 def print_idle(options):
@@ -475,30 +503,22 @@ def print_idle(options):
 
 
 def print_spread(options):
-    result = run_child("spread", "gaechannel", options.channels, options.messages)
-    few, many = result["10"], result[str(options.channels)]
-    line("processor time a message, over 10 channels", f"{few * 1e6:.1f} µs")
-    line(
-        f"the same messages over {options.channels}",
-        f"{many * 1e6:.1f} µs",
-        "",
-        f"{many / few:.2f}",
-        "goal: 1.5",
-    )
-    what = f"a message over {options.channels} channels"
-    yield report.row(what, "over 10", [many / few], goal=1.5, at_most=True)
-    result = run_child("spread", "merged", options.channels, options.messages)
-    few, many = result["10"], result[str(options.channels)]
-    line("processor time a message, merge() of 10 channels", f"{few * 1e6:.1f} µs")
-    line(
-        f"the same messages, merge() of {options.channels}",
-        f"{many * 1e6:.1f} µs",
-        "",
-        f"{many / few:.2f}",
-        "goal: 1.5",
-    )
-    what = f"a message, merge() of {options.channels} channels"
-    yield report.row(what, "of 10", [many / few], goal=1.5, at_most=True)
+    for what, measure in (
+        ("a task each", ("spread", "tasks")),
+        ("aio.merge()", ("spread", "merge")),
+        ("merge()", ("sync_spread",)),
+    ):
+        one, many = (run_child(*measure, channels, options.messages) for channels in (1, options.channels))
+        line(f"processor time a message, {what}, one channel", f"{one * 1e6:.1f} µs")
+        line(
+            f"the same with {options.channels}",
+            f"{many * 1e6:.1f} µs",
+            "",
+            f"{many / one:.2f}",
+            "goal: 1.5",
+        )
+        named = f"a message of {options.channels} channels, {what}"
+        yield report.row(named, "of one", [many / one], goal=1.5, at_most=True)
 
 
 def print_taken(options):
@@ -541,7 +561,7 @@ def print_restart(options):
 def main():
     parser = report.arguments(__doc__.splitlines()[0])
     parser.add_argument("--channels", type=int, help="how many (default: 10000; --short: 2000)")
-    parser.add_argument("--messages", type=int, default=10_000, help="for spread (default: 10000)")
+    parser.add_argument("--messages", type=int, default=5_000, help="for spread (default: 5000)")
     parser.add_argument("--seconds", type=float, default=30.0, help="at rest (default: 30)")
     parser.add_argument("--down", type=float, default=5.0, help="the server is gone for so long (default: 5)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=str(PARTS))
@@ -554,7 +574,7 @@ def main():
     elif options.child:
         child(*json.loads(options.child))
     else:
-        line("", "gaechannel", "websockets", "ratio")
+        print(f"{'':<48} {'gaechannel':>14} {'websockets':>14} {'ratio':>8}  libcurl")
         rows = [row for part in options.only for row in globals()[f"print_{part}"](options)]
         if options.rows:
             report.write_rows(rows, options.rows)

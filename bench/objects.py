@@ -4,8 +4,9 @@
 
 Messages like those of living services come over loopback to a WebChannel. Six ways to take them:
 
-messages        `async for message in channel`, of what has been received already: libcurl, the framer and the
-                check of the literals have done their part, without the GIL; this is what the consumer has left
+messages        `async for message in channel`, of what has been received already: libcurl, the framer and
+                the check of the literals have done their part, without the GIL; this is what the consumer has
+                left
 batches         the same of `channel.batches()`
 sync-messages   `for message in channel`, likewise
 sync-batches    and likewise
@@ -26,8 +27,8 @@ it takes as long as the rest.
 The rows "fresh" have a process for each value, which has decoded nothing before.
 
 Kinds are those of common/living.py: services, values alone, and, by a seed, programs that nobody knows. A
-kind's name is one argument: --kinds "strings, CJK" integers. Of integers past 64 bits orjson makes floats, which
-is less work; there the goal is beside msgspec.
+kind's name is one argument: --kinds "strings, CJK" integers. Of integers past 64 bits orjson makes floats,
+which is less work; there the goal is beside msgspec.
 """
 
 import common  # noqa: F401 - first: says what to run where one of the others is missing

@@ -94,8 +94,12 @@ struct net_loop {
     net_channel *channels; // a doubly linked list
     size_t channel_count;
     net_watcher watcher; // all NULL when driven by waiting, or behind `poller`
-    int poller;          // watches the sockets; -1 when driven by waiting, or by `watcher`
+    int poller;          // watches the sockets; -1 where libcurl waits for them, or by `watcher`
     int64_t curl_at_ms;  // when libcurl wants to be called; only when watched
+    // Where a thread waits at the poller: what it has found, and what another one ends the wait by.
+    struct poller_event *ready;
+    int ready_count;
+    int waker;
     // Channels that have something for their owner, linked by `next_with_news`.
     net_channel *with_news;
     connect_list connecting;

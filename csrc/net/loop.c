@@ -12,7 +12,7 @@ net_loop *net_loop_new(void) {
     if (self == NULL)
         return NULL;
     self->curl_at_ms = SESSION_NEVER;
-    self->poller = -1;
+    self->poller = self->waker = -1;
     self->multi = curl_multi_init();
     self->share = tls_new_share();
     if (self->multi == NULL || self->share == NULL) {
@@ -32,6 +32,8 @@ void net_loop_free(net_loop *self) {
     connections_free(&self->connections); // which libcurl has closed
     timers_free(&self->timers);
     poller_close(self->poller);
+    poller_close(self->waker);
+    free(self->ready);
     free(self);
 }
 
@@ -68,27 +70,53 @@ static void run_timers(net_loop *self) {
 
 /* ---- Driven by waiting ---- */
 
+// So many sockets at a time: others wait for the event loop, too.
+#define MAX_READY 64
+
 int64_t net_loop_wait_ms(const net_loop *self, int64_t max_ms) {
-    int64_t until_ms = timers_next_ms(&self->timers) - net_now_ms();
+    int64_t until_ms = net_loop_timer_ms(self) - net_now_ms();
     return until_ms >= max_ms ? max_ms : until_ms > 0 ? until_ms : 0;
 }
 
 void net_loop_wait(net_loop *self, int64_t max_ms) {
-    curl_multi_poll(self->multi, NULL, 0, (int)max_ms, NULL);
+    if (self->ready != NULL)
+        self->ready_count = poller_take(self->poller, self->ready, MAX_READY, (int)max_ms);
+    else
+        curl_multi_poll(self->multi, NULL, 0, (int)max_ms, NULL);
 }
 
 void net_loop_wakeup(net_loop *self) {
-    curl_multi_wakeup(self->multi);
+    if (self->ready != NULL)
+        poller_wake(self->waker);
+    else
+        curl_multi_wakeup(self->multi);
 }
 
-void net_loop_perform(net_loop *self) {
+static void act_on(net_loop *self, const poller_event *events, int count) {
     int running;
-    curl_multi_perform(self->multi, &running);
+    for (int i = 0; i < count; i++)
+        curl_multi_socket_action(self->multi, events[i].socket, events[i].events, &running);
     finish_transfers(self);
     run_timers(self);
 }
 
-/* ---- Driven by an event loop ---- */
+void net_loop_perform(net_loop *self) {
+    int running;
+    if (self->ready == NULL) {
+        curl_multi_perform(self->multi, &running);
+        finish_transfers(self);
+        run_timers(self);
+        return;
+    }
+    if (self->ready_count == 0)
+        self->ready_count = poller_take(self->poller, self->ready, MAX_READY, 0);
+    act_on(self, self->ready, self->ready_count);
+    self->ready_count = 0;
+    if (self->curl_at_ms <= net_now_ms())
+        net_loop_on_timer(self);
+}
+
+/* ---- Driven by what watches the sockets ---- */
 
 static int on_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *known) {
     net_loop *self = context;
@@ -123,6 +151,21 @@ void net_loop_watch(net_loop *self, const net_watcher *watcher) {
     be_watched(self);
 }
 
+void net_loop_wait_for_many(net_loop *self) {
+    int poller = poller_open();
+    int waker = poller >= 0 ? poller_open_waker(poller) : -1;
+    poller_event *ready = waker >= 0 ? calloc(MAX_READY, sizeof *ready) : NULL;
+    if (ready == NULL) {
+        poller_close(waker);
+        poller_close(poller);
+        return;
+    }
+    self->poller = poller;
+    self->waker = waker;
+    self->ready = ready;
+    be_watched(self);
+}
+
 int net_loop_descriptor(net_loop *self) {
     self->poller = poller_open();
     if (self->poller >= 0)
@@ -130,17 +173,9 @@ int net_loop_descriptor(net_loop *self) {
     return self->poller;
 }
 
-// So many sockets at a time: others wait for the event loop, too.
-#define MAX_READY 64
-
 void net_loop_on_ready(net_loop *self) {
     poller_event events[MAX_READY];
-    int running;
-    int count = poller_take(self->poller, events, MAX_READY);
-    for (int i = 0; i < count; i++)
-        curl_multi_socket_action(self->multi, events[i].socket, events[i].events, &running);
-    finish_transfers(self);
-    run_timers(self);
+    act_on(self, events, poller_take(self->poller, events, MAX_READY, 0));
 }
 
 void net_loop_on_socket(net_loop *self, curl_socket_t socket, int events) {

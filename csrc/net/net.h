@@ -30,6 +30,11 @@ net_loop *net_loop_new(void);
 /* The loop's channels must have been freed before. */
 void net_loop_free(net_loop *loop);
 
+/* Have the system watch the sockets, so that a turn takes no longer where there are ten thousand of them: to
+ * be called before any channel joins. Where that cannot be done, libcurl looks at all of them in each turn.
+ */
+void net_loop_wait_for_many(net_loop *loop);
+
 /* How long to wait at most: until the next timer, and no longer than `max_ms`. */
 int64_t net_loop_wait_ms(const net_loop *loop, int64_t max_ms);
 /* Wait that long for the network; or until net_loop_wakeup(), or a signal. */

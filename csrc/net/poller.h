@@ -16,7 +16,11 @@ typedef struct poller_event {
     curl_socket_t socket;
     int events; // as curl_multi_socket_action() wants them
 } poller_event;
-/* The sockets that are ready, without waiting; returns how many. */
-int poller_take(int poller, poller_event *events, int room);
+/* The sockets that are ready, after waiting for so many milliseconds at most; returns how many. */
+int poller_take(int poller, poller_event *events, int room, int wait_ms);
+
+/* What ends a wait of poller_take(), of any thread; -1: there is none. */
+int poller_open_waker(int poller);
+void poller_wake(int waker);
 
 #endif

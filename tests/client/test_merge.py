@@ -11,7 +11,7 @@ import pytest
 
 import gaechannel
 from gaechannel import BrowserChannel, ChannelClosed, Client, DevClient, InvalidToken, merge
-from gaechannel.server import LocalServer
+from gaechannel.server import LocalServer, raise_file_limit
 
 
 @pytest.fixture
@@ -62,6 +62,32 @@ def test_a_busy_channel_does_not_keep_the_others_waiting(server, clients):
         waited = waited + 1 if is_there and client is clients[0] else 0
         assert waited <= 1
     assert taken == {clients[0]: 10_001, clients[1]: 11}
+
+
+def processor_time_a_message(server, count):
+    """Of the thread that takes them, one at a time, where there are so many channels."""
+    clients = [
+        Client(server.create_channel(f"of {count}: {i}"), base_url=server.base_url) for i in range(count)
+    ]
+    merged = merge(clients)
+    for i in range(count):
+        server.send_message(f"of {count}: {i}", "connected")
+    take(merged, count)
+    rounds = []
+    for _ in range(5):
+        used = time.thread_time()
+        for i in range(40):
+            server.send_message(f"of {count}: {i * 7 % count}", "one")
+            next(merged)
+        rounds.append(time.thread_time() - used)
+    for client in clients:
+        client.close()
+    return min(rounds)
+
+
+def test_a_message_costs_the_same_where_there_are_many_channels(server):
+    raise_file_limit(2_000)
+    assert processor_time_a_message(server, 200) < 3 * processor_time_a_message(server, 4)
 
 
 def test_other_dialects_merge_too(server):

@@ -447,6 +447,8 @@ static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         failed = ready_line_init(&self->line, (size_t)count, is_async) < 0 || self->channels == NULL ||
                  self->turn == NULL || (!is_async && self->shared == NULL);
     }
+    if (!failed && self->shared != NULL)
+        net_loop_wait_for_many(self->shared->loop);
     for (Py_ssize_t i = 0; i < count && !failed; i++)
         failed = take_channel(self, PyList_GetItem(channels, i), is_async) < 0;
     Py_DECREF(channels);
