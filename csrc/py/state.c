@@ -46,7 +46,7 @@ static const size_t members[] = {
     offsetof(module_state, session_lost),     offsetof(module_state, maps_refused),
     offsetof(module_state, invalid_token),    offsetof(module_state, token_expired),
     offsetof(module_state, closed),           offsetof(module_state, web_channel_error),
-    offsetof(module_state, get_running_loop), offsetof(module_state, value_name),
+    offsetof(module_state, get_running_loop), offsetof(module_state, stop_value),
     offsetof(module_state, channel_type),     offsetof(module_state, messages_type),
     offsetof(module_state, event_loop_type),  offsetof(module_state, awaiter_type),
     offsetof(module_state, merge_type),       offsetof(module_state, async_merge_type),

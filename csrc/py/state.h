@@ -23,8 +23,9 @@ typedef struct module_state {
     PyObject *web_channel_error;
     // asyncio.get_running_loop(), once it was needed.
     _Atomic(PyObject *) get_running_loop;
-    // "value", the attribute of StopIteration.
-    PyObject *value_name;
+    // StopIteration.value, and what sets it.
+    PyObject *stop_value;
+    descrsetfunc set_stop_value;
     // The types defined here.
     PyTypeObject *channel_type;
     PyTypeObject *messages_type;

@@ -235,11 +235,12 @@ static bool is_small_text(PyObject *value) {
     return PyUnicode_Check(value) && PyUnicode_GetLength(value) <= SMALL_TEXT;
 }
 
-// Whether what brought the last message can bring this one: nobody else has it.
+// Whether what brought the last message can bring this small text: nobody else has it.
 static bool serves_again(const awaiter *self, PyObject *value) {
-    if (self->stop == NULL || Py_REFCNT(self->stop) != 1 || !is_small_text(value))
+    const module_state *state = self->channel->state;
+    if (self->stop == NULL || Py_REFCNT(self->stop) != 1)
         return false;
-    if (PyObject_SetAttr(self->stop, self->channel->state->value_name, value) == 0)
+    if (state->set_stop_value(state->stop_value, self->stop, value) == 0)
         return true;
     // A new one says as much; nothing of Python's has run that could have raised more.
     exception_forgive(PyExc_Exception);
@@ -248,12 +249,13 @@ static bool serves_again(const awaiter *self, PyObject *value) {
 
 // An exception takes as long to make as a short text, and the interpreter drops it at once.
 static PyObject *stop_with(awaiter *self, PyObject *value) {
-    if (!serves_again(self, value)) {
+    bool is_small = is_small_text(value);
+    if (!is_small || !serves_again(self, value)) {
         Py_XDECREF(self->stop);
         self->stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, value, NULL);
     }
     PyObject *stop = self->stop;
-    if (stop != NULL && is_small_text(value))
+    if (stop != NULL && is_small)
         Py_INCREF(stop);
     else
         self->stop = NULL;
@@ -320,7 +322,18 @@ static PyType_Spec awaiter_spec = {"gaechannel._core.Awaiter", sizeof(awaiter), 
                                        Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                    awaiter_slots};
 
+// What `stop.value = …` finds by the name each time.
+static int find_stop_value(module_state *state) {
+    state->stop_value = PyObject_GetAttrString(PyExc_StopIteration, "value");
+    if (state->stop_value == NULL)
+        return -1;
+    state->set_stop_value = (descrsetfunc)PyType_GetSlot(Py_TYPE(state->stop_value), Py_tp_descr_set);
+    if (state->set_stop_value != NULL)
+        return 0;
+    PyErr_SetString(PyExc_SystemError, "StopIteration.value cannot be set");
+    return -1;
+}
+
 int awaiter_add_type(PyObject *module, module_state *state) {
-    state->value_name = PyUnicode_InternFromString("value");
-    return state->value_name == NULL ? -1 : module_add_type(module, &state->awaiter_type, &awaiter_spec);
+    return find_stop_value(state) < 0 ? -1 : module_add_type(module, &state->awaiter_type, &awaiter_spec);
 }
