@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gaechannel.client import Client
 from gaechannel.dev import DevClient
-from gaechannel.errors import ChannelClosed, TokenError, TransportError
+from gaechannel.errors import ChannelClosed, TransportError
 from gaechannel.merging import merge
 from gaechannel.two_way import BrowserChannel, WebChannel
 
@@ -108,6 +108,11 @@ def _named(args: argparse.Namespace) -> list[str]:
         raise CommandError(f"there is no {kind} on standard input")
     if "" in named:
         args.fail(f"a {kind.upper()} is empty")
+    if kind == "token" and any(name.startswith(("http://", "https://")) for name in named):
+        args.fail(
+            f"in the dialect {args.dialect} a channel is named by a token: for a URL, give"
+            " --dialect webchannel or --dialect browserchannel"
+        )
     return named
 
 
@@ -207,13 +212,6 @@ def _listen(args: argparse.Namespace) -> int:
             # By ourselves, before it was asked for a message?
             if not gone.is_set():
                 raise
-        except TokenError as error:
-            if not any(name.startswith(("http://", "https://")) for name in args.channels):
-                raise
-            raise CommandError(
-                f"{error}; in the dialect {args.dialect} a channel is named by a token: for a URL, give"
-                " --dialect webchannel or --dialect browserchannel"
-            ) from None
         except TransportError as error:
             if error.curl_code != _COULD_NOT_CONNECT or args.dialect in _TWO_WAY:
                 raise

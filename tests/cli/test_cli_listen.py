@@ -182,6 +182,10 @@ def test_an_error_that_a_webchannel_brings_is_one_line_and_status_1(run, server)
         (("http://h/", "--dialect", "webchannel", "--base-url", "http://h/"), "--base-url is nothing"),
         (("http://h/", "--dialect", "browserchannel", "--send", "[1]"), "a map is a JSON object"),
         (("http://h/", "--dialect", "browserchannel", "--send", "{}"), "a map is a JSON object"),
+        (
+            ("https://h/s3cret",),
+            "in the dialect talk a channel is named by a token: for a URL, give --dialect web",
+        ),
         (("token", "--param", "a"), "'a' is not NAME=VALUE"),
         (("token", "--header", "s3cret"), "--header: a header is 'NAME: VALUE'"),
         (("token", "--header", "X Y: s3cret"), "--header: a header is 'NAME: VALUE'"),

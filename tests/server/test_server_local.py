@@ -4,6 +4,7 @@ import asyncio
 import gc
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -263,7 +264,9 @@ def test_serve_in_a_process_of_its_own_exits_in_order():
         assert int(process.stdout.readline()) > 0
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (0, "", "")
+    # A machine that is busy with something else is slow, which asyncio says in development mode.
+    said = [line for line in err.splitlines() if not re.match(r"Executing <.* took .* seconds$", line)]
+    assert (process.returncode, out, said) == (0, "", [])
 
 
 @pytest.mark.parametrize("end", [LocalServer.stop, LocalServer.kill])
