@@ -209,12 +209,10 @@ def test_a_url_that_is_none_is_status_2_and_named(run):
     assert "not 'foo'" in err
 
 
-def test_a_url_without_a_dialect_is_told_of_dialects(run, server):
-    status, out, err = run("listen", f"{server.url}/webchannel")
-    assert (status, out) == (1, "")
-    assert "401" in err
-    assert "--dialect webchannel" in err
-    assert err.count("\n") == 1
+def test_a_url_from_standard_input_without_a_dialect_is_told_of_dialects(run, server):
+    status, out, err = run("listen", "-", stdin=f"{server.url}/webchannel")
+    assert (status, out) == (2, "")
+    assert "for a URL, give --dialect webchannel or --dialect browserchannel" in err.splitlines()[-1]
     assert "--dialect" not in run("listen", "nonsense")[2]
 
 
