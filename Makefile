@@ -11,7 +11,7 @@ PARALLEL ?= -n 4 --dist loadfile
 COUNT ?= 1000000
 CLIENTS ?= 1000
 
-.PHONY: demo test http2 strangers attacks kills nodes trixie sid bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
+.PHONY: demo test http2 strangers attacks kills nodes trixie sid freethreaded bench lint floors format sanitize fuzz coverage wheels smoke docs clean help
 
 demo: .venv/.server ## watch messages arrive from a local channel server
 	@$(BIN)/gaechannel demo
@@ -39,6 +39,9 @@ http2: .venv/.test ## the tests that speak HTTP/2 TIMES=20: here, on trixie, and
 
 trixie sid: ## run the tests in a chroot of that Debian; ARGS as for test
 	@.ci/debian $@ $(ARGS)
+
+freethreaded: .venv/.test ## run the tests without the GIL, where GAECHANNEL_FREETHREADED names such a CPython
+	@.ci/freethreaded $(ARGS)
 
 bench: .venv/.bench ## measure against other ways to do the same
 	@$(BIN)/python bench/run.py

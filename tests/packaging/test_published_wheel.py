@@ -40,6 +40,11 @@ def info(wheel):
     return "-".join(wheel.name.split("-")[:2]) + ".dist-info"
 
 
+def tags_of(wheel):
+    """Which Pythons and which ABI it is for, as its file's name says."""
+    return "-".join(wheel.stem.split("-")[2:4])
+
+
 def platform_of(wheel):
     """The last of its platform's names, which is the newest."""
     return wheel.stem.split("-")[-1].split(".")[-1]
@@ -47,7 +52,8 @@ def platform_of(wheel):
 
 @pytest.fixture(scope="module")
 def core(files):
-    return files["gaechannel/_core.abi3.so"]
+    (place,) = (name for name in files if re.fullmatch(r"gaechannel/_core\..*\.so", name))
+    return files[place]
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +130,23 @@ def test_its_platform_is_also_known_by_its_older_name(wheel, files):
     assert tags.split(".") == platforms
     lines = files["WHEEL"].decode().splitlines()
     assert [line for line in lines if line.startswith("Tag: ")] == [
-        f"Tag: cp311-abi3-{each}" for each in platforms
+        f"Tag: {tags_of(wheel)}-{each}" for each in platforms
     ]
 
 
+def test_a_free_threaded_cpython_finds_core_by_its_name(wheel, files):
+    python, abi = tags_of(wheel).split("-")
+    if abi == "abi3":
+        pytest.skip("for those with a GIL")
+    machine = platform_of(wheel).removeprefix("manylinux_2_17_").removeprefix("musllinux_1_2_")
+    library = "gnu" if platform_of(wheel).startswith("manylinux") else "musl"
+    assert abi == f"{python}t"
+    assert f"gaechannel/_core.cpython-{python.removeprefix('cp')}t-{machine}-linux-{library}.so" in files
+
+
 def test_abi3audit_finds_nothing(wheel):
+    if not tags_of(wheel).endswith("-abi3"):
+        pytest.skip("free-threaded builds have no stable ABI")
     pytest.importorskip("abi3audit", reason="no abi3audit: .ci/setup wheels")
     command = [sys.executable, "-m", "abi3audit", "--strict", "--report", wheel]
     done = subprocess.run(command, capture_output=True, text=True)
