@@ -1,6 +1,7 @@
 """Functions of the application that raise, block or return wrong things end their own session only."""
 
 import threading
+from urllib.parse import urlencode
 
 import pytest
 from waiting import until
@@ -142,6 +143,52 @@ def test_maps_of_two_requests_come_one_after_the_other(serving):
     for thread in threads:
         thread.join()
     assert order == ["0", "other", "0 done", "1"]
+
+
+@pytest.fixture
+def left(serving, blocked):
+    """left(**limits): a peer whose request has gone while its map is handed on, and the maps of that time."""
+
+    def left(**limits):
+        order = []
+        entered = threading.Event()
+
+        def on_map(one):
+            if one["x"] == "0":
+                entered.set()
+                blocked.wait(20)
+            order.append(one["x"])
+
+        server, _ = serving(lambda session: setattr(session, "on_map", on_map), **limits)
+        peer = opened(server)
+        connection = peer.connection()
+        query = {**peer.params, "RID": next(peer.rid), "AID": 0}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(peer.form([{"x": "0"}, {"x": "1"}]))
+        connection.request("POST", peer.url("/bind", query), body, form)
+        assert entered.wait(20)
+        connection.close()
+        return peer, order
+
+    return left
+
+
+def test_maps_wait_for_those_of_a_request_whose_connection_has_gone(left, blocked):
+    peer, order = left()
+    later = threading.Thread(target=peer.send, args=({"x": "2"},))
+    later.start()
+    later.join(0.5)
+    assert order == []
+    blocked.set()
+    later.join(20)
+    assert order == ["0", "1", "2"]
+
+
+def test_maps_do_not_wait_for_ever_for_those_of_a_request_whose_connection_has_gone(left):
+    peer, order = left(hook_seconds=0.3)
+    assert peer.send({"x": "2"}).status == 200
+    assert peer.back().rest()[-1][1] == ["stop"]
+    assert order == []
 
 
 def test_threads_are_used_again_and_are_not_without_end(blocked):

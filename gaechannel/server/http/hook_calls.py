@@ -6,6 +6,7 @@ They might block, and the event loop is everybody's. Where there are none, nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -74,18 +75,20 @@ class HookCalls:
         service = self._service
         if not session.has_hooks or not maps:
             return await service.receive(session, aid, ofs, maps, rid, again=again)
-        async with self._turns.setdefault(session, asyncio.Lock()):
-            try:
-                status = await self._in_thread(
-                    lambda: service.forward(session, aid, ofs, maps, rid, again=again)
-                )
-            except TimeoutError:
-                self._say(session)
-                session.fail()
-                with service.lock:
-                    status = session.status()
-            await service.commit()
-            return status
+        turn = self._turns.setdefault(session, asyncio.Lock())
+        try:
+            async with asyncio.timeout(service.limits.hook_seconds):
+                await turn.acquire()
+            status = await self._in_turn(
+                turn, lambda: service.forward(session, aid, ofs, maps, rid, again=again)
+            )
+        except TimeoutError:
+            self._say(session)
+            session.fail()
+            with service.lock:
+                status = session.status()
+        await service.commit()
+        return status
 
     async def end(self, session: Session, reason: str) -> None:
         """See :meth:`SessionService.end`; an ``on_close`` that blocks is left alone."""
@@ -98,11 +101,30 @@ class HookCalls:
             self._say(session)
         await self._service.commit()
 
+    async def _in_turn(self, turn: asyncio.Lock, function: Callable[[], _Result]) -> _Result:
+        """Call it, then give the turn to the next request."""
+        with contextlib.ExitStack() as end:
+            end.callback(turn.release)
+            called = self._submit(function)
+            try:
+                return await self._wait_for(called)
+            except asyncio.CancelledError:
+                # The connection has gone, but the application is still being told.
+                later = end.pop_all()
+                called.add_done_callback(lambda _: later.close())
+                raise
+
     async def _in_thread(self, function: Callable[[], _Result]) -> _Result:
+        return await self._wait_for(self._submit(function))
+
+    def _submit(self, function: Callable[[], _Result]) -> asyncio.Future[_Result]:
         future = asyncio.wrap_future(self._threads.submit(function))
         # Whoever waits may be cancelled, with the connection; what it raises then is nobody's.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.wait_for(asyncio.shield(future), self._service.limits.hook_seconds)
+        return future
+
+    async def _wait_for(self, called: asyncio.Future[_Result]) -> _Result:
+        return await asyncio.wait_for(asyncio.shield(called), self._service.limits.hook_seconds)
 
     def _say(self, session: Session) -> None:
         seconds = self._service.limits.hook_seconds
