@@ -12,6 +12,7 @@ import os
 import random
 import subprocess
 import sys
+import sysconfig
 import threading
 import tracemalloc
 from pathlib import Path
@@ -345,6 +346,10 @@ def test_decoders_in_many_threads_do_not_meet():
 # ---- What is left ----
 
 
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="without the GIL, CPython 3.13 keeps modules for ever",
+)
 def test_no_key_is_kept_once_the_module_is_gone(monkeypatch):
     # This keeps what it is given for as long as the interpreter is there.
     monkeypatch.setattr(os, "register_at_fork", lambda **hooks: None)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from c_programs import COMPILER, needs_compiler
 pytestmark = [
     needs_compiler,
     pytest.mark.skipif(sys.platform != "linux", reason="what is preloaded is asked first on Linux alone"),
+    pytest.mark.skipif(
+        bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        reason="the manual's numbers are of CPythons with a GIL",
+    ),
 ]
 
 # Run with what counts and how the messages are taken; prints what one took that was there, and one that was
