@@ -165,6 +165,14 @@ def _compact(arrays: list[Value]) -> str:
     return json.dumps(arrays, ensure_ascii=False, separators=(",", ":"))
 
 
+def _for_pages(arrays: list[Value]) -> str:
+    """With escapes for all that HTML might misread, as servers write them that write pages, too."""
+    text = _compact(arrays)
+    for sign in "<>&'=":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
 def _pretty(arrays: list[Value]) -> str:
     return json.dumps(arrays, ensure_ascii=False, indent=2)
 
@@ -206,7 +214,9 @@ _VALUES = {
     # orjson makes floats of these.
     "integers past 64 bits": _hundred(lambda chance: chance.randint(10**20, 10**30)),
     "floats of 6 digits": _hundred(lambda chance: round(chance.uniform(0, 100), 4)),
+    "integers of 64 bits": _hundred(lambda chance: chance.randrange(2**63, 2**64)),
     "floats of 17 digits": _hundred(lambda chance: chance.random()),
+    "floats, small": _hundred(lambda chance: chance.random() * 1e-309),
     "exponents": _hundred(lambda chance: chance.random() * 10.0 ** chance.randint(-200, 200)),
     "words": _hundred(lambda chance: chance.choice([True, False, None])),
     "strings": _hundred(lambda chance: _name(chance, chance.randint(1, 60))),
@@ -215,6 +225,9 @@ _VALUES = {
     "strings, CJK": _hundred(_words_of(_CJK, 15)),
     "strings, emoji": _hundred(_words_of(_EMOJI, 12)),
     "strings, escapes": _hundred(_words_of(_QUOTED, 20)),
+    "strings, JSON": _hundred(
+        lambda chance: json.dumps({"id": _name(chance, 5), "at": [1], "of": _name(chance, 9)})
+    ),
     "strings, empty": _hundred(lambda _chance: ""),
     "a long string": _one(_words_of(_LETTERS + "     ", 3000)),
     "a long string, Latin-1": _one(_words_of(_LATIN, 3000)),
@@ -232,7 +245,9 @@ _VALUES = {
     "arrays, empty": _hundred(lambda _chance: []),
     "arrays, pairs of floats": _hundred(lambda chance: [chance.uniform(-90, 90), chance.uniform(-180, 180)]),
 }
-# The same, in which all past ASCII is written as \\u.
+# Written for pages.
+_PAGES_VALUES = {"strings, HTML": _hundred(lambda chance: f"<b>{_name(chance, 5)}</b> & 'x'")}
+# The same as the first, in which all past ASCII is written as \\u.
 _ASCII_VALUES = {
     "strings, \\u Latin-1": _hundred(_words_of(_LATIN, 20)),
     "strings, \\u Cyrillic": _hundred(_words_of(_CYRILLIC, 20)),
@@ -244,10 +259,11 @@ _ASCII_VALUES = {
 _KINDS = {
     **_SERVICES,
     **{kind: (make, _compact) for kind, make in _VALUES.items()},
+    **{kind: (make, _for_pages) for kind, make in _PAGES_VALUES.items()},
     **{kind: (make, _ascii) for kind, make in _ASCII_VALUES.items()},
 }
 SERVICES = list(_SERVICES)
-VALUES = [*_VALUES, *_ASCII_VALUES]
+VALUES = [*_VALUES, *_PAGES_VALUES, *_ASCII_VALUES]
 # Of any program that speaks these; the seed says of which.
 VARIED = list(varied.KINDS)
 

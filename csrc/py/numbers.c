@@ -75,17 +75,42 @@ static bool take_exponent(const uint8_t **cursor, int *exponent) {
     return at > first;
 }
 
+/* The double of a number of more digits than DECIMAL_MAX_DIGITS, the first of which that counts is at `at`,
+ * or zeros and a point before it; `exponent` is what is written behind them. False where the digits that are
+ * left out might decide. */
+static bool shortened_to_double(const uint8_t *at, int exponent, double *value) {
+    uint64_t digits = 0;
+    bool behind_point = false;
+    for (unsigned count = 0; count < DECIMAL_MAX_DIGITS; at++) {
+        if (*at == '.') {
+            behind_point = true;
+            continue;
+        }
+        digits = digits * 10 + (uint64_t)(*at - '0');
+        count += digits != 0;
+        exponent -= behind_point;
+    }
+    for (; !behind_point && *at >= '0' && *at <= '9'; at++)
+        exponent++;
+    // It is between these two.
+    double upper;
+    return decimal_to_double(digits, exponent, value) && decimal_to_double(digits + 1, exponent, &upper) &&
+           *value == upper;
+}
+
 /* A float that begins at `start`; the digits before its point or exponent, which is at `*cursor`, have been
  * read. */
 static PyObject *read_float(const uint8_t *start, uint64_t digits, const uint8_t **cursor) {
     const uint8_t *at = *cursor;
     bool negative = *start == '-';
-    // Only digits that count must fit: 0.00123 has three.
-    size_t count = digits != 0 ? (size_t)(at - start) - negative : 0;
+    // Only digits that count must fit: 0.00123 has three. What `digits` has become of many tells nothing of
+    // them.
+    bool whole = start[negative] != '0';
+    size_t count = whole ? (size_t)(at - start) - negative : 0;
     size_t places = 0;
     if (*at == '.') {
         const uint8_t *point = at++;
-        const uint8_t *counted = digits == 0 ? skip_zeros(at) : at;
+        const uint8_t *counted = whole ? at : skip_zeros(at);
         at = take_digits(counted, &digits);
         places = (size_t)(at - point) - 1;
         count += (size_t)(at - counted);
@@ -97,10 +122,18 @@ static PyObject *read_float(const uint8_t *start, uint64_t digits, const uint8_t
         return NULL;
     *cursor = at;
     double value;
-    if (count <= DECIMAL_MAX_DIGITS && places < LARGE_EXPONENT &&
-        decimal_to_double(digits, exponent - (int)places, &value))
-        return PyFloat_FromDouble(negative ? -value : value);
-    return float_from_token(start, (size_t)(at - start));
+    bool told = count > LARGE_EXPONENT || places > LARGE_EXPONENT ? false
+                : count <= DECIMAL_MAX_DIGITS ? decimal_to_double(digits, exponent - (int)places, &value)
+                                              : shortened_to_double(start + negative, exponent, &value);
+    return told ? PyFloat_FromDouble(negative ? -value : value)
+                : float_from_token(start, (size_t)(at - start));
+}
+
+/* Whether what take_digits() has made of so many digits is their number: 20 of them are below 2 * 10^19 if
+ * the first one is 1, and then too large by 2^64 at most, which would show. */
+static inline bool fits_64_bits(const uint8_t *first, size_t count, uint64_t digits) {
+    return count <= DECIMAL_MAX_DIGITS ||
+           (count == DECIMAL_MAX_DIGITS + 1 && *first == '1' && digits >= 10000000000000000000u);
 }
 
 PyObject *number_read(const uint8_t **cursor) {
@@ -117,5 +150,7 @@ PyObject *number_read(const uint8_t **cursor) {
         return read_float(start, digits, cursor);
     if (count <= DECIMAL_MAX_DIGITS && digits <= INT64_MAX)
         return PyLong_FromLongLong(negative ? -(long long)digits : (long long)digits);
+    if (!negative && fits_64_bits(first, count, digits))
+        return PyLong_FromUnsignedLongLong(digits);
     return count <= SURE_DIGITS ? int_from_token(start, (size_t)(at - start)) : NULL;
 }

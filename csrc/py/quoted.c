@@ -13,7 +13,7 @@
 // A string is read as bytes up to here; longer ones are worth the preparations of reading by blocks,
 #define NARROW_LONGEST 256
 // and so are those with more escapes and characters past ASCII than these,
-#define NARROW_SPECIALS 6
+#define NARROW_SPECIALS 12
 // and those past U+00FF with more runs of characters of one length than these,
 #define WIDE_STEPS 32
 // or with more bytes than these from the first such character on: an escape, or one of two to four bytes.

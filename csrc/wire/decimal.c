@@ -57,6 +57,18 @@ static inline int binary_exponent(int exponent) {
     return ((217706 * exponent + (1 << 30)) >> 16) - (1 << 14);
 }
 
+/* The double of a significand, which has a bit more to round by, where that exponent is too small for it. No
+ * such number of 19 digits is exactly between two doubles. */
+static double subnormal(uint64_t bits, int biased) {
+    int surplus = 1 - biased;
+    bits = surplus < 64 ? bits >> surplus : 0;
+    // Rounding up may have made it the smallest that is none, whose bits are these, too.
+    bits = (bits + (bits & 1)) >> 1;
+    double found;
+    memcpy(&found, &bits, sizeof found);
+    return found;
+}
+
 static bool by_bits(uint64_t digits, int exponent, double *out) {
     int zeros = __builtin_clzll(digits);
     product found = multiply_by_power(digits << zeros, exponent);
@@ -67,8 +79,10 @@ static bool by_bits(uint64_t digits, int exponent, double *out) {
     // The significand, and a bit more to round by.
     uint64_t bits = found.high >> (upper + 64 - FRACTION_BITS - 3);
     int biased = binary_exponent(exponent) + 63 + upper - zeros + BIAS;
-    if (biased <= 0)
-        return false;
+    if (biased <= 0) {
+        *out = subnormal(bits, biased);
+        return true;
+    }
     // Exactly between two doubles, which only these exponents allow: down, if that is the even one.
     if (found.low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3) == 1 &&
         bits << (upper + 64 - FRACTION_BITS - 3) == found.high)
@@ -97,5 +111,10 @@ bool decimal_to_double(uint64_t digits, int exponent, double *out) {
         return true;
     }
 #endif
-    return exponent >= POWERS_SMALLEST && exponent <= POWERS_LARGEST && by_bits(digits, exponent, out);
+    // Not even 19 digits are half of the smallest double.
+    if (exponent < POWERS_SMALLEST) {
+        *out = 0;
+        return true;
+    }
+    return exponent <= POWERS_LARGEST && by_bits(digits, exponent, out);
 }

@@ -8,8 +8,8 @@
 // So many digits fit in 64 bits.
 #define DECIMAL_MAX_DIGITS 19
 
-/* The double nearest to `digits * 10^exponent`, ties to even; positive. False where that is not told here: it
- * is subnormal or infinite, or, which is rare, takes more bits to decide. */
+/* The double nearest to `digits * 10^exponent`, ties to even; positive. It has DECIMAL_MAX_DIGITS at most.
+ * False where that is not told here: it is infinite, or, which is rare, takes more bits to decide. */
 bool decimal_to_double(uint64_t digits, int exponent, double *out);
 
 #endif

@@ -130,9 +130,13 @@ def test_both_ways_agree_at_each_distance_from_a_chunks_end(text, before):
 def spellings(chance):
     """A float's digits, in a way that may be written."""
     digits = str(chance.randrange(10 ** chance.randint(1, 19)))
-    kind = chance.randrange(4)
+    kind = chance.randrange(6)
     if kind == 0:
         return f"{digits}e{chance.randint(-345, 310)}"
+    if kind == 4:
+        return f"{digits}.{chance.randrange(10**25):025}e{chance.randint(-345, 280)}"
+    if kind == 5:
+        return f"{chance.uniform(-1000, 1000) * 10.0 ** chance.randint(-10, 20):.{chance.randint(15, 60)}f}"
     if kind == 1:
         return f"0.{'0' * chance.randint(0, 30)}{digits}"
     if kind == 2:
@@ -174,7 +178,16 @@ def test_floats_halfway_between_two_are_rounded_to_the_even_one():
             "9007199254740993.0",
         ),
         *("1.7976931348623157e308", "1.7976931348623159e308", "1e309", "-1e999999999", "1e-999999999"),
-        *("0." + "0" * 400 + "1", "1" * 400 + ".0", "1" * 19 + "." + "1" * 19),
+        *("0." + "0" * 400 + "1", "1" * 400 + ".0", "1" * 19 + "." + "1" * 19, "1e-323", "4.9e-322"),
+        # Whole digits of which 64 bits keep nothing.
+        *(
+            f"{2**64 * factor}{rest}"
+            for factor in (1, 3, 10**9, 2**64)
+            for rest in (".0", ".5", ".25e3", "e2")
+        ),
+        # Halfway between two but for the last digit, which is the 20th or comes much later.
+        *(f"9007199254740993.{'0' * zeros}{last}" for zeros in (0, 3, 700) for last in (0, 1)),
+        *(f"0.{'0' * zeros}9007199254740993{'0' * 9}1" for zeros in (0, 20)),
     ],
 )
 def test_floats_at_the_edges(text):
@@ -194,7 +207,17 @@ def test_numbers_are_what_json_reads(text):
 @pytest.mark.parametrize("digits", [1, 2, 3, 4, 17, 18, 19, 20, 21, 639, 640, 641, 4300])
 @pytest.mark.parametrize("sign", ["", "-"])
 def test_integers_of_any_length(digits, sign):
-    for number in (10 ** (digits - 1), 10**digits - 1, 256, 257, 2**63 - 1, 2**63, 2**64):
+    for number in (
+        10 ** (digits - 1),
+        10**digits - 1,
+        256,
+        257,
+        2**63 - 1,
+        2**63,
+        2**64 - 1,
+        2**64,
+        2 * 10**19 - 1,
+    ):
         found = decoded(f"{sign}{number}")
         assert type(found) is int
         assert found == (-number if sign else number)
