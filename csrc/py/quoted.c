@@ -115,21 +115,64 @@ static inline bool take_plain(short_text *text, const uint8_t **at, const uint8_
     return *at < end && text->length <= NARROW_LONGEST;
 }
 
-/* Read on from `text->at`, which is not plain, as long as all is below U+0100. Returns 0 where that was all,
- * and the quotation mark is at `text->at`; the character there, if it is not below; or -1: this is not the
- * way to read it. */
-static int32_t read_narrow(short_text *text, const uint8_t *end) {
-    const uint8_t *at = text->at;
-    for (unsigned specials = 0; *at != '"'; specials++) {
-        int32_t code = *at == '\\' ? read_escape(&at) : read_character(&at);
-        if (code < 0 || code >= 0x100)
-            return code;
-        text->bytes[text->length++] = (uint8_t)code;
-        if (specials == NARROW_SPECIALS || !take_plain(text, &at, end))
-            return -1;
-        text->at = at;
-    }
+/* Take what `*at` has, which is not plain and no quotation mark, if it is below U+0100; else the character
+ * that it is, or -1 as below. */
+static inline int32_t take_special(short_text *text, const uint8_t **at) {
+    int32_t code = **at == '\\' ? read_escape(at) : read_character(at);
+    if (code < 0 || code >= 0x100)
+        return code;
+    text->bytes[text->length++] = (uint8_t)code;
     return 0;
+}
+
+/* Read on from `text->at`, as far as heads go that have nothing but characters below U+0100, and no more than
+ * NARROW_SPECIALS of them that are not plain. All of these in a head are found at once, so that one need not
+ * be read before the next is known. Returns how many they were. */
+static unsigned take_heads(short_text *text, const uint8_t *end) {
+    unsigned taken = 0;
+#ifdef VECTOR_BYTES
+    while (end - text->at >= 2 * LITERAL_HEAD && text->length <= NARROW_LONGEST - LITERAL_HEAD) {
+        const uint8_t *head = text->at;
+        uint32_t specials = literal_head_specials(head);
+        for (; specials != 0; specials &= specials - 1) {
+            const uint8_t *special = head + __builtin_ctz(specials);
+            if (special < text->at)
+                continue; // the second byte of one
+            memcpy(text->bytes + text->length, text->at, LITERAL_HEAD);
+            text->length += (size_t)(special - text->at);
+            text->at = special;
+            if (*special == '"' || taken == NARROW_SPECIALS || take_special(text, &special) != 0)
+                return taken;
+            text->at = special;
+            taken++;
+        }
+        if (text->at < head + LITERAL_HEAD) {
+            memcpy(text->bytes + text->length, text->at, LITERAL_HEAD);
+            text->length += (size_t)(head + LITERAL_HEAD - text->at);
+            text->at = head + LITERAL_HEAD;
+        }
+    }
+#else
+    (void)text;
+    (void)end;
+#endif
+    return taken;
+}
+
+/* Read on from `text->at` as long as all is below U+0100. Returns 0 where that was all, and the quotation
+ * mark is at `text->at`; the character there, if it is not below; or -1: this is not the way to read it. */
+static int32_t read_narrow(short_text *text, const uint8_t *end) {
+    unsigned specials = take_heads(text, end);
+    const uint8_t *at = text->at;
+    for (; take_plain(text, &at, end); specials++) {
+        text->at = at;
+        if (*at == '"')
+            return 0;
+        int32_t code = specials < NARROW_SPECIALS ? take_special(text, &at) : -1;
+        if (code != 0)
+            return code;
+    }
+    return -1;
 }
 
 #if defined(VECTOR_BYTES) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

@@ -15,16 +15,23 @@
 // So many ones, and zeros behind them: from the byte LITERAL_HEAD - n on, n ones.
 extern const uint8_t literal_head_ones[2 * LITERAL_HEAD];
 
-/* The place of the head's first byte that is `"`, a backslash or past ASCII; LITERAL_HEAD where there is
- * none. */
-static inline unsigned literal_head_end(const uint8_t *head) {
 #ifdef VECTOR_BYTES
+/* Which of the head's bytes are `"`, a backslash or past ASCII, the first one in bit 0. */
+static inline uint32_t literal_head_specials(const uint8_t *head) {
     vector quotes = vector_of('"'), backslashes = vector_of('\\');
     vector low = vector_load(head), high = vector_load(head + 16);
     low = vector_or(low, vector_or(vector_equal(low, quotes), vector_equal(low, backslashes)));
     high = vector_or(high, vector_or(vector_equal(high, quotes), vector_equal(high, backslashes)));
-    uint32_t found = vector_tops_of_two(low, high);
-    return found != 0 ? (unsigned)__builtin_ctz(found) : LITERAL_HEAD;
+    return vector_tops_of_two(low, high);
+}
+#endif
+
+/* The place of the head's first byte that is `"`, a backslash or past ASCII; LITERAL_HEAD where there is
+ * none. */
+static inline unsigned literal_head_end(const uint8_t *head) {
+#ifdef VECTOR_BYTES
+    uint32_t specials = literal_head_specials(head);
+    return specials != 0 ? (unsigned)__builtin_ctz(specials) : LITERAL_HEAD;
 #else
     unsigned at = 0;
     while (at < LITERAL_HEAD && head[at] != '"' && head[at] != '\\' && head[at] < 0x80)
