@@ -4,10 +4,10 @@
 
 A channel here is a WebChannel of gaechannel.aio: a POST, and the GET of a back channel on a connection of its
 own, 64 of them under way at a time, until each has brought a message. They are waited for in one task, by
-`merge()`, and in a task each; what of the latter is asyncio's is measured without channels, by as many tasks
-that wait for a future each. All is against a server of prepared bytes, each way in a process of its own, in
-turns, and what is compared is the processor time of a channel. A process may often have no more than 20,000
-files open.
+`merge()`, which the goal is for, and in a task each; what of the latter is asyncio's is measured without
+channels, by as many tasks that wait for a future each. All is against a server of prepared bytes, each way in
+a process of its own, in turns, and what is compared is the processor time of a channel. A process may often
+have no more than 20,000 files open.
 """
 
 import argparse
@@ -26,7 +26,8 @@ from gaechannel import aio
 from gaechannel.server import raise_file_limit
 
 AT_ONCE = 64  # as many as a loop's channels have under way
-GOAL = 1.2
+# Of one task for all. What a task each takes more is asyncio's in part, and shown without a goal.
+GOALS = {"merge()": 1.2}
 HELLO = bodies.frame('[[1,["hello"]]]')
 
 
@@ -111,7 +112,7 @@ def main() -> None:
     rows = []
     for way in ("merge()", "a task each"):
         ratios = [a / b for a, b in zip(found[way], least, strict=True)]
-        rows.append(report.row(f"{what}, {way}", "libcurl alone", ratios, goal=GOAL, at_most=True))
+        rows.append(report.row(f"{what}, {way}", "libcurl alone", ratios, goal=GOALS.get(way), at_most=True))
     rows += [report.row(f"{what}, {way}", "", values, "µs of CPU") for way, values in found.items()]
     rows.append(report.row("the same of libcurl alone", "", least, "µs of CPU"))
     report.finish(rows, options)
