@@ -164,7 +164,7 @@ def test_leaving_the_block_delivers_what_was_sent(script):
             channel.send({"n": str(number)})
     assert channel.closed
     assert len(script.maps) == 2000
-    assert [request.kind for request in script.requests][-1] == "terminate"
+    script.wait("terminate")
 
 
 def test_leaving_the_block_by_an_exception_does_not_wait(script):
