@@ -19,4 +19,7 @@ bool buffers_were_busy(CURL *easy);
 /* The send buffer's, for a GET unless it `posts` so many bytes. */
 void buffers_for_request(CURL *easy, bool posts, size_t body_length);
 
+/* The response's head has come: a GET needs no send buffer any more. */
+void buffers_sent(CURL *easy);
+
 #endif

@@ -45,7 +45,8 @@ static void unlink_ends(const connections *self, const connection *one) {
 }
 
 static bool grow(connections *self) {
-    connections larger = {.places = self->places != 0 ? 2 * self->places : 4, .count = self->count};
+    connections larger = {
+        .places = self->places != 0 ? 2 * self->places : 4, .count = self->count, .idle = self->idle};
     larger.of_socket = calloc(larger.places, sizeof *larger.of_socket);
     larger.of_ends = calloc(larger.places, sizeof *larger.of_ends);
     if (larger.of_socket == NULL || larger.of_ends == NULL) {
@@ -124,6 +125,7 @@ void connections_close(connections *self, curl_socket_t socket) {
         *link = one->next_of_socket;
         unlink_ends(self, one);
         self->count--;
+        self->idle -= one->ends != 0 && one->users == 0;
         free(one);
     }
     close(socket);
@@ -193,7 +195,18 @@ connection *connections_at(connections *self, const char *remote, int remote_por
     one->remote = there;
     one->heard_ms = now_ms;
     link_ends(self, one);
+    self->idle++; // for a moment: the request is about to enter
     return one;
+}
+
+void connections_enter(connections *self, connection *one) {
+    self->idle -= one->users == 0;
+    one->users++;
+}
+
+void connections_leave(connections *self, connection *one) {
+    one->users--;
+    self->idle += one->users == 0;
 }
 
 void connections_distrust(const connections *self, uint64_t remote) {

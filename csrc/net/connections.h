@@ -35,6 +35,8 @@ typedef struct connections {
     connection **of_ends;
     size_t places;
     size_t count;
+    // How many have carried a request, and carry none now.
+    size_t idle;
 } connections;
 
 /* libcurl wants a socket; CURL_SOCKET_BAD when there is none to be had. */
@@ -48,6 +50,9 @@ connection *connections_at(connections *self, const char *remote, int remote_por
                            int local_port, int64_t now_ms);
 /* The same, of one that was found before; NULL when it is gone. 0 is none. */
 connection *connections_find(const connections *self, uint64_t ends);
+/* A request goes out on it; a request on it is over. */
+void connections_enter(connections *self, connection *one);
+void connections_leave(connections *self, connection *one);
 
 /* The request that is given up fell silent: whoever else was at the other end is suspect, and what lies idle
  * is not used again. */

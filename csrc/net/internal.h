@@ -57,6 +57,9 @@ typedef struct transfer {
     bool was_busy;
     // The request was sent, over a connection that was there before, and nothing came back.
     bool is_unanswered;
+    // The request opens a session; and it is one of the loop's `returning`.
+    bool opens;
+    bool returns;
     // The final response's head has come.
     bool head_done;
     bool is_redirect;
@@ -104,6 +107,8 @@ struct net_loop {
     net_channel *with_news;
     connect_list connecting;
     connect_list waiting;
+    // Requests under way whose connections will lie idle.
+    size_t returning;
 };
 
 struct net_channel {

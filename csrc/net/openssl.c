@@ -17,6 +17,7 @@
 #include <stdio.h>
 // As OpenSSL has them since 3.0.
 typedef struct ssl_ctx_st SSL_CTX;
+typedef struct ssl_st SSL;
 #define SSL_CTRL_MODE 33
 #define SSL_MODE_RELEASE_BUFFERS 0x10
 #define SSL_CTRL_SET_MAX_SEND_FRAGMENT 52
@@ -28,8 +29,10 @@ typedef struct ssl_ctx_st SSL_CTX;
 #define RECORD 4096
 
 typedef long control(SSL_CTX *context, int what, long number, void *more);
+typedef int release(SSL *connection);
 
 static control *tell;
+static release *free_buffers;
 
 #ifdef CURL_STATICLIB
 static void find(void) {
@@ -37,9 +40,22 @@ static void find(void) {
 }
 #else
 typedef const char *version(int what);
+typedef unsigned long number(void);
 
 static void *look_up(const char *name) {
     return dlsym(RTLD_DEFAULT, name);
+}
+
+// OpenSSL 3.0 alone keeps what is not needed, and may be told to free it since 3.0.14: before, it freed what
+// had come of a record as well (CVE-2024-4741).
+static void find_free_buffers(void) {
+    void *found[] = {look_up("OpenSSL_version_num"), look_up("SSL_free_buffers")};
+    number *say;
+    if (found[0] == NULL || found[1] == NULL)
+        return;
+    memcpy(&say, &found[0], sizeof say);
+    if (say() >= 0x300000E0 && say() < 0x30100000)
+        memcpy(&free_buffers, &found[1], sizeof free_buffers);
 }
 
 // Where a process has two, this one may not be libcurl's, and must not be let near its contexts.
@@ -52,8 +68,10 @@ static void find(void) {
         return;
     memcpy(&say, &found[0], sizeof say);
     int length = snprintf(words, sizeof words, "OpenSSL/%s", say(OPENSSL_VERSION_STRING));
-    if (length > 0 && (size_t)length < sizeof words && strcmp(known, words) == 0)
+    if (length > 0 && (size_t)length < sizeof words && strcmp(known, words) == 0) {
         memcpy(&tell, &found[1], sizeof tell);
+        find_free_buffers();
+    }
 }
 #endif
 
@@ -69,4 +87,12 @@ void openssl_keep_less(CURL *easy) {
     pthread_once(&once, find);
     if (tell != NULL)
         curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
+}
+
+void openssl_free_buffers(CURL *easy) {
+    struct curl_tlssessioninfo *known = NULL;
+    if (free_buffers == NULL || curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &known) != CURLE_OK ||
+        known == NULL || known->backend != CURLSSLBACKEND_OPENSSL || known->internals == NULL)
+        return;
+    (void)free_buffers(known->internals); // it frees none that holds something
 }

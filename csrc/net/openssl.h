@@ -8,4 +8,8 @@
  * says so by itself; 8.14 and 8.22 give a connection 64 KiB to read into, and keep them. */
 void openssl_keep_less(CURL *easy);
 
+/* The request is sent, and its connection will be idle: OpenSSL 3.0 has kept what the next record would be
+ * written in. Not to be called by libcurl. */
+void openssl_free_buffers(CURL *easy);
+
 #endif

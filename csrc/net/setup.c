@@ -127,6 +127,9 @@ bool setup_request(transfer *self, const session_request *request) {
     bool may_share = self->may_http2 && is_https(request->url);
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, may_share ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, !may_share && wants_fresh(channel, request) ? 1L : 0L);
+    // Unless the answer's head finds that the connection is one too many.
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 0L);
+    self->opens = request->kind == REQUEST_OPEN;
     curl_easy_setopt(easy, posts ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
     if (posts) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);

@@ -10,6 +10,7 @@
 #include "net/cookies.h"
 #include "net/failure.h"
 #include "net/news.h"
+#include "net/openssl.h"
 #include "net/redirects.h"
 #include "net/setup.h"
 
@@ -21,12 +22,20 @@
 // How long a connection that is suspect may leave a request without any sign of life.
 #define PROBE_MS 5000
 
+// So many connections that lie idle are enough for what a loop's channels send: of HTTP/1.1, a request each;
+// of HTTP/2, a hundred.
+#define IDLE_OWN 8
+#define IDLE_SHARED 2
+
 /* ---- The connection that a request is on ---- */
 
 static void leave_connection(transfer *self) {
-    connection *one = connections_find(&self->channel->loop->connections, self->ends);
+    net_loop *loop = self->channel->loop;
+    connection *one = connections_find(&loop->connections, self->ends);
     if (one != NULL)
-        one->users--;
+        connections_leave(&loop->connections, one);
+    loop->returning -= self->returns;
+    self->returns = false;
     self->ends = 0;
     self->probe_at_ms = SESSION_NEVER;
 }
@@ -35,7 +44,7 @@ static void enter_connection(transfer *self, connection *one, int64_t now_ms) {
     self->sent_ms = now_ms;
     if (one == NULL)
         return;
-    one->users++;
+    connections_enter(&self->channel->loop->connections, one);
     self->ends = one->ends;
     if (one->suspect)
         self->probe_at_ms = now_ms + PROBE_MS;
@@ -48,6 +57,27 @@ static void note_life(const transfer *self, int64_t now_ms) {
     one->heard_ms = now_ms;
     one->proven = true;
     one->suspect = false;
+}
+
+static bool is_http2(const transfer *self) {
+    long version = 0;
+    curl_easy_getinfo(self->easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_2_0;
+}
+
+// The head of an opening has come. By its connection go channels that open after it, and what is sent later:
+// where none wait, or hundreds share one, and enough lie idle, another one would only keep memory, here and
+// at the server. libcurl 7.88 opens dozens at once where one of HTTP/2 has all the streams that it may have.
+static void choose_whether_to_keep(transfer *self) {
+    net_loop *loop = self->channel->loop;
+    const connection *one = connections_find(&loop->connections, self->ends);
+    bool shares = is_http2(self);
+    if (!self->opens || (self->channel->transfer_count == 1 && !shares) || one == NULL || one->users > 1)
+        return;
+    size_t wanted = shares ? IDLE_SHARED : IDLE_OWN + loop->waiting.count;
+    self->returns = loop->connections.idle + loop->returning < wanted;
+    loop->returning += self->returns;
+    curl_easy_setopt(self->easy, CURLOPT_FORBID_REUSE, self->returns ? 0L : 1L);
 }
 
 /* ---- libcurl's callbacks ---- */
@@ -82,6 +112,7 @@ static void finish_head(transfer *self) {
     int64_t now_ms = net_now_ms();
     note_life(self, now_ms);
     self->head_done = true;
+    choose_whether_to_keep(self);
     if (!transfer_pass_cookies_on(self))
         self->decoded = CODING_MEMORY;
     session_on_progress(self->channel->session, self->slot, 1, now_ms);
@@ -164,12 +195,6 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     else
         read_header(self, line, length);
     return self->decoded == CODING_MEMORY ? length + 1 : length;
-}
-
-static bool is_http2(const transfer *self) {
-    long version = 0;
-    curl_easy_getinfo(self->easy, CURLINFO_HTTP_VERSION, &version);
-    return version == CURL_HTTP_VERSION_2_0;
 }
 
 static bool read_body(void *context, const uint8_t *bytes, size_t length) {
@@ -366,6 +391,9 @@ void transfer_trim(transfer *self) {
     strbuf_free(&self->reason);
     curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, NULL); // which was sent
     cookies_close(&self->cookies, self->easy);
+    buffers_sent(self->easy);
+    if (self->has_tls)
+        openssl_free_buffers(self->easy);
 }
 
 void transfer_leave(transfer *self) {

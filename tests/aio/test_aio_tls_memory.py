@@ -1,5 +1,6 @@
 """What a channel over TLS keeps while nothing is said, in a process that does nothing else."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,9 +10,12 @@ import pytest
 from nghttpx import Proxy, nghttpx
 from tls import certified
 
+from gaechannel import aio
 from gaechannel.server import LocalServer
 
 CHANNELS = 100
+# csrc/net/transfer.c: IDLE_OWN, and as many that opened while others waited.
+IDLE = 16
 
 PROGRAM = """
 import asyncio, gc, json, os, sys
@@ -53,3 +57,21 @@ def test_no_buffers_are_kept_for_idle_connections(tmp_path):
         )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 86
+
+
+@pytest.mark.skipif(nghttpx is None, reason="nghttpx is not installed (Debian: nghttp2-proxy)")
+@pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="this system does not tell in /proc")
+def test_few_connections_stay_behind_where_many_channels_have_opened(tmp_path):
+    """As many as opened at once, 64, without."""
+
+    async def main(proxy):
+        options = {"verify": str(tmp_path / "ca.pem"), "http2": False}
+        channels = [aio.WebChannel(f"{proxy.url}/webchannel", **options) for _ in range(CHANNELS)]
+        await asyncio.gather(*(channel.connect() for channel in channels))
+        async with asyncio.timeout(20):
+            while proxy.connections() > IDLE:  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.05)
+        await asyncio.gather(*(channel.close() for channel in channels))
+
+    with LocalServer() as server, Proxy(certified(tmp_path), server.port) as proxy:
+        asyncio.run(main(proxy))
