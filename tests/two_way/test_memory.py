@@ -1,11 +1,14 @@
 """Memory that runs out while something is received or sent: it is said, and nothing else is lost."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 from scripted_server import frame, held, opened
+
+from gaechannel import _core
 
 pytest.importorskip("_testcapi", reason="this CPython has no _testcapi, which makes allocations fail")
 
@@ -155,6 +158,26 @@ def test_errors_stay_errors_where_memory_runs_out_while_they_are_read(script):
         [sys.executable, "-c", ERRORS, script.url], capture_output=True, text=True, check=False, timeout=100
     )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+# They drop whatever exception comes while they look: want of memory is taken for "there is none".
+FORGETFUL = {
+    "PyDict_GetItem",
+    "PyDict_GetItemString",
+    "PyMapping_HasKey",
+    "PyMapping_HasKeyString",
+    "PyObject_HasAttr",
+    "PyObject_HasAttrString",
+}
+
+
+def test_the_module_calls_nothing_that_drops_exceptions():
+    if shutil.which("nm") is None:
+        pytest.skip("nm is not installed")
+    ask = ["nm", "-D", "--undefined-only", _core.__file__]
+    symbols = set(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split())
+    assert "PyDict_GetItemWithError" in symbols
+    assert not symbols & FORGETFUL
 
 
 GONE = """
