@@ -128,11 +128,10 @@ def test_times_that_make_no_sense_are_refused_in_a_line(make):
         for value in (float("inf"), float("nan"), 0, -1.0):
             with pytest.raises(ValueError, match=f"^{name} must be a positive, finite number of seconds"):
                 make(**{name: value})
-        with pytest.raises(ValueError, match=f"^{name} must be a positive number of seconds"):
-            make(**{name: 1e10})
         for value in ("5", [], 1j):
             with pytest.raises(TypeError, match=f"^{name} must be a number of seconds"):
                 make(**{name: value})
+        make(**{name: 1e10})  # which is no limit
     for name in ("request_timeout", "connect_timeout", "max_backoff"):
         with pytest.raises(TypeError, match=f"^{name} must be a number of seconds, not NoneType"):
             make(**{name: None})
