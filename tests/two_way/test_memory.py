@@ -149,6 +149,10 @@ print("done")
 """
 
 
+@pytest.mark.skipif(
+    sys.version_info >= (3, 13),
+    reason="CPython 3.13 crashes where a comprehension's own memory runs out, in whatever Python code",
+)
 def test_errors_stay_errors_where_memory_runs_out_while_they_are_read(script):
     error = {"code": 5, "message": "there is none"}
     forms = [[{"error": error}], [{"__sm__": {"status": [[{"error": error}]]}}], [{"__status__": 404}]]
