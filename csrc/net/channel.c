@@ -150,8 +150,10 @@ bool net_channel_set_headers(net_channel *self, const char *lines, const char *c
     return true;
 }
 
-void net_channel_disown(net_channel *self) {
+void *net_channel_disown(net_channel *self) {
+    void *owner = self->owner;
     self->owner = NULL;
+    return owner;
 }
 
 session_action net_channel_state(const net_channel *self) {

@@ -111,7 +111,8 @@ void net_channel_close(net_channel *channel);
 session *net_channel_session(net_channel *channel);
 /* NULL after net_channel_disown(). */
 void *net_channel_owner(net_channel *channel);
-void net_channel_disown(net_channel *channel);
+/* From now on it has none; returns the one it had. */
+void *net_channel_disown(net_channel *channel);
 
 /* Other headers and cookies, as net_options has them, from the next request on; `all`: these cookies stand
  * for those that servers have set, too. False when memory ran out. */

@@ -284,6 +284,46 @@ def test_a_channel_may_be_collected_in_another_thread(run, server, name, client_
         gc.enable()
 
 
+def test_what_comes_for_a_channel_that_is_going_in_another_thread_is_nobodys(run, server, name, client_of):
+    going, goes = threading.Event(), threading.Event()
+
+    class Slow:
+        """Takes its time to go."""
+
+        def __del__(self):
+            going.set()
+            assert goes.wait(20)
+
+    class Careless(aio.Client):
+        def __del__(self):
+            """Tells no class above it."""
+
+    async def main():
+        client = client_of(name, Careless)
+        other = client_of(f"{name} other")
+        for number in range(3):
+            for one, to in ((client, name), (other, f"{name} other")):
+                server.send_message(to, "a")
+                assert await anext(one.messages()) == "a"
+            if number == 0:
+                client.slow = Slow()
+        held = [client]
+        del client, one
+        dropping = threading.Thread(target=held.clear)
+        dropping.start()
+        await asyncio.to_thread(going.wait, 20)
+        # This wakes the event loop, which finds that the channel has news.
+        server.send_message(name, "b")
+        for _ in range(20):
+            server.send_message(f"{name} other", "c")
+            assert await anext(other.messages()) == "c"
+        goes.set()
+        await asyncio.to_thread(dropping.join, 20)
+        await other.close()
+
+    run(main())
+
+
 # ---- Processes ----
 
 

@@ -7,6 +7,7 @@
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
 #include "py/exceptions.h"
+#include "py/loops/owner.h"
 
 // Give the connections back.
 static void shut(channel_object *self) {
@@ -112,23 +113,27 @@ static void warn_unclosed(channel_object *self) {
     exception_resume(&raised);
 }
 
-// Called for instances of classes made in Python, which all channels are.
+// Whoever drives the loop now is to come by no reference to what is about to go.
+static void disown(channel_object *self) {
+    channel_lock(self);
+    void *known = net_channel_disown(self->net);
+    channel_unlock(self);
+    owner_forget(known);
+}
+
+// Called for instances of classes made in Python, but for those whose __del__() does not call this one.
 void channel_finalize(PyObject *op) {
     channel_object *self = (channel_object *)op;
     bool ours = self->shared != NULL && self->forks == self->state->forks;
     if (!ours)
         return;
-    // Whoever drives the loop now must not come by a reference to what is about to go.
-    channel_lock(self);
-    net_channel_disown(self->net);
-    channel_unlock(self);
+    disown(self);
     if (self->loop != NULL && !self->closed)
         warn_unclosed(self);
 }
 
 static void free_net(channel_object *self) {
     // The garbage collector runs in whichever thread it likes.
-    net_channel_disown(self->net);
     if (self->loop != NULL && !event_loop_is_here(self->loop) && event_loop_free_later(self->loop, self->net))
         return;
     channel_lock_idle(self);
@@ -141,12 +146,18 @@ static void free_net(channel_object *self) {
 void channel_dealloc(PyObject *op) {
     channel_object *self = (channel_object *)op;
     PyTypeObject *type = Py_TYPE(op);
+    bool ours = self->shared != NULL && self->forks == self->state->forks;
     PyObject_GC_UnTrack(op);
+#ifdef Py_GIL_DISABLED
+    PyObject_ClearWeakRefs(op);
+#endif
+    if (ours)
+        disown(self);
     channel_clear(op);
     // In a forked child all stays as it is. To clean up would write to connections that the parent process
     // goes on using; and the session may have been forked in the middle of a change that another thread made
     // to it.
-    if (self->shared != NULL && self->forks == self->state->forks) {
+    if (ours) {
         set_aside raised = {0};
         exception_set_aside(&raised);
         free_net(self);

@@ -6,6 +6,7 @@
 #include <unistd.h> // getpid()
 
 #include "py/channel_type/options.h"
+#include "py/loops/owner.h"
 
 // How many bytes of messages may wait in asyncio, unless the caller says so: there, a channel's messages are
 // taken in one go, while all other channels of the loop wait.
@@ -71,7 +72,8 @@ int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     session *made = make_session(&given);
     if (made == NULL)
         return -1;
-    net_channel *net = net_channel_new(made, &given.net, self);
+    void *known = owner_known_as(op);
+    net_channel *net = known != NULL ? net_channel_new(made, &given.net, known) : NULL;
     shared_loop *shared = net != NULL ? shared_loop_new(!given.is_async) : NULL;
     PyObject *waiters = given.is_async ? PyList_New(0) : NULL;
     if (shared == NULL || (given.is_async && waiters == NULL) || !net_channel_join(net, shared->loop)) {
@@ -80,6 +82,7 @@ int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
         else
             session_free(made);
         shared_loop_release(shared);
+        owner_forget(known);
         Py_XDECREF(waiters);
         return PyErr_Occurred() == NULL ? (PyErr_NoMemory(), -1) : -1;
     }

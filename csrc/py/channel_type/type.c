@@ -21,9 +21,16 @@ static PyType_Slot channel_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec channel_spec = {
-    "gaechannel._core.Channel", sizeof(channel_object), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, channel_slots};
+#ifdef Py_GIL_DISABLED
+#define WEAKLY_KNOWN Py_TPFLAGS_MANAGED_WEAKREF // see loops/owner.h
+#else
+#define WEAKLY_KNOWN 0
+#endif
+
+static PyType_Spec channel_spec = {"gaechannel._core.Channel", sizeof(channel_object), 0,
+                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                                       Py_TPFLAGS_IMMUTABLETYPE | WEAKLY_KNOWN,
+                                   channel_slots};
 
 int channel_add_type(PyObject *module, module_state *state) {
     return module_add_type(module, &state->channel_type, &channel_spec);

@@ -14,6 +14,7 @@
 #include "py/channel/take.h"
 #include "py/exceptions.h"
 #include "py/iterators/receive.h"
+#include "py/loops/owner.h"
 #include "py/loops/waiters.h"
 
 typedef struct merge_object {
@@ -248,8 +249,7 @@ static int answer_news(merge_object *self) {
         shared_loop_lock(self->shared);
         // The last channel to be closed takes the loop with it.
         net_channel *with_news = self->shared->loop != NULL ? net_loop_take_news(self->shared->loop) : NULL;
-        channel_object *channel = with_news != NULL ? net_channel_owner(with_news) : NULL;
-        Py_XINCREF((PyObject *)channel);
+        channel_object *channel = with_news != NULL ? (channel_object *)owner_of(with_news) : NULL;
         shared_loop_unlock(self->shared);
         if (with_news == NULL)
             return 0;

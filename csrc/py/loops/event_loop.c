@@ -5,6 +5,7 @@
 #include <stdlib.h> // realloc()
 
 #include "py/exceptions.h"
+#include "py/loops/owner.h"
 #include "py/loops/watch.h"
 
 struct event_loop_object {
@@ -39,10 +40,8 @@ static PyObject *take_news(event_loop_object *self, int64_t *timer_ms) {
     net_channel *channel;
     shared_loop_lock(self->shared);
     // A channel without an owner is going.
-    while ((channel = net_loop_take_news(self->shared->loop)) != NULL &&
-           (owner = net_channel_owner(channel)) == NULL)
+    while ((channel = net_loop_take_news(self->shared->loop)) != NULL && (owner = owner_of(channel)) == NULL)
         ;
-    Py_XINCREF(owner);
     *timer_ms = net_loop_timer_ms(self->shared->loop);
     shared_loop_unlock(self->shared);
     return owner;
