@@ -324,6 +324,83 @@ def test_what_comes_for_a_channel_that_is_going_in_another_thread_is_nobodys(run
     run(main())
 
 
+class MeddlingLoop(asyncio.SelectorEventLoop):
+    """Makes futures of a class of one's own, after it has done what it was told to."""
+
+    future = asyncio.Future
+    before = staticmethod(lambda: None)
+
+    def create_future(self):
+        self.before()
+        return self.future(loop=self)
+
+
+@pytest.fixture
+def meddling():
+    """An event loop, and what runs a coroutine in it."""
+    with asyncio.Runner(loop_factory=MeddlingLoop) as runner:
+        yield runner.get_loop(), lambda coroutine: runner.run(asyncio.wait_for(coroutine, 30))
+
+
+@pytest.mark.parametrize("iterate", [aio.Client.messages, lambda client: aio.merge([client])])
+def test_who_begins_to_wait_while_others_are_woken_waits_on(
+    meddling, server, name, client_of, iterate, until
+):
+    loop, run = meddling
+
+    async def main():
+        async with client_of(name) as client:
+
+            def wake_all():
+                del loop.before
+                client._drop_unsent()  # by which all who wait look again
+                begun.append(asyncio.current_task())
+
+            async def begin_while_all_are_woken(messages):
+                loop.before = wake_all
+                return await anext(messages)
+
+            begun = []
+            messages = iterate(client)
+            first = asyncio.create_task(anext_of(messages))
+            await until(lambda: server.service.is_connected(name))
+            second = asyncio.create_task(begin_while_all_are_woken(messages))
+            await until(lambda: second in begun)
+            for text in "ab":
+                server.send_message(name, text)
+            got = [one if isinstance(one, str) else one[1] for one in await asyncio.gather(first, second)]
+            assert sorted(got) == ["a", "b"]
+
+    run(main())
+
+
+def test_a_merge_may_go_while_those_who_wait_for_it_are_woken(meddling, server, name, client_of, until):
+    loop, run = meddling
+    held = []
+
+    class Refusing(asyncio.Future):
+        def set_result(self, result):
+            held.clear()
+            raise RuntimeError("refused")
+
+    async def main():
+        client = client_of(name)
+        told = []
+        loop.set_exception_handler(lambda _loop, context: told.append(context.get("exception")))
+        loop.future = Refusing
+        held.append(anext(aio.merge([client])))
+        assert next(held[0]) is not None  # which waits, by nobody's await
+        del loop.future
+        await until(lambda: server.service.is_connected(name))
+        server.send_message(name, "a")
+        await until(lambda: told)
+        assert (str(told[0]), held) == ("refused", [])
+        assert await anext(client.messages()) == "a"
+        await client.close()
+
+    run(main())
+
+
 # ---- Processes ----
 
 

@@ -77,18 +77,71 @@ int channel_join_running_loop(channel_object *self) {
     return result;
 }
 
-/* ---- Being notified ---- */
+/* ---- Waiting and being notified ---- */
+
+PyObject *channel_wait_in_event_loop(channel_object *self, PyObject **waiters) {
+    event_loop_object *loop = self->loop;
+    PyObject *list = *waiters;
+    Py_INCREF((PyObject *)loop);
+    Py_INCREF(list);
+    PyObject *future = waiters_add(loop, list);
+    // Python code has run, which may have had woken all who waited: nobody looks into that list any more.
+    if (future != NULL && *waiters != list) {
+        int released = event_loop_release_future(loop, future);
+        Py_DECREF(future);
+        future = released == 0 ? Py_None : NULL;
+        Py_XINCREF(future);
+    }
+    Py_DECREF(list);
+    Py_DECREF((PyObject *)loop);
+    return future;
+}
+
+PyObject *channel_stop_waiting(event_loop_object *loop, PyObject *waiters, PyObject *args) {
+    Py_XINCREF((PyObject *)loop);
+    Py_INCREF(waiters);
+    waiters_throw(loop, waiters, args);
+    Py_DECREF(waiters);
+    Py_XDECREF((PyObject *)loop);
+    return NULL;
+}
+
+// Wake those who wait for the iterator that merges this channel with others. Python code runs, which may drop
+// that, and its line with it.
+static int wake_merge(channel_object *self, event_loop_object *loop) {
+    ready_line *line = self->line;
+    if (line == NULL)
+        return 0;
+    ready_line_push(line, self);
+    PyObject *none = PyList_New(0);
+    if (none == NULL)
+        return -1;
+    line = self->line; // to make a list may run the garbage collector
+    if (line == NULL || line->waiters == NULL || PyList_Size(line->waiters) == 0) {
+        Py_DECREF(none);
+        return 0;
+    }
+    PyObject *woken = line->waiters;
+    line->waiters = none;
+    set_aside failed = {0};
+    if (waiters_wake(loop, &woken) < 0)
+        exception_set_aside(&failed);
+    // Those who could not be told go on waiting.
+    if (self->line == line && PyList_SetSlice(line->waiters, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, woken) < 0)
+        exception_set_aside(&failed);
+    Py_DECREF(woken);
+    return exception_resume(&failed);
+}
 
 int channel_wake_waiters(channel_object *self) {
     set_aside failed = {0};
-    if (waiters_wake(self->loop, &self->waiters) < 0)
+    event_loop_object *loop = self->loop;
+    Py_XINCREF((PyObject *)loop);
+    if (waiters_wake(loop, &self->waiters) < 0)
         exception_set_aside(&failed);
-    ready_line *line = self->line;
-    if (line != NULL) {
-        ready_line_push(line, self);
-        if (line->waiters != NULL && waiters_wake(self->loop, &line->waiters) < 0)
-            exception_set_aside(&failed);
-    }
+    if (wake_merge(self, loop) < 0)
+        exception_set_aside(&failed);
+    Py_XDECREF((PyObject *)loop);
     // A waiter that could not be told is to be told with the next news.
     self->goal_awaited = failed.type != NULL;
     return exception_resume(&failed);

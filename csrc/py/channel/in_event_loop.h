@@ -14,6 +14,13 @@ int channel_step(channel_object *self);
  * program, or are the event loop's: -1 with such a one set. `self` is the channel. */
 int channel_on_news(PyObject *self);
 
+/* A new future for a task to wait for, which is woken with those in this list, the channel's or its line's.
+ * None: look again, since all have been woken meanwhile. NULL with an exception set. */
+PyObject *channel_wait_in_event_loop(channel_object *self, PyObject **waiters);
+
+/* The same as waiters_throw(), while Python code that runs there may change or drop what it is given. */
+PyObject *channel_stop_waiting(event_loop_object *loop, PyObject *waiters, PyObject *args);
+
 /* Wake those who wait. -1 with an exception set. */
 int channel_wake_waiters(channel_object *self);
 

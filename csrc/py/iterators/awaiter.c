@@ -76,7 +76,7 @@ static PySendResult wait_for_more(awaiter *self, PyObject **result) {
         self->channel->goal_awaited = true;
     self->channel->taken = 0;
     Py_CLEAR(self->stop);
-    *result = waiters_add(self->channel->loop, self->channel->waiters);
+    *result = channel_wait_in_event_loop(self->channel, &self->channel->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
@@ -225,7 +225,7 @@ static PyObject *awaiter_self(PyObject *op) {
 static PyObject *awaiter_throw(PyObject *op, PyObject *args) {
     channel_object *channel = ((awaiter *)op)->channel;
     ((awaiter *)op)->is_out = false;
-    return waiters_throw(channel->loop, channel->waiters, args);
+    return channel_stop_waiting(channel->loop, channel->waiters, args);
 }
 
 // What brings a message keeps it until the next one: no more than this, of a text.

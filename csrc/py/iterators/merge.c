@@ -373,7 +373,7 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
     channel_object *any = (channel_object *)PyList_GetItem(self->channels, 0);
     Py_INCREF((PyObject *)any);
     if (channel_check(any) == 0 && channel_join_running_loop(any) == 0)
-        *result = waiters_add(any->loop, self->line.waiters);
+        *result = channel_wait_in_event_loop(any, &self->line.waiters);
     Py_DECREF((PyObject *)any);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
@@ -388,7 +388,7 @@ static PyObject *async_merge_throw(PyObject *op, PyObject *args) {
     merge_object *self = (merge_object *)op;
     bool any = PyList_Size(self->channels) != 0;
     event_loop_object *loop = any ? ((channel_object *)PyList_GetItem(self->channels, 0))->loop : NULL;
-    return waiters_throw(loop, self->line.waiters, args);
+    return channel_stop_waiting(loop, self->line.waiters, args);
 }
 
 /* ---- Begin and end ---- */
