@@ -26,7 +26,7 @@ bool session_set(session *self, session_field field, const char *text) {
     if (!strbuf_set(&self->fields[field], text))
         return false;
     strbuf_trim(&self->fields[field]); // as long as the session
-    if (field == FIELD_URL)
+    if (field == FIELD_URL && text != NULL)
         session_add_userinfo(self, text);
     return true;
 }

@@ -29,8 +29,8 @@ def run():
 class WatchingLoop(aio._EventLoop):
     """Has the event loop watch every socket, as where there is no epoll."""
 
-    def __init__(self, event_loop):
-        super().__init__(event_loop, watches_sockets=True)
+    def __new__(cls, event_loop):
+        return super().__new__(cls, event_loop, watches_sockets=True)
 
 
 @pytest.fixture(params=["asyncio", "debug", "sockets", "uvloop"])

@@ -8,6 +8,13 @@
 #include "py/exceptions.h"
 #include "py/loops/waiters.h"
 
+int channel_check_async(const channel_object *self) {
+    if (self->is_async)
+        return 0;
+    PyErr_SetString(PyExc_TypeError, "this channel is not asyncio's");
+    return -1;
+}
+
 /* ---- Joining ---- */
 
 static PyObject *running_loop(module_state *state) {
@@ -98,6 +105,11 @@ PyObject *channel_wait_in_event_loop(channel_object *self, PyObject **waiters) {
 }
 
 PyObject *channel_stop_waiting(event_loop_object *loop, PyObject *waiters, PyObject *args) {
+    PyObject *raised = PyTuple_Size(args) > 0 ? PyTuple_GetItem(args, 0) : NULL;
+    if (raised != NULL && !PyExceptionClass_Check(raised) && !PyExceptionInstance_Check(raised)) {
+        PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
+        return NULL;
+    }
     Py_XINCREF((PyObject *)loop);
     Py_INCREF(waiters);
     waiters_throw(loop, waiters, args);
@@ -136,12 +148,14 @@ static int wake_merge(channel_object *self, event_loop_object *loop) {
 int channel_wake_waiters(channel_object *self) {
     set_aside failed = {0};
     event_loop_object *loop = self->loop;
-    Py_XINCREF((PyObject *)loop);
+    if (loop == NULL)
+        return 0;
+    Py_INCREF((PyObject *)loop);
     if (waiters_wake(loop, &self->waiters) < 0)
         exception_set_aside(&failed);
     if (wake_merge(self, loop) < 0)
         exception_set_aside(&failed);
-    Py_XDECREF((PyObject *)loop);
+    Py_DECREF((PyObject *)loop);
     // A waiter that could not be told is to be told with the next news.
     self->goal_awaited = failed.type != NULL;
     return exception_resume(&failed);

@@ -4,6 +4,9 @@
 
 #include "py/channel/object.h"
 
+/* Raises TypeError for a channel that no event loop drives. */
+int channel_check_async(const channel_object *self);
+
 /* Make sure that the channel is driven by the event loop that runs. -1 with an exception set. */
 int channel_join_running_loop(channel_object *self);
 
@@ -21,7 +24,7 @@ PyObject *channel_wait_in_event_loop(channel_object *self, PyObject **waiters);
 /* The same as waiters_throw(), while Python code that runs there may change or drop what it is given. */
 PyObject *channel_stop_waiting(event_loop_object *loop, PyObject *waiters, PyObject *args);
 
-/* Wake those who wait. -1 with an exception set. */
+/* Wake those who wait, if any can. -1 with an exception set. */
 int channel_wake_waiters(channel_object *self);
 
 /* Tell the event loop, which watches the channel's sockets, that they are gone. -1 with an exception set;

@@ -48,7 +48,7 @@ PyObject *channel_close(PyObject *op, PyObject *unused) {
 PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
-    if (channel_check(self) < 0)
+    if (channel_check(self) < 0 || channel_check_async(self) < 0)
         return NULL;
     if (self->closing)
         Py_RETURN_FALSE;
@@ -63,7 +63,7 @@ PyObject *channel_begin_close(PyObject *op, PyObject *unused) {
 PyObject *channel_finish_close(PyObject *op, PyObject *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
-    if (channel_check(self) < 0)
+    if (channel_check(self) < 0 || channel_check_async(self) < 0)
         return NULL;
     session_action ignored;
     channel_lock(self);

@@ -179,7 +179,7 @@ static PyObject *channel_await(PyObject *op, PyObject *args) {
     double seconds = -1;
     want wanted;
     if (!PyArg_ParseTuple(args, "U|nd", &name, &most, &seconds) || channel_check(self) < 0 ||
-        !want_named(name, &wanted))
+        channel_check_async(self) < 0 || !want_named(name, &wanted))
         return NULL;
     wanted.most = (size_t)most;
     wanted.deadline_ms = want_deadline_ms(seconds);
@@ -202,6 +202,10 @@ static PyObject *channel_keep(PyObject *op, PyObject *error) {
     channel_object *self = (channel_object *)op;
     if (channel_check(self) < 0)
         return NULL;
+    if (!PyExceptionInstance_Check(error)) {
+        PyErr_SetString(PyExc_TypeError, "an exception is wanted");
+        return NULL;
+    }
     if (self->closing)
         Py_RETURN_NONE;
     PyErr_SetObject((PyObject *)Py_TYPE(error), error);

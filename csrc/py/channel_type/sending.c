@@ -94,7 +94,7 @@ PyObject *channel_drop_unsent(PyObject *op, PyObject *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
     // Whoever waits until all is sent, or for room, need not any more, and looks when this is done.
-    if (channel_check(self) < 0 || (self->loop != NULL && channel_wake_waiters(self) < 0))
+    if (channel_check(self) < 0 || channel_wake_waiters(self) < 0)
         return NULL;
     return maps_told(self, session_drop_unsent);
 }

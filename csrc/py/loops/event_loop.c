@@ -266,25 +266,23 @@ bool event_loop_free_later(event_loop_object *self, net_channel *channel) {
 
 /* ---- Begin and end ---- */
 
-static int event_loop_init(PyObject *op, PyObject *args, PyObject *kwargs) {
+static PyObject *event_loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"event_loop", "watches_sockets", NULL};
-    event_loop_object *self = (event_loop_object *)op;
     PyObject *event_loop;
     int watches_sockets = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:EventLoop", names, &event_loop, &watches_sockets))
-        return -1;
-    if (self->shared != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "__init__() was called twice");
-        return -1;
-    }
-    self->state = module_state_of_type(Py_TYPE(op));
-    if (self->state == NULL || watch_init(&self->watch, op, event_loop, watches_sockets) < 0 ||
-        (self->free_now = PyObject_GetAttrString(op, "_free_now")) == NULL ||
-        (self->kept = PySet_New(NULL)) == NULL)
-        return -1;
+        return NULL;
+    PyObject *op = ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    event_loop_object *self = (event_loop_object *)op;
+    if (self == NULL)
+        return NULL;
     self->thread = PyThread_get_thread_ident();
-    self->shared = shared_loop_new(false);
-    return self->shared != NULL ? 0 : -1;
+    if ((self->state = module_state_of_type(type)) == NULL ||
+        (self->shared = shared_loop_new(false)) == NULL || (self->kept = PySet_New(NULL)) == NULL ||
+        watch_init(&self->watch, op, event_loop, watches_sockets) < 0 ||
+        (self->free_now = PyObject_GetAttrString(op, "_free_now")) == NULL)
+        Py_CLEAR(op);
+    return op;
 }
 
 static int event_loop_traverse(PyObject *op, visitproc visit, void *arg) {
@@ -345,8 +343,7 @@ static PyType_Slot event_loop_slots[] = {
      "EventLoop(event_loop, watches_sockets=False)\n--\n\nWhat all channels of an event loop share. The "
      "event "
      "loop watches one descriptor, or, where the system offers none or when told so, every socket."},
-    {Py_tp_init, event_loop_init},
-    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_new, event_loop_new},
     {Py_tp_dealloc, event_loop_dealloc},
     {Py_tp_traverse, event_loop_traverse},
     {Py_tp_clear, event_loop_clear},
