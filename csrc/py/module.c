@@ -7,6 +7,7 @@
 #include "py/channel_type/type.h"
 #include "py/decoder.h"
 #include "py/errors.h"
+#include "py/forks.h"
 #include "py/iterators/awaiter.h"
 #include "py/iterators/merge.h"
 #include "py/iterators/messages.h"
@@ -20,12 +21,6 @@
 #define GIL_NOT_USED ((void *)1)
 
 /* ---- Functions ---- */
-
-static PyObject *after_fork(PyObject *module, PyObject *unused) {
-    (void)unused;
-    module_state_of(module)->forks++;
-    Py_RETURN_NONE;
-}
 
 /* What libcurl's own bits are called, where they say what a channel can do. */
 static const struct {
@@ -71,29 +66,10 @@ static PyMethodDef methods[] = {
      "_libcurl_details()\n--\n\nHow libcurl was built: what it is linked with, what it can, where it was "
      "told "
      "to look for authorities."},
-    {"_after_fork", after_fork, METH_NOARGS, "_after_fork()\n--\n\nTo be called in a forked child."},
     {NULL, NULL, 0, NULL},
 };
 
 /* ---- Loading ---- */
-
-static int watch_forks(PyObject *module) {
-    PyObject *os = PyImport_ImportModule("os");
-    PyObject *hook = PyObject_GetAttrString(module, "_after_fork");
-    PyObject *watch = os != NULL ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
-    PyObject *arguments = PyTuple_New(0);
-    PyObject *keywords = hook != NULL ? Py_BuildValue("{sO}", "after_in_child", hook) : NULL;
-    PyObject *result = NULL;
-    if (watch != NULL && arguments != NULL && keywords != NULL)
-        result = PyObject_Call(watch, arguments, keywords);
-    Py_XDECREF(keywords);
-    Py_XDECREF(arguments);
-    Py_XDECREF(watch);
-    Py_XDECREF(hook);
-    Py_XDECREF(os);
-    Py_XDECREF(result);
-    return result != NULL ? 0 : -1;
-}
 
 static int exec_module(PyObject *module) {
     module_state *state = module_state_of(module);
@@ -102,10 +78,14 @@ static int exec_module(PyObject *module) {
         PyErr_SetString(PyExc_ImportError, "libcurl cannot be initialized");
         return -1;
     }
+    if (!forks_watch()) {
+        PyErr_NoMemory();
+        return -1;
+    }
     if (errors_import(state) < 0 || builders_prepare(state) < 0 || channel_add_type(module, state) < 0 ||
         messages_add_type(module, state) < 0 || event_loop_add_type(module, state) < 0 ||
         awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||
-        decoder_add_types(module, state) < 0 || watch_forks(module) < 0)
+        decoder_add_types(module, state) < 0)
         return -1;
     if (PyModule_AddStringConstant(module, "__version__", GAECHANNEL_VERSION) < 0)
         return -1;

@@ -40,9 +40,6 @@ typedef struct module_state {
     // second is where it is.
     PyObject *builders;
     struct builder_shelf *shelf;
-    // How often this process was forked off another, as far as this module has seen: a channel made before
-    // the last time belongs to the parent.
-    unsigned long forks;
 } module_state;
 
 /* The module, but for its functions and slots, which PyInit__core() adds. */

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import selectors
@@ -404,14 +405,16 @@ def test_a_merge_may_go_while_those_who_wait_for_it_are_woken(meddling, server, 
 # ---- Processes ----
 
 
-def test_a_forked_child_must_make_its_own_channel(run, server, name, client_of, until):
+# As C code forks: Python's own hooks do not run there. Nor do they in other interpreters than the one that forks.
+@pytest.mark.parametrize("fork", [os.fork, ctypes.PyDLL(None).fork], ids=["python", "c"])
+def test_a_forked_child_must_make_its_own_channel(run, server, name, client_of, until, fork):
     async def main():
         async with client_of(name) as client:
             waiting = asyncio.create_task(anext_of(client.messages()))
             await until(lambda: server.service.is_connected(name))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-                child = os.fork()
+                child = fork()
             if child == 0:
                 try:
                     await anext(client.messages())

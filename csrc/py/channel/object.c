@@ -1,12 +1,14 @@
 /* Whether a channel can be used. */
 #include "py/channel/object.h"
 
+#include "py/forks.h"
+
 int channel_check(channel_object *self) {
     if (self->shared == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the channel's __init__() was not called");
         return -1;
     }
-    if (self->forks != self->state->forks) {
+    if (self->forks != forks_seen()) {
         PyErr_SetString(self->state->channel_error,
                         "this channel belongs to the process that forked this one: make a new one here");
         return -1;

@@ -30,7 +30,7 @@ typedef struct channel_object {
     session *session; // net's
     // How often a goal was set.
     atomic_ulong goals;
-    // module_state.forks when it was made.
+    // forks_seen() when it was made.
     unsigned long forks;
     // Asks for a token; or NULL.
     PyObject *token_source;

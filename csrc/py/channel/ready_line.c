@@ -3,6 +3,7 @@
 #include "py/channel/ready_line.h"
 
 #include "py/channel/lock.h"
+#include "py/forks.h"
 
 int ready_line_init(ready_line *self, size_t channels, bool is_async) {
     self->capacity = channels + 1;
@@ -39,7 +40,7 @@ void ready_line_leave(channel_object *channel) {
         forget(channel->line, channel);
     // Whoever closes the channel looks at its line with the lock held; in a forked child nobody does, and the
     // lock may be held by a thread that is not there.
-    bool locks = channel->forks == channel->state->forks;
+    bool locks = channel->forks == forks_seen();
     if (locks)
         channel_lock(channel);
     channel->line = NULL;

@@ -7,6 +7,7 @@
 #include "py/channel/ready_line.h"
 #include "py/channel/report.h"
 #include "py/exceptions.h"
+#include "py/forks.h"
 #include "py/loops/owner.h"
 
 // Give the connections back.
@@ -25,7 +26,7 @@ static void shut(channel_object *self) {
 PyObject *channel_close(PyObject *op, PyObject *unused) {
     channel_object *self = (channel_object *)op;
     (void)unused;
-    if (self->shared == NULL || self->forks != self->state->forks || self->closed)
+    if (self->shared == NULL || self->forks != forks_seen() || self->closed)
         Py_RETURN_NONE;
     if (channel_check_sync(self) < 0)
         return NULL;
@@ -124,7 +125,7 @@ static void disown(channel_object *self) {
 // Called for instances of classes made in Python, but for those whose __del__() does not call this one.
 void channel_finalize(PyObject *op) {
     channel_object *self = (channel_object *)op;
-    bool ours = self->shared != NULL && self->forks == self->state->forks;
+    bool ours = self->shared != NULL && self->forks == forks_seen();
     if (!ours)
         return;
     disown(self);
@@ -146,7 +147,7 @@ static void free_net(channel_object *self) {
 void channel_dealloc(PyObject *op) {
     channel_object *self = (channel_object *)op;
     PyTypeObject *type = Py_TYPE(op);
-    bool ours = self->shared != NULL && self->forks == self->state->forks;
+    bool ours = self->shared != NULL && self->forks == forks_seen();
     PyObject_GC_UnTrack(op);
 #ifdef Py_GIL_DISABLED
     PyObject_ClearWeakRefs(op);

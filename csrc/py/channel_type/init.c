@@ -6,6 +6,7 @@
 #include <unistd.h> // getpid()
 
 #include "py/channel_type/options.h"
+#include "py/forks.h"
 #include "py/loops/owner.h"
 
 // How many bytes of messages may wait in asyncio, unless the caller says so: there, a channel's messages are
@@ -91,7 +92,7 @@ int channel_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     self->unwraps = given.unwraps;
     self->is_async = given.is_async;
     self->waiters = waiters;
-    self->forks = self->state->forks;
+    self->forks = forks_seen();
     Py_INCREF(given.logger);
     self->logger = given.logger;
     Py_XINCREF(given.token_source);

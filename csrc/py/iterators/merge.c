@@ -13,6 +13,7 @@
 #include "py/channel/report.h"
 #include "py/channel/take.h"
 #include "py/exceptions.h"
+#include "py/forks.h"
 #include "py/iterators/receive.h"
 #include "py/loops/owner.h"
 #include "py/loops/waiters.h"
@@ -27,7 +28,7 @@ typedef struct merge_object {
     // Held by the thread that is in next(), and which that is.
     PyThread_type_lock turn;
     atomic_ulong whose;
-    // module_state.forks when it was made.
+    // forks_seen() when it was made.
     unsigned long forks;
     // How long to wait for a message, in seconds; negative: as long as it takes.
     double timeout;
@@ -131,7 +132,7 @@ static PyObject *take(merge_object *self) {
 
 // A forked child must not take what is its parent's.
 static int check(const merge_object *self) {
-    if (self->forks == self->state->forks)
+    if (self->forks == forks_seen())
         return 0;
     PyErr_SetString(self->state->channel_error,
                     "this iterator belongs to the process that forked this one: make a new one here");
@@ -440,7 +441,7 @@ static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!failed) {
         self->state = state;
         self->timeout = timeout;
-        self->forks = state->forks;
+        self->forks = forks_seen();
         self->turn = PyThread_allocate_lock();
         self->channels = PyList_New(0);
         self->shared = is_async ? NULL : shared_loop_new(true);

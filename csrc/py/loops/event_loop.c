@@ -207,6 +207,8 @@ bool event_loop_is_here(const event_loop_object *self) {
 }
 
 static void free_waiting(event_loop_object *self) {
+    if (shared_loop_is_parents(self->shared))
+        return;
     shared_loop_lock(self->shared);
     while (self->to_free_count != 0)
         net_channel_free(self->to_free[--self->to_free_count]);

@@ -4,6 +4,8 @@
 #include <stdlib.h> // calloc()
 #include <time.h>   // clock_gettime()
 
+#include "py/forks.h"
+
 // A shorter time is nothing against any time-out.
 #define CATCH_UP_MS 50
 
@@ -56,6 +58,7 @@ shared_loop *shared_loop_new(bool with_loop) {
     pthread_mutex_init(&self->lock, NULL);
     init_turn(&self->turn);
     self->users = 1;
+    self->forks = forks_seen();
     return self;
 }
 
@@ -64,8 +67,12 @@ shared_loop *shared_loop_share(shared_loop *self) {
     return self;
 }
 
+bool shared_loop_is_parents(const shared_loop *self) {
+    return self->forks != forks_seen();
+}
+
 void shared_loop_release(shared_loop *self) {
-    if (self == NULL || __atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) != 0)
+    if (self == NULL || shared_loop_is_parents(self) || __atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     net_loop_free(self->loop);
     pthread_cond_destroy(&self->turn);

@@ -23,6 +23,8 @@ typedef struct shared_loop {
     net_loop *loop;
     // When the loop was last driven.
     int64_t driven_ms;
+    // forks_seen() when it was made.
+    unsigned long forks;
     // The objects that use it; guarded by the GIL or, without one, by atomics.
     int users;
 } shared_loop;
@@ -30,7 +32,9 @@ typedef struct shared_loop {
 /* With a loop of its own, or without one. NULL with an exception set. One user. */
 shared_loop *shared_loop_new(bool with_loop);
 shared_loop *shared_loop_share(shared_loop *self);
+/* In a forked child it stays: its connections are the parent's, and another thread may have had its lock. */
 void shared_loop_release(shared_loop *self);
+bool shared_loop_is_parents(const shared_loop *self);
 /* Close the connections that the loop still holds. Lock held, nobody driving, no channel left in the loop. */
 void shared_loop_shut_lock_held(shared_loop *self);
 
