@@ -9,16 +9,19 @@
 static atomic_ulong count;
 static pthread_once_t watching = PTHREAD_ONCE_INIT;
 static bool is_watched;
+static void (*do_in_child)(void);
 
 static void forked(void) {
     count++;
+    do_in_child();
 }
 
 static void watch(void) {
     is_watched = pthread_atfork(NULL, NULL, forked) == 0;
 }
 
-bool forks_watch(void) {
+bool forks_watch(void (*in_child)(void)) {
+    do_in_child = in_child; // always the same
     pthread_once(&watching, watch);
     return is_watched;
 }

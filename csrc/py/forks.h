@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* Begin to count. False when memory ran out. */
-bool forks_watch(void);
+/* Begin to count; `in_child` is called in each child, where no other thread is. False when memory ran out. */
+bool forks_watch(void (*in_child)(void));
 
 unsigned long forks_seen(void);
 

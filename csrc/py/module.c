@@ -12,6 +12,7 @@
 #include "py/iterators/merge.h"
 #include "py/iterators/messages.h"
 #include "py/loops/event_loop.h"
+#include "py/loops/shared_loop.h"
 #include "py/values.h"
 
 // Slots that CPython 3.12 and 3.13 have added; the stable ABI of 3.11 has no names for them.
@@ -21,6 +22,13 @@
 #define GIL_NOT_USED ((void *)1)
 
 /* ---- Functions ---- */
+
+static PyObject *before_exit(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    shared_loops_prepare_end(true);
+    Py_RETURN_NONE;
+}
 
 /* What libcurl's own bits are called, where they say what a channel can do. */
 static const struct {
@@ -66,10 +74,26 @@ static PyMethodDef methods[] = {
      "_libcurl_details()\n--\n\nHow libcurl was built: what it is linked with, what it can, where it was "
      "told "
      "to look for authorities."},
+    {"_before_exit", before_exit, METH_NOARGS,
+     "_before_exit()\n--\n\nTo be called before the interpreter ends."},
     {NULL, NULL, 0, NULL},
 };
 
 /* ---- Loading ---- */
+
+// Daemon threads, which an interpreter does not wait for when it ends, only the main one may have.
+static int watch_exit(PyObject *module) {
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0)
+        return 0;
+    shared_loops_prepare_end(false);
+    PyObject *hook = PyObject_GetAttrString(module, "_before_exit");
+    PyObject *atexit = hook != NULL ? PyImport_ImportModule("atexit") : NULL;
+    PyObject *result = atexit != NULL ? PyObject_CallMethod(atexit, "register", "O", hook) : NULL;
+    Py_XDECREF(hook);
+    Py_XDECREF(atexit);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
 
 static int exec_module(PyObject *module) {
     module_state *state = module_state_of(module);
@@ -78,14 +102,14 @@ static int exec_module(PyObject *module) {
         PyErr_SetString(PyExc_ImportError, "libcurl cannot be initialized");
         return -1;
     }
-    if (!forks_watch()) {
+    if (!forks_watch(shared_loops_forget_threads)) {
         PyErr_NoMemory();
         return -1;
     }
     if (errors_import(state) < 0 || builders_prepare(state) < 0 || channel_add_type(module, state) < 0 ||
         messages_add_type(module, state) < 0 || event_loop_add_type(module, state) < 0 ||
         awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||
-        decoder_add_types(module, state) < 0)
+        decoder_add_types(module, state) < 0 || watch_exit(module) < 0)
         return -1;
     if (PyModule_AddStringConstant(module, "__version__", GAECHANNEL_VERSION) < 0)
         return -1;

@@ -1,6 +1,8 @@
 /* Taking turns at a loop. */
 #include "py/loops/shared_loop.h"
 
+#include <sched.h> // sched_yield()
+#include <stdatomic.h>
 #include <stdlib.h> // calloc()
 #include <time.h>   // clock_gettime()
 
@@ -85,10 +87,48 @@ void shared_loop_shut_lock_held(shared_loop *self) {
     self->loop = NULL;
 }
 
-void shared_loop_lock_waiting(shared_loop *self) {
+/* ---- Waiting for the lock, and coming back with it ---- */
+
+// Once the interpreter ends, whoever asks for the GIL never gets it: the thread ends there, or stands still (from CPython
+// 3.14 on), and a lock that it has is lost to the main thread, which closes channels on its way out. So from shortly
+// before then on, nobody asks for the GIL with a lock.
+static atomic_bool ending;
+// The threads that do.
+static atomic_int coming;
+
+// Come back with the lock. False: the lock was let go for that.
+static bool come_back(shared_loop *self, PyThreadState *thread) {
+    coming++;
+    bool keeps = !ending;
+    if (!keeps) {
+        pthread_mutex_unlock(&self->lock);
+        coming--;
+    }
+    PyEval_RestoreThread(thread);
+    if (keeps)
+        coming--;
+    return keeps;
+}
+
+void shared_loops_prepare_end(bool ends) {
+    ending = ends;
     Py_BEGIN_ALLOW_THREADS;
-    pthread_mutex_lock(&self->lock);
+    while (ends && coming != 0)
+        sched_yield();
     Py_END_ALLOW_THREADS;
+}
+
+void shared_loops_forget_threads(void) {
+    coming = 0;
+}
+
+void shared_loop_lock_waiting(shared_loop *self) {
+    do {
+        PyThreadState *thread = PyEval_SaveThread();
+        pthread_mutex_lock(&self->lock);
+        if (come_back(self, thread))
+            return;
+    } while (!shared_loop_try_lock(self));
 }
 
 // How often to wake a thread that drives and is waited for, in case that it began to wait just after the last
@@ -132,12 +172,13 @@ void shared_loop_step_soon_lock_held(shared_loop *self, net_channel *channel) {
 
 void shared_loop_lock_idle(shared_loop *self) {
     shared_loop_lock(self);
-    if (!self->driving)
-        return;
-    Py_BEGIN_ALLOW_THREADS;
     while (self->driving) {
-        wake_up(self);
-        wait_for_turn(self, WAKEUP_MS);
+        PyThreadState *thread = PyEval_SaveThread();
+        while (self->driving) {
+            wake_up(self);
+            wait_for_turn(self, WAKEUP_MS);
+        }
+        if (!come_back(self, thread))
+            shared_loop_lock(self);
     }
-    Py_END_ALLOW_THREADS;
 }

@@ -50,6 +50,11 @@ static inline void shared_loop_lock(shared_loop *self) {
         shared_loop_lock_waiting(self);
 }
 
+/* To be called, with the GIL, before the interpreter begins to end, and at its beginning (false). */
+void shared_loops_prepare_end(bool ends);
+/* To be called in a forked child. */
+void shared_loops_forget_threads(void);
+
 /* The same without the GIL. */
 static inline void shared_loop_lock_detached(shared_loop *self) {
     pthread_mutex_lock(&self->lock);
