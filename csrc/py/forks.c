@@ -1,6 +1,6 @@
-/* How often this process was forked off another. One count for all interpreters: the child ends all but one of them, and
- * what they had made goes, while only the one that called fork() would be told by Python. Nor would any be where C code
- * has called it. */
+/* How often this process was forked off another. One count for all interpreters: the child ends all but one
+ * of them, and what they had made goes, while only the one that called fork() would be told by Python. Nor
+ * would any be where C code has called it. */
 #include "py/forks.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
-/* How often this process was forked off another since the module was loaded: what was made before belongs to the parent. */
+/* How often this process was forked off another since the module was loaded: what was made before belongs to
+ * the parent. */
 #ifndef GAECHANNEL_PY_FORKS_H
 #define GAECHANNEL_PY_FORKS_H
 

@@ -405,7 +405,7 @@ def test_a_merge_may_go_while_those_who_wait_for_it_are_woken(meddling, server, 
 # ---- Processes ----
 
 
-# As C code forks: Python's own hooks do not run there. Nor do they in other interpreters than the one that forks.
+# Where C code forks, none of Python's hooks run; nor do they in other interpreters than the one that forks.
 @pytest.mark.parametrize("fork", [os.fork, ctypes.PyDLL(None).fork], ids=["python", "c"])
 def test_a_forked_child_must_make_its_own_channel(run, server, name, client_of, until, fork):
     async def main():

@@ -1,4 +1,4 @@
-"""Every type of the C core, of which an object is made in every way, and all of it used: nothing may crash."""
+"""Every type of the C core: an object is made in every way, and all of it used. Nothing may crash."""
 
 import inspect
 import subprocess
@@ -57,8 +57,8 @@ def attempt(action, *arguments):
         pass
 
 UNARY = [repr, str, bool, len, hash, iter, next, aiter, anext, reversed, operator.index, float, operator.neg,
-         sys.getsizeof, gc.get_referents, weakref.ref, copy.copy, copy.deepcopy, pickle.dumps, dir, vars, bytes]
-BINARY = [operator.eq, operator.lt, operator.add, operator.mul, operator.getitem, operator.delitem, isinstance]
+         sys.getsizeof, gc.get_referents, weakref.ref, copy.copy, copy.deepcopy, pickle.dumps, dir, vars]
+BINARY = [operator.eq, operator.lt, operator.add, operator.getitem, operator.delitem, isinstance]
 
 def use(make):
     names = dir(type(made)) if (made := attempt(make)) is not None else []

@@ -1,4 +1,5 @@
-/* Preloaded: libcurl takes its time to look at a socket, with the loop's lock held, so that others wait for that. */
+/* Preloaded: libcurl takes its time to look at a socket, with the loop's lock held, so that others wait for
+ * that. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <unistd.h>

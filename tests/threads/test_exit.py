@@ -17,7 +17,7 @@ PROGRAM = """
 import atexit, ctypes, faulthandler, random, sys, threading, time, types
 faulthandler.dump_traceback_later(20, exit=True)
 
-# The last that is done before the end: threads that ask for the GIL meanwhile still do so when it is too late.
+# The last that is done before the end: who asks for the GIL meanwhile still does so when it is too late.
 atexit.register(ctypes.PyDLL(None).usleep, 20_000)
 
 from gaechannel import Client, merge

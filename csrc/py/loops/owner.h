@@ -10,7 +10,8 @@
 /* What net_channel_new() is to be told of this object. NULL with an exception set. */
 void *owner_known_as(PyObject *owner);
 
-/* The channel's owner, a new reference; NULL: it has none, or that is going. The lock is held, and the GIL. */
+/* The channel's owner, a new reference; NULL: it has none, or that is going. The lock is held, and the GIL.
+ */
 PyObject *owner_of(net_channel *channel);
 
 /* Give back what owner_known_as() has returned, and no channel has any more; NULL: nothing. */

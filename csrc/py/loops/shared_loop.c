@@ -74,7 +74,8 @@ bool shared_loop_is_parents(const shared_loop *self) {
 }
 
 void shared_loop_release(shared_loop *self) {
-    if (self == NULL || shared_loop_is_parents(self) || __atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) != 0)
+    if (self == NULL || shared_loop_is_parents(self) ||
+        __atomic_sub_fetch(&self->users, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     net_loop_free(self->loop);
     pthread_cond_destroy(&self->turn);
@@ -89,9 +90,9 @@ void shared_loop_shut_lock_held(shared_loop *self) {
 
 /* ---- Waiting for the lock, and coming back with it ---- */
 
-// Once the interpreter ends, whoever asks for the GIL never gets it: the thread ends there, or stands still (from CPython
-// 3.14 on), and a lock that it has is lost to the main thread, which closes channels on its way out. So from shortly
-// before then on, nobody asks for the GIL with a lock.
+// Once the interpreter ends, whoever asks for the GIL never gets it: the thread ends there, or stands still
+// (from CPython 3.14 on), and a lock that it has is lost to the main thread, which closes channels on its way
+// out. So from shortly before then on, nobody asks for the GIL with a lock.
 static atomic_bool ending;
 // The threads that do.
 static atomic_int coming;
