@@ -190,13 +190,23 @@ static bool is_no_talk_message(const uint8_t *at) {
     return *at != '\'';
 }
 
+/* The payload's end, without white space before it. */
+static inline const uint8_t *find_last(arrays_reader *reader) {
+    const uint8_t *end = reader->last;
+    if (end != NULL)
+        return end;
+    end = reader->literal.end;
+    while (end > reader->literal.cursor &&
+           (end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\r' || end[-1] == '\t'))
+        end--;
+    return reader->last = end;
+}
+
 /* Fast path for an array of any other data, if what it is made of is what servers write. False when it is
  * not: then nothing has moved. */
 static bool take_array(arrays_reader *reader, wire_array *out) {
     literal_reader *literal = &reader->literal;
-    const uint8_t *at = literal->cursor, *end = literal->end;
-    while (end > at && (end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\r' || end[-1] == '\t'))
-        end--;
+    const uint8_t *at = literal->cursor, *end = find_last(reader);
     // No step below goes past the last bracket.
     if (end - at < 4 || end[-1] != ']')
         return false;

@@ -35,6 +35,9 @@ typedef struct arrays_reader {
     bool begun;
     // Whether the fast path may be tried at the next array. Off in `arrays_init_plain`.
     bool fast;
+    // Where the white space behind the last bracket begins; NULL until somebody has looked for it, which is
+    // done once: there may be as much of it as there are arrays.
+    const uint8_t *last;
 } arrays_reader;
 
 typedef enum arrays_status {
@@ -49,6 +52,7 @@ static inline void arrays_init(arrays_reader *reader, const uint8_t *payload, si
     literal_init(&reader->literal, payload, length);
     reader->begun = false;
     reader->fast = true;
+    reader->last = NULL;
 }
 
 /* The same without the fast path for talk messages: what arrays_init() must agree with on every input. */

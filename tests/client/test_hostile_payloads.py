@@ -57,9 +57,39 @@ PAYLOADS = {
     "a mark where none belongs": lambda: ("\ufeff1", CORRUPT),
 }
 
-def chunk(data):
-    payload = f"[[1,{data}]]"
+# Whole chunks, of many arrays.
+COUNT = MILLION // 8
+PAIRS = [(number, [number]) for number in range(1, COUNT + 1)]
+
+def arrays(between=",", data="[{0}]"):
+    return "[" + between.join(f"[{number},{data.format(number)}]" for number, _ in PAIRS)
+
+CHUNKS = {
+    "white space behind many arrays": lambda: (arrays() + "]" + " " * MILLION, PAIRS),
+    "white space before the last bracket": lambda: (arrays() + " \n" * MILLION + "]", PAIRS),
+    "white space between many arrays": lambda: (arrays(" " * 8 + "," + " " * 8) + "]", PAIRS),
+    "line ends behind many arrays": lambda: (arrays() + "]" + "\r\n" * MILLION, PAIRS),
+    "many arrays without an end": lambda: (arrays(), CORRUPT),
+    "many arrays and white space without an end": lambda: (arrays() + " " * MILLION, CORRUPT),
+    "many arrays and something behind them": lambda: (arrays() + "]" + " " * MILLION + "1", CORRUPT),
+    "many messages of another kind": lambda: (
+        arrays(data='["c",["x",["ae",{0}]]]') + "]" + " " * MILLION,
+        [(number, ["c", ["x", ["ae", number]]]) for number, _ in PAIRS],
+    ),
+    "many messages of a talk client": lambda: (
+        arrays(data='["c",["x",["ae","{0}"]]]') + "]" + " " * MILLION,
+        [(number, ["c", ["x", ["ae", str(number)]]]) for number, _ in PAIRS],
+    ),
+    "many words alone": lambda: (
+        arrays(data='["noop"]') + "]" + " " * MILLION, [(number, ["noop"]) for number, _ in PAIRS]
+    ),
+}
+
+def chunk_of(payload):
     return b"%d\n%b" % (len(payload.encode("utf-16-le")) // 2, payload.encode())
+
+def chunk(data):
+    return chunk_of(f"[[1,{data}]]")
 
 def peak():
     status = Path("/proc/self/status")
@@ -82,6 +112,18 @@ def outcome(call):
 def in_pieces(body):
     decoder = Decoder()
     return [pair for at in range(0, len(body), 4096) for pair in decoder.feed(body[at : at + 4096])]
+
+for name, make in CHUNKS.items():
+    payload, want = make()
+    body = chunk_of(payload)
+    as_bytes = want if want is CORRUPT else [(at, json.dumps(data).replace(" ", "").encode()) for at, data in want]
+    for how, call, expected in [
+        ("whole", lambda: Decoder().feed(body), want),
+        ("in pieces", lambda: in_pieces(body), want),
+        ("raw", lambda: Decoder(raw=True).feed(body), as_bytes),
+        ("for a talk client", lambda: TalkDecoder("clid").feed(body), CORRUPT if want is CORRUPT else []),
+    ]:
+        assert outcome(call) == expected, (name, how)
 
 for name, make in PAYLOADS.items():
     text, want = make()
