@@ -73,6 +73,8 @@ typedef struct transfer {
     int64_t probe_at_ms;
     // Bytes of a large body that have gone out.
     curl_off_t uploaded;
+    // What libcurl counts of requests' bytes, as it was before this one: a proxy's come first.
+    long counted;
     int redirects;
     session_intake intake;
     // How taking the response's content coding off went; what takes it off, NULL: it has none.

@@ -22,6 +22,9 @@
 // How long a connection that is suspect may leave a request without any sign of life.
 #define PROBE_MS 5000
 
+// Less than this of a request's head libcurl writes at once: its buffer has four times as much.
+#define WRITTEN_AT_ONCE (16 * 1024)
+
 // So many connections that lie idle are enough for what a loop's channels send: of HTTP/1.1, a request each;
 // of HTTP/2, a hundred.
 #define IDLE_OWN 8
@@ -239,6 +242,7 @@ static int on_send(void *context, char *remote, char *local, int remote_port, in
     if (self->is_unanswered)
         return CURL_PREREQFUNC_ABORT;
     self->is_unanswered = true;
+    curl_easy_getinfo(self->easy, CURLINFO_REQUEST_SIZE, &self->counted);
     int64_t now_ms = net_now_ms();
     connections *all = &self->channel->loop->connections;
     enter_connection(self, connections_at(all, remote, remote_port, local, local_port, now_ms), now_ms);
@@ -379,6 +383,19 @@ static void drop_handle(transfer *self) {
     self->cookies = kept;
 }
 
+// Whether the head of a request by TLS has gone out. A server may answer before it has read all of it, and
+// then libcurl goes on sending from its buffer. What it counts is its first write alone; OpenSSL takes all of
+// that or nothing.
+static bool has_sent_head(const transfer *self) {
+    struct curl_tlssessioninfo *tls = NULL;
+    long counted = 0;
+    if (curl_easy_getinfo(self->easy, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || tls == NULL ||
+        tls->backend != CURLSSLBACKEND_OPENSSL || tls->internals == NULL)
+        return false;
+    curl_easy_getinfo(self->easy, CURLINFO_REQUEST_SIZE, &counted);
+    return counted > self->counted && counted - self->counted < WRITTEN_AT_ONCE;
+}
+
 // What can fail after the head is told in libcurl's words for the code, without what it would add.
 void transfer_trim(transfer *self) {
     if (lies_idle(self))
@@ -391,7 +408,8 @@ void transfer_trim(transfer *self) {
     strbuf_free(&self->reason);
     curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, NULL); // which was sent
     cookies_close(&self->cookies, self->easy);
-    buffers_sent(self->easy);
+    if (has_sent_head(self))
+        buffers_sent(self->easy);
     if (self->has_tls)
         openssl_free_buffers(self->easy);
 }
