@@ -18,6 +18,12 @@
 // Codings of one response. libcurl, too, puts up with five.
 #define MAX_CODINGS 5
 
+// Deflate makes no more than so many bytes of one. Codings behind each other multiply that: of 16 KiB two
+// could make 16 GiB at one go, while nobody else gets a turn. So all of them together are held to what each
+// could make of the first one's bytes, but for a beginning.
+#define MAX_RATIO 1032
+#define FREE_BYTES ((uint64_t)1024 * 1024)
+
 // inflateReset2()'s windowBits.
 #define WITH_GZIP_HEAD (MAX_WBITS + 16)
 #define WITH_ZLIB_HEAD MAX_WBITS
@@ -53,6 +59,8 @@ struct content_coding {
     size_t from, to;
     // How many of the bytes that are to be handed over again were taken.
     size_t taken;
+    // Of the outermost one: the bytes that it has taken, and those that it and all others have made.
+    uint64_t all_taken, all_made;
     coding_status fault;
     char words[MAX_WORDS];
 };
@@ -60,6 +68,9 @@ struct content_coding {
 typedef struct destination {
     content_reader *reader;
     void *context;
+    // What all codings have made, and may make.
+    uint64_t *made;
+    uint64_t most;
 } destination;
 
 /* ---- What a response has ---- */
@@ -239,6 +250,9 @@ static coding_status hand_on(content_coding *self, destination to) {
             length = 0;
         }
         self->from += length;
+        *to.made += length;
+        if (status == CODING_OK && *to.made > to.most)
+            return fail(self, CODING_CORRUPT, "the compressed response becomes too long", "");
     }
     if (status == CODING_OK)
         self->from = self->to = 0;
@@ -280,9 +294,12 @@ coding_status content_coding_decode(content_coding *self, const uint8_t *bytes, 
                                     content_reader *reader, void *context) {
     size_t before = self->taken < length ? self->taken : length;
     size_t taken = length - before;
-    destination to = {reader, context};
+    uint64_t most = FREE_BYTES + (self->all_taken + taken) * MAX_RATIO * MAX_CODINGS;
+    destination to = {reader, context, &self->all_made, most};
     coding_status status = decode(self, bytes + before, &taken, to);
-    self->taken = status == CODING_HELD ? before + taken : self->taken - before;
+    self->all_taken += taken;
+    // The same bytes may come again in smaller parts.
+    self->taken = status == CODING_HELD ? self->taken + taken : self->taken - before;
     for (content_coding *one = self; one != NULL && status == CODING_OK; one = one->inner) {
         free(one->piece);
         one->piece = NULL;

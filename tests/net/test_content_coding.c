@@ -220,6 +220,66 @@ static void a_bomb_comes_in_pieces(void) {
     }
 }
 
+// A member: what stands in `first`, and then the same piece again and again.
+static body pack_again(const body *first, const void *piece, size_t length, size_t times) {
+    body packed = {0};
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)first->bytes, .avail_in = (uInt)first->length};
+    CHECK(deflateInit2(&stream, 9, Z_DEFLATED, GZIP, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    stream.next_out = packed.bytes;
+    stream.avail_out = MAX_BODY;
+    CHECK(first->length == 0 || deflate(&stream, Z_NO_FLUSH) == Z_OK);
+    for (size_t i = 0; i < times; i++) {
+        stream.next_in = (Bytef *)(uintptr_t)piece;
+        stream.avail_in = (uInt)length;
+        CHECK(deflate(&stream, Z_NO_FLUSH) == Z_OK);
+    }
+    CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+    packed.length = stream.total_out;
+    deflateEnd(&stream);
+    return packed;
+}
+
+static void codings_behind_each_other_make_no_more_than_each_could(void) {
+    enum { PIECE = 1 << 16, TIMES = 32, MOST = PIECE * TIMES * 4 };
+    static const uint8_t zeros[PIECE];
+    const body nothing = {0};
+    body text = {0};
+    pack_text(&text, GZIP, "one");
+    const body many = pack_again(&nothing, zeros, PIECE, TIMES);
+    const body few = pack_again(&text, zeros, 1, 1);
+    // What comes out is long; or it is what was made on the way, and then left out as padding.
+    for (int on_the_way = 0; on_the_way < 2; on_the_way++) {
+        const body all = pack_again(on_the_way ? &few : &nothing, many.bytes, many.length, TIMES);
+        reader to = {0};
+        content_coding *self = coding(on_the_way ? "gzip, gzip, gzip" : "gzip, gzip");
+        CHECK(feed(self, all.bytes, all.length, &to) == CODING_CORRUPT);
+        CHECK(on_the_way ? to.total == 3 : to.total <= MOST);
+        CHECK_TEXT("words", content_coding_words(self), "the compressed response becomes too long");
+        content_coding_free(self);
+    }
+}
+
+static void what_was_held_may_come_again_in_smaller_parts(void) {
+    body from = {0};
+    pack_text(&from, GZIP, "one ");
+    pack_text(&from, GZIP, "two ");
+    pack_text(&from, GZIP, "three");
+    for (size_t patience = 1; patience < 6; patience++) {
+        reader to = {.patience = patience, .keeps = true};
+        content_coding *self = coding("gzip");
+        size_t at = 0, part = from.length;
+        while (at < from.length) {
+            size_t length = from.length - at < part ? from.length - at : part;
+            if (content_coding_decode(self, from.bytes + at, length, take, &to) == CODING_OK)
+                at += length;
+            part = part > 8 ? part / 2 : part;
+        }
+        put(&to.got, "", 1);
+        CHECK_TEXT("held", (const char *)to.got.bytes, "one two three");
+        content_coding_free(self);
+    }
+}
+
 static void damage_is_told_behind_what_was_sound(void) {
     body from = {0};
     pack_text(&from, GZIP, "one ");
@@ -278,6 +338,8 @@ static const check_case cases[] = {
     CASE(codings_that_were_not_asked_for_are_named),
     CASE(too_many_codings_take_no_memory),
     CASE(a_bomb_comes_in_pieces),
+    CASE(codings_behind_each_other_make_no_more_than_each_could),
+    CASE(what_was_held_may_come_again_in_smaller_parts),
     CASE(damage_is_told_behind_what_was_sound),
     CASE(memory_that_runs_out_is_told),
 };
