@@ -156,6 +156,9 @@ bool queue_put_back(queue *self, const record *dropped) {
     }
     if (self->head < needed && !make_room_in_front(self, needed))
         return false;
+    // If it is not the last one that was taken, it does not lie where it lay: over others that were.
+    if (self->taken_count != 0 && self->taken[(self->taken_count - 1) % PAST_RECORDS] != self->head - needed)
+        keep_past(self);
     header head = {.id = dropped->id, .length = (uint32_t)dropped->length, .kind = (uint32_t)dropped->kind};
     self->head -= needed;
     memcpy(self->data + self->head, &head, sizeof head);

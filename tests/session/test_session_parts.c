@@ -132,6 +132,35 @@ static void what_was_put_back_is_none_of_what_was_taken(void) {
     queue_free(&self);
 }
 
+// As where one thread runs out of memory while another one takes what comes next.
+static void a_record_may_be_put_back_after_others_were_taken(void) {
+    static const size_t lengths[] = {0, 5, 16, 68, 100, 300};
+    enum { COUNT = sizeof lengths / sizeof *lengths };
+    for (size_t first = 0; first < COUNT; first++)
+        for (size_t second = 0; second < COUNT; second++)
+            for (size_t before = 0; before < 512; before += 16) {
+                queue self = {0};
+                put(&self, 1, before);
+                put(&self, 2, lengths[first]);
+                put(&self, 3, lengths[second]);
+                put(&self, 4, 5);
+                for (int taken = 0; taken < 3; taken++)
+                    queue_pop(&self, 4096);
+                put_back(&self, 2, lengths[first]);
+                const past_records *past = queue_past(&self);
+                for (size_t place = 0; place < past_count(past); place++) {
+                    const past_record *kept = past_get(past, place);
+                    CHECK(kept->id >= 1 && kept->id <= 3);
+                    for (size_t i = 0; i < kept->length && i < PAST_BYTES; i++)
+                        CHECK(kept->bytes[i] == (kept->id & 0x7F));
+                }
+                expect_oldest(&self, 2, lengths[first]);
+                queue_pop(&self, 4096);
+                expect_oldest(&self, 4, 5);
+                queue_free(&self);
+            }
+}
+
 static void a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it(void) {
     queue self = {0};
     put(&self, 1, 100000);
@@ -365,6 +394,7 @@ static const check_case cases[] = {
     CASE(records_come_out_as_they_went_in_whatever_is_taken_when),
     CASE(what_was_taken_last_is_remembered_whatever_happened_to_the_buffer),
     CASE(what_was_put_back_is_none_of_what_was_taken),
+    CASE(a_record_may_be_put_back_after_others_were_taken),
     CASE(a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it),
     CASE(what_a_chunk_has_queued_can_be_taken_back),
     CASE(a_record_over_4_gib_is_refused),
