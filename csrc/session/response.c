@@ -119,7 +119,7 @@ static session_intake take_stream(session *self, exchange *ex, const uint8_t *by
     if (status != FRAMER_CORRUPT)
         return INTAKE_OK;
     // The server numbers its arrays one by one, and sends those that were not acknowledged.
-    if (frames->chunk_at_fault && self->aid >= 0)
+    if (frames->chunk_at_fault && self->aid >= 0 && self->aid < INT64_MAX)
         session_is_poison(self, ex, self->aid + 1);
     return stop(ex, ABORT_CORRUPT, frames->error);
 }

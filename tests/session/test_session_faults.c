@@ -357,6 +357,22 @@ static void a_chunk_that_is_too_long_or_no_text_is_given_up_too(void) {
     }
 }
 
+static void behind_the_largest_id_there_is_none(void) {
+    carrier self;
+    begin_worked(&self);
+    size_t before = session_queue(self.session)->count;
+    const char *body =
+        CHUNKS("[[9223372036854775807,[\"a\"]]]", "[[9223372036854775807,[\"a\"]],[1,[\"b\"]]]");
+    CHECK(carrier_body(&self, SLOT_BACK, body) == INTAKE_OK);
+    CHECK(session_queue(self.session)->count == before + 1);
+    for (int attempt = 0; attempt < 3; attempt++) {
+        break_off(&self, "9\n[[2,\"\xFF\"]]");
+        carrier_wait(&self);
+        expect_back(&self, "AID=9223372036854775807&");
+    }
+    carrier_free(&self);
+}
+
 static void an_array_that_was_only_damaged_once_is_not_lost(void) {
     carrier self;
     begin_worked(&self);
@@ -610,6 +626,7 @@ static const check_case cases[] = {
     CASE(maps_that_are_never_confirmed_raise_and_stay),
     CASE(an_array_that_cannot_be_read_is_asked_for_once_more_and_given_up),
     CASE(a_chunk_that_is_too_long_or_no_text_is_given_up_too),
+    CASE(behind_the_largest_id_there_is_none),
     CASE(an_array_that_was_only_damaged_once_is_not_lost),
     CASE(what_cannot_be_read_is_told_though_the_other_request_ended_all_before),
     CASE(an_error_that_arrives_after_an_end_is_sent_again),
