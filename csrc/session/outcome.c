@@ -23,6 +23,8 @@
 // How long a back channel may be on its way to a server that says that it has none.
 #define LOST_BACK_CHANNEL_MS 3000
 
+static const char NO_SID[] = "the opening reply names no SID";
+
 /* ---- Good ends ---- */
 
 static bool take_bare(session *self, exchange *ex, const char *begin, int64_t now_ms) {
@@ -93,7 +95,7 @@ static void open_done(session *self, exchange *ex, int64_t now_ms) {
         session_went_well(ex);
         session_opened(self, ex);
     } else if (!phase_has_ended(self)) {
-        failed_answer(self, ex, "the opening reply names no SID", now_ms);
+        failed_answer(self, ex, NO_SID, now_ms);
     }
 }
 
@@ -164,6 +166,10 @@ static void back_done(session *self, exchange *ex, int64_t now_ms) {
     }
     if (!framer_at_boundary(&ex->framer)) {
         failed_broken(self, ex, 0, "the body ended inside a chunk", now_ms);
+        return;
+    }
+    if (ex->opens) {
+        failed_answer(self, ex, NO_SID, now_ms);
         return;
     }
     phase_polled(self);

@@ -232,6 +232,22 @@ static void a_corrupt_fast_handshake_is_said(void) {
     }
 }
 
+static void a_fast_handshake_that_opens_nothing_is_said(void) {
+    const char *const bodies[] = {"", "\n", CHUNKS(" "), CHUNKS("[[0,[\"d\"]]]"), CHUNKS("[[0,[\"noop\"]]]")};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        session_config config = carrier_config(&dialect_webchannel);
+        config.fast_handshake = true;
+        carrier self;
+        carrier_init(&self, &config, GOAL_STREAM);
+        carrier_expect(&self, REQUEST_BACK);
+        carrier_answer(&self, SLOT_BACK, 200, "OK", bodies[i]);
+        CHECK(carrier_next(&self) == ACTION_ENDED);
+        CHECK(session_get_error(self.session)->kind == ERROR_PROTOCOL);
+        CHECK(carrier_has(strbuf_str(&session_get_error(self.session)->message), "names no SID"));
+        carrier_free(&self);
+    }
+}
+
 static void a_token_that_is_refused_ends_both_exchanges(void) {
     session_config config = carrier_config(&dialect_browserchannel);
     carrier self;
@@ -349,6 +365,7 @@ static const check_case cases[] = {
     CASE(bytes_behind_an_end_are_not_wanted),
     CASE(the_fast_handshake_opens_with_its_back_channel),
     CASE(a_corrupt_fast_handshake_is_said),
+    CASE(a_fast_handshake_that_opens_nothing_is_said),
     CASE(a_token_that_is_refused_ends_both_exchanges),
     CASE(only_the_first_error_is_kept),
     CASE(words_that_only_resemble_control_arrays_are_messages),
