@@ -8,8 +8,10 @@
 
 // Shorter texts are too likely to stand in a message by chance.
 #define MIN_SECRET 4
-// Of cookies' values together, in bytes; libcurl keeps no line longer than 5,000.
-#define MAX_COOKIES 8192
+// Of cookies' values together, in bytes, and how many they are: each is looked for at each byte of a text.
+// libcurl keeps no line longer than 5,000, and takes fifty of a response.
+#define MAX_COOKIE_BYTES 8192
+#define MAX_COOKIES 64
 
 /* ---- What is a secret ---- */
 
@@ -66,19 +68,20 @@ static bool is_credential(const char *key, size_t length) {
 
 // How much of a secret stands at `at`: all of it, or, with `cut`, what the text ends with, if that is long
 // enough to be a secret: it may have been cut short there. 0: nothing.
-static size_t secret_part(const char *at, const char *secret, size_t length, bool cut) {
-    size_t same = 0;
-    while (same < length && at[same] == secret[same])
-        same++;
-    return same == length || (cut && at[same] == '\0' && same >= MIN_SECRET) ? same : 0;
+static size_t secret_part(const char *at, const char *text_end, const char *secret, size_t length, bool cut) {
+    size_t left = (size_t)(text_end - at);
+    size_t same = length < left ? length : left;
+    if (memcmp(at, secret, same) != 0)
+        return 0;
+    return same == length || (cut && same >= MIN_SECRET) ? same : 0;
 }
 
-static size_t known_at(const strbuf *known, const char *at, bool cut) {
+static size_t known_at(const strbuf *known, const char *at, const char *text_end, bool cut) {
     const char *secret = strbuf_str(known);
     const char *end = secret + known->length;
     size_t longest = 0;
     for (; secret < end; secret += strlen(secret) + 1) {
-        size_t length = *at == *secret ? secret_part(at, secret, strlen(secret), cut) : 0;
+        size_t length = *at == *secret ? secret_part(at, text_end, secret, strlen(secret), cut) : 0;
         if (length > longest)
             longest = length;
     }
@@ -86,20 +89,20 @@ static size_t known_at(const strbuf *known, const char *at, bool cut) {
 }
 
 // The length of the secret that stands at `at`; 0 when none does.
-static size_t secret_at(const session *self, redaction how, const char *at) {
+static size_t secret_at(const session *self, redaction how, const char *at, const char *text_end) {
     const strbuf *token = &self->fields[FIELD_TOKEN];
     size_t length = 0;
     if (token->length >= MIN_SECRET)
-        length = secret_part(at, token->data, token->length, true);
+        length = secret_part(at, text_end, token->data, token->length, true);
     if (length == 0)
-        length = known_at(&self->secrets, at, true);
+        length = known_at(&self->secrets, at, text_end, true);
     if (length == 0)
-        length = known_at(&self->renewed, at, true);
+        length = known_at(&self->renewed, at, text_end, true);
     if (length == 0)
-        length = known_at(&self->cookies, at, true);
+        length = known_at(&self->cookies, at, text_end, true);
     if (length == 0 && how != REDACT_BODY)
-        length = known_at(&self->private_words, at, false);
-    return length == 0 && how != REDACT_BODY ? known_at(&self->renewed_private, at, false) : length;
+        length = known_at(&self->private_words, at, text_end, false);
+    return length == 0 && how != REDACT_BODY ? known_at(&self->renewed_private, at, text_end, false) : length;
 }
 
 // The bytes that a secret begins with: of most others nothing more is asked.
@@ -150,10 +153,11 @@ static bool is_shown(char byte, redaction how) {
     return how == REDACT_BODY || ((unsigned char)byte >= ' ' && byte != 0x7F);
 }
 
-void redact(const session *self, redaction how, const char *text, size_t limit, strbuf *out) {
-    const beginnings known = secret_beginnings(self);
+static void redact_known(const session *self, const beginnings *known, redaction how, const char *text,
+                         size_t limit, strbuf *out) {
+    const char *end = text + strlen(text);
     while (*text != '\0' && out->length < limit) {
-        size_t secret = known.found[(unsigned char)*text] ? secret_at(self, how, text) : 0;
+        size_t secret = known->found[(unsigned char)*text] ? secret_at(self, how, text, end) : 0;
         if (secret != 0) {
             strbuf_text(out, "***");
             text += secret;
@@ -179,6 +183,24 @@ void redact(const session *self, redaction how, const char *text, size_t limit, 
         strbuf_append(out, text, key);
         strbuf_text(out, "=***");
         text += key + word_length(text + key);
+    }
+}
+
+void redact(const session *self, redaction how, const char *text, size_t limit, strbuf *out) {
+    const beginnings known = secret_beginnings(self);
+    redact_known(self, &known, how, text, limit, out);
+}
+
+// What stands before and behind a NUL is redacted apart.
+void redact_body(const session *self, const strbuf *body, strbuf *out) {
+    const beginnings known = secret_beginnings(self);
+    const char *at = strbuf_str(body);
+    const char *end = at + body->length;
+    while (at < end) {
+        redact_known(self, &known, REDACT_BODY, at, SIZE_MAX, out);
+        at += strlen(at);
+        if (at < end)
+            strbuf_append(out, at++, 1);
     }
 }
 
@@ -241,9 +263,30 @@ void session_add_private(session *self, const char *text, size_t length) {
     strbuf_trim(&self->private_words);
 }
 
+static bool is_known(const strbuf *known, const char *text, size_t length, size_t *count) {
+    const char *one = strbuf_str(known);
+    bool found = false;
+    *count = 0;
+    for (const char *end = one + known->length; one < end; one += strlen(one) + 1, ++*count)
+        found |= strlen(one) == length && memcmp(one, text, length) == 0;
+    return found;
+}
+
+static void forget_oldest(strbuf *known) {
+    size_t length = strlen(known->data) + 1;
+    known->length -= (uint32_t)length;
+    memmove(known->data, known->data + length, known->length);
+}
+
+// A server that sets cookie after cookie must not make us remember them all.
 void session_add_cookie(session *self, const char *text, size_t length) {
-    // A server that sets cookie after cookie must not make us remember them all.
-    if (self->cookies.length + length > MAX_COOKIES)
-        strbuf_clear(&self->cookies);
-    remember(&self->cookies, text, length < MAX_COOKIES ? length : 0);
+    strbuf *known = &self->cookies;
+    size_t count;
+    if (strbuf_failed(known))
+        strbuf_clear(known);
+    if (length < MIN_SECRET || length >= MAX_COOKIE_BYTES || is_known(known, text, length, &count))
+        return;
+    for (; known->length != 0 && (count >= MAX_COOKIES || known->length + length > MAX_COOKIE_BYTES); count--)
+        forget_oldest(known);
+    remember(known, text, length);
 }

@@ -15,6 +15,9 @@ typedef enum redaction {
  * more than is shown of it. */
 void redact(const session *self, redaction how, const char *text, size_t limit, strbuf *out);
 
+/* Append all of what the server has sent, but for secrets. */
+void redact_body(const session *self, const strbuf *body, strbuf *out);
+
 /* Keep of the URL, which is on its way, what an error would show of it. */
 void session_shorten_url(const session *self, exchange *ex);
 /* As session_add_secret(), of the user's name and password in a URL, and of the password alone. */

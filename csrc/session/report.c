@@ -130,18 +130,6 @@ static void add_words(const session *self, const char *words, strbuf *out) {
     strbuf_free(&redacted);
 }
 
-// All of what the server has sent, but for secrets. What stands before and behind a NUL is redacted apart.
-static void add_server_text(const session *self, const strbuf *text, strbuf *out) {
-    const char *at = strbuf_str(text);
-    const char *end = at + text->length;
-    while (at < end) {
-        redact(self, REDACT_BODY, at, SIZE_MAX, out);
-        at += strlen(at);
-        if (at < end)
-            strbuf_append(out, at++, 1);
-    }
-}
-
 void session_log_reply(session *self, int level, const char *words, const exchange *ex) {
     strbuf *text = add_entry(self, level);
     if (text == NULL)
@@ -180,8 +168,8 @@ static void describe(const session *self, const exchange *ex, session_error_kind
     error->code = code;
     error->status = ex->status;
     redact(self, REDACT_THEIRS, strbuf_str(&ex->reason), MAX_WORDS, &error->reason);
-    add_server_text(self, &ex->reply, &error->body);
-    add_server_text(self, &ex->head, &error->head);
+    redact_body(self, &ex->reply, &error->body);
+    redact_body(self, &ex->head, &error->head);
     session_redact(self, strbuf_str(&ex->url), &error->url);
     if (ex->status != 0 && ex->status != 200) {
         strbuf_format(message, "HTTP status %d", ex->status);

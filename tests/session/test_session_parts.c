@@ -1,6 +1,8 @@
 /* What a session is made of: queue, texts, maps, log, redaction. */
 #include "carrier.h"
 
+#include <sys/resource.h> // setrlimit()
+
 /* ---- queue.h ---- */
 
 static void put(queue *self, int64_t id, size_t length) {
@@ -344,6 +346,77 @@ static void secrets_are_starred_wherever_they_stand(void) {
     carrier_free(&self);
 }
 
+static void set_cookie(session *self, const char *value) {
+    char header[8200];
+    int length = snprintf(header, sizeof header, "name=%s; Path=/", value);
+    CHECK(length > 0 && (size_t)length < sizeof header);
+    session_on_header(self, SLOT_FORWARD, "Set-Cookie", 10, header, (size_t)length);
+}
+
+static void of_cookies_without_end_the_last_are_hidden(void) {
+    enum { COOKIES = 500, LAST = 40 };
+    const session_config config = {.dialect = &dialect_browserchannel, .url = "http://host"};
+    session *self = session_new(&config);
+    strbuf shown = {0};
+    char value[128];
+    CHECK(self != NULL);
+    for (int number = 0; number < COOKIES; number++) {
+        snprintf(value, sizeof value, "%0*d", 100, number);
+        set_cookie(self, value);
+        set_cookie(self, value);
+        for (int last = number; last >= 0 && last > number - LAST; last--) {
+            snprintf(value, sizeof value, "%0*d", 100, last);
+            strbuf_clear(&shown);
+            session_redact(self, value, &shown);
+            CHECK_TEXT("a cookie", strbuf_str(&shown), "***");
+        }
+    }
+    strbuf_free(&shown);
+    session_free(self);
+}
+
+// The page's status and words, and head, as an error has them.
+static void fail_with(session *self, const char *page, size_t length) {
+    session_action action;
+    session_set_goal(self, GOAL_OPEN);
+    session_next(self, 0, &action);
+    CHECK(action.kind == ACTION_SEND);
+    session_on_status(self, SLOT_FORWARD, 403, "no", 0);
+    session_on_head(self, SLOT_FORWARD, page, length);
+    CHECK(session_on_body(self, SLOT_FORWARD, (const uint8_t *)page, length, 0) == INTAKE_OK);
+    session_on_done(self, SLOT_FORWARD, TRANSPORT_OK, 0, "", 0);
+    CHECK(session_get_error(self)->kind == ERROR_HTTP);
+    CHECK(session_get_error(self)->body.length != 0);
+    session_end_told(self);
+}
+
+static void pages_that_are_nearly_secrets_cost_no_more_than_others(void) {
+    enum { LENGTH = 60000, TIMES = 20, SECONDS = 20 };
+    static char page[LENGTH], value[8000];
+    const struct rlimit limit = {SECONDS, SECONDS};
+    const session_config config = {.dialect = &dialect_browserchannel, .url = "http://host"};
+    setrlimit(RLIMIT_CPU, &limit);
+    // A long cookie, of which nearly all stands everywhere; many short ones; and NULs, behind each of which a
+    // text begins.
+    for (int kind = 0; kind < 3; kind++) {
+        session *self = session_new(&config);
+        CHECK(self != NULL);
+        memset(page, kind == 2 ? 0 : 'a', sizeof page);
+        memset(value, 'a', sizeof value);
+        value[sizeof value - 2] = 'b';
+        value[sizeof value - 1] = 0;
+        if (kind == 0)
+            set_cookie(self, value);
+        for (int number = 0; kind != 0 && number < 1600; number++) {
+            snprintf(value, sizeof value, "a%03x", number);
+            set_cookie(self, value);
+        }
+        for (int times = 0; times < TIMES; times++)
+            fail_with(self, page, sizeof page);
+        session_free(self);
+    }
+}
+
 static void random_letters_are_letters(void) {
     session_config config = carrier_config(&dialect_talk);
     bool seen[128] = {false};
@@ -403,6 +476,8 @@ static const check_case cases[] = {
     CASE(long_maps_go_alone_and_a_failed_request_is_sent_again),
     CASE(a_log_that_nobody_takes_does_not_grow_for_ever),
     CASE(secrets_are_starred_wherever_they_stand),
+    CASE(of_cookies_without_end_the_last_are_hidden),
+    CASE(pages_that_are_nearly_secrets_cost_no_more_than_others),
     CASE(random_letters_are_letters),
     CASE(dialects_are_found_by_name),
     CASE(a_session_of_zeros_has_the_defaults),
