@@ -45,6 +45,7 @@ typedef enum terminate_verb {
     TERMINATE_NEVER, // no request ends a session
     TERMINATE_GET,
     TERMINATE_GET_OR_POST, // a POST where the server does not know the GET
+    TERMINATE_POST_OR_GET,
 } terminate_verb;
 
 struct dialect {

@@ -137,9 +137,9 @@ typedef struct exchange {
 typedef struct phase_facts {
     // The session is over, be it with an error; whoever drives it was told.
     enum { END_NOT_YET, END_COME, END_TOLD } end;
-    // Somebody has asked for the end; the server does not know a GET with TYPE=terminate; it was told, or
-    // will not be.
-    enum { CLOSE_NOT_ASKED, CLOSE_BY_GET, CLOSE_BY_POST, CLOSE_DONE } close;
+    // Somebody has asked for the end; the server refused the verb that the dialect begins with; it was told,
+    // or will not be.
+    enum { CLOSE_NOT_ASKED, CLOSE_ASKED, CLOSE_OTHERWISE, CLOSE_DONE } close;
     // What back channels have shown, over all sessions: one was answered; one has brought arrays.
     enum { PROOF_NONE, PROOF_ANSWERED, PROOF_ARRAYS } proof;
     // The present token: a back channel was answered to it; it was refused as expired.

@@ -216,15 +216,15 @@ static void forget_request(exchange *ex) {
     strbuf_free(&ex->head);
 }
 
-// Closure's clients terminate by GET. node-browserchannel, for one, knows no other way, and there are servers
-// that take a POST and do nothing; a POST is for those that say they know no GET.
+// Closure's BrowserChannel terminates by GET. node-browserchannel, for one, knows no other way, and there are
+// servers that take a POST and do nothing; a POST is for those that say they know no GET. Its WebChannel terminates by
+// POST, a browser's beacon, and several servers of Firestore's protocol take a GET for one more back channel.
 static void terminate_done(session *self, exchange *ex, transport_outcome outcome, int64_t now_ms) {
     // The server took no notice, and would keep the session until it is stale.
     if (outcome == TRANSPORT_STALE && session_send_again(self, ex, now_ms))
         return;
     bool refused = outcome == TRANSPORT_OK && ex->status >= 400 && !failed_is_of_lost_session(self, ex);
-    bool may_post = self->dialect->terminate == TERMINATE_GET_OR_POST;
-    phase_terminated(self, !refused || session_terminates_by_post(self) || !may_post);
+    phase_terminated(self, refused && self->fields[FIELD_CLOSE_FORM].length == 0);
 }
 
 // A back channel that the server says never reached it was not held back.

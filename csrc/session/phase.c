@@ -29,7 +29,8 @@ bool phase_terminates(const session *self) {
 }
 
 bool phase_terminates_by_post(const session *self) {
-    return self->phase.close == CLOSE_BY_POST;
+    bool is_first = self->phase.close != CLOSE_OTHERWISE;
+    return self->dialect->terminate == TERMINATE_POST_OR_GET ? is_first : !is_first;
 }
 
 bool phase_is_answered(const session *self) {
@@ -118,11 +119,14 @@ bool phase_start_over(session *self) {
 
 void phase_close(session *self) {
     if (self->phase.close == CLOSE_NOT_ASKED)
-        self->phase.close = CLOSE_BY_GET;
+        self->phase.close = CLOSE_ASKED;
 }
 
-void phase_terminated(session *self, bool done) {
-    self->phase.close = done ? CLOSE_DONE : CLOSE_BY_POST;
+void phase_terminated(session *self, bool may_otherwise) {
+    terminate_verb verb = self->dialect->terminate;
+    bool has_other = verb == TERMINATE_GET_OR_POST || verb == TERMINATE_POST_OR_GET;
+    bool again = may_otherwise && has_other && self->phase.close == CLOSE_ASKED;
+    self->phase.close = again ? CLOSE_OTHERWISE : CLOSE_DONE;
 }
 
 void phase_answered(session *self) {

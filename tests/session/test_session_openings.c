@@ -185,6 +185,25 @@ static void a_session_is_ended_with_a_form(void) {
     }
 }
 
+static void a_session_is_ended_by_the_verb_that_closure_uses_and_then_by_the_other(void) {
+    static const dialect *const told[] = {&dialect_browserchannel, &dialect_webchannel};
+    for (int posts = 0; posts < 2; posts++) {
+        session_config config = carrier_config(told[posts]);
+        carrier self;
+        carrier_two_way(&self, &config, OPENING);
+        session_close(self.session);
+        carrier_expect_abort(&self, SLOT_BACK);
+        carrier_expect(&self, REQUEST_TERMINATE);
+        CHECK((self.request.body != NULL) == posts);
+        carrier_answer(&self, SLOT_FORWARD, 405, "", "");
+        carrier_expect(&self, REQUEST_TERMINATE);
+        CHECK((self.request.body != NULL) == !posts);
+        carrier_answer(&self, SLOT_FORWARD, 405, "", "");
+        CHECK(carrier_next(&self) == ACTION_ENDED);
+        carrier_free(&self);
+    }
+}
+
 static void expect_state(carrier *self, session_state wanted) {
     session_state taken;
     CHECK(session_get_state(self->session) == wanted);
@@ -263,6 +282,7 @@ static const check_case cases[] = {
     CASE(maps_that_may_have_been_carried_out_are_not_sent_twice),
     CASE(an_opening_is_tried_again_as_long_as_somebody_is_patient),
     CASE(a_session_is_ended_with_a_form),
+    CASE(a_session_is_ended_by_the_verb_that_closure_uses_and_then_by_the_other),
     CASE(every_change_of_the_state_is_kept),
     CASE(of_many_changes_the_last_are_kept),
 };

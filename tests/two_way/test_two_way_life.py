@@ -39,9 +39,27 @@ def test_close_by_get_is_followed_by_a_post_where_the_server_knows_no_get(script
     assert [request.method for request in script.of("terminate")] == ["GET", "POST"]
 
 
-def test_close_asks_once_where_the_session_is_gone_already(script):
+def test_close_of_a_web_channel_posts_as_browsers_do(script):
+    # hidane, hearthstore and embyr, servers of Firestore's protocol, take every GET for a back channel.
+    channel = WebChannel(script.url)
+    channel.connect()
+    channel.close()
+    (request,) = script.of("terminate")
+    assert (request.method, request.form) == ("POST", {})
+
+
+def test_close_of_a_web_channel_asks_by_get_where_the_server_knows_no_post(script):
+    script.on("terminate", status("405 Method Not Allowed"))
+    channel = WebChannel(script.url)
+    channel.connect()
+    channel.close()
+    assert [request.method for request in script.of("terminate")] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("kind", [BrowserChannel, WebChannel])
+def test_close_asks_once_where_the_session_is_gone_already(script, kind):
     script.on("terminate", status("400 Bad Request"))
-    channel = BrowserChannel(script.url)
+    channel = kind(script.url)
     channel.connect()
     channel.close()
     assert len(script.of("terminate")) == 1
