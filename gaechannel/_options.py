@@ -82,7 +82,7 @@ class ChannelOptions(TypedDict, total=False):
             (None).
         verify: whether the server's certificate must be valid, and that of a proxy with an ``https`` URL; or
             a file, or a directory, of the CA certificates to trust, and no others (True).
-        cert: a file with the client's certificate and key, or a pair of files (None).
+        cert: a file with the client's certificate and key, without a password, or a pair of files (None).
         http2: whether to speak HTTP/2 where TLS offers it (True).
         max_chunk_size: the largest chunk length believed, in UTF-16 code units (16 Mi).
         queue_limit: how many bytes of received messages may wait before the back channel is paused; None:

@@ -75,7 +75,9 @@ bool tls_to_server(CURL *easy, const tls_options *options) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     return set_authorities(easy, options, CURLOPT_CAINFO, CURLOPT_CAPATH) &&
-           is_set(easy, CURLOPT_SSLCERT, options->cert) && is_set(easy, CURLOPT_SSLKEY, options->key);
+           is_set(easy, CURLOPT_SSLCERT, options->cert) && is_set(easy, CURLOPT_SSLKEY, options->key) &&
+           // Without a password TLS libraries ask the terminal for one, and wait.
+           (options->cert == NULL || is_set(easy, CURLOPT_KEYPASSWD, ""));
 }
 
 bool tls_to_proxy(CURL *easy, const tls_options *options) {

@@ -5,10 +5,12 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from hostile import TalkServer, messages, ok, streams
 
 from gaechannel import TransportError
@@ -192,6 +194,39 @@ def test_a_clients_certificate_is_shown(client_of, take, authority, authority_fi
             next(client_of(server, verify=authority_file).messages())
         for given in (both, (str(cert), key)):
             assert take(client_of(server, verify=authority_file, cert=given), 1) == ["a"]
+
+
+# In a terminal of its own, in which nobody types.
+ASKED = """
+import pty, sys
+sys.exit(pty.spawn([sys.executable, "-c", sys.argv[1], *sys.argv[2:]]) >> 8)
+"""
+WITH_A_CERTIFICATE = """
+import sys
+from gaechannel import Client, TransportError
+try:
+    next(Client("t", base_url=sys.argv[1], verify=False, cert=sys.argv[2]).messages())
+except TransportError as error:
+    print("refused:", error)
+"""
+
+
+@pytest.mark.parametrize("form", ["TraditionalOpenSSL", "PKCS8"])
+def test_nobody_is_asked_for_a_keys_password(authority, tmp_path, form):
+    issued = authority.issue_cert("me@example.org")
+    key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        getattr(serialization.PrivateFormat, form),
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    both = tmp_path / "both.pem"
+    both.write_bytes(secret + issued.cert_chain_pems[0].bytes())
+    with TalkServer(tls=context_for(authority, "127.0.0.1")) as server:
+        command = [sys.executable, "-c", ASKED, WITH_A_CERTIFICATE, server.base_url, str(both)]
+        done = subprocess.run(command, input="", capture_output=True, text=True, timeout=20, check=False)
+    assert done.stdout.startswith("refused:"), done
+    assert "key" in done.stdout
 
 
 def test_what_is_no_tls_is_a_transport_error(client_of):
