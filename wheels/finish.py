@@ -48,7 +48,7 @@ class Part:
 PARTS = {
     "zlib": Part("libz-sys", "Zlib", "zlib:zlib"),
     "nghttp2": Part("libnghttp2-sys", "MIT", "nghttp2:nghttp2"),
-    "openssl": Part("openssl-src", "Apache-2.0", "openssl:openssl"),
+    "aws-lc": Part("aws-lc-sys", "Apache-2.0 AND ISC AND MIT", "amazon:aws_libcrypto"),
     "curl": Part("curl-sys", "curl AND ISC", "haxx:libcurl"),
 }
 

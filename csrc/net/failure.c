@@ -4,6 +4,7 @@
 #include <string.h> // strncmp()
 
 #include "net/authorities.h"
+#include "net/aws_lc.h"
 #include "net/libcurl.h"
 #include "net/proxy.h"
 
@@ -47,11 +48,22 @@ static bool knows_no_authorities(const net_channel *channel) {
     return channel->tls.ca_file == NULL && channel->tls.ca_path == NULL && !net_finds_authorities();
 }
 
+// What a wheel's TLS library has no words for.
+static const char *words_for_weakness(const transfer *self) {
+    long found = 0, proxys = 0;
+    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found);
+    curl_easy_getinfo(self->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxys);
+    const char *words = aws_lc_words(found);
+    return words != NULL ? words : aws_lc_words(proxys);
+}
+
 static const char *words_for(const transfer *self, CURLcode code) {
     if (code == CURLE_PARTIAL_FILE) // "Transferred a partial file" after the head, "transfer closed …" before
         return "the connection was closed before the end of the response";
     if (code == CURLE_PEER_FAILED_VERIFICATION && knows_no_authorities(self->channel))
         return "no CA certificates were found: install ca-certificates or certifi, or name them by verify=…";
+    if (code == CURLE_PEER_FAILED_VERIFICATION && words_for_weakness(self) != NULL)
+        return words_for_weakness(self);
     return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
 }
 

@@ -10,11 +10,11 @@
 
 #include "net/libcurl.h"
 
-#ifdef CURL_STATICLIB // a wheel: OpenSSL is linked in with libcurl
-#include <openssl/ssl.h>
-#else
+#ifndef CURL_STATICLIB // a wheel has AWS-LC, which keeps no buffers
 #include <dlfcn.h>
 #include <stdio.h>
+#endif
+
 // As OpenSSL has them since 3.0.
 typedef struct ssl_ctx_st SSL_CTX;
 typedef struct ssl_st SSL;
@@ -22,7 +22,6 @@ typedef struct ssl_st SSL;
 #define SSL_MODE_RELEASE_BUFFERS 0x10
 #define SSL_CTRL_SET_MAX_SEND_FRAGMENT 52
 #define OPENSSL_VERSION_STRING 6
-#endif
 
 // Bytes to a record that is sent. A server's session ticket makes OpenSSL 3.0 set up what a record is written
 // in, and keep it until the next one is: 16 KiB unless told otherwise.
@@ -35,9 +34,7 @@ static control *tell;
 static release *free_buffers;
 
 #ifdef CURL_STATICLIB
-static void find(void) {
-    tell = SSL_CTX_ctrl;
-}
+static void find(void) {}
 #else
 typedef const char *version(int what);
 typedef unsigned long number(void);

@@ -4,6 +4,7 @@
 #include <stddef.h> // NULL
 #include <string.h> // strncmp()
 
+#include "net/aws_lc.h"
 #include "net/libcurl.h"
 #include "net/openssl.h"
 
@@ -70,6 +71,7 @@ static bool set_authorities(CURL *easy, const tls_options *options, CURLoption f
 
 bool tls_to_server(CURL *easy, const tls_options *options) {
     openssl_keep_less(easy);
+    aws_lc_be_as_strict(easy);
     if (!options->verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -81,6 +83,7 @@ bool tls_to_server(CURL *easy, const tls_options *options) {
 }
 
 bool tls_to_proxy(CURL *easy, const tls_options *options) {
+    aws_lc_be_as_strict(easy);
     if (!options->verify) {
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);

@@ -47,11 +47,12 @@ def main(argv: list[str] | None = None) -> int:
 _AUTHORITY = "is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment"
 #: What TLS libraries say, and what may be done about it.
 _HINTS = {
-    # Of OpenSSL, by older and newer libcurls, and of GnuTLS.
+    # Of OpenSSL, by older and newer libcurls, of GnuTLS, and of the wheels' AWS-LC.
     "SSL certificate problem": _AUTHORITY,
     "SSL certificate OpenSSL verify result": _AUTHORITY,
     "certificate verification failed": _AUTHORITY,
     "wrong version number": "does that port speak plain http?",
+    "WRONG_VERSION_NUMBER": "does that port speak plain http?",
     "unexpected TLS packet": "does that port speak plain http?",
     "Empty reply from server (http:": "does that port speak https?",
 }

@@ -1,5 +1,6 @@
 """TLS: certificates are checked, unless somebody says not to."""
 
+import datetime
 import os
 import shutil
 import socket
@@ -10,7 +11,9 @@ import threading
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hostile import TalkServer, messages, ok, streams
 
 from gaechannel import TransportError
@@ -194,6 +197,101 @@ def test_a_clients_certificate_is_shown(client_of, take, authority, authority_fi
             next(client_of(server, verify=authority_file).messages())
         for given in (both, (str(cert), key)):
             assert take(client_of(server, verify=authority_file, cert=given), 1) == ["a"]
+
+
+def _pem(key):
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
+
+class Issuer:
+    """An authority that signs what no public one would."""
+
+    def __init__(self, folder, key=None):
+        self._folder = folder
+        self._key = key or rsa.generate_private_key(65537, 2048)
+        self.file = folder / "issuer.pem"
+        self.file.write_bytes(self._signed(self._key, "issuer", True))
+
+    def _signed(self, key, name, is_authority, by=None):
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name.from_rfc4514_string(f"CN={name}"))
+            .issuer_name(x509.Name.from_rfc4514_string(f"CN={name if by else 'issuer'}"))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        )
+        return builder.sign(by or self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def context(self, key, digest="sha256"):
+        """A server's, for localhost, with a certificate for this key."""
+        both = self._folder / "both.pem"
+        if digest == "sha256":
+            signed = self._signed(key, "localhost", False)
+        else:
+            # Python's modules sign nothing by SHA-1 any more, and the command signs what signs itself.
+            its, mine = self._folder / "its.pem", self._folder / "issuer.key"
+            its.write_bytes(self._signed(key, "localhost", False, by=key))
+            mine.write_bytes(_pem(self._key))
+            command = ["openssl", "x509", "-in", its, "-CA", self.file, "-CAkey", mine]
+            signed = subprocess.check_output([*command, "-set_serial", "2", f"-{digest}"])
+        both.write_bytes(_pem(key) + signed)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("ALL:@SECLEVEL=0")  # whatever Python would not have
+        context.load_cert_chain(both)
+        return context
+
+
+KEYS = {
+    "RSA, 1024 bits": lambda: rsa.generate_private_key(65537, 1024),
+    "RSA, 2048 bits": lambda: rsa.generate_private_key(65537, 2048),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+    "P-521": lambda: ec.generate_private_key(ec.SECP521R1()),
+}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("key", list(KEYS)[1:])
+def test_private_servers_keys_are_known(client_of, take, tmp_path, key, version):
+    # No public authority signs Ed25519, and no browser takes it: AWS-LC must be told to.
+    issuer = Issuer(tmp_path)
+    context = issuer.context(KEYS[key]())
+    context.minimum_version = context.maximum_version = version
+    with TalkServer(back=streams(messages(1, "a")), tls=context) as server:
+        url = f"https://localhost:{server.port}"
+        assert take(client_of(url, verify=issuer.file), 1) == ["a"]
+
+
+def test_a_server_that_has_one_curve_alone_is_reached(client_of, take, tmp_path):
+    issuer = Issuer(tmp_path)
+    context = issuer.context(KEYS["RSA, 2048 bits"]())
+    context.set_ecdh_curve("secp521r1")
+    with TalkServer(back=streams(messages(1, "a")), tls=context) as server:
+        assert take(client_of(f"https://localhost:{server.port}", verify=issuer.file), 1) == ["a"]
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    ("key", "issuers", "digest", "words"),
+    [
+        ("RSA, 1024 bits", "RSA, 2048 bits", "sha256", "key (is )?too weak"),
+        ("RSA, 2048 bits", "RSA, 1024 bits", "sha256", "key .*too weak"),
+        ("RSA, 2048 bits", "RSA, 2048 bits", "sha1", "too weak"),
+    ],
+)
+def test_weak_certificates_are_refused(client_of, tmp_path, key, issuers, digest, words):
+    """AWS-LC believes whatever a known authority has signed, unless it is told to look."""
+    issuer = Issuer(tmp_path, KEYS[issuers]())
+    with TalkServer(back=streams(messages(1, "a")), tls=issuer.context(KEYS[key](), digest)) as server:
+        with pytest.raises(TransportError, match=words) as caught:
+            next(client_of(f"https://localhost:{server.port}", verify=issuer.file).messages())
+        assert server.requests == []
+    assert caught.value.curl_code == PEER_FAILED_VERIFICATION
 
 
 # In a terminal of its own, in which nobody types.

@@ -1,0 +1,92 @@
+/* Which servers a wheel's TLS talks to.
+ *
+ * AWS-LC is made for servers that the public trusts. Companies and homes have others, too, and their
+ * authorities sign what a public one may not. */
+#include "net/aws_lc.h"
+
+#ifdef CURL_STATICLIB // a wheel: AWS-LC is linked in with libcurl
+#include <stdbool.h>
+
+#include <openssl/evp.h>
+#include <openssl/nid.h>
+#include <openssl/obj.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+// What it offers by itself, and Ed25519 as well as P-521; without SHA-1.
+#define SIGNATURES                                                                                           \
+    "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256:rsa_pkcs1_sha256:"                                           \
+    "ecdsa_secp384r1_sha384:rsa_pss_rsae_sha384:rsa_pkcs1_sha384:"                                           \
+    "ecdsa_secp521r1_sha512:rsa_pss_rsae_sha512:rsa_pkcs1_sha512:"                                           \
+    "ed25519:mldsa44:mldsa65:mldsa87"
+#define GROUPS "X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024:X25519:P-256:P-384:P-521"
+
+// Bits of a key of RSA's: 112 bits of security, as OpenSSL's level 2 wants.
+#define LEAST_RSA 2048
+
+static bool has_weak_key(X509 *certificate) {
+    EVP_PKEY *key = X509_get0_pubkey(certificate);
+    return key != NULL && EVP_PKEY_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < LEAST_RSA;
+}
+
+static bool has_weak_signature(X509 *certificate) {
+    int digest = NID_undef;
+    return OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &digest, NULL) && digest == NID_sha1;
+}
+
+// Called for each certificate of a chain, the authority's own first, with what was found until then.
+static int on_certificate(int is_valid, X509_STORE_CTX *chain) {
+    if (!is_valid)
+        return 0;
+    X509 *certificate = X509_STORE_CTX_get_current_cert(chain);
+    int depth = X509_STORE_CTX_get_error_depth(chain);
+    if (certificate == NULL)
+        return 1;
+    if (has_weak_key(certificate)) {
+        X509_STORE_CTX_set_error(chain,
+                                 depth == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL);
+        return 0;
+    }
+    // An authority is known by itself: what it has signed itself with says nothing.
+    bool is_known = (size_t)depth + 1 == sk_X509_num(X509_STORE_CTX_get0_chain(chain));
+    if (!is_known && has_weak_signature(certificate)) {
+        X509_STORE_CTX_set_error(chain, X509_V_ERR_CA_MD_TOO_WEAK);
+        return 0;
+    }
+    return 1;
+}
+
+static CURLcode on_context(CURL *easy, void *context, void *unused) {
+    (void)easy, (void)unused;
+    if (!SSL_CTX_set1_sigalgs_list(context, SIGNATURES) || !SSL_CTX_set1_curves_list(context, GROUPS))
+        return CURLE_OUT_OF_MEMORY;
+    SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_certificate);
+    return CURLE_OK;
+}
+
+void aws_lc_be_as_strict(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
+}
+
+const char *aws_lc_words(long verify_result) {
+    switch (verify_result) {
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+        return "the certificate's key is too weak: less than 2048 bits of RSA";
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+        return "the key of the certificate's authority is too weak: less than 2048 bits of RSA";
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+        return "the certificate's signature is too weak: it goes by SHA-1";
+    default:
+        return NULL;
+    }
+}
+#else
+void aws_lc_be_as_strict(CURL *easy) {
+    (void)easy;
+}
+
+const char *aws_lc_words(long verify_result) {
+    (void)verify_result;
+    return NULL;
+}
+#endif
