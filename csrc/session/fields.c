@@ -23,6 +23,8 @@ const strbuf *session_get(const session *self, session_field field) {
 bool session_set(session *self, session_field field, const char *text) {
     if (field == FIELD_TOKEN)
         phase_new_token(self);
+    if (field == FIELD_SID)
+        phase_change_sid(self);
     if (!strbuf_set(&self->fields[field], text))
         return false;
     strbuf_trim(&self->fields[field]); // as long as the session

@@ -132,6 +132,11 @@ static void begin(session *self, exchange *ex, int64_t now_ms) {
     session_log_url(self, LOG_DEBUG, words[ex->kind], strbuf_str(&ex->url));
 }
 
+static void fail_for_memory(session *self, session_action *out) {
+    session_fail(self, ERROR_MEMORY, "out of memory");
+    out->kind = ACTION_ENDED;
+}
+
 static void decide(session *self, int64_t now_ms, session_action *out);
 
 static void start(session *self, exchange_slot slot, request_kind kind, int64_t now_ms, session_action *out) {
@@ -143,9 +148,8 @@ static void start(session *self, exchange_slot slot, request_kind kind, int64_t 
         ex->kind = kind;
         ex->opens = kind == REQUEST_BACK && phase_opens_on_back(self);
         ex->rid = kind == REQUEST_BACK && !ex->opens ? -1 : self->rid;
-        if (!session_write_request(self, ex)) {
-            session_fail(self, ERROR_MEMORY, "out of memory");
-            out->kind = ACTION_ENDED;
+        if (!session_write_url(self, ex)) {
+            fail_for_memory(self, out);
             return;
         }
         if (ex->opens && ex->url.length > MAX_OPENING_URL) {
@@ -157,6 +161,8 @@ static void start(session *self, exchange_slot slot, request_kind kind, int64_t 
     }
     if (ex->asking_url && ex->url.length == 0) {
         out->kind = ACTION_ASK_URL;
+    } else if (!session_write_body(self, ex)) {
+        fail_for_memory(self, out);
     } else {
         begin(self, ex, now_ms);
         out->kind = ACTION_SEND;

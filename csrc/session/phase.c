@@ -168,6 +168,10 @@ void phase_forget_sid(session *self) {
     give_up_requests(self, false);
 }
 
+void phase_change_sid(session *self) {
+    give_up_requests(self, false);
+}
+
 void phase_forget_clid(session *self) {
     strbuf_clear(&self->fields[FIELD_CLID]);
     phase_forget_sid(self);

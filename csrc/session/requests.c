@@ -152,21 +152,24 @@ bool session_terminates_by_post(const session *self) {
     return phase_terminates_by_post(self) || self->fields[FIELD_CLOSE_FORM].length != 0;
 }
 
-bool session_write_request(session *self, exchange *ex) {
+bool session_write_url(session *self, exchange *ex) {
     strbuf_clear(&ex->url);
-    strbuf_clear(&ex->body);
     ex->maps_count = 0;
-    bool custom = ex->kind == REQUEST_INIT ? self->custom_init_url : self->custom_bind_url;
-    ex->asking_url = custom;
-    if (!custom)
+    ex->asking_url = ex->kind == REQUEST_INIT ? self->custom_init_url : self->custom_bind_url;
+    if (!ex->asking_url)
         write_url(self, ex, &ex->url);
+    return !strbuf_failed(&ex->url);
+}
+
+bool session_write_body(session *self, exchange *ex) {
+    strbuf_clear(&ex->body);
     if (ex->kind == REQUEST_OPEN && !self->dialect->polls)
         write_open_body(self, ex, &ex->body);
     else if (ex->kind == REQUEST_MAPS)
         ex->maps_count = (unsigned)map_list_write(&self->maps, &ex->body);
     else if (ex->kind == REQUEST_TERMINATE)
         strbuf_set(&ex->body, strbuf_str(&self->fields[FIELD_CLOSE_FORM]));
-    return !strbuf_failed(&ex->url) && !strbuf_failed(&ex->body);
+    return !strbuf_failed(&ex->body);
 }
 
 /* ---- Whoever carries them ---- */

@@ -7,7 +7,10 @@
 /* Whether the request that ends the session is a POST: with a form, or where the server refuses a GET. */
 bool session_terminates_by_post(const session *self);
 
-/* Make URL and body of the exchange's next request. False when memory ran out. */
-bool session_write_request(session *self, exchange *ex);
+/* Make the URL of the exchange's next request, unless that is asked of somebody. False when memory ran out.
+ */
+bool session_write_url(session *self, exchange *ex);
+/* The same of its body, when it is about to be sent: until then maps may be taken back. */
+bool session_write_body(session *self, exchange *ex);
 
 #endif

@@ -65,6 +65,48 @@ static void what_a_request_holds_stays_until_it_is_confirmed(void) {
     carrier_free(&self);
 }
 
+static void maps_may_be_taken_back_until_the_request_that_is_to_hold_them_is_sent(void) {
+    carrier self;
+    session_config config = carrier_config(&dialect_browserchannel);
+    carrier_init(&self, &config, GOAL_STREAM);
+    session_set_custom_urls(self.session, false, true);
+    carrier_send(&self, "x");
+    CHECK(carrier_next(&self) == ACTION_ASK_URL);
+    check_drop(&self, "0 _S=Sx\n");
+    CHECK(session_give_url(self.session, SLOT_FORWARD, "http://server/made"));
+    carrier_expect(&self, REQUEST_OPEN);
+    CHECK_TEXT("body", self.request.body, "count=0");
+    carrier_answer(&self, SLOT_FORWARD, 200, "OK", OPENING);
+    CHECK(carrier_send(&self, "y") == 1);
+    check_pending(&self, "1 _S=Sy\n");
+    carrier_free(&self);
+}
+
+static void what_another_session_confirms_is_confirmed_once(void) {
+    static const char opening[] = "[[0,[\"c\",\"SID2\",\"\",8]]]";
+    carrier self;
+    session_config config = carrier_config(&dialect_webchannel);
+    config.fast_handshake = true;
+    carrier_init(&self, &config, GOAL_STREAM);
+    carrier_expect(&self, REQUEST_BACK);
+    session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, OPENING, strlen(OPENING));
+    session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+    carrier_send(&self, "x");
+    carrier_expect(&self, REQUEST_MAPS);
+    // By hand, while the maps are on their way.
+    CHECK(session_set(self.session, FIELD_SID, NULL));
+    carrier_expect_abort(&self, SLOT_FORWARD);
+    carrier_expect_abort(&self, SLOT_BACK);
+    carrier_expect(&self, REQUEST_BACK);
+    CHECK(carrier_has(self.request.url, "$req=count%3D1"));
+    session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, opening, strlen(opening));
+    session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+    CHECK(session_unsent(self.session) == 0);
+    CHECK(carrier_send(&self, "y") == 1);
+    check_pending(&self, "1 _S=Sy\n");
+    carrier_free(&self);
+}
+
 static void what_was_taken_back_does_not_outlive_its_session(void) {
     carrier self;
     session_config config = carrier_config(&dialect_browserchannel);
@@ -258,6 +300,8 @@ static const check_case cases[] = {
     CASE(maps_are_told_in_their_order_with_all_fields),
     CASE(what_no_request_has_held_is_gone_when_taken_back),
     CASE(what_a_request_holds_stays_until_it_is_confirmed),
+    CASE(maps_may_be_taken_back_until_the_request_that_is_to_hold_them_is_sent),
+    CASE(what_another_session_confirms_is_confirmed_once),
     CASE(what_was_taken_back_does_not_outlive_its_session),
     CASE(what_was_taken_back_is_not_told_when_it_is_refused),
     CASE(there_is_room_for_so_many_bytes_of_keys_and_values),
