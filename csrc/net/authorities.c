@@ -42,4 +42,11 @@ void net_tell_authorities_of_environment(const char *file, const char *directory
     }
     if (told)
         strbuf_text(words, ")");
+    // Behind a company's proxy it is often all that was set, for pip's sake.
+    const char *of_requests = getenv("REQUESTS_CA_BUNDLE");
+    if (told || of_requests == NULL || *of_requests == '\0' || says("REQUESTS_CA_BUNDLE", file))
+        return;
+    strbuf_text(words, " (REQUESTS_CA_BUNDLE=");
+    strbuf_text(words, of_requests);
+    strbuf_text(words, " is not read here: SSL_CERT_FILE is)");
 }

@@ -123,6 +123,8 @@ def _environment() -> Iterator[str]:
     for name in _AUTHORITY_NAMES:
         if value := os.environ.get(name):
             yield f"{name}={_homeless(value)}"
+    if value := os.environ.get("REQUESTS_CA_BUNDLE"):
+        yield f"REQUESTS_CA_BUNDLE={_homeless(value)} (not read: SSL_CERT_FILE is)"
 
 
 def _open_files() -> str:

@@ -17,7 +17,7 @@ def authorities(environ, tmp_path):
     """One authority's file, which the environment names."""
     file = tmp_path / "authority.pem"
     trustme.CA().cert_pem.write_to_path(file)
-    environ.update(SSL_CERT_FILE=str(file), CURL_CA_BUNDLE="", SSL_CERT_DIR="")
+    environ.update(SSL_CERT_FILE=str(file), CURL_CA_BUNDLE="", SSL_CERT_DIR="", REQUESTS_CA_BUNDLE="")
     environ.update(dict.fromkeys(["https_proxy", "http_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"], ""))
     return file
 
@@ -52,6 +52,7 @@ def test_no_secret_and_no_home_is_shown(run, environ, authorities, tmp_path):
         GAECHANNEL_BASE_URL="http://mallory:s3cret@127.0.0.1:8/s3cret",
         GAECHANNEL_ADMIN=f"{tmp_path}/admin.sock",
         GAECHANNEL_ADMIN_TOKEN="s3cret",
+        REQUESTS_CA_BUNDLE=f"{tmp_path}/company.pem",
     )
     status, out, err = run("doctor", "http://127.0.0.1:1/s3cret")
     lines = lines_of(out)
@@ -69,6 +70,7 @@ def test_no_secret_and_no_home_is_shown(run, environ, authorities, tmp_path):
         "GAECHANNEL_ADMIN=~/admin.sock",
         "GAECHANNEL_ADMIN_TOKEN is set",
         "SSL_CERT_FILE=~/authority.pem",
+        "REQUESTS_CA_BUNDLE=~/company.pem (not read: SSL_CERT_FILE is)",
     ]
     assert lines["connection"].startswith(
         "WRONG: http://127.0.0.1:1: TransportError 7: Failed to connect to 127.0.0.1"

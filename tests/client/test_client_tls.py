@@ -76,7 +76,7 @@ VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
 @pytest.fixture
 def no_variables(monkeypatch):
-    for variable in VARIABLES:
+    for variable in (*VARIABLES, "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -112,6 +112,22 @@ def test_the_environment_is_not_named_where_it_says_nothing(
         with pytest.raises(TransportError) as caught:
             next(client_of(server).messages())
         assert "environment" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("no_variables")
+def test_a_variable_of_others_is_named_as_one_that_is_not_read(
+    client_of, take, served, authority_file, monkeypatch
+):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority_file))
+    with pytest.raises(TransportError) as caught:
+        next(client_of(served).messages())
+    assert f" (REQUESTS_CA_BUNDLE={authority_file} is not read here: SSL_CERT_FILE is)" in str(caught.value)
+    # Nor is it told of where it was not what was missing.
+    assert take(client_of(served, verify=authority_file), 2) == ["a", "b"]
+    monkeypatch.setenv("SSL_CERT_FILE", "/is/not/there.pem")
+    with pytest.raises(TransportError) as caught:
+        next(client_of(served).messages())
+    assert "REQUESTS_CA_BUNDLE" not in str(caught.value)
 
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
