@@ -217,8 +217,9 @@ static void forget_request(exchange *ex) {
 }
 
 // Closure's BrowserChannel terminates by GET. node-browserchannel, for one, knows no other way, and there are
-// servers that take a POST and do nothing; a POST is for those that say they know no GET. Its WebChannel terminates by
-// POST, a browser's beacon, and several servers of Firestore's protocol take a GET for one more back channel.
+// servers that take a POST and do nothing; a POST is for those that say they know no GET. Its WebChannel
+// terminates by POST, a browser's beacon, and several servers of Firestore's protocol take a GET for one more
+// back channel.
 static void terminate_done(session *self, exchange *ex, transport_outcome outcome, int64_t now_ms) {
     // The server took no notice, and would keep the session until it is stale.
     if (outcome == TRANSPORT_STALE && session_send_again(self, ex, now_ms))

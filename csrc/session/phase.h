@@ -52,8 +52,8 @@ void phase_tell_end(session *self);
  * one. */
 bool phase_start_over(session *self);
 void phase_close(session *self);
-/* The terminating request is over: the server knows, or will not be told; or, with `may_otherwise`, it is tried
- * once more by the dialect's other verb. */
+/* The terminating request is over: the server knows, or will not be told; or, with `may_otherwise`, it is
+ * tried once more by the dialect's other verb. */
 void phase_terminated(session *self, bool may_otherwise);
 /* A back channel was answered; has brought arrays; has come and gone. */
 void phase_answered(session *self);
