@@ -1,7 +1,7 @@
 """Servers that answer before they have read all of a request: the rest goes out as it was, and nothing else.
 
-libcurl keeps what it has not sent yet in a buffer of its own. The client is a process whose C library writes over
-what is freed, so that a server would see it.
+libcurl keeps what it has not sent yet in a buffer of its own. The client is a process whose C library
+writes over what is freed, so that a server would see it.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.timeout(60)
 
 # Far more than the system takes at once.
 SID = "S" * 600_000
-# So many bytes are read before the answer. At each of them libcurl has written some of its buffer and not all, here;
-# how much that is, the system says.
+# So many bytes are read before the answer. At each of them libcurl has written some of its buffer and not
+# all, here; how much that is, the system says.
 READ_FIRST = [40_000, 50_000, 60_000]
 # Nothing has come for so long: all is sent.
 QUIET_SECONDS = 1
@@ -36,7 +36,7 @@ for _ in channel:
 
 
 class EarlyServer(Server):
-    """Answers a back channel when it has read the beginning of its request, and reads on when `goes_on` is set."""
+    """Answers a back channel when it has read the beginning of its request; reads on when told."""
 
     def __init__(self, read_first, tls):
         super().__init__(tls=tls)
