@@ -59,6 +59,8 @@ typedef struct channel_object {
     // Messages taken by `await` since the event loop last had a turn, and when that was.
     unsigned taken;
     int64_t turn_ms;
+    // What had been received when one of them last found nothing to take, in bytes.
+    uint64_t received;
     // The line of the iterator that merges this channel with others, without a reference.
     _Atomic(ready_line *) line;
 } channel_object;

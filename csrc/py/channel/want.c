@@ -93,6 +93,7 @@ news channel_peek_lock_held(const channel_object *self, const want *wanted) {
         .ended = state.kind == ACTION_ENDED || self->closing,
         .asks = asks(self, state.kind),
         .logs = session_has_reports(self->session) || net_channel_has_set_cookies(self->net),
+        .received = session_get_stats(self->session)->bytes,
         .state = state,
     };
     found.outlook = wanted != NULL ? outlook_of(self, wanted, &found) : OUTLOOK_WAIT;

@@ -50,6 +50,8 @@ typedef struct news {
     bool ended;   // the session, or nearly: the channel was closed
     bool asks;    // the session waits for an answer: a token, a URL, what it opens with
     bool logs;    // there is something to tell: records for the logger, changes of the state
+    // Bytes of all bodies so far.
+    uint64_t received;
     // What the session wants, for channel_answer().
     session_action state;
 } news;

@@ -18,6 +18,8 @@ struct event_loop_object {
     PyObject *kept;
     // event_loop_update() is under way.
     bool updating;
+    // How often event_loop_read_on() has looked since the event loop last did.
+    int reads_on;
     // A channel is about to join: until then, the garbage collector may find that there is none.
     bool joining;
     // Meanwhile, a channel has left.
@@ -90,7 +92,7 @@ int event_loop_forgive_closed(const event_loop_object *self) {
 #define TIMER (-1)
 #define READY (-2)
 
-static PyObject *act(event_loop_object *self, int socket, int events) {
+static int act(event_loop_object *self, int socket, int events) {
     shared_loop *shared = self->shared;
     self->thread = PyThread_get_thread_ident();
     Py_BEGIN_ALLOW_THREADS;
@@ -105,7 +107,25 @@ static PyObject *act(event_loop_object *self, int socket, int events) {
         net_loop_on_socket(shared->loop, socket, events);
     pthread_mutex_unlock(&shared->lock);
     Py_END_ALLOW_THREADS;
-    if (event_loop_update(self) < 0)
+    return event_loop_update(self);
+}
+
+// So many times a turn, so that who is sent as much as it can take keeps others waiting no longer than that.
+#define MOST_READS_ON 2
+
+int event_loop_read_on(event_loop_object *self) {
+    if (self->reads_on >= MOST_READS_ON || !watch_has_descriptor(&self->watch))
+        return 0;
+    self->reads_on++;
+    Py_INCREF((PyObject *)self); // what the channels' owners do may let go of it
+    int result = act(self, READY, 0) < 0 ? -1 : 1;
+    Py_DECREF((PyObject *)self);
+    return result;
+}
+
+static PyObject *have_turn(event_loop_object *self, int socket, int events) {
+    self->reads_on = 0;
+    if (act(self, socket, events) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -114,7 +134,7 @@ static PyObject *act_on(PyObject *self, PyObject *socket, int events) {
     long number = PyLong_AsLong(socket);
     if (number == -1 && PyErr_Occurred() != NULL)
         return NULL;
-    return act((event_loop_object *)self, (int)number, events);
+    return have_turn((event_loop_object *)self, (int)number, events);
 }
 
 static PyObject *event_loop_on_read(PyObject *self, PyObject *socket) {
@@ -127,7 +147,7 @@ static PyObject *event_loop_on_write(PyObject *self, PyObject *socket) {
 
 static PyObject *event_loop_on_ready(PyObject *self, PyObject *unused) {
     (void)unused;
-    return act((event_loop_object *)self, READY, 0);
+    return have_turn((event_loop_object *)self, READY, 0);
 }
 
 static PyObject *event_loop_on_timer(PyObject *op, PyObject *unused) {
@@ -135,7 +155,7 @@ static PyObject *event_loop_on_timer(PyObject *op, PyObject *unused) {
     (void)unused;
     watch_timer_has_run(&self->watch);
     if (!watch_puts_off(&self->watch))
-        return act(self, TIMER, 0);
+        return have_turn(self, TIMER, 0);
     set_aside failed = {0};
     set_timer(self, net_now_ms() + 1, &failed); // not at once, or it would come before what the sockets say
     if (exception_resume(&failed) < 0)

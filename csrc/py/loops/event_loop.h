@@ -14,6 +14,10 @@ typedef int event_loop_on_news(PyObject *owner);
  * all that could be done is done. */
 int event_loop_update(event_loop_object *self);
 
+/* Look at the sockets at once, between two turns of the event loop: 1. 0: not now, since the event loop has
+ * other things to do, too. -1 with an exception set. */
+int event_loop_read_on(event_loop_object *self);
+
 /* Clear the exception that is set if the event loop raised it because it is closed. Else -1, with an
  * exception set. */
 int event_loop_forgive_closed(const event_loop_object *self);

@@ -123,6 +123,10 @@ bool watch_puts_off(watch *self) {
     return self->put_off;
 }
 
+bool watch_has_descriptor(const watch *self) {
+    return self->descriptor >= 0;
+}
+
 bool watch_has_to_tell(const watch *self) {
     return self->change_count != 0;
 }

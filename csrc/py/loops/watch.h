@@ -50,6 +50,9 @@ void watch_free(watch *self);
 int watch_traverse(watch *self, visitproc visit, void *arg);
 void watch_clear(watch *self);
 
+/* Whether one descriptor stands for all sockets. */
+bool watch_has_descriptor(const watch *self);
+
 /* Have the event loop watch one descriptor of this loop, or be told of every socket. -1 with an exception
  * set. */
 int watch_begin(watch *self, net_loop *loop);
