@@ -4,9 +4,9 @@
 
 #include <curl/curl.h> // CURL
 
-/* A handle is about to speak TLS: AWS-LC, which wheels bring along, is to know the curves and signatures that servers
- * have beside those of the public ones, and to refuse certificates that OpenSSL refuses since 3.0 for being weak.
- * Without it in this build, nothing. */
+/* A handle is about to speak TLS: AWS-LC, which wheels bring along, is to know the curves and signatures that
+ * servers have beside those of the public ones, and to refuse certificates that OpenSSL refuses since 3.0 for
+ * being weak. Without it in this build, nothing. */
 void aws_lc_be_as_strict(CURL *easy);
 
 /* What is wrong with a certificate by that, if libcurl's result of looking at it says so; else NULL. */

@@ -34,7 +34,8 @@ static control *tell;
 static release *free_buffers;
 
 #ifdef CURL_STATICLIB
-static void find(void) {}
+static void find(void) {
+}
 #else
 typedef const char *version(int what);
 typedef unsigned long number(void);
