@@ -69,7 +69,7 @@ static void free_texts(net_channel *self) {
 static void write_set_cookies(const net_channel *self, strbuf *out) {
     int first = 0;
     for (int i = 0; i < self->transfer_count; i++)
-        if (self->transfers[i].cookies.has_news)
+        if (self->transfers[i].cookies.news != NULL)
             first = i;
     for (int i = 0; i < self->transfer_count && out->length == 0; i++) {
         const transfer *next = &self->transfers[(first + i) % self->transfer_count];

@@ -21,8 +21,9 @@ void cookies_forget(cookie_jar *self, CURL *easy);
 void cookies_free(cookie_jar *self);
 
 /* A Set-Cookie header has this value; `has_other`: the channel has another jar. `given` are the caller's,
- * "name=value; name=value", or NULL: there, one of this name is taken out. */
-void cookies_set(cookie_jar *self, bool has_other, char *given, const char *value, size_t value_length);
+ * "name=value; name=value", or NULL: there, one of this name is taken out. False when
+ * memory ran out. */
+bool cookies_set(cookie_jar *self, bool has_other, char *given, const char *value, size_t value_length);
 
 /* Out of `given`, take each whose name one of the lines has that cookies_write() has written. */
 void cookies_drop_set(char *given, const char *lines);

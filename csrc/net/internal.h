@@ -30,11 +30,11 @@ typedef struct cookie_jar {
     // libcurl has them and takes more. When it has not, `kept` are those that it had.
     bool is_open;
     struct curl_slist *kept;
-    // How many the heads have set since the request was sent; whether any ever has; and whether some have
-    // that the channel's other jar does not know of.
+    // How many the heads have set since the request was sent; whether any ever has; and the names of those
+    // set, or taken back, that the channel's other jar does not know of.
     unsigned set;
     bool has_any;
-    bool has_news;
+    struct curl_slist *news;
 } cookie_jar;
 
 /* One request on its way, or the handle that waits for the next one (transfer.h). */

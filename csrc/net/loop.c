@@ -68,6 +68,12 @@ static void run_timers(net_loop *self) {
     }
 }
 
+// What libcurl has just done, and what it is time for.
+static void finish(net_loop *self) {
+    finish_transfers(self);
+    run_timers(self);
+}
+
 /* ---- Driven by waiting ---- */
 
 // So many sockets at a time: others wait for the event loop, too.
@@ -96,16 +102,14 @@ static void act_on(net_loop *self, const poller_event *events, int count) {
     int running;
     for (int i = 0; i < count; i++)
         curl_multi_socket_action(self->multi, events[i].socket, events[i].events, &running);
-    finish_transfers(self);
-    run_timers(self);
+    finish(self);
 }
 
 void net_loop_perform(net_loop *self) {
     int running;
     if (self->ready == NULL) {
         curl_multi_perform(self->multi, &running);
-        finish_transfers(self);
-        run_timers(self);
+        finish(self);
         return;
     }
     if (self->ready_count == 0)
@@ -181,8 +185,7 @@ void net_loop_on_ready(net_loop *self) {
 void net_loop_on_socket(net_loop *self, curl_socket_t socket, int events) {
     int running;
     curl_multi_socket_action(self->multi, socket, events, &running); // CURL_CSELECT_IN and _OUT are 1 and 2
-    finish_transfers(self);
-    run_timers(self);
+    finish(self);
 }
 
 void net_loop_on_timer(net_loop *self) {

@@ -140,7 +140,8 @@ static void finish_head(transfer *self) {
 static void take_cookie(transfer *self, const char *value, size_t length) {
     net_channel *channel = self->channel;
     char *url = NULL;
-    cookies_set(&self->cookies, channel->transfer_count > 1, channel->cookies, value, length);
+    if (!cookies_set(&self->cookies, channel->transfer_count > 1, channel->cookies, value, length))
+        self->decoded = CODING_MEMORY;
     if (!channel->keeps_set_cookies || channel->set_cookies.length + length > MAX_HEAD ||
         curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || url == NULL)
         return;
@@ -331,6 +332,20 @@ static void report_out_of_memory(transfer *self) {
     report(self, TRANSPORT_FATAL, CURLE_OUT_OF_MEMORY, "out of memory");
 }
 
+// All but the cookies, which outlive the handle.
+static void free_handle(transfer *self) {
+    if (self->easy != NULL)
+        curl_easy_cleanup(self->easy);
+    self->easy = NULL;
+    headers_release(self->headers);
+    self->headers = NULL;
+    self->shares = self->has_tls = self->has_proxy_tls = self->trusts_directory = false;
+    strbuf_free(&self->head);
+    strbuf_free(&self->reason);
+    free(self->error);
+    self->error = NULL;
+}
+
 // The handle that has opened the session, and would lie idle from now on, becomes the back channel's: to make
 // another one, and to free this one, would be a twentieth of all that opening takes.
 static void take_idle_handle(transfer *self) {
@@ -352,7 +367,7 @@ void transfer_start(transfer *self) {
     take_idle_handle(self);
     if (self->easy == NULL) {
         if (!setup_handle(self, request.url)) {
-            transfer_free(self);
+            free_handle(self);
             report_out_of_memory(self);
             return;
         }
@@ -371,16 +386,11 @@ static bool lies_idle(const transfer *self) {
            back->running && back->head_done;
 }
 
-// Cookies outlive the handle.
 static void drop_handle(transfer *self) {
     transfer_pass_cookies_on(self);
     cookies_close(&self->cookies, self->easy);
-    if (self->cookies.is_open)
-        return;
-    cookie_jar kept = self->cookies;
-    self->cookies = (cookie_jar){0};
-    transfer_free(self);
-    self->cookies = kept;
+    if (!self->cookies.is_open)
+        free_handle(self);
 }
 
 // Whether the head of a request by TLS has gone out. A server may answer before it has read all of it, and
@@ -478,17 +488,8 @@ void transfer_probe(transfer *self, int64_t now_ms) {
 
 void transfer_free(transfer *self) {
     transfer_stop(self);
-    if (self->easy != NULL)
-        curl_easy_cleanup(self->easy);
-    self->easy = NULL;
-    headers_release(self->headers);
-    self->headers = NULL;
-    self->shares = self->has_tls = self->has_proxy_tls = self->trusts_directory = false;
+    free_handle(self);
     cookies_free(&self->cookies);
-    strbuf_free(&self->head);
-    strbuf_free(&self->reason);
-    free(self->error);
-    self->error = NULL;
 }
 
 static void follow(transfer *self) {

@@ -536,6 +536,42 @@ def test_a_cookie_that_both_directions_are_given_at_once_is_the_last_ones(script
     assert script.of("maps")[1].headers["cookie"] == "both=back"
 
 
+def test_a_cookie_that_one_direction_takes_back_while_the_other_is_given_one_is_gone(script, channel_of):
+    read, told = threading.Event(), threading.Event()
+    jar = http.cookiejar.CookieJar()
+
+    def first(request):
+        head = ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Set-Cookie: gone=; Path=/; Max-Age=0", ""]
+        request.connection.sendall("\r\n".join(head).encode())
+        assert told.wait(60)
+        request.connection.sendall(b"\r\n")
+        request.chunk([2, "b"])
+        request.end()
+
+    def maps(request):
+        assert read.wait(60)
+        status("200 OK", frame([1, 0, 0]), Set_Cookie="fresh=1; Path=/")(request)
+
+    script.on("open", opened([1, "a"], Set_Cookie="gone=1; Path=/"))
+    script.on("maps", maps, confirmed())
+    script.on("back", first, held([3, "c"]))
+    with channel_of("BrowserChannel", script.url, cookies=jar) as channel:
+        assert channel.take(1) == ["a"]
+        assert [one.name for one in jar] == ["gone"]
+        channel.send({"number": "0"})
+        while list(jar):  # until the half of the back channel's head is read that is there
+            with pytest.raises(ChannelTimeout):
+                channel.recv(0.01)
+        read.set()
+        channel.flush(20)
+        told.set()
+        assert channel.take(2) == ["b", "c"]
+        channel.send({"number": "1"})
+        channel.flush(20)
+    assert script.of("back")[1].headers["cookie"] == "fresh=1"
+    assert script.of("maps")[1].headers["cookie"] == "fresh=1"
+
+
 def cookie(name, value, domain="127.0.0.1"):
     return http.cookiejar.Cookie(
         0, name, value, None, False, domain, True, False, "/", True, False, None, False, None, None, {}
