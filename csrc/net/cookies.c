@@ -39,7 +39,8 @@ static bool is_sound(const char *line) {
 // A cookie of a host that there cannot be.
 #define MARK "gaechannel.invalid\tFALSE\t/\tFALSE\t0\tmark\t1"
 
-// Whether there is none. libcurl writes none, too, where memory runs out: but then not even one that there is.
+// Whether there is none. libcurl writes none, too, where memory runs out: but then not even one that there
+// is.
 static bool is_empty(cookie_jar *self, CURL *easy) {
     struct curl_slist *lines = NULL;
     if (!self->has_any)
@@ -108,7 +109,8 @@ static bool give_some(CURL *easy, const struct curl_slist *lines, const struct c
 
 // A head is just being read there, which has news of its own: of the others that it has, only those that have
 // been set or taken back here are other ones now.
-static bool give_news(const cookie_jar *self, const struct curl_slist *lines, cookie_jar *other, CURL *others) {
+static bool give_news(const cookie_jar *self, const struct curl_slist *lines, cookie_jar *other,
+                      CURL *others) {
     struct curl_slist *theirs;
     if (!list(other, others, &theirs))
         return false;

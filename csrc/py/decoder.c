@@ -15,6 +15,7 @@
 #include "wire/framer.h"
 #include "wire/literal_space.h"
 #include "wire/literal_unescape.h"
+#include "py/wrong_type.h"
 
 typedef struct decoder {
     PyObject_HEAD module_state *state;
@@ -337,7 +338,7 @@ static Py_ssize_t max_chunk_size_of(PyObject *given) {
     if (given == NULL)
         return FRAMER_DEFAULT_MAX_CHUNK;
     if (PyBool_Check(given) || !PyIndex_Check(given)) {
-        PyErr_Format(PyExc_TypeError, "max_chunk_size must be an int, not %R", (PyObject *)Py_TYPE(given));
+        raise_wrong_type("max_chunk_size", "must be an int", given);
         return 0;
     }
     // A number that no size can be is the largest that can.
@@ -375,7 +376,7 @@ static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OO:Decoder", names, &max_chunk_size, &raw))
         return NULL;
     if (!PyBool_Check(raw)) {
-        PyErr_Format(PyExc_TypeError, "raw must be True or False, not %R", (PyObject *)Py_TYPE(raw));
+        raise_wrong_type("raw", "must be True or False", raw);
         return NULL;
     }
     decoder *self = (decoder *)new_decoder(type, max_chunk_size);

@@ -7,6 +7,7 @@
 #include "py/strings.h"
 #include "wire/literal.h"
 #include "wire/utf8.h"
+#include "py/wrong_type.h"
 
 static PyObject *value_of(literal_reader *reader, literal_token token);
 
@@ -137,7 +138,7 @@ static PyObject *bytes_of(PyObject *text) {
         return PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
     if (PyObject_CheckBuffer(text))
         return PyBytes_FromObject(text);
-    PyErr_Format(PyExc_TypeError, "parse() takes a str or bytes, not %R", (PyObject *)Py_TYPE(text));
+    raise_wrong_type("parse()", "takes a str or bytes", text);
     return NULL;
 }
 

@@ -265,9 +265,12 @@ def _say_what_is_lost(server: LocalServer) -> None:
     sessions = sum(len(service) for service in services)
     messages = sum(service.waiting for service in services)
     if sessions or messages:
+        ending = "1 session ends" if sessions == 1 else f"{sessions} sessions end"
+        lost = "1 message that has not arrived is lost"
+        if messages != 1:
+            lost = f"{messages} messages that have not arrived are lost"
         print(
-            f"gaechannel: {sessions} sessions end with this process, and {messages} messages that have not"
-            " arrived are lost; --state FILE keeps both for the next one",
+            f"gaechannel: {ending} with this process, and {lost}; --state FILE keeps both for the next one",
             file=sys.stderr,
         )
 

@@ -327,7 +327,7 @@ def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tm
 def test_what_is_lost_at_the_end_is_said_and_is_kept_in_a_state_file(run, serve, environ, tmp_path):
     file = tmp_path / "state"
     environ["GAECHANNEL_ADMIN_TOKEN"] = "secret"
-    for arguments, lost in (((), "1 messages that have not arrived are lost"), (("--state", str(file)), "")):
+    for arguments, lost in (((), "1 message that has not arrived is lost"), (("--state", str(file)), "")):
         process, text = serve(*arguments)
         for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN"):
             environ[name] = exported(text, name)

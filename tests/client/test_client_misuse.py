@@ -157,7 +157,7 @@ def test_repr_works_in_a_forked_child():
         (lambda: WebChannel(URL, auto_reconnect=None), "auto_reconnect must be True or False, not NoneType"),
         (
             lambda: setattr(Client("token", base_url=URL), "max_reconnects", "3"),
-            "max_reconnects must be an int or None, not <class 'str'>",
+            "max_reconnects must be an int or None, not str",
         ),
         (lambda: Client("token", base_url=URL, timeuot=5), "argument 'timeuot'"),
         (lambda: aio.Client("token", base_url=URL, max_backof=5), "argument 'max_backof'"),

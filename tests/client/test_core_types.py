@@ -53,8 +53,11 @@ def attempt(action, *arguments):
     except SystemError:
         print("SystemError:", action, arguments, file=sys.stderr)
         sys.exit(3)
-    except BaseException:
-        pass
+    except BaseException as error:
+        # A type is told by its name.
+        if "<class '" in str(error) and "gaechannel" not in str(error):
+            print("words:", action, arguments, error, file=sys.stderr)
+            sys.exit(4)
 
 UNARY = [repr, str, bool, len, hash, iter, next, aiter, anext, reversed, operator.index, float, operator.neg,
          sys.getsizeof, gc.get_referents, weakref.ref, copy.copy, copy.deepcopy, pickle.dumps, dir, vars]

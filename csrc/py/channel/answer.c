@@ -5,6 +5,7 @@
 
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
+#include "py/wrong_type.h"
 
 // Whose turn it is to ask the caller's callables; but for TURN_OURS, what channel_answer() returns then.
 typedef enum turn {
@@ -92,8 +93,7 @@ int channel_give_token(channel_object *self, PyObject *token) {
     if (token != NULL && PyUnicode_Check(token))
         text = PyUnicode_AsUTF8AndSize(token, NULL);
     else if (token != NULL)
-        PyErr_Format(PyExc_TypeError, "the token's callable must return a str, not %R",
-                     (PyObject *)Py_TYPE(token));
+        raise_wrong_type("the token's callable", "must return a str", token);
     if (text != NULL && *text == '\0') {
         PyErr_SetString(PyExc_ValueError, "the token's callable returned an empty token");
         text = NULL;
@@ -144,7 +144,7 @@ static int ask_and_give_url(channel_object *self, exchange_slot slot, const url_
     if (PyUnicode_Check(url))
         text = PyUnicode_AsUTF8AndSize(url, NULL);
     else
-        PyErr_Format(PyExc_TypeError, "a URL must be a str, not %R", (PyObject *)Py_TYPE(url));
+        raise_wrong_type("a URL", "must be a str", url);
     if (text != NULL && *text == '\0') {
         PyErr_SetString(PyExc_ValueError, "a URL must not be empty");
         text = NULL;

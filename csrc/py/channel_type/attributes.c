@@ -6,6 +6,7 @@
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
 #include "py/strings.h"
+#include "py/wrong_type.h"
 
 #define FIELD(field) ((void *)(intptr_t)(field))
 
@@ -108,8 +109,7 @@ static int set_max_reconnects(PyObject *op, PyObject *value, void *unused) {
                    ? -1
                    : set_number_to((channel_object *)op, NUMBER_MAX_RECONNECTS, -1);
     if (value != NULL && !PyIndex_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "max_reconnects must be an int or None, not %R",
-                     (PyObject *)Py_TYPE(value));
+        raise_wrong_type("max_reconnects", "must be an int or None", value);
         return -1;
     }
     return set_number(op, value, FIELD(NUMBER_MAX_RECONNECTS));

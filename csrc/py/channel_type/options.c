@@ -9,6 +9,7 @@
 #include <string.h> // strcmp()
 
 #include "session/dialect.h"
+#include "py/wrong_type.h"
 
 typedef enum option_kind {
     TEXT,    // const char *: a str or None
@@ -100,7 +101,7 @@ static int read_text(const option *given, const char **field, PyObject *value) {
     if (value == Py_None && !given->required)
         return 0;
     if (!PyUnicode_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be a str, not %R", given->name, (PyObject *)Py_TYPE(value));
+        raise_wrong_type(given->name, "must be a str", value);
         return -1;
     }
     *field = PyUnicode_AsUTF8AndSize(value, &length);

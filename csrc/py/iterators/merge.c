@@ -17,6 +17,7 @@
 #include "py/iterators/receive.h"
 #include "py/loops/owner.h"
 #include "py/loops/waiters.h"
+#include "py/wrong_type.h"
 
 typedef struct merge_object {
     PyObject_HEAD module_state *state;
@@ -401,7 +402,7 @@ static PyObject *merge_self(PyObject *op) {
 
 static int take_channel(merge_object *self, PyObject *item, bool is_async) {
     if (!PyObject_TypeCheck(item, self->state->channel_type)) {
-        PyErr_Format(PyExc_TypeError, "a channel is wanted, not %R", (PyObject *)Py_TYPE(item));
+        raise_wrong_type("a channel", "is wanted", item);
         return -1;
     }
     channel_object *channel = (channel_object *)item;
