@@ -105,25 +105,28 @@ static PyObject *http_keywords(const error_words *words) {
 }
 
 // The same, and the maps as they were given to `channel`.
-static PyObject *refused_keywords(const error_words *words, PyObject *channel) {
+static PyObject *refused_keywords(module_state *state, const error_words *words, PyObject *channel) {
     PyObject *keywords = http_keywords(words);
-    PyObject *maps =
-        keywords != NULL ? PyObject_CallMethod(channel, "_maps_given", "(N)", str_of(&words->refused)) : NULL;
+    PyObject *refused = keywords != NULL ? str_of(&words->refused) : NULL;
+    PyObject *maps = refused != NULL
+                         ? PyObject_CallMethodObjArgs(channel, state->names[NAME_MAPS_GIVEN], refused, NULL)
+                         : NULL;
+    Py_XDECREF(refused);
     if (maps == NULL || PyDict_SetItemString(keywords, "maps", maps) < 0)
         Py_CLEAR(keywords);
     Py_XDECREF(maps);
     return keywords;
 }
 
-static PyObject *keywords_of(const error_words *words, PyObject *channel) {
+static PyObject *keywords_of(module_state *state, const error_words *words, PyObject *channel) {
     switch (words->kind) {
     case ERROR_TRANSPORT:
     case ERROR_TIMEOUT:
         return Py_BuildValue("{si}", "curl_code", words->code);
     case ERROR_MAPS_REFUSED:
-        return refused_keywords(words, channel);
+        return refused_keywords(state, words, channel);
     case ERROR_SESSION_LOST:
-        return words->refused.length != 0 ? refused_keywords(words, channel) : http_keywords(words);
+        return words->refused.length != 0 ? refused_keywords(state, words, channel) : http_keywords(words);
     case ERROR_HTTP:
     case ERROR_TOKEN_INVALID:
     case ERROR_TOKEN_EXPIRED:
@@ -136,7 +139,7 @@ static PyObject *keywords_of(const error_words *words, PyObject *channel) {
 PyObject *error_words_exception(module_state *state, error_words *words, PyObject *channel) {
     PyObject *type = words->kind != ERROR_MEMORY ? class_of(state, words) : PyExc_MemoryError;
     PyObject *arguments = Py_BuildValue("(N)", str_of(&words->message));
-    PyObject *keywords = arguments != NULL ? keywords_of(words, channel) : NULL;
+    PyObject *keywords = arguments != NULL ? keywords_of(state, words, channel) : NULL;
     PyObject *error = NULL;
     if (arguments != NULL && keywords != NULL)
         error = PyObject_Call(type, arguments, keywords);

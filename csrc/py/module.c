@@ -106,10 +106,10 @@ static int exec_module(PyObject *module) {
         PyErr_NoMemory();
         return -1;
     }
-    if (errors_import(state) < 0 || builders_prepare(state) < 0 || channel_add_type(module, state) < 0 ||
-        messages_add_type(module, state) < 0 || event_loop_add_type(module, state) < 0 ||
-        awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||
-        decoder_add_types(module, state) < 0 || watch_exit(module) < 0)
+    if (names_make(state->names) < 0 || errors_import(state) < 0 || builders_prepare(state) < 0 ||
+        channel_add_type(module, state) < 0 || messages_add_type(module, state) < 0 ||
+        event_loop_add_type(module, state) < 0 || awaiter_add_type(module, state) < 0 ||
+        merge_add_types(module, state) < 0 || decoder_add_types(module, state) < 0 || watch_exit(module) < 0)
         return -1;
     if (PyModule_AddStringConstant(module, "__version__", GAECHANNEL_VERSION) < 0)
         return -1;

@@ -72,8 +72,13 @@ static int clear_module(PyObject *module) {
     return 0;
 }
 
+// What the collector clears in the module's name may still be asked of channels that go in the same turn; a
+// str is in no circle.
 static void free_module(void *module) {
+    module_state *state = module_state_of(module);
     clear_module(module);
+    for (size_t i = 0; i < NAME_COUNT; i++)
+        Py_CLEAR(state->names[i]);
 }
 
 struct PyModuleDef module_def = {

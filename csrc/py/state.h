@@ -7,6 +7,8 @@
 
 #include <stdatomic.h>
 
+#include "py/names.h"
+
 typedef struct module_state {
     // The classes of gaechannel.errors.
     PyObject *channel_error;
@@ -21,6 +23,8 @@ typedef struct module_state {
     PyObject *token_expired;
     PyObject *closed;
     PyObject *web_channel_error;
+    // By py_name.
+    PyObject *names[NAME_COUNT];
     // asyncio.get_running_loop(), once it was needed.
     _Atomic(PyObject *) get_running_loop;
     // StopIteration.value, and what sets it.

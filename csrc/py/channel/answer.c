@@ -76,7 +76,8 @@ static int give_token(channel_object *self, const session_action *asked) {
 // What comes later may have come when this is back: an event loop may run a task while it is made.
 static int give_token_in_event_loop(channel_object *self) {
     self->awaits_answer = true;
-    PyObject *token = PyObject_CallMethod((PyObject *)self, "_ask_token", "O", self->token_source);
+    PyObject *ask_token = self->state->names[NAME_ASK_TOKEN];
+    PyObject *token = PyObject_CallMethodObjArgs((PyObject *)self, ask_token, self->token_source, NULL);
     if (token == Py_None) {
         Py_DECREF(token);
         return 0;
@@ -117,7 +118,7 @@ static PyObject *ask_url(channel_object *self, const url_question *question) {
     request_kind kind = question->kind;
     long long rid = question->rid, aid = question->aid;
     if (kind == REQUEST_INIT)
-        return PyObject_CallMethod(op, "_get_init_url", NULL);
+        return PyObject_CallMethodObjArgs(op, self->state->names[NAME_GET_INIT_URL], NULL);
     PyObject *keywords = NULL;
     if (kind == REQUEST_OPEN)
         keywords = Py_BuildValue("{sLsi}", "RID", rid, "CVER", 1);
@@ -125,7 +126,7 @@ static PyObject *ask_url(channel_object *self, const url_question *question) {
         keywords = Py_BuildValue("{sLsLsi}", "RID", rid, "AID", aid, "CVER", 1);
     else
         keywords = Py_BuildValue("{sisLssss}", "CI", 0, "AID", aid, "TYPE", "xmlhttp", "RID", "rpc");
-    PyObject *method = PyObject_GetAttrString(op, "_get_bind_url");
+    PyObject *method = PyObject_GetAttr(op, self->state->names[NAME_GET_BIND_URL]);
     PyObject *arguments = PyTuple_New(0);
     PyObject *url = NULL;
     if (keywords != NULL && method != NULL && arguments != NULL)
@@ -190,8 +191,8 @@ static int ask(channel_object *self, const session_action *asked) {
     }
     // As for tokens: what comes later may have come when this is back.
     self->awaits_answer = self->is_async;
-    PyObject *later =
-        PyObject_CallMethod((PyObject *)self, session_opens ? "_prepare_session" : "_renew_headers", NULL);
+    PyObject *method = self->state->names[session_opens ? NAME_PREPARE_SESSION : NAME_RENEW_HEADERS];
+    PyObject *later = PyObject_CallMethodObjArgs((PyObject *)self, method, NULL);
     if (later != NULL && later != Py_True)
         channel_take_answer(self, session_opens);
     else if (later == NULL)
@@ -204,7 +205,8 @@ static int ask(channel_object *self, const session_action *asked) {
 int channel_refuse_waiting(channel_object *self) {
     if (self->tellings == 0 && self->answering == 0 && !self->awaits_answer)
         return 0;
-    PyObject *may = PyObject_CallMethod((PyObject *)self, "_refuse_waiting", NULL);
+    PyObject *may =
+        PyObject_CallMethodObjArgs((PyObject *)self, self->state->names[NAME_REFUSE_WAITING], NULL);
     Py_XDECREF(may);
     return may != NULL ? 0 : -1;
 }

@@ -69,7 +69,8 @@ int channel_join_running_loop(channel_object *self) {
         return -1;
     bool same = self->loop != NULL && event_loop_of_asyncio(self->loop) == running;
     // gaechannel.aio knows each event loop's EventLoop, and whether this channel may leave the one it is in.
-    PyObject *loop = same ? NULL : PyObject_CallMethod((PyObject *)self, "_find_loop", "O", running);
+    PyObject *find = self->state->names[NAME_FIND_LOOP];
+    PyObject *loop = same ? NULL : PyObject_CallMethodObjArgs((PyObject *)self, find, running, NULL);
     Py_DECREF(running);
     if (same)
         return 0;

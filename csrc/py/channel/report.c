@@ -14,11 +14,11 @@ PyObject *channel_logger(channel_object *self) {
 }
 
 // Loggers of somebody's own, as code around the old module has them, may know only `warn`.
-static PyObject *method_for(PyObject *logger, int level) {
-    const char *name = level >= LOG_WARNING ? "warning" : level >= LOG_INFO ? "info" : "debug";
-    PyObject *method = PyObject_GetAttrString(logger, name);
+static PyObject *method_for(PyObject *logger, int level, PyObject *const *names) {
+    py_name wanted = level >= LOG_WARNING ? NAME_WARNING : level >= LOG_INFO ? NAME_INFO : NAME_DEBUG;
+    PyObject *method = PyObject_GetAttr(logger, names[wanted]);
     if (method == NULL && level >= LOG_WARNING && exception_forgive(PyExc_AttributeError))
-        method = PyObject_GetAttrString(logger, "warn");
+        method = PyObject_GetAttr(logger, names[NAME_WARN]);
     return method;
 }
 
@@ -26,7 +26,7 @@ static PyObject *method_for(PyObject *logger, int level) {
 // of no interest to it, and not worth an exception.
 static int hand_record(channel_object *self, int level, PyObject *text) {
     PyObject *logger = channel_logger(self);
-    PyObject *method = method_for(logger, level);
+    PyObject *method = method_for(logger, level, self->state->names);
     Py_DECREF(logger);
     if (method == NULL)
         return level < LOG_WARNING && exception_forgive(PyExc_AttributeError) ? 0 : -1;
@@ -74,7 +74,11 @@ static int tell_states(channel_object *self) {
         if (!changed)
             return 0;
         self->tellings++;
-        PyObject *told = PyObject_CallMethod((PyObject *)self, "_tell_state", "s", channel_state_name(state));
+        PyObject *tell = self->state->names[NAME_TELL_STATE];
+        PyObject *words = PyUnicode_FromString(channel_state_name(state));
+        PyObject *told =
+            words != NULL ? PyObject_CallMethodObjArgs((PyObject *)self, tell, words, NULL) : NULL;
+        Py_XDECREF(words);
         if (!self->is_async)
             self->tellings--;
         Py_XDECREF(told);
@@ -93,9 +97,10 @@ static int store_cookies(channel_object *self) {
     channel_unlock(self);
     if (!any)
         return 0;
-    PyObject *stored =
-        PyObject_CallMethod((PyObject *)self, "_store_cookies", "N",
-                            PyUnicode_DecodeLatin1(strbuf_str(&lines), (Py_ssize_t)lines.length, NULL));
+    PyObject *store = self->state->names[NAME_STORE_COOKIES];
+    PyObject *set = PyUnicode_DecodeLatin1(strbuf_str(&lines), (Py_ssize_t)lines.length, NULL);
+    PyObject *stored = set != NULL ? PyObject_CallMethodObjArgs((PyObject *)self, store, set, NULL) : NULL;
+    Py_XDECREF(set);
     strbuf_free(&lines);
     Py_XDECREF(stored);
     return stored != NULL ? 0 : -1;
@@ -136,8 +141,10 @@ PyObject *channel_last_error(channel_object *self) {
 
 // Whether the logger wants debug records. One of somebody's own may not say: then all. -1 with an exception
 // set that is no answer: Ctrl-C, where a signal came before the logger's Python code, would else be lost.
-static int wants_debug(PyObject *logger) {
-    PyObject *answer = PyObject_CallMethod(logger, "isEnabledFor", "i", LOG_DEBUG);
+static int wants_debug(PyObject *logger, PyObject *ask) {
+    PyObject *level = PyLong_FromLong(LOG_DEBUG);
+    PyObject *answer = level != NULL ? PyObject_CallMethodObjArgs(logger, ask, level, NULL) : NULL;
+    Py_XDECREF(level);
     int wants = answer != NULL ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
     if (wants < 0 && exception_forgive(PyExc_MemoryError))
@@ -147,7 +154,7 @@ static int wants_debug(PyObject *logger) {
 
 int channel_ask_log_level(channel_object *self) {
     PyObject *logger = channel_logger(self);
-    int wants = wants_debug(logger);
+    int wants = wants_debug(logger, self->state->names[NAME_IS_ENABLED_FOR]);
     Py_DECREF(logger);
     if (wants < 0)
         return -1;

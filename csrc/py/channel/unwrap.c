@@ -64,7 +64,8 @@ static int check_metadata(module_state *state, PyObject *message) {
         return -1;
     if (metadata == NULL)
         return 0;
-    PyObject *error = PyObject_CallMethod(state->web_channel_error, "_of_metadata", "O", metadata);
+    PyObject *error =
+        PyObject_CallMethodObjArgs(state->web_channel_error, state->names[NAME_OF_METADATA], metadata, NULL);
     if (error == NULL)
         return -1;
     int result = 0;

@@ -56,7 +56,7 @@ static void name_channel(channel_object *channel) {
     PyErr_Fetch(&raised.type, &raised.value, &raised.traceback);
     PyErr_NormalizeException(&raised.type, &raised.value, &raised.traceback);
     // An exception that takes no attributes goes without.
-    if (PyObject_SetAttrString(raised.value, "channel", (PyObject *)channel) < 0)
+    if (PyObject_SetAttr(raised.value, channel->state->names[NAME_CHANNEL], (PyObject *)channel) < 0)
         exception_set_aside(&raised);
     exception_resume(&raised);
 }

@@ -190,6 +190,10 @@ PyObject *event_loop_of_asyncio(event_loop_object *self) {
     return self->watch.event_loop;
 }
 
+PyObject *const *event_loop_names(const event_loop_object *self) {
+    return self->state->names;
+}
+
 int event_loop_keep_future(event_loop_object *self, PyObject *future) {
     return PySet_Add(self->kept, future);
 }
@@ -257,7 +261,8 @@ static PyObject *event_loop_free_now(PyObject *op, PyObject *unused) {
 static void ask_to_free(event_loop_object *self) {
     PyObject *done = NULL;
     for (int tries = 0; tries < 2 && done == NULL; tries++) {
-        done = PyObject_CallMethod(self->watch.event_loop, "call_soon_threadsafe", "O", self->free_now);
+        done = PyObject_CallMethodObjArgs(
+            self->watch.event_loop, self->state->names[NAME_CALL_SOON_THREADSAFE], self->free_now, NULL);
         if (done == NULL && watch_forgive_closed(&self->watch) == 0) {
             free_waiting(self);
             return;
@@ -301,7 +306,7 @@ static PyObject *event_loop_new(PyTypeObject *type, PyObject *args, PyObject *kw
     self->thread = PyThread_get_thread_ident();
     if ((self->state = module_state_of_type(type)) == NULL ||
         (self->shared = shared_loop_new(false)) == NULL || (self->kept = PySet_New(NULL)) == NULL ||
-        watch_init(&self->watch, op, event_loop, watches_sockets) < 0 ||
+        watch_init(&self->watch, op, event_loop, self->state->names, watches_sockets) < 0 ||
         (self->free_now = PyObject_GetAttrString(op, "_free_now")) == NULL)
         Py_CLEAR(op);
     return op;

@@ -30,6 +30,9 @@ int event_loop_joined(event_loop_object *self);
 /* The event loop; NULL when the garbage collector has taken it. Borrowed. */
 PyObject *event_loop_of_asyncio(event_loop_object *self);
 
+/* The module's names; they are there as long as this is. */
+PyObject *const *event_loop_names(const event_loop_object *self);
+
 /* Whether this is the thread that the event loop runs in. */
 bool event_loop_is_here(const event_loop_object *self);
 

@@ -3,8 +3,8 @@
 
 #include "py/exceptions.h"
 
-static int is_done(PyObject *future) {
-    PyObject *done = PyObject_CallMethod(future, "done", NULL);
+static int is_done(event_loop_object *loop, PyObject *future) {
+    PyObject *done = PyObject_CallMethodObjArgs(future, event_loop_names(loop)[NAME_DONE], NULL);
     int result = done != NULL ? PyObject_IsTrue(done) : -1;
     Py_XDECREF(done);
     return result;
@@ -12,8 +12,9 @@ static int is_done(PyObject *future) {
 
 // -1 with an exception set.
 static int wake(event_loop_object *loop, PyObject *future) {
-    int done = is_done(future);
-    PyObject *set = done == 0 ? PyObject_CallMethod(future, "set_result", "O", Py_None) : NULL;
+    PyObject *set_result = event_loop_names(loop)[NAME_SET_RESULT];
+    int done = is_done(loop, future);
+    PyObject *set = done == 0 ? PyObject_CallMethodObjArgs(future, set_result, Py_None, NULL) : NULL;
     bool failed = done < 0 || (done == 0 && set == NULL);
     Py_XDECREF(set);
     if (failed && event_loop_forgive_closed(loop) < 0)
@@ -47,8 +48,8 @@ int waiters_wake(event_loop_object *loop, PyObject **waiters) {
 static int prune(event_loop_object *loop, PyObject *waiters) {
     for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
         PyObject *future = PyList_GetItem(waiters, i);
-        int done = is_done(future);
-        if (done > 0 && loop != NULL && event_loop_release_future(loop, future) < 0)
+        int done = is_done(loop, future);
+        if (done > 0 && event_loop_release_future(loop, future) < 0)
             return -1;
         if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
             return -1;
@@ -61,9 +62,11 @@ PyObject *waiters_add(event_loop_object *loop, PyObject *waiters) {
     Py_ssize_t count = PyList_Size(waiters);
     if (count >= 16 && (count & (count - 1)) == 0 && prune(loop, waiters) < 0)
         return NULL;
-    PyObject *future = PyObject_CallMethod(event_loop_of_asyncio(loop), "create_future", NULL);
+    PyObject *const *names = event_loop_names(loop);
+    PyObject *future =
+        PyObject_CallMethodObjArgs(event_loop_of_asyncio(loop), names[NAME_CREATE_FUTURE], NULL);
     // The mark by which asyncio knows that the future was awaited and not yielded.
-    if (future == NULL || PyObject_SetAttrString(future, "_asyncio_future_blocking", Py_True) < 0 ||
+    if (future == NULL || PyObject_SetAttr(future, names[NAME_FUTURE_BLOCKING], Py_True) < 0 ||
         PyList_Append(waiters, future) < 0 || event_loop_keep_future(loop, future) < 0)
         Py_CLEAR(future);
     return future;
@@ -73,7 +76,7 @@ PyObject *waiters_throw(event_loop_object *loop, PyObject *waiters, PyObject *ar
     PyObject *type, *value = NULL, *traceback = NULL;
     if (!PyArg_ParseTuple(args, "O|OO:throw", &type, &value, &traceback))
         return NULL;
-    if (prune(loop, waiters) < 0)
+    if (loop != NULL && prune(loop, waiters) < 0)
         return NULL;
     if (PyType_Check(type))
         PyErr_SetObject(type, value == Py_None ? NULL : value);

@@ -26,10 +26,14 @@ static void note_change(void *context, curl_socket_t socket, int events) {
     self->changes[self->change_count++] = (watch_change){(int)socket, events};
 }
 
-static int call(watch *self, const char *method, int socket, PyObject *callback) {
-    PyObject *done = callback != NULL
-                         ? PyObject_CallMethod(self->event_loop, method, "iOi", socket, callback, socket)
-                         : PyObject_CallMethod(self->event_loop, method, "i", socket);
+// `callback` may be NULL, and is called with the socket if it `takes_socket`.
+static int call(watch *self, py_name method, int socket, PyObject *callback, bool takes_socket) {
+    PyObject *number = PyLong_FromLong(socket);
+    PyObject *done = number != NULL
+                         ? PyObject_CallMethodObjArgs(self->event_loop, self->names[method], number, callback,
+                                                      takes_socket ? number : NULL, NULL)
+                         : NULL;
+    Py_XDECREF(number);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
 }
@@ -58,13 +62,13 @@ static int apply_change(watch *self, watch_change wanted) {
     int gained = wanted.events & ~had;
     int lost = had & ~wanted.events;
     self->watched[wanted.socket] = (unsigned char)wanted.events;
-    if ((lost & CURL_POLL_IN) && call(self, "remove_reader", wanted.socket, NULL) < 0)
+    if ((lost & CURL_POLL_IN) && call(self, NAME_REMOVE_READER, wanted.socket, NULL, false) < 0)
         return -1;
-    if ((lost & CURL_POLL_OUT) && call(self, "remove_writer", wanted.socket, NULL) < 0)
+    if ((lost & CURL_POLL_OUT) && call(self, NAME_REMOVE_WRITER, wanted.socket, NULL, false) < 0)
         return -1;
-    if ((gained & CURL_POLL_IN) && call(self, "add_reader", wanted.socket, self->on_read) < 0)
+    if ((gained & CURL_POLL_IN) && call(self, NAME_ADD_READER, wanted.socket, self->on_read, true) < 0)
         return -1;
-    if ((gained & CURL_POLL_OUT) && call(self, "add_writer", wanted.socket, self->on_write) < 0)
+    if ((gained & CURL_POLL_OUT) && call(self, NAME_ADD_WRITER, wanted.socket, self->on_write, true) < 0)
         return -1;
     return 0;
 }
@@ -90,7 +94,7 @@ int watch_tell(watch *self) {
 static int cancel_timer(watch *self) {
     if (self->timer == NULL)
         return 0;
-    PyObject *done = PyObject_CallMethod(self->timer, "cancel", NULL);
+    PyObject *done = PyObject_CallMethodObjArgs(self->timer, self->names[NAME_CANCEL], NULL);
     Py_CLEAR(self->timer);
     Py_XDECREF(done);
     return done != NULL ? 0 : -1;
@@ -106,11 +110,17 @@ int watch_set_timer(watch *self, int64_t at_ms) {
     int64_t in_ms = at_ms - now_ms;
     self->timer_ms = at_ms;
     self->due_ms = in_ms > 0 ? at_ms : now_ms;
-    if (in_ms <= 0)
-        self->timer = PyObject_CallMethod(self->event_loop, "call_soon", "O", self->on_timer);
-    else
-        self->timer =
-            PyObject_CallMethod(self->event_loop, "call_later", "dO", (double)in_ms / 1000.0, self->on_timer);
+    if (in_ms <= 0) {
+        PyObject *call_soon = self->names[NAME_CALL_SOON];
+        self->timer = PyObject_CallMethodObjArgs(self->event_loop, call_soon, self->on_timer, NULL);
+    } else {
+        PyObject *call_later = self->names[NAME_CALL_LATER];
+        PyObject *delay = PyFloat_FromDouble((double)in_ms / 1000.0);
+        if (delay != NULL)
+            self->timer =
+                PyObject_CallMethodObjArgs(self->event_loop, call_later, delay, self->on_timer, NULL);
+        Py_XDECREF(delay);
+    }
     return self->timer != NULL ? 0 : -1;
 }
 
@@ -141,16 +151,13 @@ int watch_begin(watch *self, net_loop *loop) {
         net_loop_watch(loop, &watcher);
         return 0;
     }
-    PyObject *done =
-        PyObject_CallMethod(self->event_loop, "add_reader", "iO", self->descriptor, self->on_ready);
-    Py_XDECREF(done);
-    return done != NULL ? 0 : -1;
+    return call(self, NAME_ADD_READER, self->descriptor, self->on_ready, false);
 }
 
 int watch_end(watch *self) {
     set_aside failed = {0};
     self->change_count = 0;
-    if (self->descriptor >= 0 && call(self, "remove_reader", self->descriptor, NULL) < 0)
+    if (self->descriptor >= 0 && call(self, NAME_REMOVE_READER, self->descriptor, NULL, false) < 0)
         exception_set_aside(&failed);
     self->descriptor = -1;
     for (size_t socket = 0; socket < self->watched_size; socket++)
@@ -169,7 +176,7 @@ int watch_forgive_closed(const watch *self) {
         return exception_forgive(PyExc_Exception) ? 0 : -1;
     set_aside raised = {0};
     exception_set_aside(&raised);
-    PyObject *answer = PyObject_CallMethod(self->event_loop, "is_closed", NULL);
+    PyObject *answer = PyObject_CallMethodObjArgs(self->event_loop, self->names[NAME_IS_CLOSED], NULL);
     int is_closed = answer != NULL ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
     if (is_closed < 0 && exception_forgive(PyExc_AttributeError))
@@ -179,11 +186,13 @@ int watch_forgive_closed(const watch *self) {
     return exception_resume(&raised) < 0 && is_closed > 0 && exception_forgive(PyExc_Exception) ? 0 : -1;
 }
 
-int watch_init(watch *self, PyObject *called, PyObject *event_loop, bool watches_sockets) {
+int watch_init(watch *self, PyObject *called, PyObject *event_loop, PyObject *const *names,
+               bool watches_sockets) {
     self->descriptor = -1;
     self->watches_sockets = watches_sockets;
     Py_INCREF(event_loop);
     self->event_loop = event_loop;
+    self->names = names;
     self->on_ready = PyObject_GetAttrString(called, "_on_ready");
     self->on_read = PyObject_GetAttrString(called, "_on_read");
     self->on_write = PyObject_GetAttrString(called, "_on_write");

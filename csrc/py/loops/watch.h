@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "net/net.h"
+#include "py/names.h"
 
 // What libcurl wants of a socket, in the order in which it said so: a number may be closed and used again.
 typedef struct watch_change {
@@ -20,6 +21,8 @@ typedef struct watch_change {
 
 typedef struct watch {
     PyObject *event_loop;
+    // The module's.
+    PyObject *const *names;
     // What the event loop calls.
     PyObject *on_ready;
     PyObject *on_read;
@@ -44,8 +47,10 @@ typedef struct watch {
     size_t watched_size;
 } watch;
 
-/* `called` has the methods _on_ready, _on_read, _on_write and _on_timer. -1 with an exception set. */
-int watch_init(watch *self, PyObject *called, PyObject *event_loop, bool watches_sockets);
+/* `called` has the methods _on_ready, _on_read, _on_write and _on_timer; `names` outlive it. -1 with an
+ * exception set. */
+int watch_init(watch *self, PyObject *called, PyObject *event_loop, PyObject *const *names,
+               bool watches_sockets);
 void watch_free(watch *self);
 int watch_traverse(watch *self, visitproc visit, void *arg);
 void watch_clear(watch *self);
