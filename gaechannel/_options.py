@@ -19,7 +19,6 @@ from gaechannel._checks import (
     check_takes,
     check_type,
 )
-from gaechannel._version import __version__
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -392,7 +391,7 @@ def core_arguments(
         **given_headers,
         "secrets": secrets,
         "privates": [],
-        "user_agent": user_agent if user_agent is not None else f"gaechannel/{__version__}",
+        "user_agent": user_agent,
         "proxy": proxy,
         "verify": verify is not False,
         **_authorities(verify),

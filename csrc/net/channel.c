@@ -13,7 +13,7 @@
 #define ROUND_MS 128
 
 // As of a session, ten thousand wait for days.
-_Static_assert(sizeof(void *) > 8 || sizeof(net_channel) + sizeof(transfer) <= 448, "a channel has grown");
+_Static_assert(sizeof(void *) > 8 || sizeof(net_channel) + sizeof(transfer) <= 408, "a channel has grown");
 
 /* ---- Begin and end ---- */
 
@@ -42,9 +42,11 @@ net_channel *net_channel_new(session *carried, const net_options *options, void 
     for (int i = 0; i < transfer_count; i++)
         self->transfers[i].channel = self;
     if (!copy_text(&self->user_agent, options->user_agent) || !copy_text(&self->proxy, options->proxy) ||
-        !copy_text(&self->cookies, options->cookies) || !copy_text(&self->tls.ca_file, options->ca_file) ||
-        !copy_text(&self->tls.ca_path, options->ca_path) || !copy_text(&self->tls.cert, options->cert) ||
-        !copy_text(&self->tls.key, options->key) || (self->headers = headers_new(options->headers)) == NULL) {
+        !copy_text(&self->cookies, options->cookies) ||
+        !copy_text(&self->tls.ca_file, tls_file_to_keep(options->ca_file)) ||
+        !copy_text(&self->tls.ca_path, tls_path_to_keep(options->ca_path)) ||
+        !copy_text(&self->tls.cert, options->cert) || !copy_text(&self->tls.key, options->key) ||
+        (self->headers = headers_new(options->headers, options->user_agent == NULL)) == NULL) {
         net_channel_free(self);
         return NULL;
     }
@@ -133,7 +135,7 @@ void net_channel_take_set_cookies(net_channel *self, strbuf *out) {
 bool net_channel_set_headers(net_channel *self, const char *lines, const char *cookies, bool all) {
     char *copy = NULL;
     strbuf set = {0};
-    headers *made = headers_new(lines);
+    headers *made = headers_new(lines, self->user_agent == NULL);
     if (made == NULL || !copy_text(&copy, cookies != NULL ? cookies : "")) {
         headers_release(made);
         return false;

@@ -128,6 +128,7 @@ void failure_words(const transfer *self, CURLcode code, strbuf *words) {
     add_form_of_name(self, code, words);
     // What the environment says may be old, and the user need not know of it.
     if (failure_is_of_authorities(self, code))
-        net_tell_authorities_of_environment(self->channel->tls.ca_file, self->channel->tls.ca_path, words);
+        net_tell_authorities_of_environment(tls_file(&self->channel->tls), tls_path(&self->channel->tls),
+                                            words);
     add_proxy(self, words);
 }

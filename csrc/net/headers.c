@@ -12,13 +12,18 @@
 #define NO_EXPECT "Expect:"
 #define ACCEPT "Accept-Encoding:"
 #define ACCEPT_CODINGS ACCEPT " " CONTENT_CODINGS
+// By a header of ours, one text serves all channels; libcurl, where it is told, keeps three for each.
+#define NAME "User-Agent:"
+#define OWN_NAME NAME " " HEADERS_USER_AGENT
 
 // The headers of all channels whose caller has none: nobody changes them.
-static headers *without_callers(void) {
-    static char accept[] = ACCEPT_CODINGS, no_expect[] = NO_EXPECT;
-    static struct curl_slist second = {.data = accept}, first = {.data = no_expect, .next = &second};
-    static headers shared = {.lines = &first, .is_static = true};
-    return &shared;
+static headers *without_callers(bool names_itself) {
+    static char accept[] = ACCEPT_CODINGS, no_expect[] = NO_EXPECT, own_name[] = OWN_NAME;
+    static struct curl_slist third = {.data = accept}, second = {.data = no_expect, .next = &third},
+                             first = {.data = own_name, .next = &second};
+    static headers named = {.lines = &first, .is_static = true};
+    static headers unnamed = {.lines = &second, .is_static = true};
+    return names_itself ? &named : &unnamed;
 }
 
 static bool add(headers *self, const char *line) {
@@ -28,9 +33,9 @@ static bool add(headers *self, const char *line) {
     return lines != NULL;
 }
 
-headers *headers_new(const char *lines) {
+headers *headers_new(const char *lines, bool names_itself) {
     if (lines == NULL || *lines == '\0')
-        return without_callers();
+        return without_callers(names_itself);
     headers *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;
@@ -43,9 +48,10 @@ headers *headers_new(const char *lines) {
         added = line != NULL && add(self, line);
         free(line);
         accepts |= strncasecmp(lines, ACCEPT, sizeof ACCEPT - 1) == 0;
+        names_itself &= strncasecmp(lines, NAME, sizeof NAME - 1) != 0;
         lines += length + (lines[length] == '\n');
     }
-    if (added && (accepts || add(self, ACCEPT_CODINGS)))
+    if (added && (accepts || add(self, ACCEPT_CODINGS)) && (!names_itself || add(self, OWN_NAME)))
         return self;
     headers_release(self);
     return NULL;

@@ -13,9 +13,13 @@ typedef struct headers {
     bool is_static;
 } headers;
 
-/* Of "Name: value" lines, each ended by LF; NULL for none; and of what is asked for besides, such as content
- * codings where no line does. NULL when memory ran out. */
-headers *headers_new(const char *lines);
+/* What the package calls itself. */
+#define HEADERS_USER_AGENT "gaechannel/" GAECHANNEL_VERSION
+
+/* Of "Name: value" lines, each ended by LF; NULL for none; and of what is asked for besides: content codings,
+ * where no line does; and, where none says what the client is called and it `names_itself`, the package's
+ * name. NULL when memory ran out. */
+headers *headers_new(const char *lines, bool names_itself);
 
 /* One more request, or one less, has these headers; NULL is let through. */
 headers *headers_share(headers *self);

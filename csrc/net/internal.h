@@ -41,6 +41,8 @@ typedef struct cookie_jar {
 typedef struct transfer {
     net_channel *channel;
     exchange_slot slot;
+    // How taking the response's content coding off went.
+    coding_status decoded;
     // NULL while not needed.
     CURL *easy;
     bool running;
@@ -60,6 +62,7 @@ typedef struct transfer {
     // The request opens a session; and it is one of the loop's `returning`.
     bool opens;
     bool returns;
+    bool posts;
     // The final response's head has come.
     bool head_done;
     bool is_redirect;
@@ -77,8 +80,7 @@ typedef struct transfer {
     long counted;
     int redirects;
     session_intake intake;
-    // How taking the response's content coding off went; what takes it off, NULL: it has none.
-    coding_status decoded;
+    // What takes it off, NULL: it has none.
     content_coding *coding;
     cookie_jar cookies;
     // The status line's words.
@@ -133,6 +135,8 @@ struct net_channel {
     int64_t at_ms;
     size_t timer_index;
     bool http2;
+    // One transfer, if forward and back channel never run at once; else one for each slot.
+    uint8_t transfer_count;
     bool keeps_set_cookies;
     // A back channel was asked for; and a connection was closed under a request without an answer.
     bool has_polled;
@@ -146,8 +150,6 @@ struct net_channel {
     net_channel *next_to_connect;
     net_channel *previous_to_connect;
     int64_t connecting_since_ms;
-    // One transfer, if forward and back channel never run at once; else one for each slot.
-    uint8_t transfer_count;
     transfer transfers[];
 };
 

@@ -85,7 +85,7 @@ int64_t net_loop_timer_ms(const net_loop *loop);
 /* Texts are copied; NULL means libcurl's own default. */
 typedef struct net_options {
     int64_t connect_timeout_ms;
-    const char *user_agent;
+    const char *user_agent; // NULL: the package's name and version
     // "Name: value" lines, each ended by LF.
     const char *headers;
     // "name=value; name=value": go beside those that the server sets, until it sets one of that name.

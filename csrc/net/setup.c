@@ -92,6 +92,10 @@ bool setup_url(transfer *self, const char *url) {
     const char *proxy = proxy_for(self->channel->proxy, url);
     // A proxy that sees the request has to be told all of it.
     const char *target = is_https(url) || proxy == NULL ? plain_target(url) : NULL;
+    // Headers of ours are the server's; a proxy is told by libcurl who asks it for a tunnel.
+    if (proxy != NULL && self->channel->user_agent == NULL &&
+        !set_text(self->easy, CURLOPT_USERAGENT, HEADERS_USER_AGENT))
+        return false;
     char *bare = strndup(url, target != NULL ? strcspn(url, "?") : strlen(url));
     // Where there is none, libcurl need not look at the environment once more.
     curl_easy_setopt(self->easy, CURLOPT_NOPROXY, proxy == NULL ? "*" : NULL);
@@ -119,7 +123,7 @@ static bool wants_fresh(net_channel *channel, const session_request *request) {
 bool setup_request(transfer *self, const session_request *request) {
     CURL *easy = self->easy;
     net_channel *channel = self->channel;
-    bool posts = request->body != NULL;
+    bool posts = self->posts = request->body != NULL;
     buffers_for_response(easy, channel->loop->channel_count, self->was_busy, self->may_http2);
     buffers_for_request(easy, posts, request->body_length);
     // Rather wait for a connection that can be shared than open one more. Without TLS none can: a request

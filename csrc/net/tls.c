@@ -46,6 +46,26 @@ static const char *place_of(const char *given, const char *own) {
     return place != NULL && *place != '\0' ? place : NULL;
 }
 
+const char *tls_file(const tls_options *options) {
+    return place_of(options->ca_file, own_file());
+}
+
+const char *tls_path(const tls_options *options) {
+    return place_of(options->ca_path, own_path());
+}
+
+static const char *unless_own(const char *given, const char *own) {
+    return given != NULL && own != NULL && strcmp(given, own) == 0 ? NULL : given;
+}
+
+const char *tls_file_to_keep(const char *given) {
+    return unless_own(given, own_file());
+}
+
+const char *tls_path_to_keep(const char *given) {
+    return unless_own(given, own_path());
+}
+
 /* The TLS libraries that look for a certificate when it is needed. */
 static bool reads_as_needed(void) {
     static const char *const names[] = {"OpenSSL/", "LibreSSL/", "quictls/", "AWS-LC/"};
@@ -57,13 +77,13 @@ static bool reads_as_needed(void) {
 }
 
 bool tls_trusts_directory(const tls_options *options) {
-    return options->verify && !options->needs_file && place_of(options->ca_file, own_file()) != NULL &&
-           place_of(options->ca_path, own_path()) != NULL && reads_as_needed();
+    return options->verify && !options->needs_file && tls_file(options) != NULL &&
+           tls_path(options) != NULL && reads_as_needed();
 }
 
 static bool set_authorities(CURL *easy, const tls_options *options, CURLoption file, CURLoption path) {
-    const char *at_file = tls_trusts_directory(options) ? NULL : place_of(options->ca_file, own_file());
-    const char *at_path = place_of(options->ca_path, own_path());
+    const char *at_file = tls_trusts_directory(options) ? NULL : tls_file(options);
+    const char *at_path = tls_path(options);
     // A handle that has been told of neither has forgotten both, or asks the system.
     return (at_file == NULL || is_set(easy, file, at_file)) &&
            (at_path == NULL || is_set(easy, path, at_path));

@@ -19,6 +19,15 @@ typedef struct tls_options {
     char *key;
 } tls_options;
 
+/* A place to keep, of a file or a directory of CA certificates: NULL where it is libcurl's own anyway, which
+ * ten thousand channels need not keep. */
+const char *tls_file_to_keep(const char *given);
+const char *tls_path_to_keep(const char *given);
+
+/* Where CA certificates are looked for; NULL: in no file, or in no directory. */
+const char *tls_file(const tls_options *options);
+const char *tls_path(const tls_options *options);
+
 /* A new handle knows none of it, until it needs to: libcurl copies the places of certificates for every
  * connection, be it without TLS. */
 void tls_forget(CURL *easy);

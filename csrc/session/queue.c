@@ -11,6 +11,9 @@ typedef struct header {
     uint32_t kind;
 } header;
 
+// Of a channel's buffer, in bytes: of ten thousand, most get one short message at a time.
+#define FIRST_CAPACITY ((size_t)64)
+
 static size_t padded(size_t length) {
     return (length + sizeof(header) - 1) / sizeof(header) * sizeof(header);
 }
@@ -56,7 +59,7 @@ uint8_t *queue_reserve(queue *self, size_t length) {
         if (self->head > 0 && (held <= self->head) && self->capacity - held >= needed) {
             memmove(self->data, self->data + self->head, held);
         } else {
-            size_t capacity = self->capacity ? self->capacity : 512;
+            size_t capacity = self->capacity ? self->capacity : FIRST_CAPACITY;
             while (capacity - held < needed)
                 capacity *= 2;
             uint8_t *data = malloc(capacity);

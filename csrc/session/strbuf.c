@@ -28,6 +28,17 @@ void strbuf_clear(strbuf *buf) {
         buf->data[0] = '\0';
 }
 
+static bool reserve_exactly(strbuf *buf, uint64_t capacity) {
+    char *data = capacity < UINT32_MAX ? realloc(buf->data, (size_t)capacity) : NULL;
+    if (data == NULL) {
+        strbuf_fail(buf);
+        return false;
+    }
+    buf->data = data;
+    buf->capacity = (uint32_t)capacity;
+    return true;
+}
+
 // Make room for `more` bytes and a NUL.
 static bool reserve(strbuf *buf, size_t more) {
     if (strbuf_failed(buf))
@@ -37,14 +48,7 @@ static bool reserve(strbuf *buf, size_t more) {
     uint64_t capacity = buf->capacity ? buf->capacity : 32;
     while (capacity - buf->length <= more && capacity < UINT32_MAX)
         capacity *= 2;
-    char *data = capacity < UINT32_MAX ? realloc(buf->data, (size_t)capacity) : NULL;
-    if (data == NULL) {
-        strbuf_fail(buf);
-        return false;
-    }
-    buf->data = data;
-    buf->capacity = (uint32_t)capacity;
-    return true;
+    return reserve_exactly(buf, capacity);
 }
 
 void strbuf_trim(strbuf *buf) {
@@ -111,6 +115,8 @@ void strbuf_parameter(strbuf *buf, const char *lead, const strbuf *value) {
 
 bool strbuf_set(strbuf *buf, const char *text) {
     strbuf_clear(buf);
+    if (text != NULL && buf->data == NULL)
+        reserve_exactly(buf, strlen(text) + 1);
     if (text != NULL)
         strbuf_text(buf, text);
     return !strbuf_failed(buf);

@@ -171,6 +171,18 @@ def test_headers_and_user_agent_are_sent(client_of, take):
             assert request.headers["user-agent"] == "me/1"
 
 
+def test_headers_besides_leave_the_package_its_name(client_of, take):
+    with TalkServer(back=streams(messages(1, "a"))) as server:
+        take(client_of(server, headers={"X-Two": "1"}), 1)
+        assert {request.headers["user-agent"] for request in server.requests} == {f"gaechannel/{__version__}"}
+
+
+def test_a_header_says_what_the_client_is_called(client_of, take):
+    with TalkServer(back=streams(messages(1, "a"))) as server:
+        take(client_of(server, headers={"user-agent": "me/1"}), 1)
+        assert {request.headers["user-agent"] for request in server.requests} == {"me/1"}
+
+
 # ---- What comes back ----
 
 
