@@ -3,11 +3,9 @@
  * Since 8.7 libcurl has one receive buffer a multi handle; before, each transfer has its own for as long as
  * it takes. And since then a handle keeps the buffer that a POST went through, 64 kB unless told otherwise,
  * until a request wants one of another size: the back channel that follows on the same handle, for minutes,
- * sends its head without one. Before, a head that goes by TLS is copied to such a buffer,
- * which is kept until the response's end, or until a size is set, be it the same. */
+ * sends its head without one. Before, a head that goes by TLS is copied to such a buffer, which is kept until
+ * the response's end, or until a size is set, be it the same. */
 #include "net/buffers.h"
-
-#include <string.h> // strcmp()
 
 #include "net/libcurl.h"
 
@@ -57,10 +55,7 @@ void buffers_for_request(CURL *easy, bool posts, size_t body_length) {
                                 : LARGE_BUFFER);
 }
 
-// Of a POST some may still be to come.
 void buffers_sent(CURL *easy) {
-    const char *method = NULL;
-    if (!have_changed() && curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_METHOD, &method) == CURLE_OK &&
-        method != NULL && strcmp(method, "GET") == 0)
+    if (!have_changed())
         curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, LARGE_BUFFER);
 }

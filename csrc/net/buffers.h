@@ -19,7 +19,8 @@ bool buffers_were_busy(CURL *easy);
 /* The send buffer's, for a GET unless it `posts` so many bytes. */
 void buffers_for_request(CURL *easy, bool posts, size_t body_length);
 
-/* The response's head has come: a GET needs no send buffer any more. */
+/* The head of the response to a GET has come: it needs no send buffer any more. Of a POST some may still be
+ * to come. */
 void buffers_sent(CURL *easy);
 
 #endif

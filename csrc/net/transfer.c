@@ -416,9 +416,11 @@ void transfer_trim(transfer *self) {
     free(self->error);
     self->error = NULL;
     strbuf_free(&self->reason);
-    curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, NULL); // which was sent
+    // These were for the request.
+    curl_easy_setopt(self->easy, CURLOPT_REQUEST_TARGET, NULL);
+    curl_easy_setopt(self->easy, CURLOPT_NOPROXY, NULL);
     cookies_close(&self->cookies, self->easy);
-    if (has_sent_head(self))
+    if (!self->posts && has_sent_head(self))
         buffers_sent(self->easy);
     if (self->has_tls)
         openssl_free_buffers(self->easy);
