@@ -27,14 +27,15 @@ typedef struct connect_list {
 
 /* The cookies of a handle (cookies.h). */
 typedef struct cookie_jar {
-    // libcurl has them and takes more. When it has not, `kept` are those that it had.
-    bool is_open;
+    // Where libcurl has them not, those that it had.
     struct curl_slist *kept;
-    // How many the heads have set since the request was sent; whether any ever has; and the names of those
-    // set, or taken back, that the channel's other jar does not know of.
-    unsigned set;
-    bool has_any;
+    // The names of those set, or taken back, that the channel's other jar does not know of.
     struct curl_slist *news;
+    // How many the heads have set since the request was sent.
+    unsigned set;
+    // libcurl has them and takes more; and heads have ever set any.
+    bool is_open;
+    bool has_any;
 } cookie_jar;
 
 /* One request on its way, or the handle that waits for the next one (transfer.h). */

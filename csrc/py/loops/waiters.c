@@ -44,17 +44,24 @@ int waiters_wake(event_loop_object *loop, PyObject **waiters) {
     return exception_resume(&failed);
 }
 
-// Forget those who were cancelled. -1 with an exception set.
+// Forget those who were cancelled, unless an event loop of somebody's own changes the list when its future is
+// asked. -1 with an exception set.
 static int prune(event_loop_object *loop, PyObject *waiters) {
-    for (Py_ssize_t i = PyList_Size(waiters); i-- > 0;) {
+    int result = 0;
+    for (Py_ssize_t i = PyList_Size(waiters); i-- > 0 && result == 0;) {
         PyObject *future = PyList_GetItem(waiters, i);
-        int done = is_done(loop, future);
-        if (done > 0 && event_loop_release_future(loop, future) < 0)
-            return -1;
-        if (done < 0 || (done > 0 && PyList_SetSlice(waiters, i, i + 1, NULL) < 0))
-            return -1;
+        Py_XINCREF(future);
+        int done = future != NULL ? is_done(loop, future) : -1;
+        if (done < 0)
+            result = -1;
+        else if (done > 0 && i < PyList_Size(waiters) && PyList_GetItem(waiters, i) == future)
+            result =
+                PyList_SetSlice(waiters, i, i + 1, NULL) < 0 ? -1 : event_loop_release_future(loop, future);
+        if (i > PyList_Size(waiters))
+            i = PyList_Size(waiters);
+        Py_XDECREF(future);
     }
-    return 0;
+    return result;
 }
 
 PyObject *waiters_add(event_loop_object *loop, PyObject *waiters) {
