@@ -3,12 +3,12 @@
 What it is compared with, and what with, is made by fuzz/fuzz_objects.py.
 """
 
+import atexit
 import gc
 import importlib.util
 import itertools
 import json
 import math
-import os
 import random
 import subprocess
 import sys
@@ -375,7 +375,7 @@ def test_decoders_in_many_threads_do_not_meet():
 )
 def test_no_key_is_kept_once_the_module_is_gone(monkeypatch):
     # This keeps what it is given for as long as the interpreter is there.
-    monkeypatch.setattr(os, "register_at_fork", lambda **hooks: None)
+    monkeypatch.setattr(atexit, "register", lambda hook: None)
     core_spec = importlib.util.spec_from_file_location("gaechannel._core", gaechannel._core.__file__)
     assert core_spec is not None
     assert core_spec.loader is not None
@@ -452,8 +452,8 @@ for _ in range(200):
 else:
     raise SystemExit("something leaks")
 # Where the module has no builder yet, all is made anew.
-import importlib.util, gaechannel, os
-os.register_at_fork = lambda **hooks: None
+import atexit, importlib.util, gaechannel
+atexit.register = lambda hook: None
 def new_core():
     spec = importlib.util.spec_from_file_location("gaechannel._core", gaechannel._core.__file__)
     core = importlib.util.module_from_spec(spec)

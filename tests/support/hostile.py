@@ -277,7 +277,8 @@ class Server:
         with self.lock:
             for one in self.sockets:
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    # Not SSLSocket's own, after which who still reads gets the bytes as they were sent.
+                    socket.socket.shutdown(one, socket.SHUT_RDWR)
         self.acceptor.join(DEADLINE)
         for thread in (self.acceptor, *self.threads):
             thread.join(DEADLINE)
