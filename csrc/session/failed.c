@@ -223,10 +223,13 @@ static void unauthorized(session *self, exchange *ex) {
     phase_forget_clid(self);
 }
 
+static bool names_session(const session *self, const exchange *ex) {
+    return ex->kind > REQUEST_OPEN && !ex->opens && !self->dialect->polls;
+}
+
 // Google's servers say a bare 400. The development server's 400 is of what was asked.
 bool failed_is_of_lost_session(const session *self, const exchange *ex) {
-    bool named_one = ex->kind > REQUEST_OPEN && !ex->opens && !self->dialect->polls;
-    return ex->status == 410 || says(ex, "Unknown SID") || (named_one && ex->status == 400);
+    return ex->status == 410 || says(ex, "Unknown SID") || (ex->status == 400 && names_session(self, ex));
 }
 
 // A server that refuses fillers, too, is not one that waits for ids.
@@ -295,7 +298,12 @@ void failed_status(session *self, exchange *ex, int64_t now_ms) {
         session_log(self, LOG_WARNING, "HTTP status %d %s", status, strbuf_str(&ex->reason));
         if (!session_retry(self, ex, now_ms))
             fail(self, ex, ERROR_HTTP, "");
-    } else if (!outlast_status(self, ex, now_ms)) {
+    } else if (outlast_status(self, ex, now_ms)) {
+        return; // tried again
+    } else if (status == 404 && names_session(self, ex) && phase_has_worked(self)) {
+        // A load balancer's would have passed. YouTube's servers say so of a session that they know no more.
+        lost(self, ex, now_ms);
+    } else {
         refused(self, ex);
     }
 }
