@@ -7,6 +7,7 @@
 #ifdef CURL_STATICLIB // a wheel: AWS-LC is linked in with libcurl
 #include <stdbool.h>
 
+#include <openssl/asn1.h>
 #include <openssl/evp.h>
 #include <openssl/nid.h>
 #include <openssl/obj.h>
@@ -26,12 +27,33 @@
 
 static bool has_weak_key(X509 *certificate) {
     EVP_PKEY *key = X509_get0_pubkey(certificate);
-    return key != NULL && EVP_PKEY_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < LEAST_RSA;
+    int kind = key != NULL ? EVP_PKEY_id(key) : EVP_PKEY_NONE;
+    return (kind == EVP_PKEY_RSA || kind == EVP_PKEY_RSA_PSS) && EVP_PKEY_bits(key) < LEAST_RSA;
+}
+
+// The digest that a signature of RSA-PSS says it goes by, in its parameters: by SHA-1 if it says nothing.
+static int pss_digest(const X509_ALGOR *algorithm) {
+    int type = V_ASN1_UNDEF, digest = NID_sha1;
+    const void *value = NULL;
+    X509_ALGOR_get0(NULL, &type, &value, algorithm);
+    if (type != V_ASN1_SEQUENCE)
+        return NID_undef; // the signature itself is refused
+    const ASN1_STRING *bytes = value;
+    const uint8_t *at = ASN1_STRING_get0_data(bytes);
+    RSA_PSS_PARAMS *known = d2i_RSA_PSS_PARAMS(NULL, &at, ASN1_STRING_length(bytes));
+    if (known != NULL && known->hashAlgorithm != NULL)
+        digest = OBJ_obj2nid(known->hashAlgorithm->algorithm);
+    RSA_PSS_PARAMS_free(known);
+    return digest;
 }
 
 static bool has_weak_signature(X509 *certificate) {
-    int digest = NID_undef;
-    return OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &digest, NULL) && digest == NID_sha1;
+    int signature = X509_get_signature_nid(certificate), digest = NID_undef;
+    if (signature == NID_rsassaPss)
+        digest = pss_digest(X509_get0_tbs_sigalg(certificate));
+    else
+        OBJ_find_sigid_algs(signature, &digest, NULL);
+    return digest == NID_sha1;
 }
 
 // Called for each certificate of a chain, the authority's own first, with what was found until then.

@@ -254,8 +254,10 @@ class Issuer:
             its, mine = self._folder / "its.pem", self._folder / "issuer.key"
             its.write_bytes(self._signed(key, "localhost", False, by=key))
             mine.write_bytes(_pem(self._key))
-            command = ["openssl", "x509", "-in", its, "-CA", self.file, "-CAkey", mine]
-            signed = subprocess.check_output([*command, "-set_serial", "2", f"-{digest}"])
+            command = ["openssl", "x509", "-in", its, "-CA", self.file, "-CAkey", mine, "-set_serial", "2"]
+            digest, _, padding = digest.partition(" by ")
+            pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:20"] if padding else []
+            signed = subprocess.check_output([*command, f"-{digest}", *pss])
         both.write_bytes(_pem(key) + signed)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_ciphers("ALL:@SECLEVEL=0")  # whatever Python would not have
@@ -298,6 +300,7 @@ def test_a_server_that_has_one_curve_alone_is_reached(client_of, take, tmp_path)
         ("RSA, 1024 bits", "RSA, 2048 bits", "sha256", "key (is )?too weak"),
         ("RSA, 2048 bits", "RSA, 1024 bits", "sha256", "key .*too weak"),
         ("RSA, 2048 bits", "RSA, 2048 bits", "sha1", "too weak"),
+        ("RSA, 2048 bits", "RSA, 2048 bits", "sha1 by PSS", "too weak"),
     ],
 )
 def test_weak_certificates_are_refused(client_of, tmp_path, key, issuers, digest, words):
