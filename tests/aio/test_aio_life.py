@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import os
 import selectors
@@ -405,16 +404,14 @@ def test_a_merge_may_go_while_those_who_wait_for_it_are_woken(meddling, server, 
 # ---- Processes ----
 
 
-# Where C code forks, none of Python's hooks run; nor do they in other interpreters than the one that forks.
-@pytest.mark.parametrize("fork", [os.fork, ctypes.PyDLL(None).fork], ids=["python", "c"])
-def test_a_forked_child_must_make_its_own_channel(run, server, name, client_of, until, fork):
+def test_a_forked_child_must_make_its_own_channel(run, server, name, client_of, until):
     async def main():
         async with client_of(name) as client:
             waiting = asyncio.create_task(anext_of(client.messages()))
             await until(lambda: server.service.is_connected(name))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-                child = fork()
+                child = os.fork()
             if child == 0:
                 try:
                     await anext(client.messages())
@@ -428,6 +425,40 @@ def test_a_forked_child_must_make_its_own_channel(run, server, name, client_of, 
             assert await waiting == "a"
 
     run(main())
+
+
+# Where C code forks, none of Python's hooks run; nor do they in other interpreters than the one that forks.
+# A process of its own, without another thread: such a child may run Python code only where none has asked for
+# the GIL.
+FORKED_BY_C = """
+import asyncio, ctypes, os, sys
+from gaechannel import ChannelError, aio
+
+async def main(token, base_url):
+    async with aio.Client(token, base_url=base_url) as client:
+        assert await anext(client.messages()) == "a"
+        child = ctypes.PyDLL(None).fork()
+        if child == 0:
+            try:
+                await anext(client.messages())
+            except ChannelError:
+                os._exit(7)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert await anext(client.messages()) == "b"
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_a_child_that_c_code_has_forked_must_make_its_own_channel(server, name):
+    token = server.create_channel(name)
+    command = [sys.executable, "-c", FORKED_BY_C, token, server.base_url]
+    for message in "ab":
+        server.send_message(name, message)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def python(script, *options, **environment):
