@@ -45,8 +45,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 _AUTHORITY = "is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment"
-#: What TLS libraries say, and what may be done about it.
+_CLOCK = "is this machine's clock right?"
+#: What TLS libraries say, and what may be done about it: the first that is found in the error's words.
 _HINTS = {
+    "certificate has expired": _CLOCK,
+    "certificate is not yet valid": _CLOCK,
+    "too weak": "have its certificate made anew",
     # Of OpenSSL, by older and newer libcurls, of GnuTLS, and of the wheels' AWS-LC.
     "SSL certificate problem": _AUTHORITY,
     "SSL certificate OpenSSL verify result": _AUTHORITY,

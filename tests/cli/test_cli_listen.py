@@ -1,13 +1,16 @@
 """`gaechannel listen`: messages on standard output, whoever reads it, and however it ends."""
 
+import datetime
 import json
 import signal
+import ssl
 import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+import trustme
 from ports import free_port
 from tls import contexts
 
@@ -298,6 +301,21 @@ def test_what_tls_says_of_a_server_comes_with_a_hint(run, scheme, tls, hint):
     assert (status, out) == (1, "")
     assert err.endswith(hint)
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("days", [(-2, -1), (1, 2)], ids=["expired", "not yet valid"])
+def test_where_a_certificates_time_is_another_the_clock_is_asked_about(run, monkeypatch, tmp_path, days):
+    begin, end = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=one) for one in days)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_before=begin, not_after=end).configure_cert(context)
+    with LocalServer(admin=None, ssl_context=context) as server:
+        url = f"https://127.0.0.1:{server.port}/talkgadget"
+        status, out, err = run("listen", "--base-url", url, server.create_channel("me"))
+    assert (status, out) == (1, "")
+    assert err.endswith("; is this machine's clock right?\n")
 
 
 def test_survives_a_cut_connection_and_says_so_on_stderr(start, server, token, wait_until):
