@@ -15,7 +15,15 @@ import pytest
 from hostile import Request, Server, array, chunk, head, ok
 from tls import contexts
 
-pytestmark = pytest.mark.timeout(60)
+from gaechannel import _core
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(
+        tuple(int(part) for part in _core.libcurl_version.split(".")[:2]) >= (8, 7),
+        reason="this libcurl has no buffer for a head that is given back",
+    ),
+]
 
 # Far more than the system takes at once.
 SID = "S" * 600_000

@@ -537,11 +537,12 @@ def test_a_cookie_that_both_directions_are_given_at_once_is_the_last_ones(script
 
 
 def test_a_cookie_that_one_direction_takes_back_while_the_other_is_given_one_is_gone(script, channel_of):
-    read, told = threading.Event(), threading.Event()
+    begun, read, told = threading.Event(), threading.Event(), threading.Event()
     jar = http.cookiejar.CookieJar()
 
     def first(request):
         head = ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Set-Cookie: gone=; Path=/; Max-Age=0", ""]
+        assert begun.wait(60)
         request.connection.sendall("\r\n".join(head).encode())
         assert told.wait(60)
         request.connection.sendall(b"\r\n")
@@ -558,6 +559,7 @@ def test_a_cookie_that_one_direction_takes_back_while_the_other_is_given_one_is_
     with channel_of("BrowserChannel", script.url, cookies=jar) as channel:
         assert channel.take(1) == ["a"]
         assert [one.name for one in jar] == ["gone"]
+        begun.set()
         channel.send({"number": "0"})
         while list(jar):  # until the half of the back channel's head is read that is there
             with pytest.raises(ChannelTimeout):
