@@ -1,5 +1,6 @@
 /* From a session's errors to the exceptions of gaechannel.errors. */
 #include "py/errors.h"
+#include "py/exceptions.h"
 
 #include <stddef.h> // offsetof()
 #include <string.h>
@@ -157,5 +158,5 @@ void error_words_raise(module_state *state, error_words *words, PyObject *channe
 }
 
 void raise_corrupted(module_state *state, const char *words) {
-    PyErr_SetString(state->corrupted, words);
+    exception_raise(state->corrupted, words);
 }

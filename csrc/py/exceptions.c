@@ -1,4 +1,4 @@
-/* Clearing exceptions of one class, and setting exceptions aside. */
+/* Raising exceptions of our own, clearing those of one class, and setting exceptions aside. */
 #include "py/exceptions.h"
 
 bool exception_forgive(PyObject *kind) {
@@ -10,6 +10,13 @@ bool exception_forgive(PyObject *kind) {
 
 bool exception_ends_program(void) {
     return PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) || PyErr_ExceptionMatches(PyExc_SystemExit);
+}
+
+void exception_raise(PyObject *kind, const char *words) {
+    PyObject *text = PyUnicode_FromString(words);
+    if (text != NULL)
+        PyErr_SetObject(kind, text);
+    Py_XDECREF(text);
 }
 
 void exception_set_aside(set_aside *self) {

@@ -1,4 +1,4 @@
-/* Exceptions in the way of something else: the only place where one is cleared.
+/* Exceptions of our own, and those in the way of something else: the only place where one is cleared.
  *
  * Wherever Python code runs, a signal's handler may, too, and raise KeyboardInterrupt, or what it likes. So
  * nobody may clear "whatever was raised". */
@@ -15,6 +15,10 @@ bool exception_forgive(PyObject *kind);
 
 /* Whether the exception that is set is one that ends an event loop: KeyboardInterrupt or SystemExit. */
 bool exception_ends_program(void);
+
+/* Raise one of our own classes. CPython 3.11's PyErr_SetString() goes on where memory for the words runs out,
+ * and the class is called without them: a TypeError, where it must be a MemoryError. */
+void exception_raise(PyObject *kind, const char *words);
 
 // An exception that was set aside while more is to be done; {0}: none.
 typedef struct set_aside {

@@ -5,6 +5,7 @@
 
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
+#include "py/exceptions.h"
 #include "py/wrong_type.h"
 
 // Whose turn it is to ask the caller's callables; but for TURN_OURS, what channel_answer() returns then.
@@ -52,7 +53,7 @@ static turn begin_asking(channel_object *self, const session_action *asked, url_
     }
     if (asker != me)
         return TURN_OTHERS;
-    PyErr_SetString(self->state->channel_error,
+    exception_raise(self->state->channel_error,
                     "a channel's own callable waits for the channel, which waits for the callable");
     return TURN_ERROR;
 }

@@ -4,6 +4,7 @@
 #include "py/channel/answer.h"
 #include "py/channel/lock.h"
 #include "py/channel/report.h"
+#include "py/exceptions.h"
 
 int channel_check_sync(const channel_object *self) {
     if (!self->is_async)
@@ -78,7 +79,7 @@ outlook channel_wait(channel_object *self, const want *wanted) {
 int channel_wait_for(channel_object *self, const want *wanted) {
     outlook said = channel_wait(self, wanted);
     if (said == OUTLOOK_ENDED)
-        PyErr_SetString(self->state->closed, "the channel was closed");
+        exception_raise(self->state->closed, "the channel was closed");
     return said == OUTLOOK_ERROR || said == OUTLOOK_ENDED ? -1 : said == OUTLOOK_COME;
 }
 

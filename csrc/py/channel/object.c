@@ -1,6 +1,7 @@
 /* Whether a channel can be used. */
 #include "py/channel/object.h"
 
+#include "py/exceptions.h"
 #include "py/forks.h"
 
 int channel_check(channel_object *self) {
@@ -9,7 +10,7 @@ int channel_check(channel_object *self) {
         return -1;
     }
     if (self->forks != forks_seen()) {
-        PyErr_SetString(self->state->channel_error,
+        exception_raise(self->state->channel_error,
                         "this channel belongs to the process that forked this one: make a new one here");
         return -1;
     }
@@ -21,6 +22,6 @@ int channel_check_open(channel_object *self) {
         return -1;
     if (!self->closing)
         return 0;
-    PyErr_SetString(self->state->closed, "the channel was closed");
+    exception_raise(self->state->closed, "the channel was closed");
     return -1;
 }

@@ -135,7 +135,7 @@ static PyObject *take(merge_object *self) {
 static int check(const merge_object *self) {
     if (self->forks == forks_seen())
         return 0;
-    PyErr_SetString(self->state->channel_error,
+    exception_raise(self->state->channel_error,
                     "this iterator belongs to the process that forked this one: make a new one here");
     return -1;
 }

@@ -98,12 +98,12 @@ PyObject *receive_raise_late(channel_object *channel) {
 }
 
 PyObject *receive_raise_late_of_many(module_state *state) {
-    PyErr_SetString(state->timeout, LATE);
+    exception_raise(state->timeout, LATE);
     return NULL;
 }
 
 PyObject *receive_raise_over(const channel_object *channel) {
-    PyErr_SetString(channel->state->closed,
+    exception_raise(channel->state->closed,
                     channel->closing ? "the channel was closed" : "the session has ended");
     return NULL;
 }
