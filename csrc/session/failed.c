@@ -298,12 +298,12 @@ void failed_status(session *self, exchange *ex, int64_t now_ms) {
         session_log(self, LOG_WARNING, "HTTP status %d %s", status, strbuf_str(&ex->reason));
         if (!session_retry(self, ex, now_ms))
             fail(self, ex, ERROR_HTTP, "");
-    } else if (outlast_status(self, ex, now_ms)) {
-        return; // tried again
-    } else if (status == 404 && names_session(self, ex) && phase_has_worked(self)) {
-        // A load balancer's would have passed. YouTube's servers say so of a session that they know no more.
-        lost(self, ex, now_ms);
-    } else {
-        refused(self, ex);
+    } else if (!outlast_status(self, ex, now_ms)) {
+        // A load balancer's 404 would have passed. YouTube's servers say it of a session that they know no
+        // more.
+        if (status == 404 && names_session(self, ex) && phase_has_worked(self))
+            lost(self, ex, now_ms);
+        else
+            refused(self, ex);
     }
 }
