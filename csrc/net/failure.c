@@ -12,13 +12,24 @@
 // may run with a newer libcurl than it was compiled with.
 #define TOO_LARGE 100
 
+// What OpenSSL, or AWS-LC, says of the server's certificate, and of a proxy's.
+typedef struct judged {
+    long servers;
+    long proxys;
+} judged;
+
+static judged certificates(const transfer *self) {
+    judged found = {0};
+    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found.servers);
+    curl_easy_getinfo(self->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &found.proxys);
+    return found;
+}
+
 bool failure_is_of_authorities(const transfer *self, CURLcode code) {
-    long found = 0, proxys = 0;
-    // OpenSSL's word: no more than one where the certificate was not judged, since it is another host's.
-    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found);
-    curl_easy_getinfo(self->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxys);
+    judged found = certificates(self);
+    // No more than one where the certificate was not judged, since it is another host's.
     return code == CURLE_SSL_CACERT_BADFILE ||
-           (code == CURLE_PEER_FAILED_VERIFICATION && (found > 1 || proxys > 1));
+           (code == CURLE_PEER_FAILED_VERIFICATION && (found.servers > 1 || found.proxys > 1));
 }
 
 bool failure_is_stale(const transfer *self, CURLcode code) {
@@ -50,11 +61,9 @@ static bool knows_no_authorities(const net_channel *channel) {
 
 // What a wheel's TLS library has no words for.
 static const char *words_for_weakness(const transfer *self) {
-    long found = 0, proxys = 0;
-    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found);
-    curl_easy_getinfo(self->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxys);
-    const char *words = aws_lc_words(found);
-    return words != NULL ? words : aws_lc_words(proxys);
+    judged found = certificates(self);
+    const char *words = aws_lc_words(found.servers);
+    return words != NULL ? words : aws_lc_words(found.proxys);
 }
 
 static const char *words_for(const transfer *self, CURLcode code) {
