@@ -28,6 +28,7 @@ TOWERS = sorted((ROOT / "docs" / "layers").glob("*.txt"))
 OUTSIDE = {
     "https://docs.aiohttp.org/en/stable/": "intersphinx",
     "https://docs.python.org/3/": "intersphinx",
+    "https://github.com/aws/aws-lc": "the wheels' TLS library, in docs/install.rst",
     "https://github.com/pradyunsg/furo": "the theme's footer",
     "https://pradyunsg.me": "the theme's footer",
     "https://www.sphinx-doc.org/": "the theme's footer",
