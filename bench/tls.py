@@ -1,6 +1,6 @@
 """Channels over TLS, by HTTP/1.1 and by HTTP/2: memory of an idle one, opening, and throughput.
 
-    python bench/tls.py [--short] [--channels 1000]
+    python bench/tls.py [--short] [--channels 1000] [--only idle]
 
 Each way in a process of its own, which has done nothing before; the server's bytes are prepared, and an
 nghttpx encrypts them. Memory and opening: so many WebChannels, each with a message and then silence; in
@@ -153,6 +153,8 @@ def main() -> None:
     """Measure all lines."""
     parser = report.arguments(__doc__)
     parser.add_argument("--channels", type=int, help="how many (default: 1000; --short: 300)")
+    parts = {"idle": idle_rows, "stream": stream_rows}
+    parser.add_argument("--only", choices=parts, help="memory and opening, or throughput (default: both)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     report.clean_environment()
@@ -160,8 +162,9 @@ def main() -> None:
         child(*json.loads(options.child))
         return
     options.channels = options.channels or (300 if options.short else 1000)
-    raise_file_limit(8 * options.channels + 1000)
-    report.finish([*idle_rows(options), *stream_rows(options)], options)
+    raise_file_limit(4 * options.channels + 1000)
+    chosen = [options.only] if options.only else parts
+    report.finish([row for part in chosen for row in parts[part](options)], options)
 
 
 if __name__ == "__main__":
