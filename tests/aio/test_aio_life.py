@@ -298,20 +298,28 @@ def test_what_comes_for_a_channel_that_is_going_in_another_thread_is_nobodys(run
         def __del__(self):
             """Tells no class above it."""
 
+    held, made, drop = [], threading.Event(), threading.Event()
+
+    def make_and_drop():
+        # Without the GIL an object goes in the thread that made it.
+        held.append(client_of(name, Careless))
+        held[0].slow = Slow()
+        made.set()
+        assert drop.wait(20)
+        held.clear()
+
     async def main():
-        client = client_of(name, Careless)
-        other = client_of(f"{name} other")
-        for number in range(3):
+        dropping = threading.Thread(target=make_and_drop)
+        dropping.start()
+        assert await asyncio.to_thread(made.wait, 20)
+        client, other = held[0], client_of(f"{name} other")
+        for _ in range(3):
             for one, to in ((client, name), (other, f"{name} other")):
                 server.send_message(to, "a")
                 assert await anext(one.messages()) == "a"
-            if number == 0:
-                client.slow = Slow()
-        held = [client]
         del client, one
-        dropping = threading.Thread(target=held.clear)
-        dropping.start()
-        await asyncio.to_thread(going.wait, 20)
+        drop.set()
+        assert await asyncio.to_thread(going.wait, 20)
         # This wakes the event loop, which finds that the channel has news.
         server.send_message(name, "b")
         for _ in range(20):
