@@ -69,6 +69,13 @@ _GRPC_CODES = [
 class ChannelError(Exception):
     """The server said something unexpected; also the base of all exceptions here."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return *super().__reduce__()[:2], self._own_state()
+
+    def _own_state(self) -> dict[str, Any]:
+        """What a copy has, in another process, too: all but the channel that ``merge()`` names."""
+        return {name: value for name, value in self.__dict__.items() if name != "channel"}
+
 
 class ParseError(ChannelError, ValueError):
     """A text is not a literal as the talk servers write it.
@@ -84,7 +91,7 @@ class ParseError(ChannelError, ValueError):
         self.pos = pos
 
     def __reduce__(self) -> tuple[type["ParseError"], tuple[str, int], dict[str, Any]]:
-        return type(self), (self.msg, self.pos), self.__dict__
+        return type(self), (self.msg, self.pos), self._own_state()
 
 
 class TalkMessageCorrupted(ChannelError):
@@ -233,7 +240,7 @@ class WebChannelError(ChannelError):
         return cls({**error, "details": details[0]} if details else error)
 
     def __reduce__(self) -> tuple[type["WebChannelError"], tuple[dict[str, Any]], dict[str, Any]]:
-        return type(self), (self.error,), self.__dict__
+        return type(self), (self.error,), self._own_state()
 
 
 class SendQueueFull(ChannelError, BufferError):

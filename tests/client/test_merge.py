@@ -1,7 +1,9 @@
 """Many channels in one iterator."""
 
+import copy
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -325,3 +327,26 @@ def test_a_callable_may_have_the_channel_dropped_that_is_being_begun():
     program = [sys.executable, "-c", DROPS]
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_error_gets_out_of_another_process_though_its_channel_cannot(server):
+    with Client("nonsense", base_url=server.base_url) as failing:
+        with pytest.raises(InvalidToken) as raised:
+            next(merge([failing]))
+        error = raised.value
+        assert error.channel is failing
+        for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+            assert type(twin) is InvalidToken
+            assert str(twin) == str(error)
+            assert twin.__dict__ == {name: value for name, value in vars(error).items() if name != "channel"}
+
+
+@pytest.mark.parametrize("kind", gaechannel.errors.__all__)
+def test_every_error_that_names_a_channel_can_be_pickled(kind):
+    given = {"WebChannelError": [{"code": 7, "message": "no"}], "ParseError": ["no", 3]}.get(kind, ["no"])
+    error = getattr(gaechannel.errors, kind)(*given)
+    error.channel = threading.Lock()
+    error.more = "more"
+    twin = pickle.loads(pickle.dumps(error))
+    assert (type(twin), str(twin), twin.more) == (type(error), str(error), "more")
+    assert not hasattr(twin, "channel")
