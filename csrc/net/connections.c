@@ -2,7 +2,8 @@
  * say is whether a connection is dead on which packets vanish: it would use it for ever. */
 #include "net/connections.h"
 
-#include <arpa/inet.h>   // ntohs()
+#include <arpa/inet.h> // ntohs()
+#include <errno.h>
 #include <fcntl.h>       // fcntl()
 #include <netinet/in.h>  // struct sockaddr_in
 #include <netinet/tcp.h> // TCP_NOTSENT_LOWAT
@@ -99,6 +100,7 @@ curl_socket_t connections_open(connections *self, const struct curl_sockaddr *ad
     type |= SOCK_CLOEXEC;
 #endif
     curl_socket_t made = socket(address->family, type, address->protocol);
+    self->no_socket = made == CURL_SOCKET_BAD ? errno : 0;
     if (made == CURL_SOCKET_BAD)
         return CURL_SOCKET_BAD;
 #ifndef SOCK_CLOEXEC

@@ -37,6 +37,8 @@ typedef struct connections {
     size_t count;
     // How many have carried a request, and carry none now.
     size_t idle;
+    // Why the system gave no socket, an errno; 0: it gave the last one that was wanted.
+    int no_socket;
 } connections;
 
 /* libcurl wants a socket; CURL_SOCKET_BAD when there is none to be had. */

@@ -1,7 +1,7 @@
 /* By libcurl's codes, and where these say too little, by its words. */
 #include "net/failure.h"
 
-#include <string.h> // strncmp()
+#include <string.h> // strerror(), strncmp()
 
 #include "net/authorities.h"
 #include "net/aws_lc.h"
@@ -76,6 +76,20 @@ static const char *words_for(const transfer *self, CURLcode code) {
     return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
 }
 
+// libcurl's words say that it could not connect, and not why: nobody listens there, there is no way to it, or
+// the process has as many files open as it may.
+static void add_reason(const transfer *self, CURLcode code, strbuf *words) {
+    if (code != CURLE_COULDNT_CONNECT)
+        return;
+    long reason = self->channel->loop->connections.no_socket;
+    if (reason == 0) // libcurl's own is the last connection's that had a socket
+        curl_easy_getinfo(self->easy, CURLINFO_OS_ERRNO, &reason);
+    if (reason == 0)
+        return;
+    strbuf_text(words, ": ");
+    strbuf_text(words, strerror((int)reason));
+}
+
 // libcurl's words say nothing of why a host is not known to it that is known to browsers.
 static void add_form_of_name(const transfer *self, CURLcode code, strbuf *words) {
     if (code != CURLE_COULDNT_RESOLVE_HOST || (libcurl_info()->features & CURL_VERSION_IDN))
@@ -134,6 +148,7 @@ transport_outcome failure_outcome(const transfer *self, CURLcode code) {
 
 void failure_words(const transfer *self, CURLcode code, strbuf *words) {
     strbuf_text(words, words_for(self, code));
+    add_reason(self, code, words);
     add_form_of_name(self, code, words);
     // What the environment says may be old, and the user need not know of it.
     if (failure_is_of_authorities(self, code))

@@ -1,6 +1,10 @@
 """HTTP itself: connections, cookies, headers, versions, chunked encoding, proxies."""
 
+import errno
+import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -482,3 +486,36 @@ def test_who_names_a_host_beyond_ascii_is_told_what_libcurl_takes(client_of):
     with pytest.raises(TransportError) as caught:
         next(client_of("http://xn--mnchen-3ya.invalid/talkgadget", auto_reconnect=False).messages())
     assert "form" not in str(caught.value)
+
+
+FULL = """
+import os, resource, sys
+import gaechannel
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+client = gaechannel.Client("token", base_url=sys.argv[1])
+try:
+    client.initialize()
+except gaechannel.TransportError as error:
+    print(error)
+others = []
+try:
+    while True:
+        others.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+try:
+    client.initialize()
+except gaechannel.TransportError as error:
+    print(error)
+"""
+
+
+def test_who_could_not_connect_is_told_why():
+    url = f"http://127.0.0.1:{free_port()}/talkgadget"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, url], capture_output=True, text=True, check=True, timeout=60
+    )
+    nobody_there, too_many_files = done.stdout.splitlines()
+    assert nobody_there.startswith("Failed to connect to 127.0.0.1"), nobody_there
+    assert f": {os.strerror(errno.ECONNREFUSED)} (" in nobody_there
+    assert f": {os.strerror(errno.EMFILE)} (" in too_many_files
