@@ -1,6 +1,8 @@
 """gaechannel.server: what it exports, and what it says without aiohttp."""
 
 import ast
+import copy
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +54,16 @@ def test_the_servers_rules_know_no_http():
     assert {"asyncio", "json"} <= names
     assert not [name for name in names if name.split(".")[0] in {"aiohttp", "http", "socket", "urllib3"}]
     assert {name for name in names if name.startswith("gaechannel")} <= SHARED
+
+
+def test_what_it_raises_gets_out_of_another_process():
+    kinds = [
+        one
+        for one in map(vars(server).get, server.__all__)
+        if isinstance(one, type) and issubclass(one, Exception)
+    ]
+    errors = [kind("no") for kind in kinds if kind is not server.Refusal]
+    errors.append(server.Refusal(503, "not now", {"Retry-After": "5"}, "come back", cause="shed"))
+    for error in errors:
+        for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+            assert (type(twin), str(twin), vars(twin)) == (type(error), str(error), vars(error))

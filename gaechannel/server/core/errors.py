@@ -7,6 +7,7 @@ them, so that code which caught those catches these. ``Refusal`` is an answer to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class Error(Exception):
@@ -55,6 +56,9 @@ class Refusal(Error):
         self.headers = headers
         self.cause = cause
         self.body: str = text if body is None else body
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.status, self.text), self.__dict__
 
 
 def bad_request(text: str) -> Refusal:
