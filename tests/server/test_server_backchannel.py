@@ -275,7 +275,7 @@ def test_what_an_http_1_0_client_is_given_is_not_chunked(service):
         one = Open(Line(), service, version=HttpVersion10)
         one.session.send("plain")
         await until(lambda: one.transport.writes)
-        assert one.transport.writes == [b'14\n[[1,"plain"]]\n']
+        assert one.transport.writes == [b'15\n[[1,"plain"]\n]\n']
         one.task.cancel()
 
     asyncio.run(run())

@@ -54,3 +54,15 @@ def test_a_run_of_chunks_of_one_array_each():
 def test_a_chunk_is_its_length_a_line_feed_and_the_payload():
     assert framing.frame_json([1, 2, 23]) == b"9\n[1,2,23]\n"
     assert framing.frame("[😀]".encode()) == b"4\n[\xf0\x9f\x98\x80]"
+
+
+def test_whoever_reads_by_lines_finds_each_array_and_the_chunks_end():
+    arrays = [b'[1,["a"]]', b'[2,[[["b"]]]]', b'[3,["]"]]']
+    for run, ends in ((framing.frame(framing.payload_of(arrays)), 1), (framing.frame_each(arrays), 3)):
+        lines = run.decode().split("\n")
+        assert lines.count("]") == ends
+        assert lines[-2:] == ["]", ""]
+        assert [json.loads(line[1:]) for line in lines if line[:1] in {"[", ","}] == [
+            json.loads(one) for one in arrays
+        ]
+    assert framing.frame_one(arrays[0]) == framing.frame(framing.payload_of(arrays[:1]))

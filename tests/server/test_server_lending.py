@@ -85,7 +85,7 @@ def test_aiohttp_holds_nothing_of_an_open_back_channel(server):
     assert sum(isinstance(one, web.Request) for one in gc.get_objects()) == before
     for number, one in enumerate(held):
         one.session.send(f"number {number}")
-        one.read(f'[[1,"number {number}"]]'.encode())
+        one.read(f'[[1,"number {number}"]\n]'.encode())
         one.raw.close()
     until(lambda: not lent(server) and not any(one.session.has_back_channel for one in held))
 
@@ -154,9 +154,9 @@ def test_a_connection_that_is_not_to_go_on_is_closed(server, head, version):
     held = Held(server, head=head, version=version)
     until(lambda: lent(server) == 1)
     held.session.send("all")
-    held.read(b'[[1,"all"]]')
+    held.read(b'[[1,"all"]\n]')
     server.call(lambda: setattr(held.session.back, "ending", True) or held.session.back.wake())
-    assert held.ended().endswith(b"0\r\n\r\n" if version == "1.1" else b'[[1,"all"]]\n')
+    assert held.ended().endswith(b"0\r\n\r\n" if version == "1.1" else b'[[1,"all"]\n]\n')
     until(lambda: lent(server) == 0)
 
 

@@ -160,7 +160,7 @@ def test_a_channel_that_is_listened_to_is_not_forgotten(service, clock):
 def test_messages_flow_only_after_connect_add_client(service):
     token = service.create_channel("me")
     session, payload = service.open(Opening({"token": token, "clid": 'C"'}))
-    assert payload == b'[[0,["c","%b",,8]],[1,["noop"]]]\n' % session.sid.encode()
+    assert payload == b'[[0,["c","%b",,8]]\n,[1,["noop"]]\n]\n' % session.sid.encode()
     assert isinstance(session, TalkSession)
     assert not service.is_connected("me")
     service.forward(session, 0, 0, [{"m": "something else"}])
@@ -169,7 +169,7 @@ def test_messages_flow_only_after_connect_add_client(service):
     service.send_message("me", 'say "é"')
     assert service.outstanding("me") == session.outstanding > 0
     with service.lock:
-        assert session.take_reply() == b'[[2,["c",["C\\"",["ae","say \\"\\u00e9\\""]]]]]\n'
+        assert session.take_reply() == b'[[2,["c",["C\\"",["ae","say \\"\\u00e9\\""]]]]\n]\n'
 
 
 def test_messages_sent_from_many_threads_all_arrive_each_threads_in_order(service):

@@ -520,7 +520,7 @@ def test_there_are_no_more_sessions_than_allowed(clock):
 def test_what_on_session_sends_goes_out_with_the_opening_reply(clock):
     service = BrowserChannelService(lambda session: session.send("hi"), monotonic=clock)
     session, payload = service.open(Opening({}))
-    assert payload.endswith(b',[1,"hi"]]\n')
+    assert payload.endswith(b'\n,[1,"hi"]\n]\n')
     assert "next=2" in repr(session)
 
 

@@ -128,7 +128,7 @@ def test_an_opening_without_a_good_clid_is_refused(shared, name, clid):
 def test_the_opening_reply_is_a_chunk_with_a_hole(shared, name):
     talk = Talk(shared, shared.create_channel(name))
     reply = talk.open()
-    payload = f'[[0,["c","{talk.sid}",,8]],[1,["noop"]]]\n'
+    payload = f'[[0,["c","{talk.sid}",,8]]\n,[1,["noop"]]\n]\n'
     assert reply.text == f"{len(payload)}\n{payload}"
     assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert "no-cache" in reply.headers["Cache-Control"]

@@ -36,7 +36,7 @@ class Asked(Back):
         chunk, _ = self.session.take(self)
         asyncio.run(self.service.commit())
         self.service.written(self.session)
-        found = [line[1:-1] for line in chunk.split(b"\n") if line.startswith(b"[")]
+        found = [line[1:] for line in chunk.split(b"\n") if line.startswith(b"[")]
         return [(int(one[1:].split(b",")[0]), one.partition(b",")[2][:-1]) for one in found]
 
     def texts(self):

@@ -562,7 +562,7 @@ def test_who_is_silent_costs_redis_nothing_and_keeps_hearing(tmp_path):
             for back in backs:
                 assert back.woken
                 # Under an id that its client has: AID 1 stays true.
-                assert back.session.take(back) == (b'15\n[[1,["noop"]]]\n', False)
+                assert back.session.take(back) == (b'16\n[[1,["noop"]]\n]\n', False)
         asked = commands(redis.url) - before
         await service.send(f"all {count}", "hi")
         for back in backs:

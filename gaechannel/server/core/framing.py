@@ -37,8 +37,12 @@ def frame(payload: bytes) -> bytes:
 
 
 def payload_of(arrays: Iterable[bytes]) -> bytes:
-    """The payload of a chunk that holds these arrays."""
-    return b"[" + b",".join(arrays) + b"]\n"
+    """The payload of a chunk that holds these arrays.
+
+    It is laid out as Google's servers do it: each array begins a line, and the last bracket has its own.
+    SmartTube reads a back channel by lines, and takes that one for the chunk's end.
+    """
+    return b"[" + b"\n,".join(arrays) + b"\n]\n"
 
 
 def data_of(array: bytes) -> bytes:
@@ -49,14 +53,14 @@ def data_of(array: bytes) -> bytes:
 def frame_one(array: bytes) -> bytes:
     """A chunk of one array."""
     units = len(array) if array.isascii() else utf16_units(array)
-    return b"%d\n[%b]\n" % (units + 3, array)
+    return b"%d\n[%b\n]\n" % (units + 4, array)
 
 
 def frame_each(arrays: Iterable[bytes]) -> bytes:
     """A run of chunks, each of one array."""
     return b"".join(
         [
-            b"%d\n[%b]\n" % ((len(array) if array.isascii() else utf16_units(array)) + 3, array)
+            b"%d\n[%b\n]\n" % ((len(array) if array.isascii() else utf16_units(array)) + 4, array)
             for array in arrays
         ]
     )

@@ -203,8 +203,8 @@ def _aid(params: Mapping[str, str]) -> int:
 
 
 def quote_header(payload: bytes) -> str:
-    """An array literal as the value of a header: without its line feed, and with ASCII alone."""
-    text = payload.decode("utf-8").strip()
+    """An array literal as the value of a header: without line feeds, and with ASCII alone."""
+    text = payload.decode("utf-8").replace("\n", "")
     if text.isascii():
         return text
     units = text.encode("utf-16-be")
