@@ -308,7 +308,7 @@ INLINE PyObject *read_number(reading *r) {
         return r->builder->small[small];
     }
     at = r->at;
-    PyObject *number = number_read(&at);
+    PyObject *number = number_read(&at, r->end);
     r->at = at;
     return number;
 }

@@ -69,6 +69,19 @@ static double subnormal(uint64_t bits, int biased) {
     return found;
 }
 
+/* The same where the exponent is none too small; false where it is too large. */
+static inline bool normal(uint64_t bits, int biased, double *out) {
+    bits = (bits + (bits & 1)) >> 1;
+    // Rounding up may have made it a power of two; then the fraction is all zeros anyhow.
+    if (bits >> (FRACTION_BITS + 1) != 0)
+        biased++;
+    if (biased >= INFINITE)
+        return false;
+    bits = (bits & (((uint64_t)1 << FRACTION_BITS) - 1)) | (uint64_t)biased << FRACTION_BITS;
+    memcpy(out, &bits, sizeof bits);
+    return true;
+}
+
 static bool by_bits(uint64_t digits, int exponent, double *out) {
     int zeros = __builtin_clzll(digits);
     product found = multiply_by_power(digits << zeros, exponent);
@@ -87,15 +100,7 @@ static bool by_bits(uint64_t digits, int exponent, double *out) {
     if (found.low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3) == 1 &&
         bits << (upper + 64 - FRACTION_BITS - 3) == found.high)
         bits &= ~(uint64_t)1;
-    bits = (bits + (bits & 1)) >> 1;
-    // Rounding up may have made it a power of two; then the fraction is all zeros anyhow.
-    if (bits >> (FRACTION_BITS + 1) != 0)
-        biased++;
-    if (biased >= INFINITE)
-        return false;
-    bits = (bits & (((uint64_t)1 << FRACTION_BITS) - 1)) | (uint64_t)biased << FRACTION_BITS;
-    memcpy(out, &bits, sizeof bits);
-    return true;
+    return normal(bits, biased, out);
 }
 
 bool decimal_to_double(uint64_t digits, int exponent, double *out) {
@@ -117,4 +122,24 @@ bool decimal_to_double(uint64_t digits, int exponent, double *out) {
         return true;
     }
     return exponent <= POWERS_LARGEST && by_bits(digits, exponent, out);
+}
+
+bool decimal_first_to_double(uint64_t digits, int exponent, double *out) {
+    if (exponent >= POWERS_SMALLEST && exponent <= POWERS_LARGEST) {
+        int zeros = __builtin_clzll(digits);
+        uint64_t found = multiply(digits << zeros, powers_of_five[exponent - POWERS_SMALLEST][0]).high;
+        int upper = (int)(found >> 63), dropped_bits = upper + 64 - FRACTION_BITS - 3;
+        uint64_t dropped = found & (((uint64_t)1 << dropped_bits) - 1);
+        // What digits behind these, and what was cut off of the power, add to the product is less than this.
+        // Where it carries into no bit that is kept, and what is dropped is not nothing, so that it can be
+        // exactly between no two doubles, all these numbers are rounded to the same.
+        uint64_t more = ((uint64_t)1 << zeros) + 2;
+        int biased = binary_exponent(exponent) + 63 + upper - zeros + BIAS;
+        if (dropped > 0 && (dropped + more) >> dropped_bits == 0 && biased > 0)
+            return normal(found >> dropped_bits, biased, out);
+    }
+    // It is between these two.
+    double next;
+    return decimal_to_double(digits, exponent, out) && decimal_to_double(digits + 1, exponent, &next) &&
+           *out == next;
 }

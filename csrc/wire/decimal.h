@@ -12,4 +12,8 @@
  * False where that is not told here: it is infinite, or, which is rare, takes more bits to decide. */
 bool decimal_to_double(uint64_t digits, int exponent, double *out);
 
+/* The same of a number of more digits, of which these are the first DECIMAL_MAX_DIGITS, and the first of them
+ * is no zero. False, too, where those behind them might decide. */
+bool decimal_first_to_double(uint64_t digits, int exponent, double *out);
+
 #endif

@@ -153,6 +153,18 @@ def test_floats_are_those_that_python_reads():
         assert number == float(text), text
 
 
+def test_digits_are_read_however_many_they_are_and_however_many_bytes_follow():
+    digits = "1928374650" * 4
+    for whole in range(1, 41):
+        for places in (*range(1, 25), 39):
+            text = f"{digits[:whole]}.{digits[:places]}"
+            assert decoded(text) == float(text), text
+            assert decoded(f"[{text}]") == [float(text)], text
+            assert decoded(f'{{"at":-{text},"to":"the east"}}')["at"] == -float(text), text
+        assert decoded(digits[:whole]) == int(digits[:whole])
+        assert decoded(f'[-{digits[:whole]},"the east"]')[0] == -int(digits[:whole])
+
+
 def test_floats_halfway_between_two_are_rounded_to_the_even_one():
     chance = random.Random(2)
     # Odd numbers of 54 and 55 bits, times powers of ten and five that keep them between two doubles.

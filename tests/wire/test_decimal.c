@@ -82,12 +82,63 @@ static void the_edges_are_told_or_left_alone(void) {
     CHECK(!decimal_to_double(1, 100000, &number) && check_number(1, -100000));
 }
 
+/* Whether a number of 19 digits and those of `rest` behind them was told; if so, it must be strtod's. */
+static bool check_first(uint64_t digits, const char *rest, int exponent) {
+    double got = -1;
+    char text[128];
+    snprintf(text, sizeof text, "%" PRIu64 "%se%d", digits, rest, exponent - (int)strlen(rest));
+    if (!decimal_first_to_double(digits, exponent, &got))
+        return false;
+    double want = strtod(text, NULL);
+    if (memcmp(&got, &want, sizeof got) != 0)
+        check_fail(__FILE__, __LINE__, text);
+    return true;
+}
+
+static uint64_t nineteen_digits(uint64_t *seed) {
+    return 1000000000000000000u + random_word(seed) % 9000000000000000000u;
+}
+
+static void numbers_of_more_digits_are_the_nearest_by_their_first(void) {
+    static const char *const rests[] = {"0", "9", "5000000001", "999999999999999999999",
+                                        "000000000000000001"};
+    uint64_t seed = 11;
+    size_t told = 0, asked = 0;
+    for (int i = 0; i < 40000; i++) {
+        uint64_t digits = nineteen_digits(&seed);
+        int exponent = (int)check_random_below(&seed, 640) - 345;
+        for (size_t k = 0; k < sizeof rests / sizeof *rests; k++)
+            told += check_first(digits, rests[k], exponent), asked++;
+    }
+    // But for those that are infinite, and those whose last digits decide.
+    CHECK(told > asked - asked / 10);
+}
+
+static void the_digits_behind_the_first_decide_between_two(void) {
+    uint64_t seed = 13;
+    for (int i = 0; i < 20000; i++) {
+        // Of 61 to 63 bits, of which a double keeps 53: halfway between two of them, and beside that.
+        unsigned cut = 8 + check_random_below(&seed, 3);
+        uint64_t kept = (uint64_t)1 << 52 | random_word(&seed) >> 12;
+        uint64_t digits = (kept << cut) + ((uint64_t)1 << (cut - 1));
+        for (uint64_t near = digits - 2; near <= digits + 2; near++) {
+            if (near < 1000000000000000000u || near > 9999999999999999999u)
+                continue;
+            check_first(near, "0", 0);
+            check_first(near, "00000000001", 0);
+            check_first(near, "99999999999", 0);
+        }
+    }
+}
+
 static const check_case cases[] = {
     CASE(zero_is_zero_whatever_its_exponent),
     CASE(numbers_at_random_are_the_nearest),
     CASE(subnormal_numbers_are_the_nearest_however_few_digits_they_have),
     CASE(ties_go_to_the_even_one),
     CASE(the_edges_are_told_or_left_alone),
+    CASE(numbers_of_more_digits_are_the_nearest_by_their_first),
+    CASE(the_digits_behind_the_first_decide_between_two),
 };
 
 CHECK_MAIN(cases)
