@@ -237,7 +237,9 @@ INLINE bool take_nulls(reading *r) {
     const uint8_t *at = r->at;
     if (at[1] != 'n')
         return false;
-    while (top < r->full && r->end - at > 5 && memcmp(at, ",null", 5) == 0) {
+    // By words, of which three bytes are left out.
+    static const uint8_t null[8] = ",null", kept[8] = {255, 255, 255, 255, 255};
+    while (top < r->full && r->end - at >= 8 && (word_load(at) & word_load(kept)) == word_load(null)) {
         *top++ = Py_None;
         at += 5;
     }
