@@ -173,6 +173,11 @@ def _for_pages(arrays: list[Value]) -> str:
     return text
 
 
+def _unquoted(arrays: list[Value]) -> str:
+    """With all strings' text as it is."""
+    return _compact(arrays).replace('"', "")
+
+
 def _pretty(arrays: list[Value]) -> str:
     return json.dumps(arrays, ensure_ascii=False, indent=2)
 
@@ -245,6 +250,12 @@ _VALUES = {
     "arrays, empty": _hundred(lambda _chance: []),
     "arrays, pairs of floats": _hundred(lambda chance: [chance.uniform(-90, 90), chance.uniform(-180, 180)]),
 }
+# Written without quotation marks: more digits than a float has.
+_DIGITS_VALUES = {
+    "floats of 20 digits": _hundred(
+        lambda chance: f"{chance.randint(-90, 90)}.{chance.randrange(10**18):018}"
+    ),
+}
 # Written for pages.
 _PAGES_VALUES = {"strings, HTML": _hundred(lambda chance: f"<b>{_name(chance, 5)}</b> & 'x'")}
 # The same as the first, in which all past ASCII is written as \\u.
@@ -259,11 +270,12 @@ _ASCII_VALUES = {
 _KINDS = {
     **_SERVICES,
     **{kind: (make, _compact) for kind, make in _VALUES.items()},
+    **{kind: (make, _unquoted) for kind, make in _DIGITS_VALUES.items()},
     **{kind: (make, _for_pages) for kind, make in _PAGES_VALUES.items()},
     **{kind: (make, _ascii) for kind, make in _ASCII_VALUES.items()},
 }
 SERVICES = list(_SERVICES)
-VALUES = [*_VALUES, *_PAGES_VALUES, *_ASCII_VALUES]
+VALUES = [*_VALUES, *_DIGITS_VALUES, *_PAGES_VALUES, *_ASCII_VALUES]
 # Of any program that speaks these; the seed says of which.
 VARIED = list(varied.KINDS)
 
