@@ -117,6 +117,8 @@ def ways(kind: str, size: int, piece: int | None, body_bytes: int) -> dict[str, 
 
 WAY_NAMES = ("gaechannel", "Decoder", "orjson", "json", "framing loop", "floor")
 OBJECT_WAY_NAMES = ("gaechannel", "orjson", "msgspec", "json")
+# It makes floats of these.
+ROUNDED = ("integers past 64 bits", "orjson")
 
 
 def want_of(kind: str, size: int, body_bytes: int) -> list[Any]:
@@ -144,6 +146,8 @@ def case(kind: str, size: int, piece: int | None, body_bytes: int = BODY_BYTES) 
     want = want_of(kind, size, body_bytes)
     for name, way in made.items():
         given = way()
+        if (kind, name) == ROUNDED:
+            continue
         assert (given if is_text or name != "gaechannel" else as_chunks(given, want)) == want, name
     return made
 
