@@ -4,7 +4,7 @@
 
 #include "session/fields.h"
 
-bool session_read_init_page(session *self, const char *page, size_t length) {
+init_page session_read_init_page(session *self, const char *page, size_t length) {
     static const char call[] = "new chat.WcsDataClient(";
     const char *end = page + length;
     const char *at = page;
@@ -14,24 +14,27 @@ bool session_read_init_page(session *self, const char *page, size_t length) {
         at++;
     }
     if (at == NULL)
-        return false;
+        return PAGE_OTHER;
     // The arguments are literals: read them as an array's elements, of which only the first four matter.
     at += sizeof call - 2;
     size_t arguments_length = (size_t)(end - at);
     char *arguments = malloc(arguments_length);
     if (arguments == NULL)
-        return false;
+        return PAGE_NO_MEMORY;
     memcpy(arguments, at, arguments_length);
     arguments[0] = '[';
     literal_reader reader;
     literal_init(&reader, (const uint8_t *)arguments, arguments_length);
+    literal_reader clid;
     bool found = literal_next(&reader) == LITERAL_ARRAY_BEGIN && literal_next(&reader) == LITERAL_STRING &&
                  literal_next(&reader) == LITERAL_STRING && literal_next(&reader) == LITERAL_STRING &&
-                 reader.token_length != 0 && session_set_from_token(self, FIELD_CLID, &reader) &&
-                 literal_next(&reader) == LITERAL_STRING &&
-                 session_set_from_token(self, FIELD_GSESSIONID, &reader);
+                 reader.token_length != 0;
+    clid = reader;
+    found = found && literal_next(&reader) == LITERAL_STRING;
+    bool kept = found && session_set_from_token(self, FIELD_CLID, &clid) &&
+                session_set_from_token(self, FIELD_GSESSIONID, &reader);
     free(arguments);
-    if (!found)
+    if (!kept)
         strbuf_clear(&self->fields[FIELD_CLID]);
-    return found;
+    return kept ? PAGE_READ : found ? PAGE_NO_MEMORY : PAGE_OTHER;
 }

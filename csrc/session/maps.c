@@ -83,6 +83,7 @@ void map_list_confirm(map_list *list, size_t count) {
 void map_list_restart(map_list *list, bool drop) {
     map_list_confirm(list, drop ? list->count : list->dropped);
     list->gone_before = list->gone;
+    list->tried = 0; // by requests of another session
     list->unfillable = false;
 }
 
@@ -119,34 +120,21 @@ bool map_list_refuse(map_list *list, size_t count, strbuf *out) {
     return true;
 }
 
-// What Closure's clients send in the place of a map that cannot be written: servers go by the ids (Google's
-// and node-browserchannel's wait for one that was left out, and all behind it waits with them).
-static bool make_filler(strbuf *out) {
-    static const char filler[] = "type\0S_badmap";
-    strbuf_append(out, filler, sizeof filler);
-    return !strbuf_failed(out);
-}
-
 bool map_list_fill(map_list *list, size_t count, strbuf *out) {
     if (list->unfillable)
         return map_list_refuse(list, count, out);
-    for (size_t i = list->fillers; i < count; i++) {
-        map *item = &list->items[list->first + i];
-        strbuf fields = {0};
-        if (!make_filler(&fields)) {
-            strbuf_free(&fields);
-            return false;
-        }
-        if (i >= list->dropped)
-            tell(item, out);
-        list->bytes -= i >= list->dropped ? item->size : 0;
-        strbuf_free(&item->fields);
-        *item = (map){.fields = fields, .field_count = 1, .id = item->id};
-        list->fillers = i + 1;
-        if (list->dropped < i + 1)
-            list->dropped = i + 1;
+    tell_all(list, count, out);
+    if (strbuf_failed(out))
+        return false;
+    for (; list->fillers < count; list->fillers++) {
+        map *item = &list->items[list->first + list->fillers];
+        list->bytes -= list->fillers >= list->dropped ? item->size : 0;
+        map_free(item);
+        *item = (map){.field_count = 1, .id = item->id};
     }
-    return !strbuf_failed(out);
+    if (list->dropped < count)
+        list->dropped = count;
+    return true;
 }
 
 static size_t at_most(size_t count, size_t most) {
@@ -170,8 +158,13 @@ static bool drop_all(map_list *list, size_t held, strbuf *out) {
     return true;
 }
 
-static void write_map(const map *item, size_t index, strbuf *out) {
-    const char *at = strbuf_str(&item->fields);
+// What Closure's clients send in the place of a map that cannot be written: servers go by the ids (Google's
+// and node-browserchannel's wait for one that was left out, and all behind it waits with them).
+static const char FILLER[] = "type\0S_badmap";
+
+static void write_map(const map_list *list, size_t index, strbuf *out) {
+    const map *item = &list->items[list->first + index];
+    const char *at = index < list->fillers ? FILLER : strbuf_str(&item->fields);
     for (size_t i = 0; i < item->field_count; i++) {
         const char *key = at;
         const char *value = key + strlen(key) + 1;
@@ -205,8 +198,8 @@ size_t map_list_write(map_list *list, strbuf *out) {
     if (count > 0)
         strbuf_format(out, "&ofs=%lld", (long long)(list->gone - list->gone_before));
     for (size_t i = 0; i < count; i++)
-        write_map(&list->items[list->first + i], i, out);
-    if (count > list->tried)
+        write_map(list, i, out);
+    if (count > list->tried && !strbuf_failed(out)) // or there will be no such request
         list->tried = count;
     return count;
 }

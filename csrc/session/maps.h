@@ -12,7 +12,7 @@ void map_list_restart(map_list *list, bool drop);
  * when memory ran out. */
 bool map_list_refuse(map_list *list, size_t count, strbuf *out);
 /* The oldest `count` were refused: append them to `out` in the same way, and leave fillers in their place,
- * unless those are refused, too. False when memory ran out. */
+ * unless those are refused, too. False, with nothing taken, when memory ran out. */
 bool map_list_fill(map_list *list, size_t count, strbuf *out);
 void map_list_free(map_list *list);
 /* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */

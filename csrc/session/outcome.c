@@ -59,10 +59,13 @@ static bool take_opening(session *self, exchange *ex, int64_t now_ms) {
 }
 
 static void init_done(session *self, exchange *ex, int64_t now_ms) {
-    if (!session_read_init_page(self, strbuf_str(&ex->reply), ex->reply.length)) {
+    init_page page = session_read_init_page(self, strbuf_str(&ex->reply), ex->reply.length);
+    if (page == PAGE_NO_MEMORY)
+        session_fail(self, ERROR_MEMORY, "out of memory");
+    else if (page == PAGE_OTHER)
         failed_answer(self, ex, "the page does not call new chat.WcsDataClient(…)", now_ms);
+    if (page != PAGE_READ)
         return;
-    }
     session_went_well(ex);
     session_log(self, LOG_DEBUG, "clid: %s", strbuf_str(&self->fields[FIELD_CLID]));
     session_log(self, LOG_DEBUG, "gsessionid: %s", strbuf_str(&self->fields[FIELD_GSESSIONID]));
@@ -75,12 +78,10 @@ static void dev_opened(session *self, exchange *ex) {
     const char *id = strbuf_str(&ex->reply);
     size_t begin = strspn(id, " \t\r\n");
     size_t length = strcspn(id + begin, " \t\r\n");
-    if (length == 0) {
-        session_set(self, FIELD_SID, "1");
-        return;
-    }
-    ex->reply.data[begin + length] = '\0';
-    session_set(self, FIELD_SID, id + begin);
+    if (length != 0)
+        ex->reply.data[begin + length] = '\0';
+    if (!session_set(self, FIELD_SID, length != 0 ? id + begin : "1"))
+        session_fail(self, ERROR_MEMORY, "out of memory");
 }
 
 static void open_done(session *self, exchange *ex, int64_t now_ms) {

@@ -121,6 +121,7 @@ static void write_url(session *self, const exchange *ex, strbuf *out) {
 static void write_open_body(session *self, exchange *ex, strbuf *out) {
     const strbuf *headers = &self->fields[FIELD_INIT_HEADERS];
     const strbuf *form = &self->fields[FIELD_OPEN_FORM];
+    ex->maps_count = 0; // of a try for which memory ran out
     if (headers->length != 0) {
         strbuf_parameter(out, "headers=", headers);
         strbuf_text(out, "&");

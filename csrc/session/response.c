@@ -33,6 +33,11 @@ static void take_initial_response(session *self, exchange *ex) {
     strbuf_free(&reply);
 }
 
+static void must_be_kept(session *self, const strbuf *value) {
+    if (strbuf_failed(value))
+        session_fail(self, ERROR_MEMORY, "out of memory");
+}
+
 void session_on_status(session *self, exchange_slot slot, int status, const char *reason,
                        int64_t retry_after_ms) {
     exchange *ex = &self->exchanges[slot];
@@ -43,7 +48,9 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
         strbuf_free(&ex->reason); // as good as empty for days
         ex->has_renewed = false;
     } else {
+        // What the server means by a status may stand in its words alone.
         strbuf_set(&ex->reason, reason);
+        must_be_kept(self, &ex->reason);
         strbuf_clear(&ex->reply); // what a header brought
     }
     if (slot == SLOT_BACK && !self->owes)
@@ -86,9 +93,11 @@ void session_on_header(session *self, exchange_slot slot, const char *name, size
     } else if (name_is(name, name_length, "X-HTTP-Session-Id")) {
         strbuf_clear(&self->fields[FIELD_GSESSIONID]);
         strbuf_append(&self->fields[FIELD_GSESSIONID], value, value_length);
+        must_be_kept(self, &self->fields[FIELD_GSESSIONID]);
     } else if (ex->opens && name_is(name, name_length, "X-HTTP-Initial-Response")) {
         strbuf_clear(&ex->reply);
         strbuf_append(&ex->reply, value, value_length);
+        must_be_kept(self, &ex->reply);
     }
 }
 

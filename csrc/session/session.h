@@ -413,8 +413,14 @@ typedef enum session_number {
 int64_t session_get_number(const session *self, session_number number);
 void session_set_number(session *self, session_number number, int64_t value);
 
-/* Read clid and gsessionid from the init page. False when it holds no such call. */
-bool session_read_init_page(session *self, const char *page, size_t length);
+typedef enum init_page {
+    PAGE_READ,
+    PAGE_OTHER, // it holds no such call
+    PAGE_NO_MEMORY,
+} init_page;
+
+/* Read clid and gsessionid from the init page. */
+init_page session_read_init_page(session *self, const char *page, size_t length);
 
 /* Append the init page's URL; or a bind request's URL without what one request has of its own (RID, AID, CI
  * …). */

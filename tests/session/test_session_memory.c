@@ -55,6 +55,9 @@ static bool run(const session_config *config) {
         CHECK(request.url != NULL);
         answer(self, action.slot, body_for(config->dialect, request.kind));
     }
+    // All that came was as it should be.
+    session_error_kind why = session_get_error(self)->kind;
+    CHECK(why == ERROR_NONE || why == ERROR_MEMORY);
     failed |= session_get_error(self)->kind != ERROR_NONE;
     failed |= session_send_map(self, &field, 1) < 0;
     size_t unsent = session_unsent(self);
@@ -156,6 +159,144 @@ static void bad_answers_in_want_of_memory_are_survived_too(void) {
     CHECK(!run_badly(&config));
 }
 
+// How often `what` fails, with each allocation in turn that it makes.
+static int fail_once_everywhere(bool (*what)(void)) {
+    int failures = 0;
+    failing_for_good = false;
+    for (long count = 0; count < 100; count++) {
+        failing_left = count;
+        failures += what();
+        failing_left = -1;
+    }
+    return failures;
+}
+
+static bool has_run_out(const carrier *self) {
+    return session_get_error(self->session)->kind == ERROR_MEMORY;
+}
+
+// There is memory for what comes before.
+static long put_off(void) {
+    long left = failing_left;
+    failing_left = -1;
+    return left;
+}
+
+static bool refuse_maps(void) {
+    carrier self;
+    session_config config = carrier_config(&dialect_browserchannel);
+    strbuf pending = {0};
+    long left = put_off();
+    carrier_two_way(&self, &config, OPENING);
+    carrier_send(&self, "x");
+    carrier_send(&self, "y");
+    carrier_expect(&self, REQUEST_MAPS);
+    failing_left = left;
+    session_on_status(self.session, SLOT_FORWARD, 403, "No", 0);
+    session_on_done(self.session, SLOT_FORWARD, TRANSPORT_OK, 0, "", self.now_ms);
+    failing_left = -1;
+    const session_error *error = session_get_error(self.session);
+    bool failed = has_run_out(&self);
+    CHECK(failed || error->kind == ERROR_MAPS_REFUSED);
+    CHECK(session_tell_unsent(self.session, &pending));
+    CHECK_TEXT("pending", strbuf_str(&pending), failed ? "0 _S=Sx\n1 _S=Sy\n" : "");
+    CHECK_TEXT("refused", strbuf_str(&error->refused), failed ? "" : "0 _S=Sx\n1 _S=Sy\n");
+    strbuf_free(&pending);
+    carrier_free(&self);
+    return failed;
+}
+
+static void maps_that_were_refused_are_told_or_wait(void) {
+    CHECK(fail_once_everywhere(refuse_maps) > 1);
+}
+
+static bool write_maps(void) {
+    carrier self;
+    session_config config = carrier_config(&dialect_browserchannel);
+    strbuf dropped = {0};
+    long left = put_off();
+    carrier_two_way(&self, &config, OPENING);
+    carrier_send(&self, "x");
+    failing_left = left;
+    bool failed = carrier_next(&self) == ACTION_ENDED;
+    failing_left = -1;
+    CHECK(session_drop_unsent(self.session, &dropped));
+    CHECK_TEXT("dropped", strbuf_str(&dropped), "0 _S=Sx\n");
+    strbuf_free(&dropped);
+    if (failed) {
+        CHECK(has_run_out(&self));
+        carrier_expect_abort(&self, SLOT_BACK);
+        session_end_told(self.session);
+        session_set_goal(self.session, GOAL_STREAM);
+        carrier_stream(&self); // and no request with maps
+        CHECK(carrier_next(&self) == ACTION_WAIT);
+    }
+    carrier_free(&self);
+    return failed;
+}
+
+static void a_request_that_could_not_be_written_has_held_no_maps(void) {
+    CHECK(fail_once_everywhere(write_maps) > 1);
+}
+
+static bool open_by_hand(void) {
+    carrier self;
+    session_config config = carrier_config(&dialect_browserchannel);
+    map_field own = {"_S", 2, "own", 3, false};
+    long left = put_off();
+    carrier_init(&self, &config, GOAL_STREAM);
+    session_set_custom_urls(self.session, false, true);
+    session_set_asks_session(self.session, true);
+    CHECK(carrier_next(&self) == ACTION_ASK_SESSION);
+    session_prepare(self.session);
+    CHECK(session_send_map_first(self.session, &own, 1) == 0);
+    session_answered(self.session, true);
+    CHECK(carrier_next(&self) == ACTION_ASK_URL);
+    CHECK(session_give_url(self.session, SLOT_FORWARD, "http://server/made"));
+    failing_left = left;
+    bool failed = carrier_next(&self) == ACTION_ENDED;
+    failing_left = -1;
+    if (failed) {
+        CHECK(has_run_out(&self));
+        session_end_told(self.session);
+        session_set_goal(self.session, GOAL_STREAM);
+        CHECK(carrier_next(&self) == ACTION_ASK_SESSION);
+        session_prepare(self.session); // this time it has none
+        session_answered(self.session, true);
+        carrier_expect(&self, REQUEST_OPEN);
+        CHECK_TEXT("body", self.request.body, "count=0");
+    }
+    carrier_answer(&self, SLOT_FORWARD, 200, "OK", OPENING);
+    CHECK(session_unsent(self.session) == 0);
+    CHECK(carrier_send(&self, "x") == 1);
+    CHECK(session_unsent(self.session) == 1);
+    carrier_free(&self);
+    return failed;
+}
+
+static void an_opening_confirms_the_maps_that_it_had_alone(void) {
+    CHECK(fail_once_everywhere(open_by_hand) > 0);
+}
+
+static bool expire(void) {
+    carrier self;
+    session_config config = carrier_config(&dialect_talk);
+    long left = put_off();
+    carrier_init(&self, &config, GOAL_STREAM);
+    carrier_expect(&self, REQUEST_INIT);
+    failing_left = left;
+    carrier_answer(&self, SLOT_FORWARD, 401, "Token timed out", "");
+    failing_left = -1;
+    bool failed = has_run_out(&self);
+    CHECK(failed || session_get_error(self.session)->kind == ERROR_TOKEN_EXPIRED);
+    carrier_free(&self);
+    return failed;
+}
+
+static void a_status_is_not_taken_for_another_since_its_words_could_not_be_kept(void) {
+    CHECK(fail_once_everywhere(expire) == 1);
+}
+
 static void fail_everywhere(const session_config *config) {
     failing_for_good = true;
     int failures = 0;
@@ -185,6 +326,10 @@ static void running_out_of_memory_is_survived_wherever_it_happens(void) {
 static const check_case cases[] = {
     CASE(running_out_of_memory_is_survived_wherever_it_happens),
     CASE(bad_answers_in_want_of_memory_are_survived_too),
+    CASE(maps_that_were_refused_are_told_or_wait),
+    CASE(a_request_that_could_not_be_written_has_held_no_maps),
+    CASE(an_opening_confirms_the_maps_that_it_had_alone),
+    CASE(a_status_is_not_taken_for_another_since_its_words_could_not_be_kept),
 };
 
 CHECK_MAIN(cases)

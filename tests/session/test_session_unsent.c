@@ -122,6 +122,33 @@ static void what_was_taken_back_does_not_outlive_its_session(void) {
     carrier_free(&self);
 }
 
+static void what_only_a_lost_sessions_requests_held_is_gone_when_taken_back(void) {
+    carrier self;
+    session_config config = carrier_config(&dialect_browserchannel);
+    carrier_two_way(&self, &config, OPENING);
+    carrier_send(&self, "x");
+    carrier_send(&self, "y");
+    carrier_expect(&self, REQUEST_MAPS);
+    session_set_asks_session(self.session, true);
+    carrier_answer(&self, SLOT_FORWARD, 410, "Gone", "");
+    carrier_expect_abort(&self, SLOT_BACK);
+    // The next one is given so large a map of its own that the others wait for the request after it.
+    CHECK(carrier_next(&self) == ACTION_ASK_SESSION);
+    session_prepare(self.session);
+    map_field fields[900] = {{"own", 3, "own", 3, false}};
+    for (size_t i = 1; i < sizeof fields / sizeof *fields; i++)
+        fields[i] = fields[0];
+    CHECK(session_send_map_first(self.session, fields, sizeof fields / sizeof *fields) == 2);
+    session_answered(self.session, true);
+    carrier_expect(&self, REQUEST_OPEN);
+    CHECK(strncmp(self.request.body, "count=1&", 8) == 0);
+    carrier_answer(&self, SLOT_FORWARD, 200, "OK", OPENING);
+    check_drop(&self, "0 _S=Sx\n1 _S=Sy\n");
+    carrier_stream(&self); // no request with maps
+    CHECK(carrier_next(&self) == ACTION_WAIT);
+    carrier_free(&self);
+}
+
 static void what_was_taken_back_is_not_told_when_it_is_refused(void) {
     carrier self;
     session_config config = carrier_config(&dialect_browserchannel);
@@ -303,6 +330,7 @@ static const check_case cases[] = {
     CASE(maps_may_be_taken_back_until_the_request_that_is_to_hold_them_is_sent),
     CASE(what_another_session_confirms_is_confirmed_once),
     CASE(what_was_taken_back_does_not_outlive_its_session),
+    CASE(what_only_a_lost_sessions_requests_held_is_gone_when_taken_back),
     CASE(what_was_taken_back_is_not_told_when_it_is_refused),
     CASE(there_is_room_for_so_many_bytes_of_keys_and_values),
     CASE(whatever_is_taken_back_the_numbers_have_no_gap_and_the_last_map_arrives),

@@ -110,9 +110,9 @@ static PyObject *channel_read_init_page(PyObject *op, PyObject *page) {
     if (text == NULL || channel_check(self) < 0)
         return NULL;
     channel_lock(self);
-    bool found = session_read_init_page(self->session, text, (size_t)length);
+    init_page read = session_read_init_page(self->session, text, (size_t)length);
     channel_unlock(self);
-    return PyBool_FromLong(found);
+    return read == PAGE_NO_MEMORY ? PyErr_NoMemory() : PyBool_FromLong(read == PAGE_READ);
 }
 
 static PyObject *channel_redact(PyObject *op, PyObject *text) {
