@@ -23,7 +23,9 @@ const strbuf *session_get(const session *self, session_field field) {
 bool session_set(session *self, session_field field, const char *text) {
     if (field == FIELD_TOKEN)
         phase_new_token(self);
-    if (field == FIELD_SID)
+    if (field == FIELD_SID && (text == NULL || *text == '\0'))
+        phase_forget_sid(self);
+    else if (field == FIELD_SID)
         phase_change_sid(self);
     if (!strbuf_set(&self->fields[field], text))
         return false;

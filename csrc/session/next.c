@@ -182,14 +182,14 @@ static bool try_start(session *self, exchange_slot slot, request_kind kind, int6
     exchange *other = &self->exchanges[slot == SLOT_BACK ? SLOT_FORWARD : SLOT_BACK];
     if (ex->active)
         return false;
-    if (other->active && session_is_half_duplex(self)) {
-        // The session was changed from outside while a request ran. The back channel, which would go on for
-        // minutes, makes way; any other request is waited for.
-        return slot == SLOT_FORWARD && give_up(self, SLOT_BACK, ABORT_CANCELLED, out);
-    }
     if (ex->not_before_ms > now_ms && kind != REQUEST_TERMINATE) {
         sooner(out, ex->not_before_ms);
         return false;
+    }
+    if (other->active && session_is_half_duplex(self)) {
+        // The session was changed from outside while a request ran. The back channel, which would go on for
+        // minutes, makes way, as soon as it has to; any other request is waited for.
+        return slot == SLOT_FORWARD && give_up(self, SLOT_BACK, ABORT_CANCELLED, out);
     }
     start(self, slot, kind, now_ms, out);
     return true;

@@ -251,6 +251,43 @@ static void every_change_of_the_state_is_kept(void) {
     carrier_free(&self);
 }
 
+static void a_session_whose_sid_was_taken_away_by_hand_counts_its_arrays_anew(void) {
+    session_config config = carrier_config(&dialect_webchannel);
+    static const char opening[] = "[[0,[\"c\",\"SID2\",\"\",8]],[1,[\"new\"]]]";
+    config.fast_handshake = true;
+    carrier self;
+    record found;
+    carrier_init(&self, &config, GOAL_STREAM);
+    carrier_expect(&self, REQUEST_BACK);
+    session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, OPENING, strlen(OPENING));
+    session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+    carrier_body(&self, SLOT_BACK, CHUNKS("[[1,[\"noop\"]],[2,[\"noop\"]]]"));
+    CHECK(session_get_number(self.session, NUMBER_AID) == 2);
+    CHECK(session_set(self.session, FIELD_SID, NULL));
+    carrier_expect_abort(&self, SLOT_BACK);
+    carrier_expect(&self, REQUEST_BACK);
+    session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, opening, strlen(opening));
+    session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+    CHECK(queue_peek(session_queue(self.session), &found) && found.id == 1);
+    CHECK(session_get_number(self.session, NUMBER_AID) == 1);
+    carrier_free(&self);
+}
+
+// A client of the talk dialect that has a SID by hand, and no clid.
+static void a_back_channel_makes_way_when_the_other_request_is_due_and_no_sooner(void) {
+    session_config config = carrier_config(&dialect_talk);
+    carrier self;
+    carrier_init(&self, &config, GOAL_STREAM);
+    carrier_expect(&self, REQUEST_INIT);
+    CHECK(session_set(self.session, FIELD_SID, "SID"));
+    session_on_done(self.session, SLOT_FORWARD, TRANSPORT_BROKEN, 56, "reset", self.now_ms);
+    carrier_stream(&self);
+    CHECK(carrier_wait(&self) > 0);
+    carrier_expect_abort(&self, SLOT_BACK);
+    carrier_expect(&self, REQUEST_INIT);
+    carrier_free(&self);
+}
+
 static void of_many_changes_the_last_are_kept(void) {
     session_config config = carrier_config(&dialect_browserchannel);
     carrier self;
@@ -284,6 +321,8 @@ static const check_case cases[] = {
     CASE(a_session_is_ended_with_a_form),
     CASE(a_session_is_ended_by_the_verb_that_closure_uses_and_then_by_the_other),
     CASE(every_change_of_the_state_is_kept),
+    CASE(a_session_whose_sid_was_taken_away_by_hand_counts_its_arrays_anew),
+    CASE(a_back_channel_makes_way_when_the_other_request_is_due_and_no_sooner),
     CASE(of_many_changes_the_last_are_kept),
 };
 
