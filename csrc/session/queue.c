@@ -110,7 +110,8 @@ void queue_pop(queue *self, size_t keep) {
         give_buffer_back(self);
 }
 
-// Move all records up, so that `needed` bytes are free before them.
+// Move all records up, so that `needed` bytes are free before them. Nothing that was taken lies there any
+// more.
 static bool make_room_in_front(queue *self, size_t needed) {
     size_t held = queue_bytes(self);
     size_t capacity = self->capacity;
@@ -119,7 +120,6 @@ static bool make_room_in_front(queue *self, size_t needed) {
     uint8_t *data = malloc(capacity);
     if (data == NULL)
         return false;
-    keep_past(self);
     memcpy(data + needed, self->data + self->head, held);
     free(self->data);
     self->data = data;
@@ -129,45 +129,26 @@ static bool make_room_in_front(queue *self, size_t needed) {
     return true;
 }
 
-// The record that lies at the head now is not taken any more. In the ring, its place is what an older one's
-// was.
-static void forget_taken(queue *self, const record *back) {
-    size_t count = self->taken_count, left = count < PAST_RECORDS ? count : PAST_RECORDS;
-    size_t kept[PAST_RECORDS];
-    if (left == 0)
-        past_take_back(&self->past, back->id, (uint32_t)back->length);
-    if (left == 0 || self->taken[(count - 1) % PAST_RECORDS] != self->head)
-        return;
-    if (count > left)
-        past_free(&self->past); // between those and these, the ring has lost some
-    for (size_t i = 1; i < left; i++)
-        kept[i - 1] = self->taken[(count - 1 - left + i) % PAST_RECORDS];
-    self->taken_count = left - 1;
-    memcpy(self->taken, kept, self->taken_count * sizeof *kept);
-}
-
 bool queue_put_back(queue *self, const record *dropped) {
     size_t needed = sizeof(header) + padded(dropped->length);
+    keep_past(self); // where it is to lie, others may that were taken
     if (self->count == 0) {
         uint8_t *room = queue_reserve(self, dropped->length);
-        if (room != NULL) {
-            memcpy(room, dropped->bytes, dropped->length);
-            queue_commit(self, dropped->id, dropped->kind, dropped->length);
-            forget_taken(self, dropped);
-        }
-        return room != NULL;
+        if (room == NULL)
+            return false;
+        memcpy(room, dropped->bytes, dropped->length);
+        queue_commit(self, dropped->id, dropped->kind, dropped->length);
+    } else {
+        if (self->head < needed && !make_room_in_front(self, needed))
+            return false;
+        header head = {
+            .id = dropped->id, .length = (uint32_t)dropped->length, .kind = (uint32_t)dropped->kind};
+        self->head -= needed;
+        memcpy(self->data + self->head, &head, sizeof head);
+        memcpy(self->data + self->head + sizeof head, dropped->bytes, dropped->length);
+        self->count++;
     }
-    if (self->head < needed && !make_room_in_front(self, needed))
-        return false;
-    // If it is not the last one that was taken, it does not lie where it lay: over others that were.
-    if (self->taken_count != 0 && self->taken[(self->taken_count - 1) % PAST_RECORDS] != self->head - needed)
-        keep_past(self);
-    header head = {.id = dropped->id, .length = (uint32_t)dropped->length, .kind = (uint32_t)dropped->kind};
-    self->head -= needed;
-    memcpy(self->data + self->head, &head, sizeof head);
-    memcpy(self->data + self->head + sizeof head, dropped->bytes, dropped->length);
-    self->count++;
-    forget_taken(self, dropped);
+    past_take_back(&self->past, dropped->id, (uint32_t)dropped->length);
     return true;
 }
 
