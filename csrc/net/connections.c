@@ -46,8 +46,8 @@ static void unlink_ends(const connections *self, const connection *one) {
 }
 
 static bool grow(connections *self) {
-    connections larger = {
-        .places = self->places != 0 ? 2 * self->places : 4, .count = self->count, .idle = self->idle};
+    connections larger = *self;
+    larger.places = self->places != 0 ? 2 * self->places : 4;
     larger.of_socket = calloc(larger.places, sizeof *larger.of_socket);
     larger.of_ends = calloc(larger.places, sizeof *larger.of_ends);
     if (larger.of_socket == NULL || larger.of_ends == NULL) {
@@ -179,6 +179,12 @@ connection *connections_find(const connections *self, uint64_t ends) {
     return one;
 }
 
+// One of its connections is not suspect.
+static void trust(connections *self, uint64_t remote) {
+    if (self->distrusted == remote)
+        self->distrusted = 0;
+}
+
 connection *connections_at(connections *self, const char *remote, int remote_port, const char *local,
                            int local_port, int64_t now_ms) {
     uint64_t there = mix_end(UINT64_C(0xCBF29CE484222325), remote, remote_port) | 1;
@@ -197,6 +203,7 @@ connection *connections_at(connections *self, const char *remote, int remote_por
     one->remote = there;
     one->heard_ms = now_ms;
     link_ends(self, one);
+    trust(self, there);
     self->idle++; // for a moment: the request is about to enter
     return one;
 }
@@ -206,12 +213,26 @@ void connections_enter(connections *self, connection *one) {
     one->users++;
 }
 
-void connections_leave(connections *self, connection *one) {
-    one->users--;
-    self->idle += one->users == 0;
+void connections_hear(connections *self, connection *one, int64_t now_ms) {
+    one->heard_ms = now_ms;
+    one->proven = true;
+    one->suspect = false;
+    trust(self, one->remote);
 }
 
-void connections_distrust(const connections *self, uint64_t remote) {
+void connections_leave(connections *self, connection *one) {
+    // It may be another one by now, with the same ends: libcurl closes the one before when it likes.
+    if (one->users == 0 || --one->users != 0)
+        return;
+    self->idle++;
+    if (one->remote == self->distrusted)
+        connection_shut(one);
+}
+
+void connections_distrust(connections *self, uint64_t remote) {
+    if (remote == self->distrusted)
+        return;
+    self->distrusted = remote;
     for (size_t i = 0; i < self->places; i++)
         for (connection *one = self->of_socket[i]; one != NULL; one = one->next_of_socket) {
             if (one->remote != remote)

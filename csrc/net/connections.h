@@ -39,6 +39,8 @@ typedef struct connections {
     size_t idle;
     // Why the system gave no socket, an errno; 0: it gave the last one that was wanted.
     int no_socket;
+    // The place of which all connections are suspect, and all idle ones shut; 0: of none is that known.
+    uint64_t distrusted;
 } connections;
 
 /* libcurl wants a socket; CURL_SOCKET_BAD when there is none to be had. */
@@ -52,13 +54,14 @@ connection *connections_at(connections *self, const char *remote, int remote_por
                            int local_port, int64_t now_ms);
 /* The same, of one that was found before; NULL when it is gone. 0 is none. */
 connection *connections_find(const connections *self, uint64_t ends);
-/* A request goes out on it; a request on it is over. */
+/* A request goes out on it; something came; a request on it is over. */
 void connections_enter(connections *self, connection *one);
+void connections_hear(connections *self, connection *one, int64_t now_ms);
 void connections_leave(connections *self, connection *one);
 
 /* The request that is given up fell silent: whoever else was at the other end is suspect, and what lies idle
- * is not used again. */
-void connections_distrust(const connections *self, uint64_t remote);
+ * is not used again. When thousands fall silent at once, all but the first cost nothing. */
+void connections_distrust(connections *self, uint64_t remote);
 
 /* Nothing comes or goes on it from now on: libcurl will find it closed. */
 void connection_shut(const connection *self);

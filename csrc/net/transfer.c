@@ -54,12 +54,10 @@ static void enter_connection(transfer *self, connection *one, int64_t now_ms) {
 }
 
 static void note_life(const transfer *self, int64_t now_ms) {
-    connection *one = connections_find(&self->channel->loop->connections, self->ends);
-    if (one == NULL)
-        return;
-    one->heard_ms = now_ms;
-    one->proven = true;
-    one->suspect = false;
+    connections *all = &self->channel->loop->connections;
+    connection *one = connections_find(all, self->ends);
+    if (one != NULL)
+        connections_hear(all, one, now_ms);
 }
 
 static bool is_http2(const transfer *self) {
@@ -442,9 +440,12 @@ void transfer_stop(transfer *self) {
     drop_coding(self);
 }
 
-// The connection is dead: nobody uses it again, and what was on it is sent again at once.
+// The connection is dead: nobody uses it again, and what was on it is sent again at once. Of HTTP/1.1 none is
+// left on it, and thousands of those may be dead at once.
 static void close_dead(net_loop *loop, uint64_t ends) {
-    for (net_channel *channel = loop->channels; channel != NULL; channel = channel->next)
+    connection *one = connections_find(&loop->connections, ends);
+    bool has_more = one != NULL && one->users != 0;
+    for (net_channel *channel = loop->channels; channel != NULL && has_more; channel = channel->next)
         for (int i = 0; i < channel->transfer_count; i++) {
             transfer *self = &channel->transfers[i];
             if (!self->running || self->ends != ends)
@@ -454,7 +455,7 @@ static void close_dead(net_loop *loop, uint64_t ends) {
             net_channel_step_soon(channel);
             news_add(channel);
         }
-    connection *one = connections_find(&loop->connections, ends);
+    one = connections_find(&loop->connections, ends); // libcurl may have closed it
     if (one != NULL)
         connection_shut(one);
 }

@@ -1,5 +1,6 @@
-"""net's C code, tested in C: content codings by hand, and a whole channel that runs out of memory."""
+"""net's C code, tested in C: content codings and connections by hand, and a whole channel that runs out of memory."""
 
+import functools
 import gzip
 import shlex
 import shutil
@@ -7,18 +8,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from c_programs import COMPILER, CSRC, FAILING, FLAGS, case_names, needs_compiler
+from c_programs import COMPILER, CSRC, FAILING, FLAGS, cases_beside, needs_compiler
 from hostile import TalkServer, frame, head, messages, opening, page
 
 HERE = Path(__file__).parent
-CODING = HERE / "test_content_coding.c"
 CHANNEL = HERE / "channel_memory.c"
 ALL_BUT_PYTHON = [
     file for folder in ("net", "session", "wire") for file in sorted((CSRC / folder).rglob("*.c"))
 ]
 
 FLAGS = [*FLAGS, "-D_GNU_SOURCE=1", '-DGAECHANNEL_VERSION="0"', f"-I{CSRC / 'session'}", *FAILING]
-CASES = case_names(CODING)
+CASES = cases_beside(__file__)
 
 pytestmark = needs_compiler
 
@@ -37,19 +37,26 @@ def build(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def coding(build):
-    return build(CODING, CSRC / "net" / "content_coding.c")
+def program(build):
+    """Gives the path of a program beside this file, which tests the file of csrc/net of its name."""
+
+    @functools.cache
+    def program(name):
+        return build(HERE / f"{name}.c", CSRC / "net" / f"{name.removeprefix('test_')}.c")
+
+    return program
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_in_c(coding, case):
-    result = subprocess.run([coding, case], capture_output=True, check=False)
+@pytest.mark.parametrize(("name", "case"), CASES, ids=[f"{name}-{case}" for name, case in CASES])
+def test_in_c(program, name, case):
+    result = subprocess.run([program(name), case], capture_output=True, check=False)
     assert result.returncode == 0, result.stderr.decode(errors="replace")
 
 
-def test_no_case_in_c_is_left_out(coding):
-    output = subprocess.run([coding, "--list"], capture_output=True, check=True).stdout
-    assert output.decode().split() == CASES
+@pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
+def test_no_case_in_c_is_left_out(program, name):
+    output = subprocess.run([program(name), "--list"], capture_output=True, check=True).stdout
+    assert output.decode().split() == [case for owner, case in CASES if owner == name]
 
 
 # ---- A channel that runs out of memory ----
