@@ -20,6 +20,12 @@ const strbuf *session_get(const session *self, session_field field) {
     return &self->fields[field];
 }
 
+static bool keep(session *self, session_field field, const char *text) {
+    bool kept = strbuf_set(&self->fields[field], text);
+    strbuf_trim(&self->fields[field]); // as long as the session
+    return kept;
+}
+
 bool session_set(session *self, session_field field, const char *text) {
     if (field == FIELD_TOKEN)
         phase_new_token(self);
@@ -27,9 +33,8 @@ bool session_set(session *self, session_field field, const char *text) {
         phase_forget_sid(self);
     else if (field == FIELD_SID)
         phase_change_sid(self);
-    if (!strbuf_set(&self->fields[field], text))
+    if (!keep(self, field, text))
         return false;
-    strbuf_trim(&self->fields[field]); // as long as the session
     if (field == FIELD_URL && text != NULL)
         session_add_userinfo(self, text);
     return true;
@@ -42,7 +47,7 @@ bool session_set_from_token(session *self, session_field field, const literal_re
     bool lone;
     size_t length = literal_unescape(reader->token, reader->token_length, (uint8_t *)plain, &lone);
     plain[length] = '\0';
-    bool done = session_set(self, field, plain);
+    bool done = keep(self, field, plain);
     free(plain);
     return done;
 }

@@ -4,7 +4,8 @@
 
 #include "internal.h"
 
-/* As session_set(), of the string that the reader's token is. */
+/* Set a field to the string that the reader's token is. That is the server's word, for which nothing that is
+ * under way is given up. */
 bool session_set_from_token(session *self, session_field field, const literal_reader *reader);
 
 #endif

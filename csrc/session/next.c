@@ -115,6 +115,8 @@ static void begin(session *self, exchange *ex, int64_t now_ms) {
     };
     if (ex->kind == REQUEST_BACK && self->back_channels++ > 0)
         self->stats.reconnects++;
+    if (ex->opens)
+        phase_forget_sid(self); // a try before may have brought arrays of a session that never was
     ex->active = true;
     ex->asking_url = ex->paused = ex->is_ascii = ex->poisoned = false;
     ex->abort_reason = ABORT_NONE;

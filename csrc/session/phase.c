@@ -169,7 +169,7 @@ void phase_forget_sid(session *self) {
 }
 
 void phase_change_sid(session *self) {
-    give_up_requests(self, false);
+    give_up_requests(self, true);
 }
 
 void phase_forget_clid(session *self) {

@@ -66,7 +66,7 @@ void phase_opened(session *self);
 void phase_forget_sid(session *self);
 /* The same, of the ids that the session was to be opened with, too. */
 void phase_forget_clid(session *self);
-/* Somebody has set another SID: what is under way for the one before is given up, too. */
+/* Somebody has set another SID: what is under way for the one before, or to have one, is given up, too. */
 void phase_change_sid(session *self);
 void phase_set_prepared(session *self, bool prepared);
 void phase_open_by_post(session *self);

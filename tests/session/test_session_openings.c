@@ -273,6 +273,41 @@ static void a_session_whose_sid_was_taken_away_by_hand_counts_its_arrays_anew(vo
     carrier_free(&self);
 }
 
+static void what_a_failed_fast_handshake_has_brought_is_not_counted_for_the_next(void) {
+    session_config config = carrier_config(&dialect_webchannel);
+    static const char opening[] = "[[0,[\"c\",\"SID\",\"\",8]],[1,[\"theirs\"]]]";
+    config.fast_handshake = true;
+    carrier self;
+    carrier_init(&self, &config, GOAL_STREAM);
+    session_set_opening_retry(self.session, OPENING_PATIENT);
+    carrier_expect(&self, REQUEST_BACK);
+    session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+    carrier_body(&self, SLOT_BACK, CHUNKS("[[1,[\"noop\"]]]"));
+    session_on_done(self.session, SLOT_BACK, TRANSPORT_BROKEN, 56, "reset", self.now_ms);
+    carrier_wait(&self);
+    carrier_expect(&self, REQUEST_BACK);
+    CHECK(carrier_has(self.request.url, "SID=null"));
+    session_on_header(self.session, SLOT_BACK, "X-HTTP-Initial-Response", 23, opening, strlen(opening));
+    session_on_status(self.session, SLOT_BACK, 200, "OK", 0);
+    CHECK(session_queue(self.session)->count == 1);
+    carrier_free(&self);
+}
+
+static void a_session_that_opens_makes_way_for_one_that_is_set_by_hand(void) {
+    session_config config = carrier_config(&dialect_browserchannel);
+    carrier self;
+    carrier_init(&self, &config, GOAL_STREAM);
+    CHECK(carrier_send(&self, "x") == 0);
+    carrier_expect(&self, REQUEST_OPEN); // with the map
+    CHECK(session_set(self.session, FIELD_SID, "SID"));
+    carrier_expect_abort(&self, SLOT_FORWARD);
+    carrier_expect(&self, REQUEST_MAPS);
+    carrier_answer(&self, SLOT_FORWARD, 200, "OK", MAPS_REPLY);
+    CHECK(session_unsent(self.session) == 0);
+    CHECK_TEXT("sid", strbuf_str(session_get(self.session, FIELD_SID)), "SID");
+    carrier_free(&self);
+}
+
 // A client of the talk dialect that has a SID by hand, and no clid.
 static void a_back_channel_makes_way_when_the_other_request_is_due_and_no_sooner(void) {
     session_config config = carrier_config(&dialect_talk);
@@ -322,6 +357,8 @@ static const check_case cases[] = {
     CASE(a_session_is_ended_by_the_verb_that_closure_uses_and_then_by_the_other),
     CASE(every_change_of_the_state_is_kept),
     CASE(a_session_whose_sid_was_taken_away_by_hand_counts_its_arrays_anew),
+    CASE(what_a_failed_fast_handshake_has_brought_is_not_counted_for_the_next),
+    CASE(a_session_that_opens_makes_way_for_one_that_is_set_by_hand),
     CASE(a_back_channel_makes_way_when_the_other_request_is_due_and_no_sooner),
     CASE(of_many_changes_the_last_are_kept),
 };
