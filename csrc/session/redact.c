@@ -153,16 +153,21 @@ static bool is_shown(char byte, redaction how) {
     return how == REDACT_BODY || ((unsigned char)byte >= ' ' && byte != 0x7F);
 }
 
+// A byte of a text, or what of a secret stands there; where the text goes on.
+static const char *redact_step(const session *self, const beginnings *known, redaction how, const char *text,
+                               const char *end, strbuf *out) {
+    size_t secret = known->found[(unsigned char)*text] ? secret_at(self, how, text, end) : 0;
+    if (secret != 0)
+        strbuf_text(out, "***");
+    else
+        strbuf_append(out, is_shown(*text, how) ? text : " ", 1);
+    return text + (secret != 0 ? secret : 1);
+}
+
 static void redact_known(const session *self, const beginnings *known, redaction how, const char *text,
                          size_t limit, strbuf *out) {
     const char *end = text + strlen(text);
     while (*text != '\0' && out->length < limit) {
-        size_t secret = known->found[(unsigned char)*text] ? secret_at(self, how, text, end) : 0;
-        if (secret != 0) {
-            strbuf_text(out, "***");
-            text += secret;
-            continue;
-        }
         if (strncmp(text, "://", 3) == 0) {
             strbuf_text(out, "://");
             text += 3;
@@ -172,17 +177,20 @@ static void redact_known(const session *self, const beginnings *known, redaction
             text += userinfo;
             continue;
         }
-        strbuf_append(out, is_shown(*text, how) ? text : " ", 1);
-        if (*text++ != '?' && text[-1] != '&')
+        bool leads = *text == '?' || *text == '&';
+        const char *before = text;
+        text = redact_step(self, known, how, text, end, out);
+        if (!leads || text != before + 1)
             continue;
         // Only where there is a value to hide is it read to its end: a text of nothing but question marks
         // must not cost the square of its length.
         size_t key = strcspn(text, "=?&# \t\r\n\"'<>");
         if (text[key] != '=' || (how == REDACT_OURS ? is_harmless(text, key) : !is_credential(text, key)))
             continue;
-        strbuf_append(out, text, key);
+        for (const char *key_end = text + key; text < key_end;)
+            text = redact_step(self, known, how, text, end, out);
         strbuf_text(out, "=***");
-        text += key + word_length(text + key);
+        text += word_length(text);
     }
 }
 

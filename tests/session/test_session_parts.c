@@ -325,6 +325,8 @@ static void secrets_are_starred_wherever_they_stand(void) {
         {"?VER=8&t=1&zx=abc", "?VER=8&t=1&zx=abc"},
         {"?novalue&x=1", "?novalue&x=***"},
         {"<a href='?a=1'>", "<a href='?a=***'>"},
+        {"?tok-secret=1&xtok-secrety=2", "?***=***&x***y=***"},
+        {"?\x1B[2Jx=1", "? [2Jx=***"},
         {"?", "?"},
         {"line\nline\x1B[0m\x7F", "line line [0m "},
         {"caf\xC3\xA9", "caf\xC3\xA9"},
