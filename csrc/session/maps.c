@@ -199,9 +199,12 @@ size_t map_list_write(map_list *list, strbuf *out) {
         strbuf_format(out, "&ofs=%lld", (long long)(list->gone - list->gone_before));
     for (size_t i = 0; i < count; i++)
         write_map(list, i, out);
-    if (count > list->tried && !strbuf_failed(out)) // or there will be no such request
-        list->tried = count;
     return count;
+}
+
+void map_list_try(map_list *list, size_t count) {
+    if (count > list->tried)
+        list->tried = count;
 }
 
 int64_t session_send_map(session *self, const map_field *fields, size_t count) {

@@ -17,5 +17,7 @@ bool map_list_fill(map_list *list, size_t count, strbuf *out);
 void map_list_free(map_list *list);
 /* Append `count=…&ofs=…&req0_…` for as many maps as one request may hold; returns how many that were. */
 size_t map_list_write(map_list *list, strbuf *out);
+/* So many go out with a request: the server may have them from now on. */
+void map_list_try(map_list *list, size_t count);
 
 #endif

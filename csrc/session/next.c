@@ -2,6 +2,7 @@
 #include "session/next.h"
 
 #include "session/buffering.h"
+#include "session/maps.h"
 #include "session/phase.h"
 #include "session/report.h"
 #include "session/requests.h"
@@ -131,6 +132,7 @@ static void begin(session *self, exchange *ex, int64_t now_ms) {
     ex->started_ms = ex->last_byte_ms = now_ms;
     ex->first_byte_ms = -1;
     ex->progress = 0;
+    map_list_try(&self->maps, ex->maps_count);
     session_log_url(self, LOG_DEBUG, words[ex->kind], strbuf_str(&ex->url));
 }
 

@@ -1,4 +1,4 @@
-"""net's C code, tested in C: content codings and connections by hand, and a whole channel that runs out of memory."""
+"""net's C code, tested in C: its parts by hand, and a whole channel that runs out of memory."""
 
 import functools
 import gzip
