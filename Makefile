@@ -58,7 +58,7 @@ format: .venv/.lint ## bring the sources into shape
 sanitize: .venv/.test ## the tests with the C code under ASan and UBSan, and a search for leaks
 	@.ci/sanitize
 
-fuzz: .venv/.built ## fuzz the C parser for SECONDS=60, and what makes objects for 10
+fuzz: .venv/.built ## fuzz the C parser and the session for SECONDS=60, and what makes objects for 10
 	@.ci/fuzz $(SECONDS)
 	@$(BIN)/python fuzz/fuzz_objects.py 10
 

@@ -7,6 +7,9 @@ import pytest
 from c_programs import COMPILER, CSRC, FAILING, FLAGS, cases_beside, needs_compiler
 
 HERE = Path(__file__).parent
+FUZZ = HERE.parents[1] / "fuzz"
+#: Whose memory runs out.
+FAIL = ("test_session_memory", "fuzz_session")
 SOURCES = [*sorted((CSRC / "session").glob("*.c")), *sorted((CSRC / "wire").rglob("*.c"))]
 
 FLAGS = [*FLAGS, "-D_GNU_SOURCE=1", f"-I{CSRC / 'session'}"]
@@ -27,13 +30,14 @@ def program(tmp_path_factory):
     def build(name):
         if name not in built:
             folder = tmp_path_factory.getbasetemp() / "session_c"
-            flags = FAILING if name == "test_session_memory" else []
+            flags = FAILING if name in FAIL else []
             library = folder / ("failing" if flags else "plain")
             if not library.exists():
                 folder.mkdir(exist_ok=True)
                 compile_in(library, *flags, "-c", *SOURCES)
             built[name] = library / name
-            compile_in(library, *flags, HERE / f"{name}.c", *library.glob("*.o"), "-o", built[name])
+            source = FUZZ / f"{name}.c" if name == "fuzz_session" else HERE / f"{name}.c"
+            compile_in(library, *flags, "-DFUZZ_STANDALONE", source, *library.glob("*.o"), "-o", built[name])
         return built[name]
 
     return build
@@ -43,6 +47,12 @@ def program(tmp_path_factory):
 def test_in_c(program, name, case):
     result = subprocess.run([program(name), case], capture_output=True, check=False)
     assert result.returncode == 0, result.stderr.decode(errors="replace")
+
+
+def test_what_the_fuzzer_has_found_holds(program):
+    corpus = sorted(FUZZ.glob("corpus_session/*"))
+    output = subprocess.run([program("fuzz_session"), *corpus], capture_output=True, check=True).stdout
+    assert output.decode() == f"{len(corpus)} inputs, all hold\n"
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in C_CASES}))
