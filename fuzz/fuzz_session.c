@@ -118,6 +118,11 @@ static void begin_again(walk *self, session_goal goal) {
     session_set_goal(self->session, goal);
 }
 
+// An opening by one request has its form in its URL, which nobody else makes.
+static void set_custom_urls(walk *self, bool init, bool bind) {
+    session_set_custom_urls(self->session, init, bind && !self->config.fast_handshake);
+}
+
 static void change_by_hand(walk *self) {
     static const session_field fields[] = {FIELD_PARAMS, FIELD_OPEN_FORM, FIELD_INIT_HEADERS,
                                            FIELD_CLOSE_FORM, FIELD_GSESSIONID};
@@ -151,7 +156,7 @@ static void change_by_hand(walk *self) {
         session_set_opening_retry(self->session, (opening_retry)below(self, 3));
         break;
     case 8:
-        session_set_custom_urls(self->session, below(self, 2) == 1, below(self, 2) == 1);
+        set_custom_urls(self, below(self, 2) == 1, below(self, 2) == 1);
         break;
     case 10:
         give_token(self);
@@ -359,7 +364,7 @@ static void begin(walk *self) {
     session_set_asks_token(self->session, asks & 4);
     session_set_asks_session(self->session, asks & 8);
     session_set_asks_headers(self->session, asks & 16);
-    session_set_custom_urls(self->session, asks & 32, asks & 64);
+    set_custom_urls(self, asks & 32, asks & 64);
     session_set_goal(self->session, GOAL_STREAM);
     go_on(self);
 }
