@@ -283,6 +283,8 @@ def _authorities(verify: Verify) -> dict[str, str | None]:
             " of CA certificates with verify=, and a client's own certificate with cert="
         )
     path = os.fspath(verify)
+    if not path:
+        raise ValueError("verify must be True, False or a path, not empty: True is for the system's own")
     if not os.path.exists(path):
         raise FileNotFoundError(f"verify: there is no file or directory {path}")
     return {"ca_file": "", "ca_path": path} if os.path.isdir(path) else {"ca_file": path, "ca_path": ""}
@@ -298,6 +300,8 @@ def _certificate(cert: Any) -> dict[str, str | None]:
     if len(given) != 2:
         raise ValueError(f"cert must be {wanted}; this tuple has {len(given)}")
     files = [os.fspath(file) for file in given]
+    if not all(files):
+        raise ValueError(f"cert must be {wanted}, not empty: None shows no certificate")
     for file in files:
         if not os.path.exists(file):
             raise FileNotFoundError(f"cert: there is no file {file}")

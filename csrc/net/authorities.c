@@ -1,6 +1,7 @@
 /* Who says where the certificates of authorities are: libcurl, or whoever uses it. */
 #include "net/authorities.h"
 
+#include <dirent.h>
 #include <stdlib.h> // getenv()
 #include <string.h> // strcmp()
 
@@ -49,4 +50,25 @@ void net_tell_authorities_of_environment(const char *file, const char *directory
     strbuf_text(words, " (REQUESTS_CA_BUNDLE=");
     strbuf_text(words, of_requests);
     strbuf_text(words, " is not read here: SSL_CERT_FILE is)");
+}
+
+// Such as 2e5ac55d.0.
+static bool is_hashed(const char *name) {
+    return strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] >= '0' && name[9] <= '9';
+}
+
+void net_tell_directory(const char *directory, strbuf *words) {
+    DIR *opened = opendir(directory);
+    bool found = false;
+    const struct dirent *entry;
+    if (opened == NULL)
+        return;
+    while (!found && (entry = readdir(opened)) != NULL)
+        found = is_hashed(entry->d_name);
+    closedir(opened);
+    if (found)
+        return;
+    strbuf_text(words, " (in ");
+    strbuf_text(words, directory);
+    strbuf_text(words, " there are no names as `openssl rehash` makes them)");
 }

@@ -13,4 +13,8 @@ bool net_finds_authorities(void);
  */
 void net_tell_authorities_of_environment(const char *file, const char *directory, strbuf *words);
 
+/* Say, in brackets, that OpenSSL finds nothing in this directory, if it cannot: it looks for names that are
+ * hashes. */
+void net_tell_directory(const char *directory, strbuf *words);
+
 #endif

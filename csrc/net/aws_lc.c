@@ -53,29 +53,29 @@ static bool has_weak_signature(X509 *certificate) {
         digest = pss_digest(X509_get0_tbs_sigalg(certificate));
     else
         OBJ_find_sigid_algs(signature, &digest, NULL);
-    return digest == NID_sha1;
+    return digest == NID_sha1 || digest == NID_md5 || digest == NID_md4;
+}
+
+static int refuse(X509_STORE_CTX *chain, int at_bottom, int above) {
+    X509_STORE_CTX_set_error(chain, X509_STORE_CTX_get_error_depth(chain) == 0 ? at_bottom : above);
+    return 0;
 }
 
 // Called for each certificate of a chain, the authority's own first, with what was found until then.
 static int on_certificate(int is_valid, X509_STORE_CTX *chain) {
-    if (!is_valid)
-        return 0;
     X509 *certificate = X509_STORE_CTX_get_current_cert(chain);
-    int depth = X509_STORE_CTX_get_error_depth(chain);
-    if (certificate == NULL)
-        return 1;
-    if (has_weak_key(certificate)) {
-        X509_STORE_CTX_set_error(chain,
-                                 depth == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL);
-        return 0;
-    }
+    // A signature by MD5 it cannot even look at, and says so in other words.
+    bool is_unknown = !is_valid && X509_STORE_CTX_get_error(chain) == X509_V_ERR_CERT_SIGNATURE_FAILURE;
+    if (certificate == NULL || (!is_valid && !is_unknown))
+        return is_valid;
+    if (is_valid && has_weak_key(certificate))
+        return refuse(chain, AWS_LC_WEAK_KEY, AWS_LC_WEAK_KEY_ABOVE);
     // An authority is known by itself: what it has signed itself with says nothing.
-    bool is_known = (size_t)depth + 1 == sk_X509_num(X509_STORE_CTX_get0_chain(chain));
-    if (!is_known && has_weak_signature(certificate)) {
-        X509_STORE_CTX_set_error(chain, X509_V_ERR_CA_MD_TOO_WEAK);
-        return 0;
-    }
-    return 1;
+    size_t depth = (size_t)X509_STORE_CTX_get_error_depth(chain);
+    bool is_known = depth + 1 == sk_X509_num(X509_STORE_CTX_get0_chain(chain));
+    if (!is_known && has_weak_signature(certificate))
+        return refuse(chain, AWS_LC_WEAK_SIGNATURE, AWS_LC_WEAK_SIGNATURE_ABOVE);
+    return is_valid;
 }
 
 static CURLcode on_context(CURL *easy, void *context, void *unused) {
@@ -89,26 +89,8 @@ static CURLcode on_context(CURL *easy, void *context, void *unused) {
 void aws_lc_be_as_strict(CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
 }
-
-const char *aws_lc_words(long verify_result) {
-    switch (verify_result) {
-    case X509_V_ERR_EE_KEY_TOO_SMALL:
-        return "the certificate's key is too weak: less than 2048 bits of RSA";
-    case X509_V_ERR_CA_KEY_TOO_SMALL:
-        return "the key of the certificate's authority is too weak: less than 2048 bits of RSA";
-    case X509_V_ERR_CA_MD_TOO_WEAK:
-        return "the certificate's signature is too weak: it goes by SHA-1";
-    default:
-        return NULL;
-    }
-}
 #else
 void aws_lc_be_as_strict(CURL *easy) {
     (void)easy;
-}
-
-const char *aws_lc_words(long verify_result) {
-    (void)verify_result;
-    return NULL;
 }
 #endif

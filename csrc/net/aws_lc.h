@@ -9,7 +9,11 @@
  * being weak. Without it in this build, nothing. */
 void aws_lc_be_as_strict(CURL *easy);
 
-/* What is wrong with a certificate by that, if libcurl's result of looking at it says so; else NULL. */
-const char *aws_lc_words(long verify_result);
+/* What libcurl has then for the result of looking at a certificate, since AWS-LC's numbers are not OpenSSL's:
+ * what is weak is its own, or that of a certificate above it. */
+#define AWS_LC_WEAK_KEY 1001
+#define AWS_LC_WEAK_KEY_ABOVE 1002
+#define AWS_LC_WEAK_SIGNATURE 1003
+#define AWS_LC_WEAK_SIGNATURE_ABOVE 1004
 
 #endif

@@ -3,34 +3,13 @@
 
 #include <string.h> // strerror(), strncmp()
 
-#include "net/authorities.h"
-#include "net/aws_lc.h"
 #include "net/libcurl.h"
 #include "net/proxy.h"
+#include "net/tls_failure.h"
 
 // CURLE_TOO_LARGE, which libcurl says since 8.6 where it said CURLE_OUT_OF_MEMORY: of a header, for one. It
 // may run with a newer libcurl than it was compiled with.
 #define TOO_LARGE 100
-
-// What OpenSSL, or AWS-LC, says of the server's certificate, and of a proxy's.
-typedef struct judged {
-    long servers;
-    long proxys;
-} judged;
-
-static judged certificates(const transfer *self) {
-    judged found = {0};
-    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &found.servers);
-    curl_easy_getinfo(self->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &found.proxys);
-    return found;
-}
-
-bool failure_is_of_authorities(const transfer *self, CURLcode code) {
-    judged found = certificates(self);
-    // No more than one where the certificate was not judged, since it is another host's.
-    return code == CURLE_SSL_CACERT_BADFILE ||
-           (code == CURLE_PEER_FAILED_VERIFICATION && (found.servers > 1 || found.proxys > 1));
-}
 
 bool failure_is_stale(const transfer *self, CURLcode code) {
     long new_connections = 1;
@@ -55,24 +34,9 @@ bool failure_is_stale(const transfer *self, CURLcode code) {
     }
 }
 
-static bool knows_no_authorities(const net_channel *channel) {
-    return channel->tls.ca_file == NULL && channel->tls.ca_path == NULL && !net_finds_authorities();
-}
-
-// What a wheel's TLS library has no words for.
-static const char *words_for_weakness(const transfer *self) {
-    judged found = certificates(self);
-    const char *words = aws_lc_words(found.servers);
-    return words != NULL ? words : aws_lc_words(found.proxys);
-}
-
 static const char *words_for(const transfer *self, CURLcode code) {
     if (code == CURLE_PARTIAL_FILE) // "Transferred a partial file" after the head, "transfer closed …" before
         return "the connection was closed before the end of the response";
-    if (code == CURLE_PEER_FAILED_VERIFICATION && knows_no_authorities(self->channel))
-        return "no CA certificates were found: install ca-certificates or certifi, or name them by verify=…";
-    if (code == CURLE_PEER_FAILED_VERIFICATION && words_for_weakness(self) != NULL)
-        return words_for_weakness(self);
     return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);
 }
 
@@ -147,12 +111,10 @@ transport_outcome failure_outcome(const transfer *self, CURLcode code) {
 }
 
 void failure_words(const transfer *self, CURLcode code, strbuf *words) {
-    strbuf_text(words, words_for(self, code));
+    if (!tls_failure_words(self, code, words))
+        strbuf_text(words, words_for(self, code));
     add_reason(self, code, words);
     add_form_of_name(self, code, words);
-    // What the environment says may be old, and the user need not know of it.
-    if (failure_is_of_authorities(self, code))
-        net_tell_authorities_of_environment(tls_file(&self->channel->tls), tls_path(&self->channel->tls),
-                                            words);
+    tls_failure_add_advice(self, code, words);
     add_proxy(self, words);
 }

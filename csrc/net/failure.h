@@ -8,9 +8,6 @@
  * a GOAWAY names, or the connection, which had been used before, was closed. */
 bool failure_is_stale(const transfer *self, CURLcode code);
 
-/* Whether a certificate was not believed that other authorities might speak for, or theirs cannot be read. */
-bool failure_is_of_authorities(const transfer *self, CURLcode code);
-
 /* What the session is to be told, if it was not that. */
 transport_outcome failure_outcome(const transfer *self, CURLcode code);
 

@@ -66,19 +66,25 @@ const char *tls_path_to_keep(const char *given) {
     return unless_own(given, own_path());
 }
 
-/* The TLS libraries that look for a certificate when it is needed. */
-static bool reads_as_needed(void) {
-    static const char *const names[] = {"OpenSSL/", "LibreSSL/", "quictls/", "AWS-LC/"};
+tls_numbers_of tls_numbers(void) {
+    static const struct {
+        const char *name;
+        tls_numbers_of numbers;
+    } known[] = {
+        {"OpenSSL/", TLS_NUMBERS_OF_OPENSSL}, {"LibreSSL/", TLS_NUMBERS_OF_OPENSSL},
+        {"quictls/", TLS_NUMBERS_OF_OPENSSL}, {"AWS-LC/", TLS_NUMBERS_OF_OPENSSL},
+        {"GnuTLS/", TLS_NUMBERS_OF_GNUTLS},
+    };
     const char *version = libcurl_info()->ssl_version;
-    for (size_t i = 0; version != NULL && i < sizeof names / sizeof *names; i++)
-        if (strncmp(version, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; version != NULL && i < sizeof known / sizeof *known; i++)
+        if (strncmp(version, known[i].name, strlen(known[i].name)) == 0)
+            return known[i].numbers;
+    return TLS_NUMBERS_UNKNOWN;
 }
 
 bool tls_trusts_directory(const tls_options *options) {
     return options->verify && !options->needs_file && tls_file(options) != NULL &&
-           tls_path(options) != NULL && reads_as_needed();
+           tls_path(options) != NULL && tls_numbers() == TLS_NUMBERS_OF_OPENSSL;
 }
 
 static bool set_authorities(CURL *easy, const tls_options *options, CURLoption file, CURLoption path) {

@@ -19,6 +19,16 @@ typedef struct tls_options {
     char *key;
 } tls_options;
 
+/* Whose numbers a TLS library has for what is wrong with a certificate. Those of OpenSSL's kind also look for
+ * an authority when it is needed. */
+typedef enum tls_numbers_of {
+    TLS_NUMBERS_UNKNOWN,
+    TLS_NUMBERS_OF_OPENSSL,
+    TLS_NUMBERS_OF_GNUTLS,
+} tls_numbers_of;
+
+tls_numbers_of tls_numbers(void);
+
 /* A place to keep, of a file or a directory of CA certificates: NULL where it is libcurl's own anyway, which
  * ten thousand channels need not keep. */
 const char *tls_file_to_keep(const char *given);

@@ -13,6 +13,7 @@
 #include "net/openssl.h"
 #include "net/redirects.h"
 #include "net/setup.h"
+#include "net/tls_failure.h"
 
 #define MAX_REDIRECTS 5
 
@@ -518,7 +519,7 @@ static void follow(transfer *self) {
 static void report_failure(transfer *self, CURLcode code) {
     strbuf words = {0};
     failure_words(self, code, &words);
-    report(self, failure_outcome(self, code), (int)code,
+    report(self, failure_outcome(self, code), (int)tls_failure_code(self, code),
            strbuf_failed(&words) ? curl_easy_strerror(code) : strbuf_str(&words));
     strbuf_free(&words);
 }
@@ -536,7 +537,7 @@ static void report_undecoded(transfer *self, const char *words) {
 
 // Whether a certificate was found wanting, and could be found sound with all authorities.
 static bool needs_file(const transfer *self, CURLcode code) {
-    return self->trusts_directory && failure_is_of_authorities(self, code);
+    return self->trusts_directory && tls_failure_is_of_certificate(self, code);
 }
 
 void transfer_done(transfer *self, CURLcode code) {

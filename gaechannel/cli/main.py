@@ -50,11 +50,11 @@ _CLOCK = "is this machine's clock right?"
 _HINTS = {
     "certificate has expired": _CLOCK,
     "certificate is not yet valid": _CLOCK,
-    "too weak": "have its certificate made anew",
-    # Of OpenSSL, by older and newer libcurls, of GnuTLS, and of the wheels' AWS-LC.
+    "too weak a ": "have its certificate made anew",
+    # Of OpenSSL and the wheels' AWS-LC, and of GnuTLS.
     "SSL certificate problem": _AUTHORITY,
-    "SSL certificate OpenSSL verify result": _AUTHORITY,
     "certificate verification failed": _AUTHORITY,
+    "during the TLS handshake": "does that port speak https?",
     "wrong version number": "does that port speak plain http?",
     "WRONG_VERSION_NUMBER": "does that port speak plain http?",
     "unexpected TLS packet": "does that port speak plain http?",

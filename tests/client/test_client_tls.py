@@ -297,10 +297,10 @@ def test_a_server_that_has_one_curve_alone_is_reached(client_of, take, tmp_path)
 @pytest.mark.parametrize(
     ("key", "issuers", "digest", "words"),
     [
-        ("RSA, 1024 bits", "RSA, 2048 bits", "sha256", "key (is )?too weak"),
-        ("RSA, 2048 bits", "RSA, 1024 bits", "sha256", "key .*too weak"),
-        ("RSA, 2048 bits", "RSA, 2048 bits", "sha1", "too weak"),
-        ("RSA, 2048 bits", "RSA, 2048 bits", "sha1 by PSS", "too weak"),
+        ("RSA, 1024 bits", "RSA, 2048 bits", "sha256", "too weak a key"),
+        ("RSA, 2048 bits", "RSA, 1024 bits", "sha256", "too weak a key"),
+        ("RSA, 2048 bits", "RSA, 2048 bits", "sha1", "too weak a signature"),
+        ("RSA, 2048 bits", "RSA, 2048 bits", "sha1 by PSS", "too weak a signature"),
     ],
 )
 def test_weak_certificates_are_refused(client_of, tmp_path, key, issuers, digest, words):
