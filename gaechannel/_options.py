@@ -262,6 +262,24 @@ def header_arguments(headers: Headers | None) -> tuple[dict[str, str | None], li
     return {"headers": "\n".join(lines), "cookies": cookies or None}, secrets + _cookie_secrets(cookies)
 
 
+# Those that libcurl knows, "socks" among them, which is socks4.
+_PROXY_SCHEMES = frozenset({"http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h"})
+
+
+def check_proxy(proxy: str) -> None:
+    """Raise ValueError if that is neither a proxy's URL nor a host, with or without a port."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        sound = parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or any(character <= " " or character == "\x7f" for character in proxy):
+        raise ValueError(
+            "proxy must be the URL of a proxy, such as http://HOST:PORT or socks5h://HOST:PORT,"
+            f' "" for none, or None for what the environment says, not {shown(proxy)}'
+        )
+
+
 def _proxy_secrets(proxy: str | None) -> list[str]:
     """What stands before a proxy's host, and the password in it: libcurl quotes what it cannot read."""
     userinfo = (proxy or "").rpartition("@")[0].rpartition("://")[2]
@@ -385,6 +403,8 @@ def core_arguments(
         check_type(name, text, str | None, "a str or None")
         if text is not None and any(character in text for character in "\r\n\0"):
             raise ValueError(f"{name} has a line end in it")
+    if proxy:
+        check_proxy(proxy)
     secrets += values + _proxy_secrets(proxy)
     return {
         **times,

@@ -65,21 +65,59 @@ static void add_form_of_name(const transfer *self, CURLcode code, strbuf *words)
         strbuf_text(words, " (of a name beyond ASCII this libcurl takes only the xn-- form)");
 }
 
-// libcurl's words name a proxy as though it were the server.
-static void add_proxy(const transfer *self, strbuf *words) {
+static const char *url_of(const transfer *self) {
     char *url = NULL;
     curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url);
-    const char *proxy = proxy_for(self->channel->proxy, url != NULL ? url : "");
-    if (proxy == NULL || self->head_done || (self->channel->proxy == NULL && proxy_has_exceptions()))
+    return url != NULL ? url : "";
+}
+
+// What the proxy was named by is no URL, or one of a kind that libcurl does not know.
+static bool is_of_unusable_proxy(const transfer *self, CURLcode code) {
+    return (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT) && self->error != NULL &&
+           strncmp(self->error, "Unsupported proxy s", 19) == 0; // syntax, scheme
+}
+
+// libcurl quotes it, which may hold a password.
+static void write_unusable_proxy(const transfer *self, strbuf *words) {
+    const char *variable = self->channel->proxy == NULL ? proxy_variable(url_of(self)) : NULL;
+    strbuf_text(words, variable != NULL ? "the environment's " : "what is given as ");
+    strbuf_text(words, variable != NULL ? variable : "proxy");
+    strbuf_text(words, " is not the URL of a proxy, such as http://HOST:PORT or socks5h://HOST:PORT");
+}
+
+// Without the user's name and password, which may come with a scheme or without.
+static void write_proxy(const char *proxy, strbuf *words) {
+    const char *at = strrchr(proxy, '@'), *scheme = strstr(proxy, "://");
+    if (at == NULL) {
+        strbuf_text(words, proxy);
+        return;
+    }
+    if (scheme != NULL && scheme < at)
+        strbuf_append(words, proxy, (size_t)(scheme + 3 - proxy));
+    strbuf_text(words, "***");
+    strbuf_text(words, at);
+}
+
+// libcurl's words name a proxy as though it were the server.
+static void add_proxy(const transfer *self, strbuf *words) {
+    const char *given = self->channel->proxy, *url = url_of(self);
+    const char *proxy = proxy_for(given, url);
+    if (proxy == NULL || self->head_done || (given == NULL && proxy_has_exceptions()))
         return;
     strbuf_text(words, " (through the proxy ");
-    strbuf_text(words, proxy);
+    write_proxy(proxy, words);
+    if (given == NULL) {
+        strbuf_text(words, ", the environment's ");
+        strbuf_text(words, proxy_variable(url));
+    }
     strbuf_text(words, ")");
 }
 
 // Whether the request would fail in the same way however often it were tried.
 static bool is_hopeless(const transfer *self, CURLcode code) {
     long request_bytes = 0;
+    if (is_of_unusable_proxy(self, code))
+        return true;
     switch (code) {
     case CURLE_UNSUPPORTED_PROTOCOL:
         // Also said of a server that does not speak HTTP; it may yet learn.
@@ -111,6 +149,10 @@ transport_outcome failure_outcome(const transfer *self, CURLcode code) {
 }
 
 void failure_words(const transfer *self, CURLcode code, strbuf *words) {
+    if (is_of_unusable_proxy(self, code)) {
+        write_unusable_proxy(self, words);
+        return;
+    }
     if (!tls_failure_words(self, code, words))
         strbuf_text(words, words_for(self, code));
     add_reason(self, code, words);

@@ -8,6 +8,9 @@
  * is none. What no_proxy excepts is not known here. */
 const char *proxy_for(const char *given, const char *url);
 
+/* The environment's variable that names the proxy of a request to `url`; NULL: none does. */
+const char *proxy_variable(const char *url);
+
 /* Whether the environment may except hosts from its proxies. */
 bool proxy_has_exceptions(void);
 

@@ -213,7 +213,8 @@ def _listen(args: argparse.Namespace) -> int:
             if not gone.is_set():
                 raise
         except TransportError as error:
-            if error.curl_code != _COULD_NOT_CONNECT or args.dialect in _TWO_WAY:
+            is_proxys = "(through the proxy " in str(error) or "URL of a proxy" in str(error)
+            if error.curl_code != _COULD_NOT_CONNECT or args.dialect in _TWO_WAY or is_proxys:
                 raise
             raise CommandError(f"{error}{no_server_hint(server_url(args))}") from None
     return 0

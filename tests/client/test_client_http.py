@@ -366,7 +366,9 @@ def test_a_proxy_that_cannot_be_reached_is_named(client_of, monkeypatch):
     with pytest.raises(TransportError, match=r"proxy http://no-such-host\.invalid:3128\)"):
         next(client_of("http://talk.invalid/x", proxy="http://no-such-host.invalid:3128").messages())
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-    with pytest.raises(TransportError, match=rf"through the proxy http://127.0.0.1:{port}\)"):
+    with pytest.raises(
+        TransportError, match=rf"through the proxy http://127.0.0.1:{port}, the environment's http_proxy\)"
+    ):
         next(client_of("http://talk.invalid/x").messages())
     with pytest.raises(TransportError) as caught:
         next(client_of("http://talk.invalid/x", proxy="").messages())

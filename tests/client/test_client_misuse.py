@@ -35,10 +35,60 @@ def test_a_line_end_cannot_smuggle_a_header_in(name):
         Client("token", base_url=URL, **{name: 5})
 
 
-def test_the_password_of_a_proxy_that_libcurl_cannot_read_is_not_shown(silent):
-    with pytest.raises(TransportError) as raised:
-        next(Client("token", base_url=silent, proxy="user:s3cret@ x").messages())
+NO_PROXIES = [
+    "not a url",
+    "user:s3cret@ x",
+    "ftp://proxy.invalid",
+    "socks9://proxy.invalid:3128",
+    "http://127.0.0.1:99999",
+    "127.0.0.1:99999",
+    "http://127.0.0.1:x",
+    "http://",
+    "http://[::1",
+    "http://127.0.0.1:9\x7f",
+]
+PROXIES = [
+    "127.0.0.1:1",
+    "http://127.0.0.1:1",
+    "HTTP://127.0.0.1:1/",
+    "http://user:s3cret@127.0.0.1:1",
+    "user:s3cret@127.0.0.1:1",
+    "[::1]:1",
+    "http://proxy_1.invalid:3128",
+    *(f"{scheme}://127.0.0.1:1" for scheme in ("socks4", "socks4a", "socks5", "socks5h", "socks")),
+]
+
+
+@pytest.mark.parametrize("proxy", NO_PROXIES)
+def test_what_names_no_proxy_is_refused_at_once(proxy):
+    with pytest.raises(ValueError, match="proxy must be the URL of a proxy, such as") as raised:
+        Client("token", base_url=URL, proxy=proxy)
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("proxy", NO_PROXIES)
+@pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
+def test_a_variable_that_names_no_proxy_is_named(monkeypatch, proxy, name):
+    monkeypatch.setenv(name, proxy)
+    client = Client("token", base_url="http://talk.invalid/x")
+    with pytest.raises(TransportError) as raised:
+        next(client.messages())
+    words = f"the environment's {name} is not the URL of a proxy, such as http://HOST:PORT"
+    assert str(raised.value).startswith(words)
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_what_libcurl_takes_for_a_proxy_is_taken(monkeypatch, proxy):
+    def why(**options):
+        with pytest.raises(TransportError) as raised:
+            next(Client("token", base_url="http://talk.invalid/x", **options).messages())
+        assert "s3cret" not in str(raised.value)
+        return str(raised.value)
+
+    assert " (through the proxy " in why(proxy=proxy)
+    monkeypatch.setenv("http_proxy", proxy)
+    assert ", the environment's http_proxy) (" in why()
 
 
 def test_the_shortest_timeout_is_one(silent):
