@@ -3,6 +3,7 @@
 
 #include "net/authorities.h"
 #include "net/libcurl.h"
+#include "net/pem.h"
 #include "py/builder.h"
 #include "py/channel_type/type.h"
 #include "py/decoder.h"
@@ -66,6 +67,27 @@ static PyObject *libcurl_details(PyObject *module, PyObject *unused) {
     return details;
 }
 
+// What keeps a file from being used for TLS, for the command line, which has no channel that would say so.
+static PyObject *pem_fault(PyObject *module, PyObject *args) {
+    PyObject *path = NULL;
+    int wants_key;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O&p:_pem_fault", PyUnicode_FSConverter, &path, &wants_key))
+        return NULL;
+    strbuf words = {0};
+    bool told = pem_tell(PyBytes_AsString(path), wants_key ? PEM_KEY : PEM_CERTIFICATE, &words);
+    PyObject *fault = NULL;
+    if (strbuf_failed(&words))
+        PyErr_NoMemory();
+    else if (told)
+        fault = PyUnicode_FromString(strbuf_str(&words) + 1); // without the space that leads it
+    else
+        fault = Py_NewRef(Py_None);
+    strbuf_free(&words);
+    Py_DECREF(path);
+    return fault;
+}
+
 static PyMethodDef methods[] = {
     {"parse", parse_literal, METH_O,
      "parse(text, /)\n--\n\nThe value of a literal as the talk servers write it: JSON, plus holes, single "
@@ -74,6 +96,10 @@ static PyMethodDef methods[] = {
      "_libcurl_details()\n--\n\nHow libcurl was built: what it is linked with, what it can, where it was "
      "told "
      "to look for authorities."},
+    {"_pem_fault", pem_fault, METH_VARARGS,
+     "_pem_fault(path, wants_key, /)\n--\n\nWhat keeps a file from being used as one of certificates, or of "
+     "a "
+     "key; None: nothing that one can see."},
     {"_before_exit", before_exit, METH_NOARGS,
      "_before_exit()\n--\n\nTo be called before the interpreter ends."},
     {NULL, NULL, 0, NULL},

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gaechannel._options import check_header, check_url
+from gaechannel._options import ChannelOptions, check_header, check_url
 
 #: Where `serve` listens unless told otherwise, and its administrative interface.
 PORT = 8080
@@ -64,6 +64,41 @@ def add_base_url(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a server is reached: :func:`connection_options` has it."""
+    group = parser.add_argument_group("of the connection")
+    group.add_argument(
+        "--verify",
+        type=path,
+        metavar="PATH",
+        help="a file, or a directory, of the certificates of authorities to trust, and no others; default:"
+        " what the environment's SSL_CERT_FILE names, or whom the system trusts",
+    )
+    group.add_argument(
+        "--cert", type=path, metavar="FILE", help="the client's certificate, in PEM without a password"
+    )
+    group.add_argument("--key", type=path, metavar="FILE", help="its key; default: in the same file")
+    group.add_argument(
+        "--proxy",
+        metavar="URL",
+        help='the proxy, such as socks5h://HOST:PORT; "": none; default: what https_proxy and the like say',
+    )
+
+
+def connection_options(args: argparse.Namespace) -> ChannelOptions:
+    """What :func:`add_connection` has added, as channels take it."""
+    options: ChannelOptions = {}
+    if args.key is not None and args.cert is None:
+        args.fail("--key is given, and no --cert")
+    if args.verify is not None:
+        options["verify"] = args.verify
+    if args.cert is not None:
+        options["cert"] = args.cert if args.key is None else (args.cert, args.key)
+    if args.proxy is not None:
+        options["proxy"] = args.proxy
+    return options
+
+
 def server_url(args: argparse.Namespace) -> str:
     """The channel server's address: the argument's, or the environment's, or where `serve` listens."""
     if args.base_url is None:
@@ -87,6 +122,7 @@ def add_admin_token(parser: argparse.ArgumentParser, text: str) -> None:
     either.add_argument("--admin-token", metavar="SECRET", help=f"the server's administrative token; {text}")
     either.add_argument(
         "--admin-token-file",
+        type=path,
         metavar="FILE",
         help="a file that holds it, in one line, to be read by its owner",
     )
@@ -221,6 +257,13 @@ def port(text: str) -> int:
         if 0 <= int(text) <= 65535:
             return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
+
+
+def path(text: str) -> str:
+    """A file's path."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return text
 
 
 def mode(text: str) -> int:

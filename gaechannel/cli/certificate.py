@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 
+from gaechannel import _core
+
 from .arguments import CommandError
 
 logger: logging.Logger = logging.getLogger("gaechannel.server")
@@ -56,5 +58,11 @@ class Certificate:
                         pass
                 except OSError as unreadable:
                     return f"{option}: {file}: {unreadable.strerror or unreadable}"
+        if fault := _core._pem_fault(cert, False):
+            return f"--cert: {cert} {fault}"
+        if fault := _core._pem_fault(key or cert, True):
+            return f"--{'key' if key else 'cert'}: {key or cert} {fault}{'' if key else '; see --key'}"
         reason = getattr(error, "reason", None) or str(error)
-        return f"--cert: {cert} and {key or 'its key'} cannot be used, both PEM without a password: {reason}"
+        if reason == "KEY_VALUES_MISMATCH":
+            return f"--cert: the key in {key or cert} does not fit the certificate in {cert}"
+        return f"--cert: {cert} and {key or 'its key'} cannot be used: {reason}"

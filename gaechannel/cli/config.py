@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from .arguments import CommandError, mode
+from .arguments import CommandError, mode, path
 
 #: Options that make no sense in a file.
 _ONLY_ARGUMENTS = frozenset({"help", "config"})
@@ -22,6 +22,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     """Add ``--config``, which :func:`configured` obeys."""
     parser.add_argument(
         "--config",
+        type=path,
         metavar="FILE",
         help="read options from this TOML file: the same names without the dashes in front, such as"
         " `port = 8080`; what is given as an argument wins",
@@ -91,7 +92,7 @@ def _one(file: str, key: str, value: object, action: argparse.Action) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise CommandError(f"{file}: {key}: {value!r} is neither a string nor a number")
     # A mode's digits would be taken for octal ones, whichever its number was written in.
-    if action.type in (None, mode) and not isinstance(value, str):
+    if action.type in (None, mode, path) and not isinstance(value, str):
         raise CommandError(f"{file}: {key}: {value!r} is no string")
     if action.type is None:
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import logging
 import os
 import platform
 import re
@@ -11,7 +12,7 @@ import ssl
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,13 +20,15 @@ from gaechannel import _core
 from gaechannel._authorities import found_authorities
 from gaechannel._version import __version__
 from gaechannel.client import Client
-from gaechannel.errors import ChannelError, HTTPStatusError
+from gaechannel.errors import ChannelError, HTTPStatusError, InvalidToken
 from gaechannel.two_way import BrowserChannel, WebChannel
 
-from .arguments import add_command, url
+from .arguments import add_command, add_connection, connection_options, url
 from .output import one_line
 
 if TYPE_CHECKING:
+    from gaechannel import ChannelOptions
+
     from .arguments import _Commands
 
 _LOOPBACK_SECONDS = 20.0
@@ -50,18 +53,23 @@ def add_doctor(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--dialect",
-        choices=("browserchannel", "webchannel"),
-        default="webchannel",
-        help="what is spoken at URL (%(default)s)",
+        choices=("talk", "browserchannel", "webchannel"),
+        help="what is spoken at URL (App Engine's Channel API, talk, where that ends in /talkgadget, else"
+        " webchannel)",
     )
+    add_connection(parser)
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    options = connection_options(args)
+    if options and args.url is None:
+        args.fail("--verify, --cert and --proxy are nothing without a URL")
     print(f"{'gaechannel':<13}{__version__}")
     for name, words in _machine():
         print(f"{name:<13}{words}")
     well = True
-    checks = [_certificates, _loopback] if args.url is None else [_certificates, lambda: _remote(args)]
+    checks: list[Callable[[], tuple[str, bool, str]]] = [lambda: _certificates(args.verify)]
+    checks.append(_loopback if args.url is None else lambda: _remote(args, options))
     for check in checks:
         name, good, words = check()
         well &= good
@@ -160,8 +168,8 @@ def _homeless(path: str) -> str:
 # ---- What works ----
 
 
-def _certificates() -> tuple[str, bool, str]:
-    found = found_authorities()
+def _certificates(given: str | None) -> tuple[str, bool, str]:
+    found = found_authorities() if given is None else {"ca_file": given}
     by_libcurl = not found
     if by_libcurl:
         details = _core._libcurl_details()
@@ -180,7 +188,9 @@ def _certificates() -> tuple[str, bool, str]:
                 else "none found: install ca-certificates or certifi"
             ),
         )
-    if by_libcurl:
+    if given is not None:
+        origin = "as --verify says"
+    elif by_libcurl:
         origin = "as libcurl was built"
     elif any(map(os.environ.get, _AUTHORITY_NAMES)):
         origin = "as the environment says"
@@ -200,7 +210,7 @@ def _authorities_in(path: str) -> tuple[int, str]:
     except OSError as error:
         return 0, f"cannot be read: {error.strerror}"
     count = content.count(b"-----BEGIN CERTIFICATE-----")
-    why = _unreadable(path) if count else _no_certificate(content)
+    why = _unreadable(path) if count else _core._pem_fault(path, False) or "no certificate"
     return (0, f"cannot be read: {why}") if count and why else (count, why)
 
 
@@ -211,17 +221,6 @@ def _unreadable(path: str) -> str:
     except OSError as error:
         return one_line(str(error.strerror or error))
     return ""
-
-
-def _no_certificate(content: bytes) -> str:
-    """What a file is that holds none."""
-    if not content.strip():
-        return "it is empty"
-    if content[:1] == b"\x30":  # ASN.1's sequence
-        return "no certificate in PEM: it seems to be in DER, `openssl x509 -inform der` makes PEM of it"
-    if b"PRIVATE KEY-----" in content:
-        return "no certificate, but a private key"
-    return "no certificate in PEM"
 
 
 def _loopback() -> tuple[str, bool, str]:
@@ -247,13 +246,23 @@ def _loopback() -> tuple[str, bool, str]:
     return "connection", True, f"a message on this machine, after {_milliseconds(began)}"
 
 
-def _remote(args: argparse.Namespace) -> tuple[str, bool, str]:
+def _silent() -> logging.Logger:
+    """A logger for a channel whose exception says it all."""
+    logger = logging.Logger("Channel")  # noqa: LOG001 - nobody else's
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+def _remote(args: argparse.Namespace, options: ChannelOptions) -> tuple[str, bool, str]:
     """A session at the URL that was given."""
     where = _place(args.url)
-    channel_class = WebChannel if args.dialect == "webchannel" else BrowserChannel
+    dialect = args.dialect or ("talk" if args.url.endswith("/talkgadget") else "webchannel")
     began = time.monotonic()
     try:
-        with channel_class(args.url) as channel:
+        if dialect == "talk":
+            return _talk(args.url, where, options)
+        channel_class = WebChannel if dialect == "webchannel" else BrowserChannel
+        with channel_class(args.url, logger=_silent(), **options) as channel:
             channel.connect(timeout=_LOOPBACK_SECONDS, retry=False)
             return "connection", True, f"{where}: a session, after {_milliseconds(began)}"
     except HTTPStatusError as error:
@@ -263,6 +272,21 @@ def _remote(args: argparse.Namespace) -> tuple[str, bool, str]:
         return "connection", False, f"{one_line(words).strip()}: no channel of this dialect, or not for us"
     except (ChannelError, OSError) as error:
         return "connection", False, f"{where}: {_words(error)}"
+    except ValueError as error:  # an option's
+        args.fail(str(error))
+        raise
+
+
+def _talk(base_url: str, where: str, options: ChannelOptions) -> tuple[str, bool, str]:
+    """Whether a server of the Channel API is there: it refuses a token that it has not made."""
+    began = time.monotonic()
+    try:
+        with Client("doctor", base_url=base_url, logger=_silent(), **options) as client:
+            client.recv(timeout=_LOOPBACK_SECONDS)
+    except InvalidToken:
+        pass
+    after = _milliseconds(began)
+    return "connection", True, f"{where}: a server of the Channel API, which wants a token, after {after}"
 
 
 def _milliseconds(began: float) -> str:

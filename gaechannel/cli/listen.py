@@ -21,6 +21,8 @@ from .arguments import (
     CommandError,
     add_base_url,
     add_command,
+    add_connection,
+    connection_options,
     count,
     header,
     json_value,
@@ -31,6 +33,7 @@ from .arguments import (
 from .output import as_json, log_to_stderr, one_line, stdin, when_reader_goes
 
 if TYPE_CHECKING:
+    from gaechannel import ChannelOptions
     from gaechannel._base import SyncChannel
 
     from .arguments import _Commands
@@ -96,6 +99,7 @@ def add_listen(commands: _Commands) -> None:
         "-v", "--verbose", action="store_true", help="say on stderr what is asked of the server"
     )
     add_base_url(parser)
+    add_connection(parser)
 
 
 def _named(args: argparse.Namespace) -> list[str]:
@@ -131,7 +135,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _maker(args: argparse.Namespace, logger: logging.Logger) -> Callable[[str], SyncChannel[Any]]:
     """What makes a channel of a token, or of a URL."""
-    headers = args.header
+    options: ChannelOptions = {"headers": args.header, **connection_options(args)}
     params = dict(args.param or ())
 
     def send(channel: Any, _session: object) -> None:
@@ -141,15 +145,15 @@ def _maker(args: argparse.Namespace, logger: logging.Logger) -> Callable[[str], 
     form = dict(args.form or ())
     if args.dialect == "browserchannel":
         return lambda url: BrowserChannel(
-            url, params=params, open_form=form, on_session=send, logger=logger, headers=headers
+            url, params=params, open_form=form, on_session=send, logger=logger, **options
         )
     if args.dialect == "webchannel":
-        return lambda url: WebChannel(url, params=params, on_session=send, logger=logger, headers=headers)
+        return lambda url: WebChannel(url, params=params, on_session=send, logger=logger, **options)
     base_url = server_url(args)
     if args.dialect == "dev":
         root = base_url.removesuffix("/talkgadget")
-        return lambda token: DevClient(token, root, logger=logger, headers=headers)
-    return lambda token: Client(token, logger, base_url=base_url, headers=headers)
+        return lambda token: DevClient(token, root, logger=logger, **options)
+    return lambda token: Client(token, logger, base_url=base_url, **options)
 
 
 def _channels(args: argparse.Namespace, logger: logging.Logger) -> list[SyncChannel[Any]]:

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-_AUTHORITY = "is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment"
+_AUTHORITY = "is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment, or by --verify"
 _CLOCK = "is this machine's clock right?"
 #: What TLS libraries say, and what may be done about it: the first that is found in the error's words.
 _HINTS = {
@@ -87,14 +87,19 @@ def _words(error: Exception) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
+def _version() -> str:
+    details = _core._libcurl_details()
+    tls = f" with {details['version'].split()[1]}" if "SSL" in details["features"] else ""
+    return f"gaechannel {__version__}, libcurl {_core.libcurl_version}{tls}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gaechannel",
         description="Messages over the BrowserChannel protocol, from the command line.",
         epilog="`gaechannel COMMAND --help` says more of each.",
     )
-    version = f"gaechannel {__version__}, libcurl {_core.libcurl_version}"
-    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_demo(commands)
     add_serve(commands)

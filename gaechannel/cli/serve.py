@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
+import re
 import secrets
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import time
@@ -27,6 +30,7 @@ from .arguments import (
     given_admin_token,
     mode,
     not_negative,
+    path,
     port,
     positive,
 )
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 _MIN_KEY_BYTES = 16  # as gaechannel.server has it
 _CALL_SECONDS = 10.0  # for which it waits for its event loop
 _OTHER_FILES = 200  # beside a connection for each channel, some for requests and some for the process
+_ARGUMENT = re.compile(r"^([a-z_]+): ")
 _LOOK_SECONDS = 0.25  # how often `serve` looks whether it is to end
 
 
@@ -59,17 +64,21 @@ def add_serve(commands: _Commands) -> None:
         "--port", type=port, default=PORT, help="port to listen on; 0: a free one (%(default)s)"
     )
     parser.add_argument(
-        "--unix", metavar="PATH", help="listen on this Unix socket, for a proxy in front, and on no port"
+        "--unix",
+        type=path,
+        metavar="PATH",
+        help="listen on this Unix socket, for a proxy in front, and on no port",
     )
     parser.add_argument(
         "--unix-mode", type=mode, default=0o660, metavar="MODE", help="who may connect to it (660)"
     )
     parser.add_argument(
         "--cert",
+        type=path,
         metavar="FILE",
         help="serve by https: the certificate and what signed it, in PEM; read again at SIGHUP",
     )
-    parser.add_argument("--key", metavar="FILE", help="its key, in PEM; default: in the same file")
+    parser.add_argument("--key", type=path, metavar="FILE", help="its key, in PEM; default: in the same file")
     parser.add_argument(
         "--trust-proxy",
         action="append",
@@ -88,6 +97,7 @@ def add_serve(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--key-file",
+        type=path,
         metavar="FILE",
         help="the secret that signs tokens, so that they outlive a restart: tokens alone do, and a message to"
         " a channel is dropped until its listener is back, or it is created again; where there is no such"
@@ -95,6 +105,7 @@ def add_serve(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--state",
+        type=path,
         metavar="FILE",
         help="keep channels, sessions, messages that have not arrived and, without --key-file, the secret"
         " that signs tokens in this file, over restarts and kills; it is made where it is not there, for its"
@@ -139,6 +150,7 @@ def add_serve(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--access-log",
+        type=path,
         metavar="FILE",
         help="write a line for each request, without tokens and SIDs; -: to standard error; another file in"
         " its place is noticed",
@@ -216,11 +228,12 @@ def _serve(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise CommandError(str(error)) from error
     except ValueError as error:
-        args.fail(str(error))
+        # An argument's name in front is the option's.
+        args.fail(_ARGUMENT.sub(lambda found: f"--{found[1].replace('_', '-')}: ", str(error)))
         raise
     for mounted in server.mounts.values():
         mounted.on_session = _answer
-    with server:
+    with _started(server, args):
         print(_how_to_use(server, bool(given)))
         systemd.notify("READY=1")
         _wait(server, signals, certificate)
@@ -230,6 +243,29 @@ def _serve(args: argparse.Namespace) -> int:
         if args.state is None and args.redis is None:
             _say_what_is_lost(server)
     return 0
+
+
+def _started(server: LocalServer, args: argparse.Namespace) -> LocalServer:
+    """The server, which runs; an error says which option it is about."""
+    try:
+        return server.start()
+    except OSError as error:
+        raise CommandError(_option_words(args, error)) from None
+
+
+def _option_words(args: argparse.Namespace, error: OSError) -> str:
+    """What is wrong, behind the option that it comes from."""
+    if error.filename is None:  # a store's
+        return f"--{'state' if args.redis is None else 'redis'}: {error}"
+    place, reason = str(error.filename), error.strerror or str(error)
+    if os.path.exists(place) and not stat.S_ISSOCK(os.stat(place).st_mode):
+        reason = "it is there already, and no socket"
+    elsewhere = [name for name in ("unix", "metrics", "admin") if getattr(args, name) == place]
+    if not elsewhere and place == ADMIN:
+        elsewhere = ["admin"]  # where it is unless told otherwise
+    in_use = error.errno in (errno.EADDRINUSE, errno.EACCES)
+    option = elsewhere[0] if elsewhere else "port" if in_use else "host"
+    return f"--{option}: {place}: {reason}"
 
 
 def _wait(

@@ -1,12 +1,15 @@
 """`gaechannel doctor`: what a report of a fault needs, and nothing that its reader must not know."""
 
 import platform
+import ssl
 
 import pytest
 import trustme
+from tls import certified
 
 import gaechannel
 from gaechannel import _core
+from gaechannel.server import LocalServer
 
 MACHINE = ["gaechannel", "Python", "system", "libcurl", "with", "proxies", "environment", "files"]
 NAMES = [*MACHINE, "certificates", "connection"]
@@ -104,10 +107,10 @@ DAMAGED = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
     ("content", "said"),
     [
         (None, "cannot be read: No such file or directory"),
-        (b"", "it is empty"),
-        (b"no certificate", "no certificate in PEM"),
-        (b"\x30\x82\x01\x00", "no certificate in PEM: it seems to be in DER, …"),
-        (b"-----BEGIN EC PRIVATE KEY-----\n", "no certificate, but a private key"),
+        (b"", "is empty"),
+        (b"no certificate", "holds no certificate in PEM"),
+        (b"\x30\x82\x01\x00", "is in DER, and not in PEM: …"),
+        (b"-----BEGIN EC PRIVATE KEY-----\n", "holds a key, and no certificate"),
         (DAMAGED, "cannot be read: …"),
     ],
     ids=["missing", "empty", "text", "DER", "key", "damaged"],
@@ -142,3 +145,43 @@ def test_without_aiohttp_it_says_how_to_test_a_connection(run, environ, authorit
     status, out, _ = run("doctor")
     assert status == 0
     assert lines_of(out)["connection"].startswith("not tested: `doctor URL`")
+
+
+def test_a_server_of_the_channel_api_is_known_by_its_url(run, authorities, server):
+    status, out, err = run("doctor", server.base_url)
+    assert (status, err) == (0, "")
+    words = lines_of(out)["connection"]
+    assert words.startswith(f"{server.url}: a server of the Channel API, which wants a token, after ")
+    assert not server.service.sessions
+
+
+def test_a_url_that_is_no_server_of_the_channel_api_is_wrong(run, authorities, server):
+    status, out, err = run("doctor", f"{server.url}/elsewhere/talkgadget")
+    assert (status, err) == (1, "")
+    assert "which answers 404 Not Found" in lines_of(out)["connection"]
+
+
+def test_an_authority_of_ones_own_is_named_by_an_option(run, environ, authorities, tmp_path):
+    certified(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with LocalServer(ssl_context=context) as secure:
+        url = f"{secure.url}/webchannel"
+        assert run("doctor", url)[0] == 1
+        status, out, _ = run("doctor", url, "--verify", str(tmp_path / "ca.pem"))
+    assert status == 0
+    lines = lines_of(out)
+    assert lines["certificates"] == f"{tmp_path}/ca.pem (1), as --verify says"
+    assert lines["connection"].startswith(f"{secure.url}: a session, after ")
+
+
+def test_options_of_a_connection_are_nothing_without_one(run, authorities):
+    status, _, err = run("doctor", "--proxy", "http://127.0.0.1:1")
+    assert status == 2
+    assert "--verify, --cert and --proxy are nothing without a URL" in err
+
+
+def test_a_senseless_proxy_is_a_wrong_argument(run, authorities):
+    status, _, err = run("doctor", "http://127.0.0.1:1/channel", "--proxy", "ftp://x")
+    assert status == 2
+    assert "error: proxy must be the URL of a proxy" in err

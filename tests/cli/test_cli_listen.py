@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import trustme
 from ports import free_port
-from tls import contexts
+from tls import certified, contexts
 
 from gaechannel.server import LocalServer
 
@@ -289,7 +289,11 @@ def test_no_server_is_one_line_and_status_1(run):
 @pytest.mark.parametrize(
     ("scheme", "tls", "hint"),
     [
-        ("https", True, "; is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment\n"),
+        (
+            "https",
+            True,
+            "; is its authority your own? Name it by SSL_CERT_FILE=FILE in the environment, or by --verify\n",
+        ),
         ("https", False, "; does that port speak plain http?\n"),
         ("http", True, "; does that port speak https?\n"),
     ],
@@ -366,3 +370,53 @@ def test_a_token_that_cannot_be_one_is_one_line_and_status_1(run, server, token,
 
 def test_no_token_on_standard_input_is_one_line_and_status_1(run, server):
     assert run("listen", "-") == (1, "", "gaechannel: there is no token on standard input\n")
+
+
+def test_a_proxy_that_is_not_there_is_no_server_that_is_not(run, environ):
+    environ["http_proxy"] = f"127.0.0.1:{free_port()}"
+    environ["GAECHANNEL_BASE_URL"] = f"http://127.0.0.1:{free_port()}/talkgadget"
+    status, _, err = run("listen", "token")
+    assert status == 1
+    assert "(through the proxy " in err
+    assert "runs a server" not in err
+    environ["http_proxy"] = "ftp://127.0.0.1"
+    status, _, err = run("listen", "token")
+    assert status == 1
+    assert "the environment's http_proxy is not the URL of a proxy" in err
+    assert "runs a server" not in err
+
+
+def test_a_proxy_that_is_named_by_an_option_comes_before_the_environments(run, environ, server, token):
+    environ["http_proxy"] = f"127.0.0.1:{free_port()}"
+    server.send_message("me", "hello")
+    assert run("listen", token, "--count", "1", "--proxy", "") == (0, "hello\n", "")
+
+
+@pytest.mark.parametrize("dialect", ["talk", "webchannel"])
+def test_an_authority_and_a_certificate_of_ones_own_are_named_by_options(run, environ, tmp_path, dialect):
+    certified(tmp_path)
+    mine = trustme.CA()
+    issued = mine.issue_cert("me@example.org")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "mine.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "mine.key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    mine.configure_trust(context)
+    options = ["--verify", "ca.pem", "--cert", "mine.pem", "--key", "mine.key", "--count", "1"]
+    with LocalServer(ssl_context=context) as secure:
+        environ["GAECHANNEL_BASE_URL"] = secure.base_url
+        if dialect == "talk":
+            token = secure.create_channel("me")
+            secure.send_message("me", "hello")
+            command = ["listen", token]
+        else:
+            secure.webchannel.on_session = lambda session: session.send("hello")
+            command = ["listen", "--dialect", dialect, f"{secure.url}/webchannel"]
+        assert run(*command, *options, cwd=tmp_path) == (0, "hello\n", "")
+
+
+def test_a_key_without_a_certificate_is_a_wrong_argument(run):
+    status, _, err = run("listen", "token", "--key", "mine.key")
+    assert status == 2
+    assert "--key is given, and no --cert" in err

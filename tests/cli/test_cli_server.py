@@ -114,7 +114,7 @@ def test_a_port_in_use_is_named(run, serve):
     _, text = serve()
     host = exported(text, "GAECHANNEL_ADMIN").removeprefix("http://")
     status, out, err = run("serve", "--port", "0", "--admin", host)
-    assert (status, out, err) == (1, "", f"gaechannel: {host}: Address already in use\n")
+    assert (status, out, err) == (1, "", f"gaechannel: --admin: {host}: Address already in use\n")
 
 
 def test_an_administrative_token_that_others_can_read_is_warned_of(run, server, tmp_path):
@@ -345,7 +345,7 @@ def test_what_is_lost_at_the_end_is_said_and_is_kept_in_a_state_file(run, serve,
     assert process.communicate(timeout=10)[1] == ""
     file.write_text("something else " * 100)
     status, out, err = run("serve", "--port", "0", "--state", str(file))
-    assert (status, out, err) == (1, "", f"gaechannel: {file}: file is not a database\n")
+    assert (status, out, err) == (1, "", f"gaechannel: --state: {file}: file is not a database\n")
 
 
 def test_a_key_that_others_can_read_is_warned_of(serve, tmp_path):

@@ -88,15 +88,20 @@ def test_a_renewed_certificate_is_read_at_sighup_and_a_bad_one_is_not_used(serve
     ("files", "words"),
     [
         (["nowhere.pem", None], "--cert: {0}: No such file or directory"),
-        (["key.pem", None], "--cert: {0} and its key cannot be used"),
+        (["key.pem", None], "--cert: {0} holds a key, and no certificate"),
+        (["cert.pem", None], "--cert: {0} holds no private key in PEM; see --key"),
+        (["empty.pem", "key.pem"], "--cert: {0} is empty"),
+        (["ca.der", "key.pem"], "--cert: {0} is in DER, and not in PEM"),
         (["cert.pem", "nowhere.pem"], "--key: {1}: No such file or directory"),
-        (["cert.pem", "other.pem"], "--cert: {0} and {1} cannot be used"),
-        (["cert.pem", "locked.pem"], "--cert: {0} and {1} cannot be used"),
+        (["cert.pem", "other.pem"], "--cert: the key in {1} does not fit the certificate in {0}"),
+        (["cert.pem", "locked.pem"], "--key: {1} holds a key that wants a password"),
     ],
 )
 def test_what_is_no_certificate_is_told_in_one_line(tmp_path, files, words):
     certified(tmp_path)
     trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(tmp_path / "other.pem")
+    (tmp_path / "empty.pem").touch()
+    (tmp_path / "ca.der").write_bytes(ssl.PEM_cert_to_DER_cert((tmp_path / "ca.pem").read_text()))
     (tmp_path / "locked.pem").write_text(
         "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
         f"{'0' * 32}\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"
@@ -165,6 +170,54 @@ def test_a_log_file_that_cannot_be_made_is_one_line_and_status_1(run, tmp_path):
     status, out, err = run("serve", "--port", "0", "--access-log", str(tmp_path / "folder" / "log"))
     assert (status, out) == (1, "")
     assert err == f"gaechannel: --access-log: {tmp_path}/folder/log: No such file or directory\n"
+
+
+# What cannot be used, by the option that names it.
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--state", "/no/such/folder/x", "/no/such/folder/x: No such file or directory"),
+        ("--state", "{folder}", "{folder}: it is a directory"),
+        ("--state", "{text}", "{text}: file is not a database"),
+        ("--unix", "/no/such/folder/x", "/no/such/folder/x: No such file or directory"),
+        ("--unix", "{text}", "{text}: it is there already, and no socket"),
+        ("--admin", "{text}", "{text}: it is there already, and no socket"),
+        ("--admin", "{port}", "{port}: Address already in use"),
+        ("--host", "nowhere.invalid", "nowhere.invalid:0: "),
+    ],
+)
+def test_what_cannot_be_used_is_said_behind_its_option(run, tmp_path, option, value, words):
+    (tmp_path / "text").write_text("text")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = f"127.0.0.1:{taken.getsockname()[1]}"
+        names = {"folder": tmp_path, "text": tmp_path / "text", "port": port}
+        status, out, err = run("serve", "--port", "0", option, value.format(**names))
+    assert (status, out) == (1, "")
+    assert err.startswith(f"gaechannel: {option}: {words.format(**names)}")
+
+
+def test_a_port_in_use_is_said_to_be_the_port_s(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, _, err = run("serve", "--port", port, "--admin", "127.0.0.1:0")
+    assert (status, err) == (1, f"gaechannel: --port: 127.0.0.1:{port}: Address already in use\n")
+
+
+@pytest.mark.parametrize(
+    "option", ["--state", "--unix", "--cert", "--key-file", "--admin-token-file", "--config", "--access-log"]
+)
+def test_an_empty_path_is_a_wrong_argument(run, option):
+    status, _, err = run("serve", "--port", "0", option, "")
+    assert status == 2
+    assert f"argument {option}: the path is empty" in err
+
+
+def test_an_argument_that_the_server_refuses_is_named_as_the_option(run):
+    status, _, err = run("serve", "--port", "0", "--trust-proxy", "nonsense")
+    assert status == 2
+    assert "error: --trust-proxy: 'nonsense' is neither an address" in err
 
 
 # Draining, and metrics.

@@ -153,6 +153,8 @@ class SqliteStore:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
+        if self.file.is_dir():
+            raise OSError("it is a directory")
         # No handle of our own on a file that is there: closing it would give SQLite's locks away.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
