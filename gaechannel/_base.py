@@ -215,7 +215,7 @@ class SyncChannel(Channel[Message]):
                 open. Nothing is lost by it: the next call, or an iterator, goes on where this one stopped.
             ChannelClosed: the channel was closed, or the session has ended.
             ChannelError: as iterating raises it.
-            TypeError, ValueError: ``timeout`` is no number of seconds.
+            TypeError, ValueError: ``timeout`` is no number of seconds, or negative.
         """
         self._obey_overrides()
         message: Message = self._recv(seconds_to_wait(timeout))

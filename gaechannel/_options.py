@@ -1,6 +1,5 @@
 """The keyword arguments that all channels share, from what callers write to what the C core takes."""
 
-import math
 import numbers
 import os
 import re
@@ -120,9 +119,9 @@ def seconds_to_wait(timeout: float | None) -> float:
         return -1.0
     check_type("timeout", timeout, numbers.Real, "a number of seconds or None")
     check_no_bool("timeout", timeout, "a number of seconds or None")
-    if math.isnan(timeout):
-        raise ValueError("timeout must be a number of seconds or None, not nan")
-    return max(float(timeout), 0.0) if timeout < 1e9 else -1.0  # thirty years are for ever
+    if not timeout >= 0:
+        raise ValueError(f"timeout must be 0 or more seconds, or None, not {timeout}")
+    return float(timeout) if timeout < 1e9 else -1.0  # thirty years are for ever
 
 
 def batch_size(max_size: int | None) -> int:

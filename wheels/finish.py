@@ -88,7 +88,9 @@ def parts_in(prefix):
 def with_licences(metadata, parts, licences):
     """The wheel's METADATA, saying under which terms all of it is."""
     ours = re.search(r"^License-Expression: (.+)$", metadata, re.MULTILINE)[1]
-    expression = " AND ".join(dict.fromkeys([ours, *(PARTS[name].licence for name in parts)]))
+    # Each licence once, though several parts have it.
+    theirs = [licence for name in parts for licence in PARTS[name].licence.split(" AND ")]
+    expression = " AND ".join(dict.fromkeys([ours, *theirs]))
     metadata = metadata.replace(f"License-Expression: {ours}", f"License-Expression: {expression}", 1)
     (last,) = re.findall(r"^License-File: .+\n(?!License-File)", metadata, re.MULTILINE)
     more = "".join(f"License-File: linked/{name}\n" for name in licences)

@@ -276,8 +276,11 @@ static bool lock(decoder *self) {
 INLINE PyObject *feed(PyObject *op, PyObject *data, feed_bytes *feed_lock_held) {
     decoder *self = (decoder *)op;
     Py_buffer bytes;
-    if (PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
+    if (PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0) {
+        if (PyUnicode_Check(data))
+            PyErr_SetString(PyExc_TypeError, "a body's bytes are wanted, not str: of text, its encode()");
         return NULL;
+    }
     PyObject *list = PyList_New(0);
     if (list == NULL)
         goto done;

@@ -101,6 +101,22 @@ static inline const uint8_t *read_digits(framer *self, const uint8_t *at, const 
     return at;
 }
 
+/* What stands where a chunk's length was to begin, by its first byte: what people mostly have in its place.
+ */
+static const char *no_length(uint8_t byte) {
+    switch (byte) {
+    case '<':
+        return "a chunk's length is not a number: this looks like an HTML page";
+    case '[':
+    case '{':
+        return "a chunk's length is not a number: this looks like JSON, without the length before it";
+    case 0x1F:
+        return "a chunk's length is not a number: this looks compressed, by gzip";
+    default:
+        return "a chunk's length is not a number";
+    }
+}
+
 /* Skip a byte order mark, or more of one. False when the input ends inside it, or what began is none. */
 static bool skip_mark(framer *self) {
     static const uint8_t mark[FRAMER_NO_MARK] = {0xEF, 0xBB, 0xBF};
@@ -140,7 +156,7 @@ static bool read_length(framer *self) {
         if (byte == ' ' || byte == '\r')
             self->length_ended = self->length_begun;
         else if (byte != '\n') // a blank line
-            return fail(self, FRAMER_CORRUPT, "a chunk's length is not a number");
+            return fail(self, FRAMER_CORRUPT, no_length(self->length_begun ? '\0' : byte));
     }
     use_input(self, self->input_length);
     return false;

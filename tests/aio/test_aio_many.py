@@ -340,3 +340,18 @@ def test_a_cancelled_merge_loses_nothing(run, server, client_of):
         await asyncio.gather(*(client.close() for client in clients))
 
     run(main())
+
+
+@pytest.mark.parametrize("kind", ["merge", "messages"])
+def test_for_without_async_is_a_type_error_and_takes_nothing(run, server, client_of, kind):
+    async def main():
+        async with client_of(kind) as client:
+            server.send_message(kind, "hello")
+            messages = aio.merge([client]) if kind == "merge" else client.messages()
+            with pytest.raises(TypeError, match="iterated over by `async for`"):
+                iter(messages)
+            # By way of its own iterator, as CPython 3.11 has asyncio.ensure_future() do it.
+            got = await asyncio.wait_for(anext(messages), 20)
+        return got[1] if kind == "merge" else got
+
+    assert run(main()) == "hello"

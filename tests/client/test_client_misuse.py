@@ -285,3 +285,12 @@ def test_a_token_of_two_lines_is_refused():
 
 def test_params_that_are_numbers_go_as_text():
     assert BrowserChannel(URL, params={"count": 5}).unsent == 0
+
+
+def test_a_wait_takes_no_negative_time(silent):
+    words = "timeout must be 0 or more seconds, or None, not -1"
+    with Client("token", base_url=silent) as client:
+        with pytest.raises(ValueError, match=words):
+            client.recv(timeout=-1)
+        with pytest.raises(ValueError, match=words):
+            merge([client], timeout=-1)

@@ -1,5 +1,7 @@
 """Decoder and TalkDecoder: bodies to arrays and messages, however they are cut."""
 
+import contextlib
+import gzip
 import json
 import random
 import resource
@@ -13,7 +15,7 @@ from hostile import chunk, frame, message, messages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaechannel import ChannelError, Decoder, TalkDecoder, TalkMessageCorrupted
+from gaechannel import ChannelError, Decoder, Framer, TalkDecoder, TalkMessageCorrupted
 
 CASES = json.loads((Path(__file__).parents[1] / "wire" / "cases.json").read_text())
 
@@ -320,3 +322,29 @@ def test_no_bytes_do_harm_and_cuts_change_nothing(body, cut):
     cut_up, other = decode(Decoder(max_chunk_size=100), pieces(body, cut))
     assert repr(cut_up) == repr(whole)
     assert str(error) == str(other)
+
+
+@pytest.mark.parametrize("make", [Decoder, TalkDecoder, Framer])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"\n<!DOCTYPE html><html>", "this looks like an HTML page"),
+        (b"2\n[]<html>", "this looks like an HTML page"),
+        (gzip.compress(b"2\n[]", mtime=0), "this looks compressed, by gzip"),
+        (b'[[1,["a"]]]', "this looks like JSON, without the length before it"),
+        (b'{"error": 1}', "this looks like JSON, without the length before it"),
+        (b"2<", "a chunk's length is not a number$"),
+    ],
+)
+def test_what_a_body_is_instead_is_said(make, body, words):
+    decoder = make()
+    with contextlib.suppress(TalkMessageCorrupted):
+        decoder.feed(body)
+    with pytest.raises(TalkMessageCorrupted, match=words):
+        decoder.eof()
+
+
+@pytest.mark.parametrize("make", [Decoder, TalkDecoder, Framer])
+def test_a_str_is_no_body(make):
+    with pytest.raises(TypeError, match=r"a body's bytes are wanted, not str: of text, its encode\(\)"):
+        make().feed("2\n[]")

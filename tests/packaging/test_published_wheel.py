@@ -159,6 +159,7 @@ def test_abi3audit_finds_nothing(wheel):
 def test_every_licence_of_what_is_linked_in_is_there(files, bill):
     metadata = BytesParser().parsebytes(files["METADATA"])
     expression = metadata["License-Expression"].split(" AND ")
+    assert len(expression) == len(set(expression))
     for part in bill["components"]:
         assert set(part["licenses"][0]["expression"].split(" AND ")) <= set(expression)
         assert f"linked/{part['name']}" in metadata.get_all("License-File")

@@ -339,7 +339,9 @@ def test_what_is_said_of_the_first_connection_does_not_hold_for_later_ones(scrip
         assert channel.take(2) == ["a", "b"]
 
 
-@pytest.mark.parametrize("arguments", [{"timeout": "x"}, {"timeout": float("nan")}, {"retry": 1}])
+@pytest.mark.parametrize(
+    "arguments", [{"timeout": "x"}, {"timeout": float("nan")}, {"timeout": -1}, {"retry": 1}]
+)
 def test_connect_names_what_makes_no_sense(channel_of, arguments):
     channel = channel_of("BrowserChannel", "http://127.0.0.1:1")
     with channel, pytest.raises((TypeError, ValueError), match=next(iter(arguments))):

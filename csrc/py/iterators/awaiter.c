@@ -241,6 +241,15 @@ static PyObject *awaiter_self(PyObject *op) {
     return op;
 }
 
+// What __anext__() has returned is iterated over by some who await it; nobody has asked for that in a `for`.
+static PyObject *awaiter_iter(PyObject *op) {
+    const awaiter *self = (awaiter *)op;
+    if (!iterates(self) || self->want.once || self->is_out || self->origin != NULL)
+        return awaiter_self(op);
+    PyErr_SetString(PyExc_TypeError, "messages are iterated over by `async for` here, not `for`");
+    return NULL;
+}
+
 static PyObject *awaiter_throw(PyObject *op, PyObject *args) {
     channel_object *channel = ((awaiter *)op)->channel;
     ((awaiter *)op)->is_out = false;
@@ -326,7 +335,7 @@ static PyType_Slot awaiter_slots[] = {
     {Py_tp_doc, "An asynchronous iterator over a channel's messages, or something else to await."},
     {Py_tp_dealloc, awaiter_dealloc},
     {Py_tp_traverse, awaiter_traverse},
-    {Py_tp_iter, awaiter_self},
+    {Py_tp_iter, awaiter_iter},
     {Py_tp_iternext, awaiter_next},
     {Py_tp_methods, awaiter_methods},
     {Py_am_aiter, awaiter_self},

@@ -31,6 +31,8 @@ typedef struct merge_object {
     atomic_ulong whose;
     // forks_seen() when it was made.
     unsigned long forks;
+    // For asyncio: __anext__() was called.
+    bool is_asked;
     // How long to wait for a message, in seconds; negative: as long as it takes.
     double timeout;
     // Messages taken.
@@ -400,6 +402,19 @@ static PyObject *merge_self(PyObject *op) {
     return op;
 }
 
+static PyObject *async_merge_anext(PyObject *op) {
+    ((merge_object *)op)->is_asked = true;
+    return merge_self(op);
+}
+
+// What __anext__() has returned is iterated over by some who await it; nobody has asked for that in a `for`.
+static PyObject *async_merge_iter(PyObject *op) {
+    if (((merge_object *)op)->is_asked)
+        return merge_self(op);
+    PyErr_SetString(PyExc_TypeError, "aio.merge() is iterated over by `async for`, not `for`");
+    return NULL;
+}
+
 static int take_channel(merge_object *self, PyObject *item, bool is_async) {
     if (!PyObject_TypeCheck(item, self->state->channel_type)) {
         raise_wrong_type("a channel", "is wanted", item);
@@ -520,11 +535,11 @@ static PyType_Slot async_merge_slots[] = {
     {Py_tp_dealloc, merge_dealloc},
     {Py_tp_traverse, merge_traverse},
     {Py_tp_clear, merge_clear},
-    {Py_tp_iter, merge_self},
+    {Py_tp_iter, async_merge_iter},
     {Py_tp_iternext, async_merge_next},
     {Py_tp_methods, async_merge_methods},
     {Py_am_aiter, merge_self},
-    {Py_am_anext, merge_self},
+    {Py_am_anext, async_merge_anext},
     {Py_am_await, merge_self},
     {Py_am_send, merge_send},
     {0, NULL},
