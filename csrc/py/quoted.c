@@ -308,10 +308,14 @@ static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, cons
     text.at = special;
     text.length = (size_t)(special - *cursor) - 1;
     memcpy(text.bytes, *cursor + 1, text.length);
-    int32_t wide = read_narrow(&text, end);
-    if (wide == 0) {
-        *cursor = text.at + 1;
-        return PyUnicode_DecodeLatin1((const char *)text.bytes, (Py_ssize_t)text.length, NULL);
+    // What begins with larger bytes is past U+00FF.
+    int32_t wide = *special;
+    if (__builtin_expect(*special < 0xC4, 1)) {
+        wide = read_narrow(&text, end);
+        if (wide == 0) {
+            *cursor = text.at + 1;
+            return PyUnicode_DecodeLatin1((const char *)text.bytes, (Py_ssize_t)text.length, NULL);
+        }
     }
     if (wide < 0 || !ends_soon(text.at, end))
         return NULL;
