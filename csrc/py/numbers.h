@@ -15,8 +15,8 @@ PyObject *int_from_token(const uint8_t *token, size_t length);
 PyObject *float_from_token(const uint8_t *token, size_t length);
 
 /* The number at `*cursor`, which then is behind it. The text goes on behind the number, with what belongs to
- * no number, and ends at `end`. NULL with MemoryError set, or without an exception: no number as JSON has it, or one that the
- * plain reader is to judge. */
+ * no number, and ends at `end`. NULL with MemoryError set, or without an exception: no number as JSON has it,
+ * or one that the plain reader is to judge. */
 PyObject *number_read(const uint8_t **cursor, const uint8_t *end);
 
 #endif
