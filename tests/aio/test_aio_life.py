@@ -540,7 +540,9 @@ def test_ctrl_c_ends_asyncio_run():
         "-W",
         "error",
     )
-    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
+    # asyncio's debug mode says, too, what took long: on a busy machine that may be anything.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Executing ")]
+    assert (done.stdout, said, done.returncode) == ("interrupted\n", [], 0)
 
 
 def test_an_interpreter_that_ends_with_open_channels_ends_in_order():

@@ -104,7 +104,8 @@ def test_who_is_not_let_in_is_told_in_a_line(redis):
     process = Process("--redis", with_user(redis, "alice", "wrong")).begin()
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")
-    assert re.fullmatch("gaechannel: Redis does not let us in: invalid username-password pair.*\n", err)
+    words = "gaechannel: --redis: Redis does not let us in: invalid username-password pair.*\n"
+    assert re.fullmatch(words, err)
     deaf, dumb, blind = why(*(with_user(redis, user) for user in ("deaf", "dumb", "blind")))
     # Redis 8 says it in other words than 7.
     assert "permissions to access" in deaf
