@@ -47,8 +47,7 @@ def merge(channels: Iterable[Merged], timeout: float | None = None) -> Iterator[
             ``channel`` is that channel. The iteration may go on with the others. What a token's callable
             raises comes in the same way; going on asks it again.
         TypeError: something is not a synchronous channel, or ``timeout`` no number of seconds.
-        ValueError: ``timeout`` is negative.
-        ValueError: a channel is given twice, or is being merged already.
+        ValueError: a channel is given twice, or is being merged already, or ``timeout`` is negative.
     """
     seconds = seconds_to_wait(timeout)
     return _core.Merge(prepare(channels), seconds)

@@ -4,6 +4,7 @@
 #include "net/pem.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,17 +40,17 @@ static contents look_at(FILE *file) {
 static const char *form_of(const unsigned char *head, size_t length) {
     static const unsigned char pkcs12[] = {0x02, 0x01, 0x03}; // its version
     if (length == 0)
-        return " is empty";
+        return "is empty";
     if (length < 2 || head[0] != 0x30 || (head[1] & 0xF0) != 0x80)
         return NULL;
     size_t at = 2 + (head[1] & 0x0Fu);
     if (at + sizeof pkcs12 <= length && memcmp(head + at, pkcs12, sizeof pkcs12) == 0)
-        return " is in PKCS #12, and not in PEM: `openssl pkcs12 -nodes` makes PEM of it";
-    return " is in DER, and not in PEM: `openssl x509 -inform der`, or for a key `openssl pkey`, makes PEM "
+        return "is in PKCS #12, and not in PEM: `openssl pkcs12 -nodes` makes PEM of it";
+    return "is in DER, and not in PEM: `openssl x509 -inform der`, or for a key `openssl pkey`, makes PEM "
            "of it";
 }
 
-static const char *told_by(FILE *file, pem_part wanted) {
+static const char *fault_of(FILE *file, pem_part wanted) {
     unsigned char head[16];
     const char *form = form_of(head, fread(head, 1, sizeof head, file));
     if (form != NULL)
@@ -57,11 +58,11 @@ static const char *told_by(FILE *file, pem_part wanted) {
     rewind(file);
     contents found = look_at(file);
     if (wanted == PEM_CERTIFICATE && !found.has_certificate)
-        return found.has_key ? " holds a key, and no certificate" : " holds no certificate in PEM";
+        return found.has_key ? "holds a key, and no certificate" : "holds no certificate in PEM";
     if (wanted == PEM_KEY && !found.has_key)
-        return " holds no private key in PEM";
+        return "holds no private key in PEM";
     if (wanted == PEM_KEY && found.wants_password)
-        return " holds a key that wants a password, which cannot be given: `openssl pkey` writes one that "
+        return "holds a key that wants a password, which cannot be given: `openssl pkey` writes one that "
                "wants none";
     return NULL;
 }
@@ -70,28 +71,26 @@ static const char *unreadable(void) {
     switch (errno) {
     case ENOENT:
     case ENOTDIR:
-        return " is not there";
+        return "is not there";
     case EACCES:
-        return " may not be read by this user";
+        return "may not be read by this user";
     default:
-        return " cannot be read";
+        return "cannot be read";
     }
 }
 
-bool pem_tell(const char *path, pem_part wanted, strbuf *words) {
+const char *pem_fault(const char *path, pem_part wanted) {
     struct stat status;
-    const char *told = NULL;
     if (stat(path, &status) != 0)
-        told = unreadable();
-    else if (S_ISDIR(status.st_mode))
-        told = " is a directory";
-    else if (S_ISREG(status.st_mode)) {
-        FILE *file = fopen(path, "rb");
-        told = file != NULL ? told_by(file, wanted) : unreadable();
-        if (file != NULL)
-            fclose(file);
-    }
-    if (told != NULL)
-        strbuf_text(words, told);
-    return told != NULL;
+        return unreadable();
+    if (S_ISDIR(status.st_mode))
+        return "is a directory";
+    if (!S_ISREG(status.st_mode))
+        return NULL;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return unreadable();
+    const char *fault = fault_of(file, wanted);
+    fclose(file);
+    return fault;
 }

@@ -122,17 +122,14 @@ CURLcode tls_failure_code(const transfer *self, CURLcode code) {
 }
 
 static bool tell_file(const char *option, const char *path, pem_part wanted, strbuf *words) {
-    strbuf found = {0};
-    bool told = pem_tell(path, wanted, &found);
-    if (told) {
-        strbuf_text(words, option);
-        strbuf_text(words, path);
-        strbuf_append(words, strbuf_str(&found), found.length);
-        if (strbuf_failed(&found))
-            strbuf_fail(words);
-    }
-    strbuf_free(&found);
-    return told;
+    const char *fault = pem_fault(path, wanted);
+    if (fault == NULL)
+        return false;
+    strbuf_text(words, option);
+    strbuf_text(words, path);
+    strbuf_text(words, " ");
+    strbuf_text(words, fault);
+    return true;
 }
 
 static bool our_certificates_words(const transfer *self, strbuf *words) {

@@ -68,24 +68,15 @@ static PyObject *libcurl_details(PyObject *module, PyObject *unused) {
 }
 
 // What keeps a file from being used for TLS, for the command line, which has no channel that would say so.
-static PyObject *pem_fault(PyObject *module, PyObject *args) {
+static PyObject *tell_pem_fault(PyObject *module, PyObject *args) {
     PyObject *path = NULL;
     int wants_key;
     (void)module;
     if (!PyArg_ParseTuple(args, "O&p:_pem_fault", PyUnicode_FSConverter, &path, &wants_key))
         return NULL;
-    strbuf words = {0};
-    bool told = pem_tell(PyBytes_AsString(path), wants_key ? PEM_KEY : PEM_CERTIFICATE, &words);
-    PyObject *fault = NULL;
-    if (strbuf_failed(&words))
-        PyErr_NoMemory();
-    else if (told)
-        fault = PyUnicode_FromString(strbuf_str(&words) + 1); // without the space that leads it
-    else
-        fault = Py_NewRef(Py_None);
-    strbuf_free(&words);
+    const char *fault = pem_fault(PyBytes_AsString(path), wants_key ? PEM_KEY : PEM_CERTIFICATE);
     Py_DECREF(path);
-    return fault;
+    return fault != NULL ? PyUnicode_FromString(fault) : Py_NewRef(Py_None);
 }
 
 static PyMethodDef methods[] = {
@@ -96,7 +87,7 @@ static PyMethodDef methods[] = {
      "_libcurl_details()\n--\n\nHow libcurl was built: what it is linked with, what it can, where it was "
      "told "
      "to look for authorities."},
-    {"_pem_fault", pem_fault, METH_VARARGS,
+    {"_pem_fault", tell_pem_fault, METH_VARARGS,
      "_pem_fault(path, wants_key, /)\n--\n\nWhat keeps a file from being used as one of certificates, or of "
      "a "
      "key; None: nothing that one can see."},
