@@ -81,7 +81,10 @@ class Connection:
         while True:
             try:
                 with self.lock:
-                    events = self.http2.receive_data(self.tls.read(65536))
+                    data = self.tls.read(65536)
+                    if not data:  # the client has closed TLS, and may keep its socket
+                        return
+                    events = self.http2.receive_data(data)
                     self.send(self.http2.data_to_send())
             except ssl.SSLWantReadError:
                 self.wait_for_bytes()
