@@ -252,8 +252,12 @@ def test_authorities_are_not_named_where_others_would_not_do(why, tmp_path, monk
         by_option = why(server, PEER_FAILED_VERIFICATION, verify=file)
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
         by_environment = why(server, PEER_FAILED_VERIFICATION)
-    assert f"certificate {said} (https://" in by_option
-    assert f"certificate {said} (https://" in by_environment
+    for words in by_option, by_environment:
+        before, place, _ = words.partition(" (https://")
+        assert f"certificate {said}" in before  # OpenSSL 4 says more of one that is early
+        assert place
+        assert "authorit" not in words
+        assert str(tmp_path) not in words
 
 
 WEAK = {
