@@ -64,6 +64,8 @@ static bool list(cookie_jar *self, CURL *easy, struct curl_slist **lines) {
 // In between, cookies are kept as libcurl writes them to files.
 void cookies_close(cookie_jar *self, CURL *easy) {
     struct curl_slist *kept = NULL;
+    if (!self->is_open) // already, between a response's head and its end: those that are kept stay
+        return;
     if (self->set >= MAX_SET_COOKIES || self->news != NULL || !list(self, easy, &kept))
         return;
     bool sound = true;

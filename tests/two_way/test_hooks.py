@@ -538,6 +538,32 @@ def test_a_cookie_that_both_directions_are_given_at_once_is_the_last_ones(script
     assert script.of("maps")[1].headers["cookie"] == "both=back"
 
 
+def test_cookies_stay_where_a_head_has_come_some_time_before_its_body(script, channel_of):
+    read = threading.Event()
+
+    def maps(request):
+        request.begin(Set_Cookie="maps=1; Path=/")
+        assert read.wait(60)
+        request.chunk(1, 0, 0)
+        request.end()
+
+    script.on("open", opened([1, "a"], Set_Cookie="opening=1; Path=/"))
+    script.on("maps", maps, confirmed())
+    script.on("back", held([2, "b"]))
+    with channel_of("BrowserChannel", script.url) as channel:
+        assert channel.take(2) == ["a", "b"]
+        channel.send({"number": "0"})
+        while "maps" not in channel.cookies:
+            with pytest.raises(ChannelTimeout):
+                channel.recv(0.01)
+        read.set()
+        channel.flush(20)
+        channel.send({"number": "1"})
+        channel.flush(20)
+        assert channel.cookies == {"opening": "1", "maps": "1"}
+    assert sorted(script.of("maps")[1].headers.get("cookie", "").split("; ")) == ["maps=1", "opening=1"]
+
+
 def takes_half_a_head(channel, jar):
     """Receive until the cookie is gone that the half of the back channel's head takes back which is there."""
     for _ in range(300):
