@@ -35,9 +35,7 @@ bool session_set(session *self, session_field field, const char *text) {
         phase_change_sid(self);
     if (!keep(self, field, text))
         return false;
-    if (field == FIELD_URL && text != NULL)
-        session_add_userinfo(self, text);
-    return true;
+    return field != FIELD_URL || text == NULL || session_add_userinfo(self, text);
 }
 
 bool session_set_from_token(session *self, session_field field, const literal_reader *reader) {

@@ -230,16 +230,26 @@ void session_shorten_url(const session *self, exchange *ex) {
 
 /* ---- Those that are known ---- */
 
-static void remember(strbuf *known, const char *text, size_t length) {
+// All of them, or, when memory ran out, those that were known.
+static bool remember(strbuf *known, const char *text, size_t length) {
     if (length < MIN_SECRET || memchr(text, '\0', length) != NULL)
-        return;
-    strbuf_append(known, text, length);
-    strbuf_append(known, "", 1);
+        return true;
+    strbuf grown = {0};
+    strbuf_append(&grown, strbuf_str(known), known->length);
+    strbuf_append(&grown, text, length);
+    strbuf_append(&grown, "", 1);
+    if (strbuf_failed(&grown)) {
+        strbuf_free(&grown);
+        return false;
+    }
+    strbuf_free(known);
+    *known = grown;
+    strbuf_trim(known); // as long as the session, mostly
+    return true;
 }
 
-void session_add_secret(session *self, const char *text, size_t length) {
-    remember(&self->secrets, text, length);
-    strbuf_trim(&self->secrets);
+bool session_add_secret(session *self, const char *text, size_t length) {
+    return remember(&self->secrets, text, length);
 }
 
 void session_forget_renewed(session *self) {
@@ -247,28 +257,26 @@ void session_forget_renewed(session *self) {
     strbuf_free(&self->renewed_private);
 }
 
-void session_add_renewed(session *self, const char *text, size_t length) {
-    remember(&self->renewed, text, length);
+bool session_add_renewed(session *self, const char *text, size_t length) {
+    return remember(&self->renewed, text, length);
 }
 
-void session_add_renewed_private(session *self, const char *text, size_t length) {
-    remember(&self->renewed_private, text, length);
+bool session_add_renewed_private(session *self, const char *text, size_t length) {
+    return remember(&self->renewed_private, text, length);
 }
 
-void session_add_userinfo(session *self, const char *url) {
+bool session_add_userinfo(session *self, const char *url) {
     const char *begin = strstr(url, "://");
     size_t length = begin != NULL ? userinfo_length(begin + 3) : 0;
     if (length == 0)
-        return;
-    session_add_secret(self, begin + 3, length);
+        return true;
     const char *colon = memchr(begin + 3, ':', length);
-    if (colon != NULL)
-        session_add_secret(self, colon + 1, (size_t)(begin + 3 + length - colon - 1));
+    return session_add_secret(self, begin + 3, length) &&
+           (colon == NULL || session_add_secret(self, colon + 1, (size_t)(begin + 3 + length - colon - 1)));
 }
 
-void session_add_private(session *self, const char *text, size_t length) {
-    remember(&self->private_words, text, length);
-    strbuf_trim(&self->private_words);
+bool session_add_private(session *self, const char *text, size_t length) {
+    return remember(&self->private_words, text, length);
 }
 
 static bool is_known(const strbuf *known, const char *text, size_t length, size_t *count) {
@@ -287,14 +295,12 @@ static void forget_oldest(strbuf *known) {
 }
 
 // A server that sets cookie after cookie must not make us remember them all.
-void session_add_cookie(session *self, const char *text, size_t length) {
+bool session_add_cookie(session *self, const char *text, size_t length) {
     strbuf *known = &self->cookies;
     size_t count;
-    if (strbuf_failed(known))
-        strbuf_clear(known);
     if (length < MIN_SECRET || length >= MAX_COOKIE_BYTES || is_known(known, text, length, &count))
-        return;
+        return true;
     for (; known->length != 0 && (count >= MAX_COOKIES || known->length + length > MAX_COOKIE_BYTES); count--)
         forget_oldest(known);
-    remember(known, text, length);
+    return remember(known, text, length);
 }

@@ -21,8 +21,8 @@ void redact_body(const session *self, const strbuf *body, strbuf *out);
 /* Keep of the URL, which is on its way, what an error would show of it. */
 void session_shorten_url(const session *self, exchange *ex);
 /* As session_add_secret(), of the user's name and password in a URL, and of the password alone. */
-void session_add_userinfo(session *self, const char *url);
+bool session_add_userinfo(session *self, const char *url);
 /* As session_add_secret(), of a cookie's value. */
-void session_add_cookie(session *self, const char *text, size_t length);
+bool session_add_cookie(session *self, const char *text, size_t length);
 
 #endif

@@ -33,8 +33,8 @@ static void take_initial_response(session *self, exchange *ex) {
     strbuf_free(&reply);
 }
 
-static void must_be_kept(session *self, const strbuf *value) {
-    if (strbuf_failed(value))
+static void must_be_kept(session *self, bool kept) {
+    if (!kept)
         session_fail(self, ERROR_MEMORY, "out of memory");
 }
 
@@ -49,8 +49,7 @@ void session_on_status(session *self, exchange_slot slot, int status, const char
         ex->has_renewed = false;
     } else {
         // What the server means by a status may stand in its words alone.
-        strbuf_set(&ex->reason, reason);
-        must_be_kept(self, &ex->reason);
+        must_be_kept(self, strbuf_set(&ex->reason, reason));
         strbuf_clear(&ex->reply); // what a header brought
     }
     if (slot == SLOT_BACK && !self->owes)
@@ -86,18 +85,19 @@ void session_on_header(session *self, exchange_slot slot, const char *name, size
         const char *equals = memchr(value, '=', value_length);
         const char *semicolon = memchr(value, ';', value_length);
         const char *end = semicolon != NULL ? semicolon : value + value_length;
+        // What is not known would be shown.
         if (equals != NULL && equals < end)
-            session_add_cookie(self, equals + 1, (size_t)(end - equals - 1));
+            must_be_kept(self, session_add_cookie(self, equals + 1, (size_t)(end - equals - 1)));
     } else if (!self->dialect->session_id_header) {
         return;
     } else if (name_is(name, name_length, "X-HTTP-Session-Id")) {
         strbuf_clear(&self->fields[FIELD_GSESSIONID]);
         strbuf_append(&self->fields[FIELD_GSESSIONID], value, value_length);
-        must_be_kept(self, &self->fields[FIELD_GSESSIONID]);
+        must_be_kept(self, !strbuf_failed(&self->fields[FIELD_GSESSIONID]));
     } else if (ex->opens && name_is(name, name_length, "X-HTTP-Initial-Response")) {
         strbuf_clear(&ex->reply);
         strbuf_append(&ex->reply, value, value_length);
-        must_be_kept(self, &ex->reply);
+        must_be_kept(self, !strbuf_failed(&ex->reply));
     }
 }
 

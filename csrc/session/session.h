@@ -430,15 +430,15 @@ void session_write_common_url(session *self, strbuf *out);
 /* Append `count` random letters. */
 void session_random_letters(session *self, size_t count, strbuf *out);
 
-/* Remember something that session_redact() is to hide: at least 4 bytes, no NUL. */
-void session_add_secret(session *self, const char *text, size_t length);
+/* Remember something that session_redact() is to hide: at least 4 bytes, no NUL. False when memory ran out. */
+bool session_add_secret(session *self, const char *text, size_t length);
 /* Forget what session_add_renewed() has had remembered. */
 void session_forget_renewed(session *self);
 /* The same as session_add_secret(), until then. */
-void session_add_renewed(session *self, const char *text, size_t length);
+bool session_add_renewed(session *self, const char *text, size_t length);
 /* The same two, of what only log and exceptions' texts are to hide, not what a server's body says. */
-void session_add_private(session *self, const char *text, size_t length);
-void session_add_renewed_private(session *self, const char *text, size_t length);
+bool session_add_private(session *self, const char *text, size_t length);
+bool session_add_renewed_private(session *self, const char *text, size_t length);
 
 /* Append `text` (a URL, or the server's words) with the values of secret parameters, passwords, and the token
  * replaced by asterisks, and control characters by spaces. */

@@ -297,6 +297,44 @@ static void a_status_is_not_taken_for_another_since_its_words_could_not_be_kept(
     CHECK(fail_once_everywhere(expire) == 1);
 }
 
+#define PASSWORD "pass-word"
+
+static bool hide(session *self) {
+    static const char cookie[] = "S=secret-cookie; Path=/";
+    if (!session_add_secret(self, "a-secret", 8) || !session_add_renewed(self, "renewed-one", 11) ||
+        !session_add_private(self, "a-private", 9) || !session_add_renewed_private(self, "another", 7))
+        return false;
+    session_on_header(self, SLOT_FORWARD, "Set-Cookie", 10, cookie, sizeof cookie - 1);
+    return session_get_error(self)->kind != ERROR_MEMORY;
+}
+
+static bool hide_secrets(void) {
+    session_config config = carrier_config(&dialect_browserchannel);
+    config.url = "http://me:" PASSWORD "@host";
+    strbuf shown = {0};
+    session *self = session_new(&config);
+    bool failed = self == NULL || !hide(self);
+    failing_left = -1;
+    if (!failed) {
+        session_redact(self, PASSWORD " a-secret renewed-one a-private another secret-cookie", &shown);
+        CHECK_TEXT("shown", strbuf_str(&shown), "*** *** *** *** *** ***");
+        strbuf_free(&shown);
+    }
+    // Those that come later are hidden as ever.
+    if (self != NULL) {
+        CHECK(hide(self) || session_get_error(self)->kind == ERROR_MEMORY);
+        session_redact(self, PASSWORD " a-secret renewed-one a-private another", &shown);
+        CHECK_TEXT("shown", strbuf_str(&shown), "*** *** *** *** ***");
+    }
+    strbuf_free(&shown);
+    session_free(self);
+    return failed;
+}
+
+static void a_secret_that_could_not_be_remembered_is_said_to_be_none(void) {
+    CHECK(fail_once_everywhere(hide_secrets) > 5);
+}
+
 static void fail_everywhere(const session_config *config) {
     failing_for_good = true;
     int failures = 0;
@@ -327,6 +365,7 @@ static const check_case cases[] = {
     CASE(running_out_of_memory_is_survived_wherever_it_happens),
     CASE(bad_answers_in_want_of_memory_are_survived_too),
     CASE(maps_that_were_refused_are_told_or_wait),
+    CASE(a_secret_that_could_not_be_remembered_is_said_to_be_none),
     CASE(a_request_that_could_not_be_written_has_held_no_maps),
     CASE(an_opening_confirms_the_maps_that_it_had_alone),
     CASE(a_status_is_not_taken_for_another_since_its_words_could_not_be_kept),

@@ -46,7 +46,7 @@ PyObject *channel_cookies(PyObject *op, PyObject *unused) {
     return str_from_written(&lines, "surrogateescape");
 }
 
-typedef void remember(session *, const char *text, size_t length);
+typedef bool remember(session *, const char *text, size_t length);
 
 // A str knows its UTF-8 from now on. What has none raises, which makes objects, of which the garbage
 // collector may run: not with the lock.
@@ -57,13 +57,16 @@ static int encode_all(PyObject *secrets) {
     return 0;
 }
 
-// To look into a str that knows its UTF-8 runs nothing else, so that the lock may be held.
-static void add_all(session *remembers, PyObject *secrets, remember *add) {
-    for (Py_ssize_t i = 0; i < PyList_Size(secrets); i++) {
+// To look into a str that knows its UTF-8 runs nothing else, so that the lock may be held. False when memory
+// ran out.
+static bool add_all(session *remembers, PyObject *secrets, remember *add) {
+    bool added = true;
+    for (Py_ssize_t i = 0; i < PyList_Size(secrets) && added; i++) {
         Py_ssize_t length;
         const char *text = PyUnicode_AsUTF8AndSize(PyList_GetItem(secrets, i), &length);
-        add(remembers, text, (size_t)length);
+        added = add(remembers, text, (size_t)length);
     }
+    return added;
 }
 
 PyObject *channel_set_secrets(PyObject *op, PyObject *args) {
@@ -74,9 +77,11 @@ PyObject *channel_set_secrets(PyObject *op, PyObject *args) {
         return NULL;
     channel_lock(self);
     session_forget_renewed(self->session);
-    add_all(self->session, secrets, session_add_renewed);
-    add_all(self->session, privates, session_add_renewed_private);
+    bool added = add_all(self->session, secrets, session_add_renewed) &&
+                 add_all(self->session, privates, session_add_renewed_private);
     channel_unlock(self);
+    if (!added)
+        return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
 

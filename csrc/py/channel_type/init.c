@@ -21,7 +21,7 @@ static uint64_t make_seed(const void *self) {
            UINT64_C(0x9E3779B97F4A7C15);
 }
 
-typedef void remember(session *, const char *text, size_t length);
+typedef bool remember(session *, const char *text, size_t length);
 
 // Have each of the strings remembered.
 static int add_all(session *session_, PyObject *secrets, remember *add) {
@@ -30,10 +30,11 @@ static int add_all(session *session_, PyObject *secrets, remember *add) {
         PyObject *secret = PySequence_GetItem(secrets, i);
         Py_ssize_t length;
         const char *text = secret != NULL ? PyUnicode_AsUTF8AndSize(secret, &length) : NULL;
-        if (text != NULL)
-            add(session_, text, (size_t)length);
+        bool added = text != NULL && add(session_, text, (size_t)length);
         Py_XDECREF(secret);
-        if (text == NULL)
+        if (!added && text != NULL)
+            PyErr_NoMemory();
+        if (!added)
             return -1;
     }
     return count < 0 ? -1 : 0;
