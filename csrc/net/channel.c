@@ -67,6 +67,12 @@ static void free_texts(net_channel *self) {
     headers_release(self->headers);
 }
 
+static void copy_all(const strbuf *from, strbuf *out) {
+    strbuf_append(out, strbuf_str(from), from->length);
+    if (strbuf_failed(from))
+        strbuf_fail(out);
+}
+
 // Both transfers have the same where there are two, or one has what the other one is still to be given.
 static void write_set_cookies(const net_channel *self, strbuf *out) {
     int first = 0;
@@ -77,7 +83,7 @@ static void write_set_cookies(const net_channel *self, strbuf *out) {
         const transfer *next = &self->transfers[(first + i) % self->transfer_count];
         cookies_write(&next->cookies, next->easy, out);
     }
-    strbuf_append(out, strbuf_str(&self->last_cookies), self->last_cookies.length);
+    copy_all(&self->last_cookies, out);
 }
 
 void net_channel_free(net_channel *self) {
@@ -115,7 +121,7 @@ void net_channel_write_cookies(const net_channel *self, strbuf *out) {
     strbuf_text(out, "\n");
     strbuf set = {0};
     write_set_cookies(self, &set);
-    strbuf_append(out, strbuf_str(&set), set.length);
+    copy_all(&set, out);
     strbuf_free(&set);
 }
 
@@ -143,8 +149,14 @@ bool net_channel_set_headers(net_channel *self, const char *lines, const char *c
     for (int i = 0; i < self->transfer_count && all; i++)
         cookies_forget(&self->transfers[i].cookies, self->transfers[i].easy);
     write_set_cookies(self, &set);
+    bool known = !strbuf_failed(&set);
     cookies_drop_set(copy, strbuf_str(&set));
     strbuf_free(&set);
+    if (!known) {
+        headers_release(made);
+        free(copy);
+        return false;
+    }
     headers_release(self->headers);
     free(self->cookies);
     self->headers = made;

@@ -101,6 +101,8 @@ static void read_status_line(transfer *self, const char *line, size_t length) {
     while (end > line && (end[-1] == '\r' || end[-1] == '\n'))
         end--;
     strbuf_append(&self->reason, line, (size_t)(end - line));
+    if (strbuf_failed(&self->reason)) // what the server means may stand there alone
+        self->decoded = CODING_MEMORY;
     self->head_done = self->has_location = false;
     drop_coding(self);
 }
@@ -144,10 +146,16 @@ static void take_cookie(transfer *self, const char *value, size_t length) {
     if (!channel->keeps_set_cookies || channel->set_cookies.length + length > MAX_HEAD ||
         curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || url == NULL)
         return;
-    strbuf_text(&channel->set_cookies, url);
-    strbuf_text(&channel->set_cookies, "\t");
-    strbuf_append(&channel->set_cookies, value, length);
-    strbuf_text(&channel->set_cookies, "\n");
+    strbuf line = {0}; // all of it is kept, or none
+    strbuf_text(&line, url);
+    strbuf_text(&line, "\t");
+    strbuf_append(&line, value, length);
+    strbuf_text(&line, "\n");
+    if (!strbuf_failed(&line))
+        strbuf_append(&channel->set_cookies, strbuf_str(&line), line.length);
+    if (strbuf_failed(&line) || strbuf_failed(&channel->set_cookies))
+        self->decoded = CODING_MEMORY;
+    strbuf_free(&line);
     news_add(channel);
 }
 

@@ -48,6 +48,7 @@ static net_channel *make(net_loop *loop, const char *url) {
         return NULL;
     }
     session_set_goal(carried, GOAL_STREAM);
+    net_channel_set_keeps_cookies(self, true);
     if (net_channel_join(self, loop))
         return self;
     net_channel_free(self);
@@ -74,10 +75,27 @@ static bool receive(net_loop *loop, net_channel *self) {
     return true;
 }
 
+// Of what servers have set nothing is told by half; nor is any left out where all has come.
+static void check_set_cookies(net_channel *self, bool received) {
+    strbuf lines;
+    net_channel_take_set_cookies(self, &lines);
+    const char *at = strbuf_str(&lines);
+    for (; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        const char *value = strchr(at, '\t');
+        CHECK(value != NULL && (strncmp(value, "\ttheirs=3; Path=/\n", 18) == 0 ||
+                                strncmp(value, "\tmore=4; Path=/\n", 16) == 0));
+    }
+    at = strbuf_str(&lines);
+    CHECK(!received || (strstr(at, "theirs=3") != NULL && strstr(at, "more=4") != NULL));
+    strbuf_free(&lines);
+}
+
 static bool run(const char *url) {
     net_loop *loop = net_loop_new();
     net_channel *channel = loop != NULL ? make(loop, url) : NULL;
     bool received = channel != NULL && receive(loop, channel);
+    if (channel != NULL)
+        check_set_cookies(channel, received);
     net_channel_free(channel);
     net_loop_free(loop);
     return received;
