@@ -37,6 +37,10 @@ void net_loop_free(net_loop *self) {
     free(self);
 }
 
+bool net_loop_reserve(net_loop *self, size_t channels) {
+    return timers_reserve(&self->timers, self->channel_count + channels);
+}
+
 net_channel *net_loop_channel_after(net_loop *self, net_channel *channel) {
     return channel == NULL ? self->channels : channel->next;
 }

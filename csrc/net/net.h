@@ -35,6 +35,9 @@ void net_loop_free(net_loop *loop);
  */
 void net_loop_wait_for_many(net_loop *loop);
 
+/* Have so many channels join without want of memory. False when there is none now. */
+bool net_loop_reserve(net_loop *loop, size_t channels);
+
 /* How long to wait at most: until the next timer, and no longer than `max_ms`. */
 int64_t net_loop_wait_ms(const net_loop *loop, int64_t max_ms);
 /* Wait that long for the network; or until net_loop_wakeup(), or a signal. */

@@ -87,7 +87,7 @@ const char *pem_fault(const char *path, pem_part wanted) {
         return "is a directory";
     if (!S_ISREG(status.st_mode))
         return NULL;
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe"); // no program that another thread starts meanwhile is to have it
     if (file == NULL)
         return unreadable();
     const char *fault = fault_of(file, wanted);

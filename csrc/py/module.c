@@ -74,7 +74,10 @@ static PyObject *tell_pem_fault(PyObject *module, PyObject *args) {
     (void)module;
     if (!PyArg_ParseTuple(args, "O&p:_pem_fault", PyUnicode_FSConverter, &path, &wants_key))
         return NULL;
-    const char *fault = pem_fault(PyBytes_AsString(path), wants_key ? PEM_KEY : PEM_CERTIFICATE);
+    const char *name = PyBytes_AsString(path), *fault;
+    Py_BEGIN_ALLOW_THREADS; // a file may be on another machine
+    fault = pem_fault(name, wants_key ? PEM_KEY : PEM_CERTIFICATE);
+    Py_END_ALLOW_THREADS;
     Py_DECREF(path);
     return fault != NULL ? PyUnicode_FromString(fault) : Py_NewRef(Py_None);
 }

@@ -430,7 +430,8 @@ void session_write_common_url(session *self, strbuf *out);
 /* Append `count` random letters. */
 void session_random_letters(session *self, size_t count, strbuf *out);
 
-/* Remember something that session_redact() is to hide: at least 4 bytes, no NUL. False when memory ran out. */
+/* Remember something that session_redact() is to hide: at least 4 bytes, no NUL. False when memory ran out.
+ */
 bool session_add_secret(session *self, const char *text, size_t length);
 /* Forget what session_add_renewed() has had remembered. */
 void session_forget_renewed(session *self);

@@ -101,10 +101,31 @@ static bool run(const char *url) {
     return received;
 }
 
+// Who has left one loop must come into another.
+static void join_without_memory(const char *url) {
+    enum { CHANNELS = 5 };
+    net_loop *loop = net_loop_new();
+    net_channel *channels[CHANNELS];
+    for (int i = 0; i < CHANNELS; i++)
+        CHECK((channels[i] = make(NULL, url)) != NULL);
+    CHECK(net_loop_reserve(loop, CHANNELS));
+    failing_for_good = true;
+    failing_left = 0;
+    for (int i = 0; i < CHANNELS; i++)
+        CHECK(net_channel_join(channels[i], loop));
+    CHECK(!net_loop_reserve(loop, 1000));
+    failing_left = -1;
+    failing_for_good = false;
+    for (int i = 0; i < CHANNELS; i++)
+        net_channel_free(channels[i]);
+    net_loop_free(loop);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 3);
     CHECK(curl_global_init_mem(CURL_GLOBAL_DEFAULT, failing_malloc, free, failing_realloc, failing_strdup,
                                failing_calloc) == CURLE_OK);
+    join_without_memory(argv[2]);
     CHECK(run(argv[2]));
     failing_for_good = strcmp(argv[1], "for-good") == 0;
     long allowed = 0;

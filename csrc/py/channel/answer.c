@@ -153,8 +153,12 @@ static int ask_and_give_url(channel_object *self, exchange_slot slot, const url_
     }
     if (text != NULL) {
         channel_lock(self);
-        session_give_url(self->session, slot, text);
+        bool given = session_give_url(self->session, slot, text);
         channel_unlock(self);
+        if (!given) {
+            PyErr_NoMemory();
+            text = NULL;
+        }
     }
     Py_DECREF(url);
     return text != NULL ? 1 : -1;

@@ -464,8 +464,11 @@ static PyObject *merge_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         failed = ready_line_init(&self->line, (size_t)count, is_async) < 0 || self->channels == NULL ||
                  self->turn == NULL || (!is_async && self->shared == NULL);
     }
-    if (!failed && self->shared != NULL)
+    if (!failed && self->shared != NULL) {
         net_loop_wait_for_many(self->shared->loop);
+        // A channel that has left its own loop, and finds no place in this one, would wait for ever.
+        failed = !net_loop_reserve(self->shared->loop, (size_t)count);
+    }
     for (Py_ssize_t i = 0; i < count && !failed; i++)
         failed = take_channel(self, PyList_GetItem(channels, i), is_async) < 0;
     Py_DECREF(channels);
