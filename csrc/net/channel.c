@@ -74,13 +74,13 @@ static void copy_all(const strbuf *from, strbuf *out) {
 }
 
 // Both transfers have the same where there are two, or one has what the other one is still to be given.
-static void write_set_cookies(const net_channel *self, strbuf *out) {
+static void write_set_cookies(net_channel *self, strbuf *out) {
     int first = 0;
     for (int i = 0; i < self->transfer_count; i++)
         if (self->transfers[i].cookies.news != NULL)
             first = i;
-    for (int i = 0; i < self->transfer_count && out->length == 0; i++) {
-        const transfer *next = &self->transfers[(first + i) % self->transfer_count];
+    for (int i = 0; i < self->transfer_count && out->length == 0 && !strbuf_failed(out); i++) {
+        transfer *next = &self->transfers[(first + i) % self->transfer_count];
         cookies_write(&next->cookies, next->easy, out);
     }
     copy_all(&self->last_cookies, out);
@@ -116,7 +116,7 @@ void *net_channel_owner(net_channel *self) {
     return self->owner;
 }
 
-void net_channel_write_cookies(const net_channel *self, strbuf *out) {
+void net_channel_write_cookies(net_channel *self, strbuf *out) {
     strbuf_text(out, self->cookies != NULL ? self->cookies : "");
     strbuf_text(out, "\n");
     strbuf set = {0};

@@ -36,8 +36,9 @@ static bool is_sound(const char *line) {
     return path != NULL && path[1] == '/';
 }
 
-// A cookie of a host that there cannot be.
-#define MARK "gaechannel.invalid\tFALSE\t/\tFALSE\t0\tmark\t1"
+// A cookie of a host that there cannot be; it stays where there are others.
+#define MARK_HOST "gaechannel.invalid\t"
+#define MARK MARK_HOST "FALSE\t/\tFALSE\t0\tmark\t1"
 
 // Whether there is none. libcurl writes none, too, where memory runs out: but then not even one that there
 // is.
@@ -158,18 +159,22 @@ bool cookies_pass_on(cookie_jar *self, CURL *easy, cookie_jar *other, CURL *othe
 
 static void write_lines(const struct curl_slist *lines, strbuf *out) {
     for (; lines != NULL; lines = lines->next) {
+        if (strncmp(lines->data, MARK_HOST, strlen(MARK_HOST)) == 0)
+            continue;
         strbuf_text(out, lines->data);
         strbuf_text(out, "\n");
     }
 }
 
-void cookies_write(const cookie_jar *self, CURL *easy, strbuf *out) {
-    struct curl_slist *lines = NULL;
+void cookies_write(cookie_jar *self, CURL *easy, strbuf *out) {
+    struct curl_slist *lines;
     if (!self->is_open || easy == NULL) {
         write_lines(self->kept, out);
-    } else if (curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &lines) == CURLE_OK) {
+    } else if (list(self, easy, &lines)) {
         write_lines(lines, out);
         curl_slist_free_all(lines);
+    } else {
+        strbuf_fail(out);
     }
 }
 

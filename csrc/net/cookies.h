@@ -14,7 +14,7 @@ void cookies_close(cookie_jar *self, CURL *easy);
  * be NULL. False when memory ran out. */
 bool cookies_pass_on(cookie_jar *self, CURL *easy, cookie_jar *other, CURL *others);
 /* Append them to `out`, a line each, as libcurl writes them to files. `easy` may be NULL. */
-void cookies_write(const cookie_jar *self, CURL *easy, strbuf *out);
+void cookies_write(cookie_jar *self, CURL *easy, strbuf *out);
 /* Forget them all. `easy` may be NULL. */
 void cookies_forget(cookie_jar *self, CURL *easy);
 /* `easy` is gone. */

@@ -123,7 +123,7 @@ bool net_channel_set_headers(net_channel *channel, const char *headers, const ch
 
 /* Append the cookies that go with a request: a line of the caller's, as net_options has them, and then a line
  * each of those that servers have set, as libcurl writes them to files. */
-void net_channel_write_cookies(const net_channel *channel, strbuf *out);
+void net_channel_write_cookies(net_channel *channel, strbuf *out);
 
 /* Keep what servers set for net_channel_take_set_cookies(): a line each, of the URL, a tab, and the header's
  * value. */
