@@ -85,6 +85,15 @@ def parts_in(prefix):
     return dict(line.split() for line in (prefix / "parts").read_text().splitlines())
 
 
+def mended_in(prefix):
+    """Of parts that wheels/patches has mended, which holes: their names, by the part's."""
+    found = {}
+    if (place := prefix / "mended").exists():
+        for name, hole in sorted(map(str.split, place.read_text().splitlines())):
+            found.setdefault(name, []).append(hole)
+    return found
+
+
 def with_licences(metadata, parts, licences):
     """The wheel's METADATA, saying under which terms all of it is."""
     ours = re.search(r"^License-Expression: (.+)$", metadata, re.MULTILINE)[1]
@@ -103,7 +112,17 @@ def crates():
     return {crate: (version, digest) for digest, crate, version in map(str.split, lines)}
 
 
-def component(name, version):
+def pedigree(crate, holes):
+    """Where a part's source came from, as CycloneDX has it, and what was mended in it here."""
+    found = {"ancestors": [crate]}
+    if holes:
+        found["patches"] = [
+            {"type": "backport", "resolves": [{"type": "security", "id": hole}]} for hole in holes
+        ]
+    return found
+
+
+def component(name, version, holes):
     """A part as CycloneDX has it, with the crate that its source came in."""
     part = PARTS[name]
     crate_version, digest = crates()[part.crate]
@@ -122,14 +141,14 @@ def component(name, version):
         "purl": f"pkg:generic/{name}@{version}",
         "cpe": f"cpe:2.3:a:{part.cpe}:{version}:*:*:*:*:*:*:*",
         "licenses": [{"expression": part.licence}],
-        "pedigree": {"ancestors": [crate]},
+        "pedigree": pedigree(crate, holes),
     }
 
 
-def bill_of_materials(name, version, platform, parts):
+def bill_of_materials(name, version, platform, parts, mended):
     """What the wheel consists of, as CycloneDX 1.6."""
     package = f"pkg:pypi/{name}@{version}"
-    components = [component(part, number) for part, number in parts.items()]
+    components = [component(part, number, mended.get(part, [])) for part, number in parts.items()]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -213,7 +232,7 @@ def finish_wheel(path, prefix):
         add(f"{info}/licenses/linked/{licence}", (prefix / "licenses" / licence).read_bytes())
     if platforms != [platform]:
         add(f"{info}/WHEEL", with_tags(files[f"{info}/WHEEL"][0].decode(), platform, platforms).encode())
-    bill = bill_of_materials(name, version, platform, parts)
+    bill = bill_of_materials(name, version, platform, parts, mended_in(prefix))
     add(f"{info}/sboms/{name}.cdx.json", (json.dumps(bill, indent=1) + "\n").encode())
     if platform.startswith("musllinux"):
         machine = platform.removeprefix("musllinux_1_2_")
