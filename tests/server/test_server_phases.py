@@ -8,7 +8,9 @@ from wire_by_hand import Peer
 from gaechannel.server import LocalServer
 
 
-@pytest.mark.parametrize(("base", "path"), [("/talkgadget", "/dch/test"), ("/channel", "/test")])
+@pytest.mark.parametrize(
+    ("base", "path"), [("/talkgadget", "/dch/test"), ("/channel", "/test"), ("/webchannel", "/test")]
+)
 def test_both_phases_are_answered(shared, base, path):
     peer = Peer(shared, base)
     first = peer.get(path, VER=8, MODE="init", zx="x", t=1)

@@ -163,7 +163,3 @@ def test_terminate_goes_by_get_or_post(peer, method):
     peer.open()
     assert peer.terminate(method).status == 200
     assert peer.refused()[:2] == (400, "Unknown SID")
-
-
-def test_there_are_no_test_phases(peer):
-    assert peer.get("/test", VER=8, MODE="init").status == 404

@@ -77,7 +77,6 @@ WEBCHANNEL = Dialect(
     "webchannel",
     _greeting,
     bind_path="",
-    test_path=None,
     wrap=(b"[", b"]"),
     close_array=b'["close"]',
     web_handshake=True,
