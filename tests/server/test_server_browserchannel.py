@@ -88,6 +88,13 @@ def test_maps_arrive_once_however_often_they_are_sent(peer, doubles):
     assert double.maps == [{"a": "1"}, {"b": "é&="}, {"c": "3"}]
 
 
+def test_maps_of_requests_that_overtake_each_other_arrive_once_all_the_same(peer, doubles):
+    (double,) = doubles
+    for first, maps in ((1, "bc"), (4, "e"), (0, "ab"), (2, "cd"), (0, "abcdef")):
+        peer.send(*({one: one} for one in maps), ofs=first)
+    assert [*map("".join, double.maps)] == ["b", "c", "e", "a", "d", "f"]
+
+
 def test_messages_of_node_browserchannel_are_decoded(peer, doubles):
     (double,) = doubles
     peer.send({"JSON": '{"a":[1,"é"]}'}, {"_S": "text"}, {"k": "v"})

@@ -21,6 +21,7 @@ from .dialect import NOOP, STOP, Dialect
 from .errors import SessionEnded, bad_request, unknown_sid
 from .framing import data_of, encode_json, frame, frame_each, frame_one, payload_of
 from .limits import Limits
+from .map_ids import LeftOut, new_ids
 from .store import KeptSession, Store
 from .traffic import SAMPLED, Traffic
 
@@ -135,6 +136,7 @@ class Session:
         "_doubted",
         "_kept",
         "_last_rid",
+        "_left_out",
         "_next_map",
         "_outstanding",
         "_position",
@@ -211,6 +213,8 @@ class Session:
         #: The first id that an earlier process may have given to an array that its store has forgotten; or 0.
         self._doubted = 0
         self._next_map = 0
+        #: Lower ids that have not come. No store keeps them: what comes late after a restart is dropped.
+        self._left_out: LeftOut = ()
         self._last_rid = -1
         self._stopped: str | None = None
         self._traffic = context.traffic
@@ -487,8 +491,8 @@ class Session:
     ) -> list[dict[str, str]]:
         """Those of the maps that have not been seen yet, as their ids say. Lock held.
 
-        A request that was sent again repeats maps. Ids that were left out are let through, as servers in use
-        do: pyytlounge counts from 1.
+        A request that was sent again repeats maps. Ids that were left out are not waited for, and may come
+        late.
 
         Args:
             first: the id of the first, ``ofs``; None where the request names none, as remotes of the Lounge
@@ -503,7 +507,11 @@ class Session:
             if seen:
                 return []
             first = self._next_map
-        fresh = maps[max(0, self._next_map - first) :]
+        if first == self._next_map:  # as nearly all do
+            fresh = maps
+        else:
+            ids, self._left_out = new_ids(self._next_map, self._left_out, first, len(maps))
+            fresh = [maps[one - first] for one in ids]
         self._next_map = max(self._next_map, first + len(maps))
         self._traffic.maps += len(fresh)
         return fresh
