@@ -9,6 +9,7 @@
 #include "wire/literal_head.h"
 #include "wire/literal_string.h"
 #include "wire/simd/vector.h"
+#include "wire/threes.h"
 
 // A string is read as bytes up to here; longer ones are worth the preparations of reading by blocks,
 #define NARROW_LONGEST 256
@@ -21,6 +22,10 @@
 #define SOON_OF_TWO 80
 #define SOON_OF_THREE 200
 #define SOON_OF_FOUR 112
+// Characters of three bytes are read before that is asked, as far as a run of them goes, so many at once; and
+// where they were so many, the rest may have more bytes, since most of it is such characters, too.
+#define THREES_LONGEST 64
+#define SOON_OF_THREES (3 * (NARROW_LONGEST - THREES_LONGEST))
 
 /* Where the first byte is that is `"`, a backslash or past ASCII; `end`, or padding: nowhere. */
 static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, const uint8_t *padded_end) {
@@ -180,9 +185,8 @@ static int32_t read_narrow(short_text *text, const uint8_t *end) {
 // How many bytes a run is looked for in, which must be there; and the most characters it has.
 #define RUN_BYTES VECTOR_BYTES
 
-// The first byte of each two, and of each four.
+// The first byte of each two.
 static const uint8_t firsts_of_two[] = {255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0};
-static const uint8_t firsts_of_four[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0};
 
 /* How many come before the first one of `size` bytes of which a byte is `wrong`. */
 static inline size_t count_right(vector wrong, size_t size) {
@@ -213,28 +217,9 @@ static inline size_t read_run_of_two(const uint8_t *at, wchar_t *codes) {
     return count_right(vector_without(firsts, same), 2);
 }
 
-/* The bytes of a character, the first one lowest, and the one behind them. */
-static inline uint32_t load_character(const uint8_t *at) {
-    uint32_t bytes;
-    memcpy(&bytes, at, sizeof bytes);
-    return bytes;
-}
-
-/* A run of characters of three bytes each, four at the most. */
-static inline size_t read_run_of_three(const uint8_t *at, wchar_t *codes) {
-    // Side by side: SSE2, NEON, or what the compiler makes of it.
-    typedef uint32_t four_codes __attribute__((vector_size(16)));
-    four_codes bytes = {load_character(at), load_character(at + 3), load_character(at + 6),
-                        load_character(at + 9)};
-    vector same = vector_equal(vector_and((vector)bytes, vector_of(0xF0)), vector_of(0xE0));
-    bytes = (bytes & 0x0F) << 12 | (bytes >> 2 & 0xFC0) | (bytes >> 16 & 0x3F);
-    memcpy(codes, &bytes, sizeof bytes);
-    return count_right(vector_without(vector_load(firsts_of_four), same), 4);
-}
-
 /* Read a run of characters of one length at `*at`, which then is behind it: most texts have few of them. It
  * returns how many there are; 0 where another way must be taken. */
-static inline size_t read_run(const uint8_t **at, wchar_t *codes) {
+static inline size_t read_run(const uint8_t **at, const uint8_t *end, wchar_t *codes) {
     size_t count = 0, size = 1;
     if (**at < 0x80) {
         count = read_plain_run(*at, codes);
@@ -243,7 +228,9 @@ static inline size_t read_run(const uint8_t **at, wchar_t *codes) {
         count = read_run_of_two(*at, codes);
     } else if (**at < 0xF0) {
         size = 3;
-        count = read_run_of_three(*at, codes);
+        count = threes_read_four(*at, (uint32_t *)codes);
+        if (count == 4)
+            count += threes_read(*at + 12, end, THREES_LONGEST - 4, (uint32_t *)codes + 4);
     }
     *at += size * count;
     return count;
@@ -253,13 +240,41 @@ static inline size_t read_run(const uint8_t **at, wchar_t *codes) {
 
 #define RUN_BYTES 16
 
-static inline size_t read_run(const uint8_t **at, wchar_t *codes) {
+static inline size_t read_run(const uint8_t **at, const uint8_t *end, wchar_t *codes) {
     (void)at;
+    (void)end;
     (void)codes;
     return 0;
 }
 
 #endif
+
+static inline bool begins_three(uint8_t byte) {
+    return (byte & 0xF0) == 0xE0;
+}
+
+/* Read the run of characters of three bytes each at `*at`, which then is behind it, or its first ones. It
+ * returns how many; 0 where there is one at the most, as a dash among letters is. */
+static inline size_t read_first_run(const uint8_t **at, const uint8_t *end, wchar_t *codes) {
+    if (!begins_three((*at)[0]) || !begins_three((*at)[3]))
+        return 0;
+    size_t count = threes_read(*at, end, THREES_LONGEST, (uint32_t *)codes);
+    *at += 3 * count;
+    return count;
+}
+
+/* Whether the string ends so soon behind `at` that reading it by blocks would take longer: as measured, for
+ * words past ASCII that are mixed with spaces, and for texts that have none. `run` is what read_first_run()
+ * has returned, `first` the byte that it began with. */
+static bool ends_soon(size_t run, uint8_t first, const uint8_t *at, const uint8_t *end) {
+    size_t soon = run == THREES_LONGEST ? SOON_OF_THREES
+                  : first == '\\'       ? SOON_ESCAPED
+                  : first < 0xE0        ? SOON_OF_TWO
+                  : first < 0xF0        ? SOON_OF_THREE
+                                        : SOON_OF_FOUR;
+    size_t left = (size_t)(end - at);
+    return memchr(at, '"', left < soon ? left : soon) != NULL;
+}
 
 /* Read on from `text->at`, where a character past U+00FF is, whatever comes. The string as UTF-32; its
  * length, or 0 as -1 above. */
@@ -268,6 +283,11 @@ static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
     size_t length = 0;
     for (; length < text->length; length++)
         codes[length] = text->bytes[length];
+    // Most of Chinese and Japanese is one run.
+    size_t first_run = read_first_run(&at, end, codes + length);
+    length += first_run;
+    if (*at != '"' && !ends_soon(first_run, *text->at, at, end))
+        return 0;
     for (unsigned steps = 0; steps < WIDE_STEPS && length <= NARROW_LONGEST && at < end; steps++) {
         if (*at == '"') {
             text->at = at;
@@ -277,7 +297,7 @@ static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
         if (*at == '\\') {
             code = read_escape(&at);
         } else {
-            size_t run = end - at >= RUN_BYTES ? read_run(&at, codes + length) : 0;
+            size_t run = end - at >= RUN_BYTES ? read_run(&at, end, codes + length) : 0;
             length += run;
             if (run > 0)
                 continue;
@@ -290,24 +310,14 @@ static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
     return 0;
 }
 
-/* Whether the string, which has a character past U+00FF here, ends so soon that reading it by blocks would
- * take longer: as measured, for words past ASCII that are mixed with spaces, and for texts that have none. */
-static bool ends_soon(const uint8_t *at, const uint8_t *end) {
-    size_t soon = *at == '\\'  ? SOON_ESCAPED
-                  : *at < 0xE0 ? SOON_OF_TWO
-                  : *at < 0xF0 ? SOON_OF_THREE
-                               : SOON_OF_FOUR;
-    size_t left = (size_t)(end - at);
-    return memchr(at, '"', left < soon ? left : soon) != NULL;
-}
-
 /* The same as read_long() for most short strings in double quotes, the first of whose bytes that is not plain
  * is at `special`; NULL without an exception for others. */
 static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, const uint8_t *end) {
     short_text text;
     text.at = special;
     text.length = (size_t)(special - *cursor) - 1;
-    memcpy(text.bytes, *cursor + 1, text.length);
+    if (text.length > 0)
+        memcpy(text.bytes, *cursor + 1, text.length);
     // What begins with larger bytes is past U+00FF.
     int32_t wide = *special;
     if (__builtin_expect(*special < 0xC4, 1)) {
@@ -317,9 +327,9 @@ static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, cons
             return PyUnicode_DecodeLatin1((const char *)text.bytes, (Py_ssize_t)text.length, NULL);
         }
     }
-    if (wide < 0 || !ends_soon(text.at, end))
+    if (wide < 0)
         return NULL;
-    wchar_t codes[NARROW_LONGEST + LITERAL_HEAD + RUN_BYTES];
+    wchar_t codes[NARROW_LONGEST + THREES_LONGEST];
     size_t length = read_wide(&text, end, codes);
     if (length == 0)
         return NULL;

@@ -117,7 +117,9 @@ def test_both_ways_agree_on_bytes_of_any_kind(text):
 
 
 @pytest.mark.parametrize("before", range(40))
-@pytest.mark.parametrize("text", ['"x', "次の", "é\\n", "\\ud83d\\udea2 🚢", "a" * 31, "\\u00"])
+@pytest.mark.parametrize(
+    "text", ['"x', "次の", "次のフェリーは七時に", "é\\n", "\\ud83d\\udea2 🚢", "a" * 31, "\\u00"]
+)
 def test_both_ways_agree_at_each_distance_from_a_chunks_end(text, before):
     fuzz.compare(frame(f'[[1,"{text}{"b" * before}"]]'))
     fuzz.compare(frame(f'[[1,{{"{text}{"b" * before}":1}}]]'))
