@@ -5,9 +5,14 @@ import json
 import socket
 import socketserver
 import threading
+import time
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 SID = "SID1"
+
+#: How long the body of every other reply comes after its head, in seconds: what a client does in between, and
+#: then again at the end, is to make no difference. Nothing waits for it.
+APART = 0.002
 
 
 def units(text):
@@ -30,6 +35,7 @@ class Request:
         self.path = parts.path
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.headers = headers
+        self.comes_apart = False
         self.form = {key: one for key, [one] in parse_qs(body.decode(), keep_blank_values=True).items()}
 
     @property
@@ -49,7 +55,12 @@ class Request:
         data = body.encode()
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        self.connection.sendall("\r\n".join([*lines, "", ""]).encode() + data)
+        head = "\r\n".join([*lines, "", ""]).encode()
+        if self.comes_apart:
+            self.connection.sendall(head)
+            time.sleep(APART)
+            head = b""
+        self.connection.sendall(head + data)
 
     def begin(self, *arrays, **headers):
         """Begin a back channel, perhaps with a first chunk."""
@@ -157,6 +168,8 @@ class ScriptedServer:
         script = self
 
         class Handler(socketserver.StreamRequestHandler):
+            disable_nagle_algorithm = True  # or a body would wait until its head was acknowledged
+
             def handle(self):
                 with contextlib.suppress(OSError):
                     while script.serve(self.connection, self.rfile):
@@ -192,6 +205,7 @@ class ScriptedServer:
     def answer(self, request):
         kind = request.kind
         with self.changed:
+            request.comes_apart = len([one for one in self.requests if one.kind == kind]) % 2 == 0
             self.requests.append(request)
             self.running[kind] += 1
             self.most[kind] = max(self.most[kind], self.running[kind])
