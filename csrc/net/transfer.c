@@ -576,7 +576,9 @@ void transfer_done(transfer *self, CURLcode code) {
 }
 
 void transfer_resume(transfer *self) {
-    // libcurl hands over there and then what it has kept. Where that is refused, it says so here alone.
-    if (self->running && curl_easy_pause(self->easy, CURLPAUSE_CONT) == CURLE_WRITE_ERROR)
-        transfer_done(self, CURLE_WRITE_ERROR);
+    // libcurl hands over there and then what it has kept. Where that is refused, or it has no memory to do
+    // so, it says so here alone, and what comes next would stand beside a gap.
+    CURLcode code = self->running ? curl_easy_pause(self->easy, CURLPAUSE_CONT) : CURLE_OK;
+    if (code == CURLE_WRITE_ERROR || code == CURLE_OUT_OF_MEMORY)
+        transfer_done(self, code);
 }
