@@ -230,13 +230,23 @@ def test_while_a_channel_that_goes_in_another_thread_is_given_back(script, loop,
     script.on("back", back)
     unraisable = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
-    channels = [aio.BrowserChannel(script.url)]
+    channels, made, drop = [], threading.Event(), threading.Event()
+
+    def make_and_drop():
+        # Without the GIL an object goes in the thread that made it.
+        channels.append(aio.BrowserChannel(script.url))
+        made.set()
+        assert drop.wait(20)
+        channels.clear()
+        gc.collect()
 
     async def main():
+        thread = threading.Thread(target=make_and_drop)
+        thread.start()
+        assert made.wait(20)
         assert await channels[0].recv(20) == "a"
         loop.interrupts["call_soon_threadsafe"].armed = True
-        thread = threading.Thread(target=lambda: (channels.clear(), gc.collect()))
-        thread.start()
+        drop.set()
         thread.join(20)
         assert await asyncio.to_thread(gone.wait, 20)
 
