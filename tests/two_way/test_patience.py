@@ -61,7 +61,8 @@ def test_a_request_that_nothing_answers_is_named_and_sent_again(script, log, sen
     script.on("maps", hang, confirmed())
     send_all(script.url, [{"a": "b"}], request_timeout=0.3, max_backoff=0.05, logger=log)
     assert "The request with maps timed out: the server fell silent for 0.3 seconds" in log.text.getvalue()
-    assert [request.query["t"] for request in script.of("maps")] == ["1", "2"]
+    # On a busy machine an answer may come too late for 0.3 seconds, too.
+    assert [request.query["t"] for request in script.of("maps")][:2] == ["1", "2"]
 
 
 def test_the_request_timeout_is_not_the_back_channels(script):
