@@ -143,11 +143,13 @@ static void take_cookie(transfer *self, const char *value, size_t length) {
     char *url = NULL;
     if (!cookies_set(&self->cookies, channel->transfer_count > 1, channel->cookies, value, length))
         self->decoded = CODING_MEMORY;
-    if (!channel->keeps_set_cookies || channel->set_cookies.length + length > MAX_HEAD ||
-        curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || url == NULL)
+    if (!channel->keeps_set_cookies || channel->set_cookies.length + length > MAX_HEAD)
         return;
     strbuf line = {0}; // all of it is kept, or none
-    strbuf_text(&line, url);
+    if (curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url != NULL)
+        strbuf_text(&line, url);
+    else // 8.23 may have no memory to tell where a redirect has led
+        strbuf_fail(&line);
     strbuf_text(&line, "\t");
     strbuf_append(&line, value, length);
     strbuf_text(&line, "\n");
