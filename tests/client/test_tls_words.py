@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -239,7 +240,9 @@ def test_an_unknown_authority_is_said_in_the_same_words_by_each_library(why):
 
 
 @pytest.mark.parametrize(
-    ("days", "said"), [((-9, -1), "has expired"), ((1, 9), "is not yet valid")], ids=["expired", "early"]
+    ("days", "said"),
+    [((-9, -1), "has expired"), ((1, 9), "is not yet valid(?: or the system clock is incorrect)?")],
+    ids=["expired", "early"],
 )
 def test_authorities_are_not_named_where_others_would_not_do(why, tmp_path, monkeypatch, days, said):
     authority, file, now = trustme.CA(), tmp_path / "ca.pem", datetime.datetime.now(datetime.UTC)
@@ -253,9 +256,7 @@ def test_authorities_are_not_named_where_others_would_not_do(why, tmp_path, monk
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
         by_environment = why(server, PEER_FAILED_VERIFICATION)
     for words in by_option, by_environment:
-        before, place, _ = words.partition(" (https://")
-        assert f"certificate {said}" in before  # OpenSSL 4 says more of one that is early
-        assert place
+        assert re.search(rf"certificate {said} \(https://", words)  # OpenSSL 4 says more of one that is early
         assert "authorit" not in words
         assert str(tmp_path) not in words
 

@@ -59,10 +59,9 @@ def test_a_request_may_take_longer_than_its_timeout_as_long_as_it_gets_on(script
 
 def test_a_request_that_nothing_answers_is_named_and_sent_again(script, log, send_all):
     script.on("maps", hang, confirmed())
-    send_all(script.url, [{"a": "b"}], request_timeout=0.3, max_backoff=0.05, logger=log)
-    assert "The request with maps timed out: the server fell silent for 0.3 seconds" in log.text.getvalue()
-    # On a busy machine an answer may come too late for 0.3 seconds, too.
-    assert [request.query["t"] for request in script.of("maps")][:2] == ["1", "2"]
+    send_all(script.url, [{"a": "b"}], request_timeout=1.5, max_backoff=0.05, logger=log)
+    assert "The request with maps timed out: the server fell silent for 1.5 seconds" in log.text.getvalue()
+    assert [request.query["t"] for request in script.of("maps")] == ["1", "2"]
 
 
 def test_the_request_timeout_is_not_the_back_channels(script):
