@@ -205,7 +205,7 @@ class ScriptedServer:
     def answer(self, request):
         kind = request.kind
         with self.changed:
-            request.comes_apart = len([one for one in self.requests if one.kind == kind]) % 2 == 0
+            request.comes_apart = len(self.of(kind)) % 2 == 0
             self.requests.append(request)
             self.running[kind] += 1
             self.most[kind] = max(self.most[kind], self.running[kind])
@@ -226,9 +226,9 @@ class ScriptedServer:
     def wait(self, kind, count=1, seconds=20):
         """The first `count` requests of a kind, as soon as there are so many."""
         with self.changed:
-            assert self.changed.wait_for(
-                lambda: len([one for one in self.requests if one.kind == kind]) >= count, seconds
-            ), [one.kind for one in self.requests]
+            assert self.changed.wait_for(lambda: len(self.of(kind)) >= count, seconds), [
+                one.kind for one in self.requests
+            ]
         return self.of(kind)[:count]
 
     @property
