@@ -29,8 +29,6 @@ def new_ids(following: int, left_out: LeftOut, first: int, count: int) -> tuple[
     end = first + count
     if first > following:
         left_out = (*left_out, (following, first))
-    elif not left_out or first == following:
-        return list(range(following, end)), left_out
     late = [one for begin, stop in left_out for one in range(max(begin, first), min(stop, end))]
     if late:
         pieces = [
