@@ -10,6 +10,7 @@ from typing_extensions import Buffer, disjoint_base
 __version__: str
 libcurl_version: str
 finds_authorities: bool
+blocks_extension: str | None
 
 # gaechannel.two_way's
 _Field: TypeAlias = tuple[str, str] | tuple[str, str, bool]

@@ -15,6 +15,7 @@
 #include "py/loops/event_loop.h"
 #include "py/loops/shared_loop.h"
 #include "py/values.h"
+#include "wire/literal_blocks.h"
 
 // Slots that CPython 3.12 and 3.13 have added; the stable ABI of 3.11 has no names for them.
 #define SLOT_MULTIPLE_INTERPRETERS 3
@@ -115,6 +116,15 @@ static int watch_exit(PyObject *module) {
     return result != NULL ? 0 : -1;
 }
 
+/* The processor's extension by which texts are read; None where they are read a character at a time. */
+static int add_extension(PyObject *module) {
+    const literal_by_blocks *blocks = literal_blocks();
+    PyObject *name = blocks != NULL ? PyUnicode_FromString(blocks->extension) : Py_NewRef(Py_None);
+    int result = name != NULL ? PyModule_AddObjectRef(module, "blocks_extension", name) : -1;
+    Py_XDECREF(name);
+    return result;
+}
+
 static int exec_module(PyObject *module) {
     module_state *state = module_state_of(module);
     // Counts its callers, and is thread-safe in every libcurl that is new enough for us.
@@ -134,7 +144,7 @@ static int exec_module(PyObject *module) {
     if (PyModule_AddStringConstant(module, "__version__", GAECHANNEL_VERSION) < 0)
         return -1;
     PyObject *finds = net_finds_authorities() ? Py_True : Py_False;
-    if (PyModule_AddObjectRef(module, "finds_authorities", finds) < 0)
+    if (PyModule_AddObjectRef(module, "finds_authorities", finds) < 0 || add_extension(module) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "libcurl_version", libcurl_info()->version);
 }

@@ -222,11 +222,11 @@ WITH_HUGE static bool huge_join(const uint8_t *at, const uint8_t *end, uint8_t *
 #endif
 
 const literal_by_blocks *literal_blocks(void) {
-    static const literal_by_blocks quad = {quad_string_end, quad_text};
+    static const literal_by_blocks quad = {SHUFFLE_EXTENSION, quad_string_end, quad_text};
 #ifdef BLOCKS_WIDE
-    static const literal_by_blocks wide = {wide_string_end, wide_text};
+    static const literal_by_blocks wide = {"AVX2", wide_string_end, wide_text};
 #ifdef BLOCKS_HUGE
-    static const literal_by_blocks huge = {huge_string_end, huge_text};
+    static const literal_by_blocks huge = {"AVX-512", huge_string_end, huge_text};
     if (huge_can())
         return &huge;
 #endif

@@ -10,6 +10,8 @@
 #include "wire/literal_form.h"
 
 typedef struct literal_by_blocks {
+    // What makes the blocks: the processor's extension, by the name that its maker gives it.
+    const char *extension;
     /* The end of a string, its closing quote. `at` is in the string, and not inside an escape. NULL if the
      * string does not end or an escape is malformed, without saying which or where. */
     const uint8_t *(*string_end)(const uint8_t *at, const uint8_t *end, uint8_t quote);

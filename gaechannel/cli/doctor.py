@@ -86,6 +86,7 @@ def _machine() -> Iterator[tuple[str, str]]:
     libc = " ".join(platform.libc_ver()).strip()
     system = f"{platform.system()} {platform.release()}, {platform.machine()}"
     yield "system", ", ".join(filter(None, (system, _distribution(), libc, sysconfig.get_platform())))
+    yield "texts", f"read by {_core.blocks_extension or 'nothing that is faster than a character at a time'}"
     details = _core._libcurl_details()
     yield "libcurl", f"{details['version']}; {' '.join(details['features'])}"
     yield "with", ", ".join(_companions()) or "nothing of " + ", ".join(_COMPANIONS)

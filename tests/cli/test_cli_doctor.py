@@ -1,5 +1,6 @@
 """`gaechannel doctor`: what a report of a fault needs, and nothing that its reader must not know."""
 
+import pathlib
 import platform
 import ssl
 
@@ -11,7 +12,7 @@ import gaechannel
 from gaechannel import _core
 from gaechannel.server import LocalServer
 
-MACHINE = ["gaechannel", "Python", "system", "libcurl", "with", "proxies", "environment", "files"]
+MACHINE = ["gaechannel", "Python", "system", "texts", "libcurl", "with", "proxies", "environment", "files"]
 NAMES = [*MACHINE, "certificates", "connection"]
 
 
@@ -30,6 +31,42 @@ def lines_of(out):
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert list(lines) == NAMES
     return lines
+
+
+# What the fastest way to read a text needs, the largest first, in the words of /proc/cpuinfo.
+EXTENSIONS = {
+    "AVX-512": {
+        "avx512f",
+        "avx512bw",
+        "avx512vl",
+        "avx512vbmi",
+        "avx512_vbmi2",
+        "avx2",
+        "bmi1",
+        "bmi2",
+        "popcnt",
+    },
+    "AVX2": {"avx2", "popcnt"},
+    "SSSE3": {"ssse3", "popcnt"},
+}
+
+
+@pytest.fixture
+def processor_flags():
+    """What Linux says that an x86-64 can do."""
+    if platform.machine() != "x86_64":
+        pytest.skip("only an x86-64 chooses at run time")
+    try:
+        words = pathlib.Path("/proc/cpuinfo").read_text()
+    except OSError:
+        pytest.skip("nothing but Linux tells a program what its processor can do")
+    return set(next(line for line in words.splitlines() if line.startswith("flags")).split())
+
+
+def test_texts_are_read_by_the_best_that_the_processor_has(run, authorities, processor_flags):
+    best = next(name for name, needed in EXTENSIONS.items() if needed <= processor_flags)
+    _, out, _ = run("doctor")
+    assert lines_of(out)["texts"] == f"read by {best}"
 
 
 def test_it_says_what_there_is_and_receives_a_message(run, authorities):

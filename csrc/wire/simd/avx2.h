@@ -5,13 +5,14 @@
 #include <immintrin.h> // only in functions that are WITH_WIDE
 
 #include "wire/simd/block.h"
+#include "wire/simd/processor.h"
 
 #define BLOCKS_WIDE
 #define WITH_WIDE __attribute__((target("avx2,popcnt")))
 #define WIDE_INLINE WITH_WIDE BLOCKS_INLINE
 
 static inline bool wide_can(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+    return processor_has(PROCESSOR_AVX2);
 }
 
 // A broad block is half of a wide one, as a twin is half of a quad.

@@ -5,6 +5,7 @@
 #include <immintrin.h> // only in functions that are WITH_HUGE
 
 #include "wire/simd/block.h"
+#include "wire/simd/processor.h"
 
 #define BLOCKS_HUGE
 #define WITH_HUGE                                                                                            \
@@ -12,11 +13,7 @@
 #define HUGE_INLINE WITH_HUGE BLOCKS_INLINE
 
 static inline bool huge_can(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx2") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("popcnt");
+    return processor_has(PROCESSOR_AVX512);
 }
 
 typedef __m512i huge_block;

@@ -111,6 +111,7 @@ static inline vector vector_zip_last(vector low, vector high) {
     return vzip2q_u8(low, high);
 }
 
+#define SHUFFLE_EXTENSION "NEON"
 #define WITH_SHUFFLE
 
 static inline bool vector_can_shuffle(void) {

@@ -8,6 +8,8 @@
 #include <stdint.h>    // uint8_t, uint64_t
 #include <tmmintrin.h> // only in functions that are WITH_SHUFFLE
 
+#include "wire/simd/processor.h"
+
 #define VECTOR_BYTES 16
 
 typedef __m128i vector;
@@ -111,10 +113,11 @@ static inline vector vector_zip_last(vector low, vector high) {
 
 // For functions that use vector_shuffle: not every x86-64 has it, so they may only run where
 // vector_can_shuffle.
+#define SHUFFLE_EXTENSION "SSSE3"
 #define WITH_SHUFFLE __attribute__((target("ssse3,popcnt")))
 
 static inline bool vector_can_shuffle(void) {
-    return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
+    return processor_has(PROCESSOR_SHUFFLE);
 }
 
 /* For each byte of `places` (0 to 15), the byte of `v` in that place. */
