@@ -421,8 +421,9 @@ INLINE step read_element_end(reading *r) {
     return CLOSES;
 }
 
-/* An array or object that is not empty; `r->at` is behind its bracket. */
-INLINE step open_nest(reading *r, bool is_object) {
+/* An array or object that is not empty; `r->at` is behind its bracket. Its first value begins, or is a hole
+ * that has ended. */
+INLINE step open_nest(reading *r, bool is_object, PyObject **value) {
     r->builder->around[r->depth++] = r->in;
     key_place key = r->in.key;
     r->in = (nest){.bottom = height(r), .key = key, .is_object = is_object};
@@ -430,7 +431,9 @@ INLINE step open_nest(reading *r, bool is_object) {
         return read_member(r, &r->builder->keys.entries[key].child);
     if (LIKELY(*r->at != ','))
         return BEGINS;
-    return push_none(r) ? read_element_end(r) : FAILS;
+    Py_INCREF(Py_None); // a hole
+    *value = Py_None;
+    return ENDS;
 }
 
 INLINE step begin_value(reading *r, PyObject **value) {
@@ -444,7 +447,7 @@ INLINE step begin_value(reading *r, PyObject **value) {
     bool is_object = byte == '{';
     r->at = literal_skip_indent(r->at + 1, r->end);
     if (LIKELY(*r->at != (is_object ? '}' : ']')))
-        return open_nest(r, is_object);
+        return open_nest(r, is_object, value);
     r->at++;
     *value = is_object ? PyDict_New() : PyList_New(0);
     return *value != NULL ? ENDS : FAILS;
@@ -462,13 +465,27 @@ INLINE step end_value(reading *r, PyObject *value) {
     return read_member(r, &r->builder->keys.entries[r->in.key].next);
 }
 
-INLINE step close_nest(reading *r, PyObject **value) {
+/* The array or object whose bracket is here; false where that is none. */
+INLINE bool close_nest(reading *r, PyObject **value) {
     if (*r->at != (r->in.is_object ? '}' : ']'))
-        return FAILS;
+        return false;
     r->at++;
     *value = r->in.is_object ? pop_dict(r, r->in.bottom) : pop_list(r, r->in.bottom);
     r->in = r->builder->around[--r->depth];
-    return LIKELY(*value != NULL) ? ENDS : FAILS;
+    return LIKELY(*value != NULL);
+}
+
+/* From a value that has ended to the next one that begins, or to the end of the outermost, which then is
+ * `*value`. */
+INLINE step leave_value(reading *r, PyObject **value) {
+    while (r->depth > 0) {
+        step next = end_value(r, *value);
+        if (next != CLOSES)
+            return next;
+        if (!close_nest(r, value))
+            return FAILS;
+    }
+    return ENDS;
 }
 
 PyObject *builder_read(builder *self, const uint8_t **cursor, const builder_text *text) {
@@ -485,21 +502,15 @@ PyObject *builder_read(builder *self, const uint8_t **cursor, const builder_text
         .in = {.key = KEYS_NONE},
     };
     PyObject *value = NULL;
-    for (step next = BEGINS; next != FAILS;) {
-        switch (next) {
-        case BEGINS:
-            next = begin_value(&r, &value);
-            break;
-        case CLOSES:
-            next = close_nest(&r, &value);
-            break;
-        default:
-            if (r.depth == 0) {
-                *cursor = r.at;
-                return value;
-            }
-            next = end_value(&r, value);
-        }
+    step next;
+    do {
+        next = begin_value(&r, &value);
+        if (next == ENDS)
+            next = leave_value(&r, &value);
+    } while (next == BEGINS);
+    if (next == ENDS) {
+        *cursor = r.at;
+        return value;
     }
     while (r.top > self->stack)
         Py_DECREF(*--r.top);
