@@ -35,7 +35,8 @@ def decode() -> dict[str, float]:
     from common import bodies, living
 
     found = {}
-    for kind, size in [("ASCII", size) for size in bodies.SIZES] + [(kind, "") for kind in living.SERVICES]:
+    texts = [(kind, size) for kind in ("ASCII", "non-ASCII", "ASCII with escapes") for size in bodies.SIZES]
+    for kind, size in texts + [(kind, "") for kind in living.SERVICES]:
         way = cases.case(kind, bodies.SIZES.get(size, 0), None, cases.TURNS_BYTES)["gaechannel"]
         (found[f"decode {kind} {size}".strip()],) = cases.quickest([way], cases.TURNS_PASSES)
     return found

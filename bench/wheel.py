@@ -6,6 +6,7 @@ Each in turns, in processes of its own, which have done nothing before. "against
 the system's libcurl.
 
 import      processor time of a new interpreter, less that of an empty one
+decode      texts and objects like those of living services, by decoders alone (bench/beside.py)
 idle        memory of a WebChannel without a word, in asyncio; processor time to open it (bench/tls.py)
 stream      texts of 100 B and 1 kB as fast as a server writes them (bench/beside.py)
 latency     of a message, from the server's write to Python holding the message
@@ -67,6 +68,8 @@ def idle(folder: pathlib.Path, channels: int) -> dict[str, tuple[float, str]]:
 def reading(folder: pathlib.Path, part: str) -> dict[str, tuple[float, str]]:
     """One of bench/beside.py's parts."""
     found = beside.in_tree(folder, beside.__file__, "--measure", part, str(folder))
+    if part == "decode":
+        return {what: (seconds * 1e3, "ms") for what, seconds in found.items()}
     if part == "latency":
         return {what: (nanoseconds / 1e3, "µs") for what, nanoseconds in found.items()}
     sent = beside.STREAM_BYTES / 1e6
@@ -75,7 +78,7 @@ def reading(folder: pathlib.Path, part: str) -> dict[str, tuple[float, str]]:
 
 def measure(folder: pathlib.Path, channels: int) -> dict[str, tuple[float, str]]:
     """All of it, once."""
-    found = {**importing(folder), **idle(folder, channels)}
+    found = {**importing(folder), **reading(folder, "decode"), **idle(folder, channels)}
     return {**found, **reading(folder, "stream"), **reading(folder, "latency")}
 
 
