@@ -86,6 +86,36 @@ def test_core_needs_the_c_library_alone(wheel, elf):
     assert [tag for tag in tags if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH")] == []
 
 
+@pytest.fixture(scope="module")
+def needed(elf):
+    """The functions and data that it must find elsewhere, each with whether it says of which version."""
+    symbols = list(elf.get_section_by_name(".dynsym").iter_symbols())
+    versions = elf.get_section_by_name(".gnu.version")
+    return {
+        symbol.name: versions is not None and versions.get_symbol(index)["ndx"] != "VER_NDX_GLOBAL"
+        for index, symbol in enumerate(symbols)
+        if symbol["st_shndx"] == "SHN_UNDEF" and symbol["st_info"]["bind"] == "STB_GLOBAL"
+    }
+
+
+def test_core_lacks_nothing_of_the_compilers_runtime(wheel, needed):
+    others = {
+        name for name, versioned in needed.items() if not versioned and not name.startswith(("Py", "_Py"))
+    }
+    if platform_of(wheel).startswith("musl"):
+        # musl has no versions, and few names that begin as all of a compiler's do.
+        others = {name for name in others if name.startswith("__")}
+        others -= {"__errno_location", "__stack_chk_fail", "__stack_chk_guard"}
+    assert others == set()
+
+
+def test_core_copies_and_compares_by_the_c_library(wheel, needed):
+    if not platform_of(wheel).endswith("x86_64"):
+        pytest.skip("aarch64 needs the compiler's runtime, which has its own")
+    assert {"memcpy", "memmove", "memset", "strlen"} <= needed.keys()
+    assert {"memcmp", "bcmp"} & needed.keys()
+
+
 def test_core_loads_where_pages_are_large(wheel, elf):
     # 16 KiB on a Raspberry Pi 5, 64 KiB on some servers of ARM's: a loader refuses what is aligned to less.
     aligned_to = {segment["p_align"] for segment in elf.iter_segments("PT_LOAD")}
