@@ -46,8 +46,10 @@ PyObject *float_from_token(const uint8_t *token, size_t length) {
 
 // No fewer digits than these can CPython be told to refuse.
 #define SURE_DIGITS 640
-// Exponents are read up to here: beyond is zero, or infinite.
-#define LARGE_EXPONENT 100000
+// Numbers of more digits than these, and of more behind the point, are left to CPython.
+#define MOST_DIGITS 100000
+// Exponents are read up to here: beyond is zero, or infinite, for all that so many digits can make up for.
+#define LARGE_EXPONENT (10 * MOST_DIGITS)
 
 // Eight digits are read at once, the first of which is to be a word's lowest byte.
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -170,9 +172,9 @@ static PyObject *read_float(const uint8_t *start, uint64_t digits, const uint8_t
     *cursor = at;
     double value;
     bool told = false;
-    if (count <= DECIMAL_MAX_DIGITS && places <= LARGE_EXPONENT)
+    if (count <= DECIMAL_MAX_DIGITS && places <= MOST_DIGITS)
         told = decimal_to_double(digits, exponent - (int)places, &value);
-    else if (count <= LARGE_EXPONENT && places <= LARGE_EXPONENT)
+    else if (count <= MOST_DIGITS && places <= MOST_DIGITS)
         told = shortened_to_double(start + negative, whole_count, point + 1, exponent, &value);
     return told ? PyFloat_FromDouble(negative ? -value : value)
                 : float_from_token(start, (size_t)(at - start));

@@ -211,6 +211,16 @@ def test_floats_at_the_edges(text):
     assert math.copysign(1, number) == math.copysign(1, float(text))
 
 
+def test_an_exponent_counts_in_full_where_many_digits_nearly_make_up_for_it():
+    many = 100_000  # the most digits that are not left to CPython
+    texts = [
+        *(f"{'1' * many}e-{exponent}" for exponent in (many, 2 * many, 10 * many, 11 * many)),
+        *(f"0.{'0' * (many - 1)}1e{exponent}" for exponent in (many, 2 * many, 10 * many, 11 * many)),
+        *(f"-0.{'0' * (many - 30)}{'7' * 30}e{exponent}" for exponent in (many, 10 * many)),
+    ]
+    assert [decoded(text) for text in texts] == [float(text) for text in texts]
+
+
 @pytest.mark.parametrize(
     "text", ["1e400", "-1e400", "-0", "-0.0", "0E-0", "1E+2", "12345678901234567e-1", "-9223372036854775808"]
 )
