@@ -111,6 +111,25 @@ def test_strings_of_any_length_and_mixture_are_what_json_reads(alphabet, escapes
         assert decoded(text) == json.loads(text)
 
 
+def test_strings_about_as_long_as_short_ones_may_be_are_what_json_reads():
+    # Few that is not plain: it is not what ends the short way.
+    for behind in range(340):
+        for before in 0, 31, 150, 223, 224, 256:
+            text = f'"{"a" * before}é{"b" * behind}"'
+            assert decoded(text) == json.loads(text)
+            text = f'"{"a" * before}次{"b" * behind}"'
+            assert decoded(text) == json.loads(text)
+
+
+def test_two_escapes_are_a_pair_where_a_second_half_follows_a_first_one_and_nowhere_else():
+    edges = ["d7ff", "d800", "dbff", "dc00", "dfff", "e000", "0041"]
+    for first, second in itertools.product(edges, edges):
+        # Short, and too long for what reads short ones.
+        for before in "", "次", "x" * 40, "次" * 300:
+            text = f'"{before}\\u{first}\\u{second}"'
+            assert decoded(text) == json.loads(text), text
+
+
 @given(st.binary(max_size=60))
 def test_both_ways_agree_on_bytes_of_any_kind(text):
     fuzz.compare(b"%d\n%s" % (len(text), text))
