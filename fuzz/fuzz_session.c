@@ -334,7 +334,7 @@ static void configure(walk *self) {
         .timeout_ms = more & 1 ? 0 : 30000,
         .request_timeout_ms = 30000,
         .max_reconnects = more & 2 ? 2 : -1,
-        .buffered = (more >> 2) % 3,
+        .buffered = (int)((more >> 2) % 3),
         .max_chunk = flags & 1 ? 600 : 0,
         .queue_limit = flags & 2 ? 64 : 0,
         .max_unsent = 4096,

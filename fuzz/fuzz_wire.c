@@ -23,6 +23,7 @@
 #include "wire/literal_string.h"
 #include "wire/literal_text.h"
 #include "wire/literal_unescape.h"
+#include "wire/threes.h"
 #include "wire/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,9 +42,15 @@ static void fail(int line, const char *what) {
     abort();
 }
 
+/* Just so many bytes, so that a sanitizer sees a step beside them. */
+static uint8_t *room_for(size_t length) {
+    uint8_t *room = malloc(length > 0 ? length : 1);
+    MUST(room != NULL);
+    return room;
+}
+
 static uint8_t *copy_of(const uint8_t *bytes, size_t length) {
-    uint8_t *copy = malloc(length > 0 ? length : 1);
-    MUST(copy != NULL);
+    uint8_t *copy = room_for(length);
     if (length > 0)
         memcpy(copy, bytes, length);
     return copy;
@@ -103,8 +110,7 @@ static bool is_utf8(const uint8_t *bytes, size_t length, bool surrogates) {
 /* Make a string's text in both ways, which must agree. */
 static void compare_texts(const uint8_t *token, size_t length) {
     bool escaped = length > 0 && memchr(token, '\\', length) != NULL;
-    uint8_t *fast = malloc(LITERAL_TEXT_ROOM(length)), *plain = malloc(LITERAL_TEXT_ROOM(length));
-    MUST(fast != NULL && plain != NULL);
+    uint8_t *fast = room_for(LITERAL_TEXT_ROOM(length)), *plain = room_for(LITERAL_TEXT_ROOM(length));
     const uint8_t *fast_text = NULL, *plain_text = NULL;
     size_t fast_length = 0, plain_length = 0;
     literal_form want = literal_text_plain(token, length, escaped, plain, &plain_text, &plain_length);
@@ -125,8 +131,7 @@ static void compare_texts(const uint8_t *token, size_t length) {
 /* Undo a string's escapes in all ways, which must agree. */
 static void put_unescaped(record *out, const uint8_t *escaped, size_t length) {
     bool fast_lone, plain_lone, place_lone;
-    uint8_t *from = copy_of(escaped, length), *fast = malloc(length + 1), *plain = malloc(length + 1);
-    MUST(fast != NULL && plain != NULL);
+    uint8_t *from = copy_of(escaped, length), *fast = room_for(length), *plain = room_for(length);
     compare_texts(from, length);
     size_t fast_length = literal_unescape(from, length, fast, &fast_lone);
     size_t plain_length = literal_unescape_plain(from, length, plain, &plain_lone);
@@ -134,6 +139,9 @@ static void put_unescaped(record *out, const uint8_t *escaped, size_t length) {
     MUST(memcmp(fast, plain, plain_length) == 0);
     MUST(literal_unescape(from, length, from, &place_lone) == plain_length && place_lone == plain_lone);
     MUST(memcmp(from, plain, plain_length) == 0);
+    uint8_t *codes = room_for(4 * plain_length);
+    MUST(codes_are(codes, literal_codes(plain, plain_length, codes), plain, plain_length));
+    free(codes);
     MUST(is_utf8(plain, plain_length, plain_lone) || !is_utf8(escaped, length, false));
     put_piece(out, plain, plain_length);
     put_number(out, plain_lone);
@@ -295,6 +303,20 @@ static void compare_functions(const uint8_t *bytes, size_t length) {
     }
 }
 
+/* Runs of characters of three bytes in a text, wherever one begins. */
+static void compare_threes(const uint8_t *text, size_t length) {
+    for (size_t at = 0, count; at<length; at += count> 0 ? 3 * count : 1) {
+        for (count = 0; 3 * count < length - at && (text[at + 3 * count] & 0xF0) == 0xE0;)
+            count++;
+        for (size_t most = count; most <= count + 1; most++) {
+            uint8_t *codes = room_for(4 * most);
+            MUST(threes_read(text + at, text + length, most, (uint32_t *)(void *)codes) == count);
+            MUST(codes_are(codes, 4 * count, text + at, 3 * count));
+            free(codes);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)
         return 0;
@@ -315,8 +337,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     must_be_same(&single, &whole);
     compare_functions(body, length);
     // The literal reader is also given whole texts that no framer has seen.
-    if (is_utf8(body, length, true))
+    if (is_utf8(body, length, true)) {
         put_tokens(&raw, body, length);
+        compare_threes(body, length);
+    }
     if (is_utf8(body, length, false))
         put_payload(&raw, body, length);
     free(whole.bytes);

@@ -118,7 +118,7 @@ static void the_digits_behind_the_first_decide_between_two(void) {
     uint64_t seed = 13;
     for (int i = 0; i < 20000; i++) {
         // Of 61 to 63 bits, of which a double keeps 53: halfway between two of them, and beside that.
-        unsigned cut = 8 + check_random_below(&seed, 3);
+        unsigned cut = 8 + (unsigned)check_random_below(&seed, 3);
         uint64_t kept = (uint64_t)1 << 52 | random_word(&seed) >> 12;
         uint64_t digits = (kept << cut) + ((uint64_t)1 << (cut - 1));
         for (uint64_t near = digits - 2; near <= digits + 2; near++) {
