@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <inttypes.h>
+#include <math.h> // ldexp
 #include <stdlib.h>
 
 #include "wire/decimal.h"
@@ -74,6 +75,21 @@ static void ties_go_to_the_even_one(void) {
     }
 }
 
+static void what_is_rounded_up_to_a_power_of_two_is_that_power(void) {
+    for (int power = -1021; power <= 1023; power++) {
+        char text[64], *behind;
+        // 19 digits: a point behind the first, and an exponent behind the last.
+        snprintf(text, sizeof text, "%.18e", ldexp(1, power));
+        memmove(text + 1, text + 2, strlen(text + 2) + 1);
+        uint64_t digits = strtoull(text, &behind, 10);
+        int exponent = (int)strtol(behind + 1, NULL, 10) - 18;
+        for (uint64_t near = digits - 3; near <= digits + 3; near++)
+            check_number(near, exponent);
+    }
+    for (unsigned bits = 54; bits < 64; bits++)
+        CHECK(check_number(((uint64_t)1 << bits) - 1, 0));
+}
+
 static void the_edges_are_told_or_left_alone(void) {
     CHECK(check_number(17976931348623157, 292) && check_number(22250738585072014, -324));
     CHECK(check_number(1, -307) && check_number(9007199254740993, 0) && check_number(9007199254740991, 22));
@@ -136,6 +152,7 @@ static const check_case cases[] = {
     CASE(numbers_at_random_are_the_nearest),
     CASE(subnormal_numbers_are_the_nearest_however_few_digits_they_have),
     CASE(ties_go_to_the_even_one),
+    CASE(what_is_rounded_up_to_a_power_of_two_is_that_power),
     CASE(the_edges_are_told_or_left_alone),
     CASE(numbers_of_more_digits_are_the_nearest_by_their_first),
     CASE(the_digits_behind_the_first_decide_between_two),
