@@ -130,6 +130,28 @@ def test_a_slow_consumer_pauses_its_channel_and_no_other(run, server, client_of,
     run(main())
 
 
+def test_half_a_mebibyte_may_wait_to_be_taken_where_no_other_limit_is_given(run, server, client_of, until):
+    texts = ["x" * 1000] * 2000
+
+    async def main():
+        late_of = {"token": "token", "base_url": flood.base_url}
+        async with client_of("late", **late_of) as late, client_of("soon") as soon:
+            slowly, quickly = late.messages(), soon.messages()
+            taken = [await anext(slowly)]
+            await until(lambda: late.stats.messages >= 500)
+            for number in range(200):
+                server.send_message("soon", str(number))
+                assert await anext(quickly) == str(number)
+            # What libcurl hands over at once may pass it.
+            assert late.stats.messages * 1000 < 2**19 + 100_000
+            while len(taken) < len(texts):
+                taken.append(await anext(slowly))
+            assert taken == texts
+
+    with hostile.TalkServer(back=hostile.streams(hostile.messages(1, *texts))) as flood:
+        run(main())
+
+
 def test_a_consumer_that_always_finds_a_message_gives_the_others_turns(run, server, name, client_of, until):
     async def main():
         async with client_of(name, queue_limit=1 << 26) as client:

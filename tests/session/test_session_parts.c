@@ -177,6 +177,46 @@ static void a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it(void
     queue_free(&self);
 }
 
+// Give a back channel a chunk of one message of so many bytes, and the message to its consumer.
+static void receive(carrier *self, int id, size_t length) {
+    size_t room = length + 64;
+    char *payload = malloc(room), *body = malloc(room), *text = malloc(length + 1);
+    CHECK(payload != NULL && body != NULL && text != NULL);
+    memset(text, 'x', length);
+    text[length] = '\0';
+    snprintf(payload, room, "[[%d,[\"c\",[\"CLID\",[\"ae\",\"%s\"]]]]]", id, text);
+    snprintf(body, room, "%zu\n%s", strlen(payload), payload);
+    CHECK(carrier_body(self, SLOT_BACK, body) == INTAKE_OK);
+    record found;
+    CHECK(queue_peek(session_queue(self->session), &found));
+    CHECK(found.id == id && found.length == length && memcmp(found.bytes, text, length) == 0);
+    session_pop(self->session);
+    free(payload);
+    free(body);
+    free(text);
+}
+
+static void a_busy_channel_keeps_twice_its_limit_until_a_keep_alive_finds_nothing(void) {
+    session_config config = carrier_config(&dialect_talk);
+    config.queue_limit = 4096;
+    carrier self;
+    carrier_talk(&self, &config);
+    const queue *held = session_queue(self.session);
+    receive(&self, 1, 2 * 4096 - 100);
+    const uint8_t *data = held->data;
+    CHECK(held->count == 0 && held->capacity == 2 * 4096);
+    // And has it for what comes next.
+    receive(&self, 2, 4000);
+    receive(&self, 3, 2 * 4096 - 100);
+    CHECK(held->data == data && held->capacity == 2 * 4096);
+    CHECK(carrier_body(&self, SLOT_BACK, "14\n[[4,[\"noop\"]]]") == INTAKE_OK);
+    CHECK(held->data == NULL && held->capacity == 0);
+    // One message of a size that is not usual leaves nothing behind.
+    receive(&self, 5, 100000);
+    CHECK(held->data == NULL && held->capacity == 0);
+    carrier_free(&self);
+}
+
 static void what_a_chunk_has_queued_can_be_taken_back(void) {
     queue self = {0};
     put(&self, 1, 10);
@@ -471,6 +511,7 @@ static const check_case cases[] = {
     CASE(what_was_put_back_is_none_of_what_was_taken),
     CASE(a_record_may_be_put_back_after_others_were_taken),
     CASE(a_queue_at_rest_gives_its_buffer_back_unless_something_is_in_it),
+    CASE(a_busy_channel_keeps_twice_its_limit_until_a_keep_alive_finds_nothing),
     CASE(what_a_chunk_has_queued_can_be_taken_back),
     CASE(a_record_over_4_gib_is_refused),
     CASE(texts_grow_and_are_quoted_as_forms_are),
