@@ -156,7 +156,7 @@ def plot_lines(lines: Lines, path: pathlib.Path, across: str, up: str) -> None:
     figure, axes = plt.subplots(figsize=(5, 2.6), layout="constrained")
     for name, found in lines.items():
         axes.semilogx(list(found), list(found.values()), "o-", label=name)
-        print(f"{path.name}, {name}: " + ", ".join(f"{x:,}: {y:.3g}" for x, y in found.items()) + f" ({up})")
+        report.say(f"{path.name}, {name}: {', '.join(f'{x:,}: {y:.3g}' for x, y in found.items())} ({up})")
     axes.set_ylim(bottom=0)
     axes.set_xlabel(across)
     axes.set_ylabel(up)

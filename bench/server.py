@@ -205,7 +205,7 @@ def measure_deliveries(count: int, turns: int, rounds: int) -> list[report.Row]:
                     busy.append(answer["cpu"] / answer["wall"] * 100)
                     latencies.append(sorted(age / 1e6 for age in ages))
     theirs = taken.pop("websockets.broadcast")
-    print(f"websockets.broadcast: {statistics.median(theirs):.1f} µs a delivery")
+    report.say(f"websockets.broadcast: {statistics.median(theirs):.1f} µs a delivery")
     rows = []
     for name, ours in taken.items():
         what = f"delivery to {count} clients, {name}"

@@ -5,14 +5,15 @@
 The ways take turns, round by round, each on the same bytes; a ratio is of two times in the same round. --pin
 gives the server one processor and the reader another: good on a quiet machine, bad on a busy one.
 
-A process that has read much before keeps what it once had of the system. So this package's ways also run in
-processes of their own, which have read nothing yet: the rows "fresh".
+A process that has read much before keeps what it once had of the system. So each way also runs in processes
+of its own, which have read nothing yet: the rows "fresh".
 """
 
 import argparse
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 
 from common import bodies, reading, report
 from common.serving import cpus, serving
@@ -34,16 +35,21 @@ SHARES = {
     "aiohttp + careful framing loop": 0.05,
     "http.client, bytewise": 0.02,
 }
-# Each in a process that has read nothing before.
-FRESH = ("gaechannel", "gaechannel.aio")
-FRESH_GOAL = 0.8
 GOALS = {("1 kB", "libcurl into nothing"): 0.9, ("100 B", "aiohttp + framing loop"): 50.0}
+# asyncio against sync, each in processes that have read nothing before.
+FRESH_GOAL = 0.8
 # A part of a response in chunked transfer coding, as a server writes that gathers a little.
 CHUNKED = {"until closed": 0, "chunked": 16 * 1024}
 
 
-def seconds_a_message(size: int, coding: int, options: argparse.Namespace) -> dict[str, list[float]]:
-    """For each way, its time a message in each round."""
+def _in_this_process(name: str, port: int, number: int) -> float:
+    return WAYS[name](port, number)
+
+
+def seconds_a_message(
+    size: int, coding: int, options: argparse.Namespace, seconds: Callable[[str, int, int], float]
+) -> dict[str, list[float]]:
+    """For each way, its time a message in each round, by `seconds` of a way, a port and a number."""
     total, rounds = (48_000_000, 5) if options.short else (128_000_000, 11)
     count = bodies.count_for(size, total)
     found: dict[str, list[float]] = {name: [] for name in options.ways}
@@ -53,7 +59,7 @@ def seconds_a_message(size: int, coding: int, options: argparse.Namespace) -> di
         with serving(body, chunked=coding, pin=cpus() if options.pin else None) as port:
             for _ in range(rounds):
                 for name in (name for name in options.ways if SHARES.get(name, 1.0) == share):
-                    found[name].append(WAYS[name](port, number) / number)
+                    found[name].append(seconds(name, port, number) / number)
     return found
 
 
@@ -62,42 +68,47 @@ def _in_fresh_process(name: str, port: int, number: int) -> float:
     return float(subprocess.check_output(command, text=True))
 
 
-def fresh(size: str, options: argparse.Namespace) -> list[report.Row]:
-    """asyncio against sync where each is a process's first reading."""
-    total, rounds = (48_000_000, 5) if options.short else (128_000_000, 11)
-    number = bodies.count_for(bodies.SIZES[size], total)
-    found: dict[str, list[float]] = {name: [] for name in FRESH}
-    with serving(
-        bodies.body("ASCII", bodies.SIZES[size], number), pin=cpus() if options.pin else None
-    ) as port:
-        for _ in range(rounds):
-            for name in FRESH:
-                found[name].append(_in_fresh_process(name, port, number) / number)
-    for name, times in found.items():
-        print(
-            f"{size:>6} fresh process {name:24} {statistics.median(times) * 1e9:10.0f} ns a message",
-            file=sys.stderr,
-        )
-    sync, asynchronous = (found[name] for name in FRESH)
-    ratios = [a / b for a, b in zip(sync, asynchronous, strict=True)]
-    return [report.row(f"stream {size}, asyncio, fresh", "gaechannel, fresh", ratios, goal=FRESH_GOAL)]
-
-
 def measure(size: str, coding: str, options: argparse.Namespace) -> list[report.Row]:
     """One size in all ways."""
-    found = seconds_a_message(bodies.SIZES[size], CHUNKED[coding], options)
+    found = seconds_a_message(bodies.SIZES[size], CHUNKED[coding], options, _in_this_process)
+    return rows_of(size, coding, found, "")
+
+
+def fresh(size: str, options: argparse.Namespace) -> list[report.Row]:
+    """The same where each is a process's first reading."""
+    found = seconds_a_message(bodies.SIZES[size], 0, options, _in_fresh_process)
+    sync, asynchronous = found["gaechannel"], found.pop("gaechannel.aio", None)
+    rows = rows_of(size, "fresh process", found, ", fresh")
+    if asynchronous is not None:
+        say("fresh process", size, "gaechannel.aio", asynchronous)
+        ratios = [a / b for a, b in zip(sync, asynchronous, strict=True)]
+        what = f"stream {size}, asyncio, fresh"
+        rows.append(report.row(what, "gaechannel, fresh", ratios, goal=FRESH_GOAL))
+    return rows
+
+
+def say(how: str, size: str, name: str, times: list[float]) -> None:
+    """What a way takes."""
+    middle = statistics.median(times)
+    report.say(
+        f"{size:>6} {how:13} {name:30} {middle * 1e9:10.0f} ns a message"
+        f" {1 / middle:12,.0f} messages/s {bodies.SIZES[size] / middle / 1e6:8.0f} MB/s",
+        sys.stderr,
+    )
+
+
+def rows_of(size: str, how: str, found: dict[str, list[float]], fresh: str) -> list[report.Row]:
+    """The rows of all ways of a size; ", fresh" are those of such processes, which have no goal."""
     for name, times in found.items():
-        middle = statistics.median(times)
-        print(
-            f"{size:>6} {coding:12} {name:24} {middle * 1e9:10.0f} ns a message"
-            f" {1 / middle:12,.0f} messages/s {bodies.SIZES[size] / middle / 1e6:8.0f} MB/s",
-            file=sys.stderr,
-        )
+        say(how, size, name, times)
     ours = found.pop("gaechannel")
-    what = f"stream {size}" + ("" if coding == "until closed" else f", {coding}")
+    what = f"stream {size}" + (fresh or ("" if how == "until closed" else f", {how}"))
     return [
         report.row(
-            what, name, [a / b for a, b in zip(times, ours, strict=True)], goal=GOALS.get((size, name))
+            what,
+            name + fresh,
+            [a / b for a, b in zip(times, ours, strict=True)],
+            goal=None if fresh else GOALS.get((size, name)),
         )
         for name, times in found.items()
     ]
@@ -121,9 +132,8 @@ def main() -> None:
     for coding in CHUNKED if options.all else ["until closed"]:
         for size in options.sizes:
             rows += measure(size, coding, options)
-    if set(FRESH) <= set(options.ways):
-        for size in options.sizes:
-            rows += fresh(size, options)
+    for size in options.sizes:
+        rows += fresh(size, options)
     report.finish(rows, options)
 
 

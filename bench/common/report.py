@@ -7,6 +7,7 @@ import os
 import pathlib
 import statistics
 from collections.abc import Sequence
+from typing import TextIO
 
 from gaechannel._core import libcurl_version
 
@@ -85,6 +86,16 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--short", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--rows", type=pathlib.Path, help="write the rows to this file, as JSON")
     return parser
+
+
+def libcurl_is(*least: int) -> bool:
+    """Whether this process has such a libcurl or a newer one: 8, 7."""
+    return tuple(int(part) for part in libcurl_version.split(".")[: len(least)]) >= least
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Print a line of figures that are no row, with the libcurl that they were measured with."""
+    print(f"{text}  libcurl {libcurl_version}", file=file, flush=True)
 
 
 def finish(rows: Sequence[Row], options: argparse.Namespace) -> None:
