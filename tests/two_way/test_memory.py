@@ -119,6 +119,60 @@ def test_memory_that_runs_out_is_said_and_costs_no_message(script):
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
+ASYNCIO = """
+import asyncio, sys, _testcapi
+from gaechannel import aio
+
+async def sites(call, keep):
+    failed = 0
+    for start in range(3000):
+        _testcapi.set_nomemory(start, start + 1)
+        try:
+            value = await call()
+        except MemoryError:
+            failed += 1
+            continue
+        finally:
+            _testcapi.remove_mem_hooks()
+        keep(value)
+        if start > failed + 20:
+            return failed
+    raise SystemExit("never done")
+
+async def main():
+    channel = aio.BrowserChannel(sys.argv[1])
+    messages, batches = channel.messages(), channel.batches(3)
+    taken = [await anext(messages)]
+    while channel.stats.messages < 1000:
+        await asyncio.sleep(0.01)
+    assert await sites(lambda: anext(messages), taken.append) > 0
+    assert await sites(lambda: anext(batches), taken.extend) > 0
+    merged = aio.merge([channel])
+    taken.append((await anext(merged))[1])
+    assert await sites(lambda: anext(merged), lambda pair: taken.append(pair[1])) > 0
+    await channel.close()
+    assert all(one["data"] == ["n", one["n"] + 0.5, {f"key {one['n']}": "次"}] for one in taken)
+    numbers = [one["n"] for one in taken]
+    assert numbers == list(range(1001, len(numbers) + 1001)), numbers
+    print("done")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12),
+    reason="since 3.12 a StopIteration brings what is awaited: without memory for it the message is lost",
+)
+def test_memory_that_runs_out_in_an_event_loop_is_said_and_costs_no_message(script):
+    script.on("open", opened())
+    script.on("back", held(*([number, data(1000 + number)] for number in range(1, 1001))))
+    command = [sys.executable, "-c", ASYNCIO, script.url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert done.stderr == ""
+    assert (done.returncode, done.stdout) == (0, "done\n")
+
+
 ERRORS = """
 import sys, _testcapi
 from gaechannel import ChannelTimeout, WebChannel, WebChannelError
