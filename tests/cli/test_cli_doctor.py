@@ -60,11 +60,15 @@ def processor_flags():
         words = pathlib.Path("/proc/cpuinfo").read_text()
     except OSError:
         pytest.skip("nothing but Linux tells a program what its processor can do")
-    return set(next(line for line in words.splitlines() if line.startswith("flags")).split())
+    flags = [line for line in words.splitlines() if line.startswith("flags")]
+    if not flags:
+        pytest.skip("the processor is another one, which runs this by a translation")
+    return set(flags[0].split())
 
 
 def test_texts_are_read_by_the_best_that_the_processor_has(run, authorities, processor_flags):
-    best = next(name for name, needed in EXTENSIONS.items() if needed <= processor_flags)
+    having = (name for name, needed in EXTENSIONS.items() if needed <= processor_flags)
+    best = next(having, "nothing that is faster than a character at a time")
     _, out, _ = run("doctor")
     assert lines_of(out)["texts"] == f"read by {best}"
 

@@ -3,11 +3,13 @@
 Every program is built four times: as it is; with WIRE_NO_HUGE, for the code that runs where there is no
 AVX-512; with WIRE_NO_WIDE, where there is no AVX2 either; and with WIRE_NO_VECTOR, where there is neither
 SSE2 nor NEON. And a fifth time for aarch64, to run NEON, where a compiler for that and an emulator are there.
-No sanitizer watches the last.
+No sanitizer watches the last. Which of that runs on which x86-64 is seen on processors that an emulator has.
 """
 
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,11 +29,26 @@ CUTS = ["whole", "1", *(f"seed{seed}" for seed in range(60))]
 
 # On a processor that has NEON, the variant "vector" runs it.
 NEON_COMPILER, NEON_EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
+UNWATCHED = "the sanitizers do not run in the emulator"
 NO_NEON = None
 if os.environ.get("GAECHANNEL_SANITIZE") == "1":
-    NO_NEON = "the sanitizers do not run in the emulator"
+    NO_NEON = UNWATCHED
 elif shutil.which(NEON_COMPILER) is None or shutil.which(NEON_EMULATOR) is None:
     NO_NEON = f"needs {NEON_COMPILER} and {NEON_EMULATOR} (Debian: gcc-aarch64-linux-gnu, qemu-user)"
+
+# Processors by the names that an emulator has for them, with what is taken away behind a comma, and the best
+# that each has. Without XSAVE, the system keeps none of AVX's registers.
+X86_64_EMULATOR, X86_64_EMULATOR_WITH_AVX2 = "qemu-x86_64", (7, 2)
+PROCESSORS = {
+    "qemu64": "",
+    "core2duo": "",
+    "Nehalem": "SSSE3",
+    "Nehalem,-popcnt": "",
+    "Haswell": "AVX2",
+    "Haswell,-avx2": "SSSE3",
+    "Haswell,-xsave": "SSSE3",
+    "Haswell,level=6": "SSSE3",
+}
 
 pytestmark = needs_compiler
 
@@ -82,6 +99,40 @@ def test_the_variant_for_neon_runs_neon():
     command = [NEON_COMPILER, "-dM", "-E", "-x", "c", "/dev/null"]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "#define __ARM_NEON 1" in made.stdout.splitlines()
+
+
+@pytest.fixture(scope="session")
+def emulator_of_x86_64():
+    """Runs programs on processors of other models; where it cannot, the test is skipped."""
+    if platform.machine() != "x86_64":
+        pytest.skip("only an x86-64 chooses at run time")
+    if os.environ.get("GAECHANNEL_SANITIZE") == "1":
+        pytest.skip(UNWATCHED)
+    if shutil.which(X86_64_EMULATOR) is None:
+        pytest.skip(f"needs {X86_64_EMULATOR} (Debian: qemu-user)")
+    said = subprocess.run([X86_64_EMULATOR, "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"version (\d+)\.(\d+)", said)
+    if version is None or tuple(map(int, version.groups())) < X86_64_EMULATOR_WITH_AVX2:
+        pytest.skip(f"{X86_64_EMULATOR} is too old to have AVX2")
+    return X86_64_EMULATOR
+
+
+@pytest.fixture(scope="session")
+def extension_dump(emulator_of_x86_64, tmp_path_factory):
+    """What makes blocks on a processor, which is named in the emulator's words."""
+    builder = Builder(tmp_path_factory.mktemp("wire_emulated"), [], COMPILER)
+    program = builder.program("extension_dump")
+
+    def run(processor):
+        builder.emulator = [emulator_of_x86_64, "-cpu", processor]
+        return builder.run(program).decode()
+
+    return run
+
+
+@pytest.mark.parametrize(("processor", "best"), PROCESSORS.items(), ids=PROCESSORS)
+def test_blocks_are_made_by_the_best_that_a_processor_has(extension_dump, processor, best):
+    assert extension_dump(processor) == f"{best}\n"
 
 
 @pytest.mark.parametrize(("program", "name"), C_CASES, ids=[f"{program}-{name}" for program, name in C_CASES])
