@@ -4,7 +4,7 @@
 
 unsigned processor_extensions;
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__i386__)
 
 #include <cpuid.h>
 #include <stdint.h>
