@@ -160,10 +160,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(
-    sys.version_info >= (3, 12),
-    reason="since 3.12 a StopIteration brings what is awaited: without memory for it the message is lost",
-)
 def test_memory_that_runs_out_in_an_event_loop_is_said_and_costs_no_message(script):
     script.on("open", opened())
     script.on("back", held(*([number, data(1000 + number)] for number in range(1, 1001))))

@@ -10,9 +10,8 @@
 #include "py/channel/in_event_loop.h"
 #include "py/channel/raised.h"
 #include "py/channel/report.h"
-#include "py/exceptions.h"
 #include "py/iterators/receive.h"
-#include "py/loops/waiters.h"
+#include "py/iterators/stop.h"
 
 typedef struct awaiter {
     PyObject_HEAD channel_object *channel;
@@ -23,7 +22,7 @@ typedef struct awaiter {
     bool ended;
     // __anext__() has handed it out, and what was asked has neither come nor failed.
     bool is_out;
-    // What brought the last message, if that was a small text: NULL before, and while nothing comes.
+    // What stop_next() keeps.
     PyObject *stop;
 } awaiter;
 
@@ -75,7 +74,6 @@ static PySendResult wait_for_more(awaiter *self, PyObject **result) {
     if (!iterates(self))
         self->channel->goal_awaited = true;
     self->channel->taken = 0;
-    Py_CLEAR(self->stop);
     *result = channel_wait_in_event_loop(self->channel, &self->channel->waiters);
     return *result != NULL ? PYGEN_NEXT : PYGEN_ERROR;
 }
@@ -256,50 +254,13 @@ static PyObject *awaiter_throw(PyObject *op, PyObject *args) {
     return channel_stop_waiting(channel->loop, channel->waiters, args);
 }
 
-// What brings a message keeps it until the next one: no more than this, of a text.
-#define SMALL_TEXT 4096
-
-static bool is_small_text(PyObject *value) {
-    return PyUnicode_Check(value) && PyUnicode_GetLength(value) <= SMALL_TEXT;
-}
-
-// Whether what brought the last message can bring this small text: nobody else has it.
-static bool serves_again(const awaiter *self, PyObject *value) {
-    const module_state *state = self->channel->state;
-    if (self->stop == NULL || Py_REFCNT(self->stop) != 1)
-        return false;
-    if (state->set_stop_value(state->stop_value, self->stop, value) == 0)
-        return true;
-    // A new one says as much; nothing of Python's has run that could have raised more.
-    exception_forgive(PyExc_Exception);
-    return false;
-}
-
-// An exception takes as long to make as a short text, and the interpreter drops it at once.
-static PyObject *stop_with(awaiter *self, PyObject *value) {
-    bool is_small = is_small_text(value);
-    if (!is_small || !serves_again(self, value)) {
-        Py_XDECREF(self->stop);
-        self->stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, value, NULL);
-    }
-    PyObject *stop = self->stop;
-    if (stop != NULL && is_small)
-        Py_INCREF(stop);
-    else
-        self->stop = NULL;
-    Py_DECREF(value);
-    if (stop != NULL) {
-        Py_INCREF(PyExc_StopIteration);
-        PyErr_Restore(PyExc_StopIteration, stop, NULL);
-    }
-    return NULL;
-}
-
-// For those who do not know am_send, as CPython 3.12 and 3.13: the result as the value of a StopIteration.
+// For those who do not know am_send, as CPython 3.12 and 3.13.
 static PyObject *awaiter_next(PyObject *op) {
-    PyObject *result;
-    PySendResult sent = awaiter_send(op, Py_None, &result);
-    return sent == PYGEN_RETURN ? stop_with((awaiter *)op, result) : result;
+    awaiter *self = (awaiter *)op;
+    PyObject *result = stop_next(self->channel->state, op, awaiter_send, &self->stop);
+    if (result == NULL)
+        self->is_out = false;
+    return result;
 }
 
 PyObject *awaiter_new(channel_object *channel, const want *wanted) {
@@ -350,18 +311,6 @@ static PyType_Spec awaiter_spec = {"gaechannel._core.Awaiter", sizeof(awaiter), 
                                        Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                    awaiter_slots};
 
-// What `stop.value = …` finds by the name each time.
-static int find_stop_value(module_state *state) {
-    state->stop_value = PyObject_GetAttrString(PyExc_StopIteration, "value");
-    if (state->stop_value == NULL)
-        return -1;
-    state->set_stop_value = (descrsetfunc)PyType_GetSlot(Py_TYPE(state->stop_value), Py_tp_descr_set);
-    if (state->set_stop_value != NULL)
-        return 0;
-    PyErr_SetString(PyExc_SystemError, "StopIteration.value cannot be set");
-    return -1;
-}
-
 int awaiter_add_type(PyObject *module, module_state *state) {
-    return find_stop_value(state) < 0 ? -1 : module_add_type(module, &state->awaiter_type, &awaiter_spec);
+    return stop_prepare(state) < 0 ? -1 : module_add_type(module, &state->awaiter_type, &awaiter_spec);
 }

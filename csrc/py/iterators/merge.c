@@ -15,8 +15,8 @@
 #include "py/exceptions.h"
 #include "py/forks.h"
 #include "py/iterators/receive.h"
+#include "py/iterators/stop.h"
 #include "py/loops/owner.h"
-#include "py/loops/waiters.h"
 #include "py/wrong_type.h"
 
 typedef struct merge_object {
@@ -383,9 +383,7 @@ static PySendResult merge_send(PyObject *op, PyObject *value, PyObject **result)
 }
 
 static PyObject *async_merge_next(PyObject *op) {
-    PyObject *result;
-    PySendResult sent = merge_send(op, Py_None, &result);
-    return sent == PYGEN_RETURN ? stop_iteration(result) : result;
+    return stop_next(((merge_object *)op)->state, op, merge_send, NULL);
 }
 
 static PyObject *async_merge_throw(PyObject *op, PyObject *args) {

@@ -91,12 +91,3 @@ PyObject *waiters_throw(event_loop_object *loop, PyObject *waiters, PyObject *ar
         PyErr_SetObject((PyObject *)Py_TYPE(type), type);
     return NULL;
 }
-
-PyObject *stop_iteration(PyObject *value) {
-    PyObject *stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, value, NULL);
-    Py_DECREF(value);
-    if (stop != NULL)
-        PyErr_SetObject(PyExc_StopIteration, stop);
-    Py_XDECREF(stop);
-    return NULL;
-}

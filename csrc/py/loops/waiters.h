@@ -15,7 +15,4 @@ PyObject *waiters_add(event_loop_object *loop, PyObject *waiters);
  * NULL where nobody has waited. Returns NULL. */
 PyObject *waiters_throw(event_loop_object *loop, PyObject *waiters, PyObject *args);
 
-/* Raise StopIteration with this value, whose reference is taken. Returns NULL. */
-PyObject *stop_iteration(PyObject *value);
-
 #endif

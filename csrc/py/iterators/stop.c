@@ -1,0 +1,55 @@
+/* StopIterations, by which an iterator's end says what was awaited. */
+#include "py/iterators/stop.h"
+
+#include <stdbool.h>
+
+// What brings a message keeps it until the next one: no more than this, of a text.
+#define SMALL_TEXT 4096
+
+static bool is_small_text(PyObject *value) {
+    return PyUnicode_Check(value) && PyUnicode_GetLength(value) <= SMALL_TEXT;
+}
+
+// The one that is kept, unless somebody else has it, or a new one. An exception takes as long to make as a
+// short text, and the interpreter drops it at once.
+static PyObject *take_or_make(PyObject **kept) {
+    PyObject *stop = kept != NULL ? *kept : NULL;
+    if (stop != NULL)
+        *kept = NULL;
+    if (stop != NULL && Py_REFCNT(stop) == 1)
+        return stop;
+    Py_XDECREF(stop);
+    return PyObject_CallNoArgs(PyExc_StopIteration);
+}
+
+PyObject *stop_next(module_state *state, PyObject *op, stop_sender *send, PyObject **kept) {
+    PyObject *stop = take_or_make(kept);
+    PyObject *result = NULL;
+    if (stop == NULL)
+        return NULL;
+    if (send(op, Py_None, &result) != PYGEN_RETURN) {
+        Py_DECREF(stop);
+        return result;
+    }
+    int set = state->set_stop_value(state->stop_value, stop, result);
+    if (set == 0 && kept != NULL && *kept == NULL && is_small_text(result))
+        *kept = Py_NewRef(stop);
+    Py_DECREF(result);
+    if (set == 0)
+        PyErr_Restore(Py_NewRef(PyExc_StopIteration), stop, NULL);
+    else
+        Py_DECREF(stop);
+    return NULL;
+}
+
+// What `stop.value = …` finds by the name each time.
+int stop_prepare(module_state *state) {
+    state->stop_value = PyObject_GetAttrString(PyExc_StopIteration, "value");
+    if (state->stop_value == NULL)
+        return -1;
+    state->set_stop_value = (descrsetfunc)PyType_GetSlot(Py_TYPE(state->stop_value), Py_tp_descr_set);
+    if (state->set_stop_value != NULL)
+        return 0;
+    PyErr_SetString(PyExc_SystemError, "StopIteration.value cannot be set");
+    return -1;
+}
