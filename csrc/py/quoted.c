@@ -31,9 +31,10 @@
 static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, const uint8_t *padded_end) {
     while (padded_end - at >= LITERAL_HEAD) {
         unsigned length = literal_head_end(at);
-        at += length;
         if (length < LITERAL_HEAD)
-            return at;
+            return at + length;
+        // Not by `length`, for which the next head would have to wait.
+        at += LITERAL_HEAD;
     }
     while (at < end && *at != '"' && *at != '\\' && *at < 0x80)
         at++;
