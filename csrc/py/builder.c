@@ -356,12 +356,18 @@ INLINE PyObject *read_leaf(reading *r) {
     }
 }
 
-/* A key that is not kept. */
-INLINE PyObject *read_other_key(reading *r) {
-    const uint8_t *at = r->at;
+/* A key that has to be read as other strings are. It is kept, if `head` is not NULL and holds all of it; then
+ * `*guess` learns. */
+static PyObject *read_other_key(reading *r, const uint8_t *head, key_place *guess) {
+    const uint8_t *text = r->at + 1, *at = r->at;
     PyObject *key = read_quoted(r, &at);
     r->at = at;
     r->in.key = KEYS_NONE;
+    if (key != NULL && head != NULL && at - text <= LITERAL_HEAD) {
+        key_place place;
+        keys_find_made(&r->builder->keys, head, (size_t)(at - text) - 1, key, &place);
+        r->in.key = *guess = place;
+    }
     return key;
 }
 
@@ -369,7 +375,7 @@ INLINE PyObject *read_other_key(reading *r) {
 INLINE PyObject *read_key(reading *r, key_place *guess) {
     key_cache *keys = &r->builder->keys;
     if (*r->at != '"')
-        return *r->at == '\'' ? read_other_key(r) : NULL;
+        return *r->at == '\'' ? read_other_key(r, NULL, guess) : NULL;
     const uint8_t *text = r->at + 1, *head = text;
     uint8_t padded[LITERAL_HEAD];
     if (!LIKELY(r->padded_end - text >= LITERAL_HEAD)) {
@@ -380,7 +386,7 @@ INLINE PyObject *read_key(reading *r, key_place *guess) {
     if (!LIKELY(keys_is(keys, place, head))) {
         unsigned length = literal_head_end(head);
         if (length == LITERAL_HEAD || head[length] != '"')
-            return read_other_key(r);
+            return read_other_key(r, head, guess);
         if (!keys_find(keys, head, length, &place))
             return NULL;
         *guess = place;

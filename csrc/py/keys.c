@@ -20,20 +20,8 @@ static key_place set_of(const uint8_t *head, size_t length) {
     return (key_place)(literal_head_hash(head, length) >> (64 - KEYS_SET_BITS) << 1);
 }
 
-/* Keep a new key in a set, in place of the older of the two. */
-static bool keep(key_entry *set, const uint8_t *head, size_t length) {
-    PyObject *str = PyUnicode_DecodeLatin1((const char *)head, (Py_ssize_t)length, NULL);
-    if (str == NULL)
-        return false;
-    PyObject *old = set[1].str;
-    set[1] = set[0];
-    set[0] = (key_entry){.str = str, .next = KEYS_NONE, .child = KEYS_NONE, .length = (uint8_t)length};
-    memcpy(set[0].text, head, length + 1);
-    Py_XDECREF(old);
-    return true;
-}
-
-bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *place) {
+/* Whether the key is kept; if not, `*place` is where it is to be. */
+static bool is_kept(const key_cache *cache, const uint8_t *head, size_t length, key_place *place) {
     *place = set_of(head, length);
     if (keys_is(cache, *place, head))
         return true;
@@ -41,5 +29,28 @@ bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *
     if (keys_is(cache, *place, head))
         return true;
     --*place;
-    return keep(&cache->entries[*place], head, length);
+    return false;
+}
+
+/* Keep a new key, whose `str` is given away, in a set, in place of the older of the two. */
+static void keep(key_entry *set, const uint8_t *head, size_t length, PyObject *str) {
+    PyObject *old = set[1].str;
+    set[1] = set[0];
+    set[0] = (key_entry){.str = str, .next = KEYS_NONE, .child = KEYS_NONE, .length = (uint8_t)length};
+    memcpy(set[0].text, head, length + 1);
+    Py_XDECREF(old);
+}
+
+bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *place) {
+    if (is_kept(cache, head, length, place))
+        return true;
+    PyObject *str = PyUnicode_DecodeLatin1((const char *)head, (Py_ssize_t)length, NULL);
+    if (str != NULL)
+        keep(&cache->entries[*place], head, length, str);
+    return str != NULL;
+}
+
+void keys_find_made(key_cache *cache, const uint8_t *head, size_t length, PyObject *str, key_place *place) {
+    if (!is_kept(cache, head, length, place))
+        keep(&cache->entries[*place], head, length, Py_NewRef(str));
 }

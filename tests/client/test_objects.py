@@ -293,6 +293,43 @@ def test_a_key_is_what_stands_there_though_others_were_expected():
         assert list(decoded(json.dumps([want, [want]]))[1][0].items()) == list(want.items())
 
 
+# As they stand, the last ones up to and past what is kept: 31 bytes.
+WRITTEN_KEYS = [
+    "имя",
+    "имена",
+    "им",
+    r"a\"",
+    r"a\"b",
+    "a",
+    r"a\u0062",
+    "ab",
+    "\U0001f600",
+    r"\ud83d\ude00",
+    r"\ud83d",
+    "é",
+    "é ",
+]
+WRITTEN_KEYS += [
+    letter * count + end for letter, end in [("я", ""), ("я", "x"), (r"\n", "x")] for count in range(13, 18)
+]
+
+
+def test_a_key_past_ascii_or_with_escapes_is_what_stands_there_though_others_were_expected():
+    for turn in range(9):
+        keys = WRITTEN_KEYS[turn:] + WRITTEN_KEYS[:turn]
+        text = "{" + ",".join(f'"{key}":{number}' for number, key in enumerate(keys)) + "}"
+        want = json.loads(text)
+        assert [list(one.items()) for one in decoded(f"[{text},{text}]")] == [list(want.items())] * 2
+
+
+@pytest.mark.parametrize(
+    "written", ["key", "имя", "名前", "é", r"a\"b", r"\u0438\u043c\u044f", "я" * 15 + "x"]
+)
+def test_a_key_that_comes_again_is_not_made_again(written):
+    first, second = decoded(f'[{{"{written}":1}},{{"{written}":2}}]')
+    assert next(iter(first)) is next(iter(second))
+
+
 def test_a_key_with_nul_bytes_is_no_key_that_was_never_there():
     for length in range(34):
         nuls = "\0" * length
