@@ -12,6 +12,10 @@
 // libcurl cannot.
 #define KEEP_ALIVE_PROBES 3L
 
+// How long the address of a name holds that is looked up for a new connection. libcurl's minute would be one
+// of silence when the server moves, or a laptop to another network, where the address leads nowhere.
+#define ADDRESS_SECONDS 5L
+
 // A larger body is watched while it goes.
 #define LARGE_BODY ((size_t)16 * 1024)
 
@@ -35,6 +39,7 @@ bool setup_handle(transfer *self, const char *url) {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     // A name's look-up, which cannot be broken off, goes on by itself when the transfer is given up.
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, ADDRESS_SECONDS);
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); // the transfer's body callback does it
     // The system finds a connection dead that was silent for half a minute: sooner than `timeout` may, and
     // than a server, which waits twice as long each time, sends again what was lost.
