@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from js_package import packed, run, run_text  # noqa: F401
+from js_package import NODE, packed, run, run_text  # noqa: F401
 
 HERE = Path(__file__).parent
 MODULES = HERE.parents[1] / "build" / "interop" / "node_modules"
@@ -20,7 +20,7 @@ class NodePeer:
 
     def __init__(self, script, *arguments):
         self.process = subprocess.Popen(
-            [shutil.which("node"), HERE / script, *map(str, arguments)],
+            [shutil.which(NODE), HERE / script, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

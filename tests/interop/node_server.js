@@ -1,8 +1,8 @@
-// The npm package browserchannel's server: node node_server.js [PORT].
+// The npm package browserchannel's server: node node_server.js [PORT [PACKAGE]].
 "use strict";
 
 const http = require("node:http");
-const { server: browserChannel } = require("browserchannel");
+const { server: browserChannel } = require(process.argv[3] || "browserchannel");
 const { emit, onCommand } = require("./peer");
 
 const sockets = new Set();

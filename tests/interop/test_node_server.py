@@ -1,4 +1,4 @@
-"""BrowserChannel against the npm package browserchannel's server (node-browserchannel 2.1.0)."""
+"""BrowserChannel against the npm package browserchannel's server: 2.1.0, and 1.2.0 of 2014."""
 
 import itertools
 import threading
@@ -15,9 +15,14 @@ def first(channel, count):
     return list(itertools.islice(channel, count))
 
 
+@pytest.fixture(params=["browserchannel", "browserchannel-1"])
+def package(request):
+    return request.param
+
+
 @pytest.fixture
-def server(node):
-    server = node("node_server.js")
+def server(node, package):
+    server = node("node_server.js", 0, package)
     server.port = server.next("listening")["port"]
     server.url = f"http://127.0.0.1:{server.port}/channel"
     return server
@@ -130,7 +135,7 @@ def test_a_session_that_the_server_closes_is_followed_by_a_new_one(server):
         assert server.next("session")["query"]["OSID"] == old
 
 
-def test_a_server_killed_and_started_again_gets_a_new_session_and_the_maps_since(server, node):
+def test_a_server_killed_and_started_again_gets_a_new_session_and_the_maps_since(server, node, package):
     with BrowserChannel(server.url, max_backoff=0.05) as channel:
         arrays = iter(channel)
         for number in range(3):
@@ -139,7 +144,7 @@ def test_a_server_killed_and_started_again_gets_a_new_session_and_the_maps_since
         server.kill()
         for number in range(3, 6):
             channel.send_json({"echo": number})
-        starter = threading.Timer(0.2, lambda: again.append(node("node_server.js", server.port)))
+        starter = threading.Timer(0.2, lambda: again.append(node("node_server.js", server.port, package)))
         again = []
         starter.start()
         assert [next(arrays) for _ in range(3)] == [3, 4, 5]

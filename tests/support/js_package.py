@@ -1,12 +1,18 @@
-"""Fixtures of the npm package of js/: packed as it would be published, under Node."""
+"""Fixtures of the npm package of js/: packed as it would be published, under Node.
+
+GAECHANNEL_NODE names another runtime in its place, such as Bun.
+"""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 TREE = Path(__file__).parents[2]
+
+NODE = os.environ.get("GAECHANNEL_NODE", "node")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +38,7 @@ def run_text(packed, tmp_path):
         copies.append(copy)
         copy.write_text(text, encoding="utf-8")
         done = subprocess.run(
-            ["node", "--unhandled-rejections=strict", copy, *map(json.dumps, arguments)],
+            [NODE, "--unhandled-rejections=strict", copy, *map(json.dumps, arguments)],
             capture_output=True,
             encoding="utf-8",
             timeout=seconds,
