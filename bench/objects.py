@@ -39,7 +39,6 @@ import asyncio
 import functools
 import gc
 import json
-import logging
 import pathlib
 import shlex
 import subprocess
@@ -51,7 +50,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import orjson
 
-from common import bodies, living, report, serving
+from common import bodies, living, received, report, serving
 from gaechannel import Decoder, WebChannel, aio
 
 # So many payloads, which differ: more than any cache of keys or branches learns by heart.
@@ -62,8 +61,6 @@ SHORT_ROUNDS = 3
 # Of which the quickest counts.
 TURNS = 5
 FRESH_ROUNDS = 11
-# What is received at once must all be held.
-ALL = 1 << 30
 
 PEERS: dict[str, Callable[[bytes], object]] = {
     "orjson": orjson.loads,
@@ -72,12 +69,6 @@ PEERS: dict[str, Callable[[bytes], object]] = {
 }
 
 Take = Callable[[int, int], float]
-
-
-def _logger() -> logging.Logger:
-    logger = logging.getLogger("bench")
-    logger.setLevel(logging.ERROR)
-    return logger
 
 
 def one_by_one(loads: Callable[[bytes], object], chunks: list[bytes]) -> float:
@@ -104,20 +95,10 @@ def running(take: Callable[[int, int], Awaitable[float]]) -> Take:
     return lambda port, count: asyncio.run(run(port, count))
 
 
-async def _full_channel(port: int, count: int) -> aio.WebChannel:
-    """A channel that has received so many messages, the first of which was taken."""
-    channel = aio.WebChannel(f"http://127.0.0.1:{port}/webchannel", logger=_logger(), queue_limit=ALL)
-    await anext(channel.messages())
-    # There is no event for "received and not taken".
-    while channel.stats.messages < count:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    return channel
-
-
 @running
 async def messages(port: int, count: int) -> float:
     """What has been received, one by one."""
-    channel = await _full_channel(port, count)
+    channel = await received.full_channel(port, count)
     left = count - 1
     started = time.thread_time()
     async for _message in channel:
@@ -132,7 +113,7 @@ async def messages(port: int, count: int) -> float:
 @running
 async def batches(port: int, count: int) -> float:
     """What has been received, in a list."""
-    channel = await _full_channel(port, count)
+    channel = await received.full_channel(port, count)
     left = count - 1
     started = time.thread_time()
     async for batch in channel.batches():
@@ -144,19 +125,9 @@ async def batches(port: int, count: int) -> float:
     return took
 
 
-def _full_sync_channel(port: int, count: int) -> WebChannel:
-    """As _full_channel(). What is sent makes it read, where there is nobody else who could."""
-    channel = WebChannel(f"http://127.0.0.1:{port}/webchannel", logger=_logger(), queue_limit=ALL)
-    next(channel.messages())
-    while channel.stats.messages < count:
-        channel.send({"a": "map"})
-        channel.flush(1)
-    return channel
-
-
 def sync_messages(port: int, count: int) -> float:
     """What has been received, one by one."""
-    with _full_sync_channel(port, count) as channel:
+    with received.full_sync_channel(port, count) as channel:
         started = time.thread_time()
         for _, _message in zip(range(count - 1), channel, strict=False):
             pass
@@ -165,7 +136,7 @@ def sync_messages(port: int, count: int) -> float:
 
 def sync_batches(port: int, count: int) -> float:
     """What has been received, in a list."""
-    with _full_sync_channel(port, count) as channel:
+    with received.full_sync_channel(port, count) as channel:
         left = count - 1
         started = time.thread_time()
         for batch in channel.batches():
@@ -178,7 +149,9 @@ def sync_batches(port: int, count: int) -> float:
 @running
 async def asynchronous(port: int, count: int) -> float:
     """All the way, in an event loop."""
-    async with aio.WebChannel(f"http://127.0.0.1:{port}/webchannel", logger=_logger()) as channel:
+    async with aio.WebChannel(
+        f"http://127.0.0.1:{port}/webchannel", logger=received.quiet_logger()
+    ) as channel:
         iterator = channel.messages()
         await anext(iterator)
         left = count - 1
@@ -192,7 +165,7 @@ async def asynchronous(port: int, count: int) -> float:
 
 def synchronous(port: int, count: int) -> float:
     """All the way, in a thread."""
-    with WebChannel(f"http://127.0.0.1:{port}/webchannel", logger=_logger()) as channel:
+    with WebChannel(f"http://127.0.0.1:{port}/webchannel", logger=received.quiet_logger()) as channel:
         iterator = channel.messages()
         next(iterator)
         started = time.thread_time()
@@ -263,7 +236,7 @@ def turns(way: str, sides: dict[str, Callable[[], float]], found: dict[tuple[str
 def in_one_process(kind: str, port: int, body: bytes, chunks: list[bytes], options: argparse.Namespace):
     """All ways of a kind, and all peers: ratios by both."""
     found: dict[tuple[str, str], list[float]] = {}
-    count = messages_in(chunks)
+    count = received.messages_in(chunks)
     # It runs more or less often by what other ways keep.
     gc.disable()
     for _ in range(SHORT_ROUNDS if options.short else ROUNDS):
@@ -272,11 +245,6 @@ def in_one_process(kind: str, port: int, body: bytes, chunks: list[bytes], optio
             turns(way, {**sides, "ours": taking(way, port, body, count)}, found)
     gc.enable()
     return found
-
-
-def messages_in(chunks: list[bytes]) -> int:
-    """How many there are."""
-    return sum(len(json.loads(chunk)) for chunk in chunks)
 
 
 # ---- In fresh processes ----
@@ -300,7 +268,7 @@ def in_fresh_process(way: str, peer: str, port: int, path: pathlib.Path, count: 
 def in_fresh_processes(port: int, body: bytes, chunks: list[bytes], options: argparse.Namespace):
     """As in_one_process(), against orjson."""
     found: dict[tuple[str, str], list[float]] = {}
-    count = messages_in(chunks)
+    count = received.messages_in(chunks)
     with tempfile.TemporaryDirectory() as folder:
         whole, cut = pathlib.Path(folder, "body"), pathlib.Path(folder, "chunks")
         whole.write_bytes(body)
