@@ -223,11 +223,12 @@ class SyncChannel(Channel[Message]):
 
     def batches(self, max_size: int | None = None) -> Iterator[list[Message]]:
         """Return an iterator over lists of messages: each is what is there when it is asked for, at least
-        one.
+        one. For what is done once for many messages; to take them is hardly quicker than one by one.
 
         Args:
             max_size: how many messages a list may hold; None: all that are there, which ``queue_limit``
-                bounds.
+                bounds. Objects, of which hundreds of kB of JSON are made into one list, take several times
+                as long as one by one, for the processor's cache and Python's garbage collector: bound those.
 
         Raises:
             ChannelError: as :meth:`messages`; what came before is handed out first.
