@@ -5,7 +5,8 @@ import asyncio
 import aiohttp
 from aiohttp import web
 
-from gaechannel.server import BrowserChannelService, ChannelService, make_app
+from gaechannel import aio
+from gaechannel.server import BrowserChannelService, ChannelService, make_admin_app, make_app
 
 
 async def serve(app):
@@ -66,5 +67,62 @@ def test_messages_sent_on_the_servers_own_loop_arrive():
         async with asyncio.timeout(20):  # aiohttp would wait a minute for a handler that is left over
             await runner.cleanup()
         assert body.count(b'"ae","') == 1000
+
+    asyncio.run(main())
+
+
+def test_an_application_may_be_mounted_in_another_one():
+    async def main():
+        service, two_way = ChannelService(), BrowserChannelService()
+        two_way.on_session = lambda session: session.send("hello")
+        whole = web.Application()
+        inner = web.Application()
+        inner.add_subapp("/live", make_app(service, mounts={"/two-way": two_way}))
+        whole.add_subapp("/deep", inner)
+        runner, url = await serve(whole)
+        below = f"{url}/deep/live"
+        async with aio.Client(service.create_channel("me"), base_url=f"{below}/talkgadget") as client:
+            service.send_message("me", "hello")
+            assert await client.recv(timeout=20) == "hello"
+        async with aio.BrowserChannel(f"{below}/two-way") as channel:
+            assert await channel.recv(timeout=20) == "hello"
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"{below}/") as reply:
+                page = await reply.text()
+                assert f"<code>{below}/two-way</code>" in page
+                assert f"<code>{below}/talkgadget</code>" in page
+            async with http.get(f"{below}/page.css") as reply:
+                assert (reply.status, reply.content_type) == (200, "text/css")
+            async with http.get(f"{below}/nowhere") as reply:
+                assert (reply.status, "This server has: /deep/live/talkgadget, " in await reply.text()) == (
+                    404,
+                    True,
+                )
+            stranger = {"Origin": "https://stranger.example"}
+            async with http.get(f"{below}/_ah/channel/jsapi", headers=stranger) as reply:
+                assert reply.status == 200
+            async with http.get(f"{below}/talkgadget/d", headers=stranger) as reply:
+                assert reply.status == 403
+            async with http.get(
+                f"{below}/talkgadget/d", params={"token": service.create_channel("you")}
+            ) as reply:
+                assert f'"{below}/talkgadget/"' in await reply.text()
+                assert reply.cookies["S"]["path"] == "/deep/live/talkgadget"
+        await runner.cleanup()
+
+    asyncio.run(main())
+
+
+def test_the_administration_may_be_mounted_in_another_one():
+    async def main():
+        whole = web.Application()
+        whole.add_subapp("/inside", make_admin_app(ChannelService(), "secret"))
+        runner, url = await serve(whole)
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"{url}/inside/") as reply:
+                assert f"{url}/inside/talkgadget" in await reply.text()
+            async with http.get(f"{url}/inside/page.js") as reply:
+                assert (reply.status, reply.content_type) == (200, "text/javascript")
+        await runner.cleanup()
 
     asyncio.run(main())

@@ -23,7 +23,7 @@ from gaechannel.server.core.service import ChannelService
 from gaechannel.server.core.sessions import SessionService
 from gaechannel.server.core.talk_session import TalkSession
 
-from .app import JSAPI_PATH, TALK_PATH, add_talk, say_no_more
+from .app import JSAPI_PATH, TALK_PATH, add_talk, own_address, say_no_more
 from .forwarded import Proxies
 from .gate import Gate
 from .health import Health
@@ -77,9 +77,12 @@ def make_admin_app(
     app.router.add_get("/metrics", refusing(admin.metrics, service.counters))
     (Health() if health is None else health).add_to(app)
     proxies = Proxies()
-    origin = proxies.origin if public_url is None else lambda _request: public_url()
+
+    def address(request: web.Request) -> str:
+        return own_address(request, proxies) if public_url is None else public_url()
+
     paths = {path: one.dialect.name for path, one in mounts.items()}
-    Pages("admin.html", ["page.css", "page.js"], paths, origin).add_to(app)
+    Pages("admin.html", ["page.css", "page.js"], paths, address).add_to(app)
     add_talk(app, service, proxies, 0.0, Script())
     app.router.add_get(JSAPI_PATH, jsapi)
     app.on_response_prepare.append(say_no_more)

@@ -22,6 +22,7 @@ from .gate import Gate
 from .health import Health
 from .hook_calls import HookRunner
 from .jsapi import jsapi
+from .mounted import prefix_of
 from .pages import Pages
 from .phases import TestPhases
 from .presence_posts import posting_to
@@ -108,7 +109,7 @@ def make_app(
     proxies = Proxies(trust_proxy)
     (Health() if health is None else health).add_to(app)
     paths = {path: one.dialect.name for path, one in mounts.items()}
-    Pages("public.html", ["page.css"], paths, proxies.origin).add_to(app)
+    Pages("public.html", ["page.css"], paths, lambda request: own_address(request, proxies)).add_to(app)
     script = Script() if script is None else script
     add_talk(app, service, proxies, test_delay, script)
     if service.serves_polls:
@@ -136,10 +137,15 @@ def add_talk(
     app: web.Application, service: ChannelService, proxies: Proxies, test_delay: float, script: Script
 ) -> None:
     """Have an application serve the talk dialect."""
-    page = TokenPage(service, TALK_PATH, proxies)
+    page = TokenPage(service, proxies)
     first = script.of(service)
     app.router.add_get(TALK_PATH + "/d", refusing(page.get, service.counters, first))
     _add_dialect(app, TALK_PATH, service, test_delay, script)
+
+
+def own_address(request: web.Request, proxies: Proxies) -> str:
+    """The address of the application that answers a request, as the client knows it."""
+    return proxies.origin(request) + prefix_of(request.app)
 
 
 async def say_no_more(_request: web.Request, response: web.StreamResponse) -> None:

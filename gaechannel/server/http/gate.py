@@ -18,6 +18,7 @@ from aiohttp import web, web_app
 from gaechannel.server.core.counters import Counters
 from gaechannel.server.core.errors import Refusal, too_many_fields
 
+from .mounted import prefix_of
 from .replies import Handler, text_reply
 
 #: Fields of a query. Real ones have twenty.
@@ -69,7 +70,7 @@ class Gate:
         names = [host_names] if isinstance(host_names, str) else host_names
         self._names = None if names is None else {_checked_name(one) for one in names}
         self._for_all = frozenset(for_all)
-        self._help = f"There is nothing here. This server has: {', '.join(paths)}\n"
+        self._paths = tuple(paths)
 
     def watch(self, app: web.Application) -> None:
         """Stand before an application."""
@@ -92,7 +93,9 @@ class Gate:
             return self._other_method(request, error.allowed_methods)
         except web.HTTPNotFound:
             self._counters.refuse("path")
-            return text_reply(self._help, 404)
+            prefix = prefix_of(request.app)
+            paths = ", ".join(prefix + path for path in self._paths)
+            return text_reply(f"There is nothing here. This server has: {paths}\n", 404)
 
     def _check(self, request: web.Request) -> None:
         if request.rel_url.raw_query_string.count("&") >= _MAX_PARAMS:
@@ -105,7 +108,7 @@ class Gate:
         origin = request.headers.get("Origin")
         if origin is None or self._any_origin or origin in self._origins or _is_same(origin, host):
             return
-        if request.path in self._for_all:
+        if request.path.removeprefix(prefix_of(request.app)) in self._for_all:
             return
         raise Refusal(
             403, "This origin is not allowed", cause="origin", body=_how("allow-origin", "allow_origins")

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
 
+from .mounted import add_root
 from .replies import HEADERS
 
 #: Nothing comes from elsewhere, nothing stands in line, and no page of somebody's shows this one.
@@ -39,7 +40,7 @@ class Pages:
         page: the page's file, ``public.html`` or ``admin.html``.
         files: scripts and styles beside it.
         paths: where two-way services stand, and what their dialects are called.
-        origin: the address that the page shows clients, given the request for it.
+        address: what the page shows clients as the server's, given the request for it.
     """
 
     def __init__(
@@ -47,22 +48,22 @@ class Pages:
         page: str,
         files: Iterable[str],
         paths: Mapping[str, str],
-        origin: Callable[[web.Request], str],
+        address: Callable[[web.Request], str],
     ) -> None:
         self._page = read(page)
         self._files = {name: read(name) for name in files}
         self._paths = paths
-        self._origin = origin
+        self._address = address
 
     def add_to(self, app: web.Application) -> None:
         """Have an application answer them, at ``/``."""
-        app.router.add_get("/", self.page)
+        add_root(app, self.page)
         for name in self._files:
             app.router.add_get(f"/{name}", self.file)
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """The page."""
-        public = html.escape(self._origin(request))
+        public = html.escape(self._address(request))
         mounts = "\n".join(
             f"<dt>{html.escape(name)}</dt><dd><code>{public}{html.escape(path)}</code></dd>"
             for path, name in self._paths.items()
@@ -72,7 +73,7 @@ class Pages:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A script or a style."""
-        name = request.path.lstrip("/")
+        name = request.path.rpartition("/")[2]
         return reply(self._files[name], name.rpartition(".")[2])
 
 

@@ -49,13 +49,11 @@ class TokenPage:
 
     Args:
         service: checks the tokens.
-        base: path of the talk dialect's base URL, such as ``/talkgadget``.
         proxies: whose word counts for the address that clients ask.
     """
 
-    def __init__(self, service: ChannelService, base: str, proxies: Proxies) -> None:
+    def __init__(self, service: ChannelService, proxies: Proxies) -> None:
         self._service = service
-        self._base = base
         self._proxies = proxies
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -71,8 +69,9 @@ class TokenPage:
             xpc = None
         if not isinstance(xpc, dict):
             raise bad_request("xpc is not a JSON object")
+        base = request.path.removesuffix("/d")
         page = _PAGE.format(
-            url=script_string(f"{self._proxies.origin(request)}{self._base}/"),
+            url=script_string(f"{self._proxies.origin(request)}{base}/"),
             clid=script_string(secrets.token_hex(8).upper()),
             gsessionid=script_string(secrets.token_urlsafe(16)),
             unknown=script_string(str(secrets.randbelow(10**9))),
@@ -80,5 +79,5 @@ class TokenPage:
         )
         response = web.Response(text=page, content_type="text/html", charset="utf-8", headers=_HEADERS)
         # The real one set cookies and wanted them back; this one only lets a client show that it keeps them.
-        response.set_cookie("S", f"talkgadget={secrets.token_urlsafe(8)}", path=self._base, httponly=True)
+        response.set_cookie("S", f"talkgadget={secrets.token_urlsafe(8)}", path=base, httponly=True)
         return response
