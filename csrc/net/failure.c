@@ -34,7 +34,18 @@ bool failure_is_stale(const transfer *self, CURLcode code) {
     }
 }
 
+// Of what goes wrong in one request libcurl keeps what it has said first. Where a connection that was kept
+// had been closed by the server and no other could be made, that is of the one that was kept.
+static bool has_words_of_another_connection(const transfer *self, CURLcode code) {
+    return (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+            code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_OPERATION_TIMEDOUT) &&
+           self->error != NULL &&
+           (strncmp(self->error, "Recv failure", 12) == 0 || strncmp(self->error, "Send failure", 12) == 0);
+}
+
 static const char *words_for(const transfer *self, CURLcode code) {
+    if (has_words_of_another_connection(self, code))
+        return curl_easy_strerror(code);
     if (code == CURLE_PARTIAL_FILE) // "Transferred a partial file" after the head, "transfer closed …" before
         return "the connection was closed before the end of the response";
     return self->error != NULL && self->error[0] != '\0' ? self->error : curl_easy_strerror(code);

@@ -2,7 +2,6 @@
  * only to the same host and port, or from there to the same host's https. */
 #include "net/redirects.h"
 
-#include <stdbool.h>
 #include <stddef.h>  // NULL
 #include <strings.h> // strcasecmp()
 
@@ -30,13 +29,30 @@ static bool scheme_is(CURLU *url, const char *scheme) {
     return is;
 }
 
-const char *redirects_refuse(const char *from, const char *to) {
+// The URL's scheme, host and port: who asked to be led there may know it, and its path may hold secrets.
+static void add_host(CURLU *url, strbuf *words) {
+    char *scheme = url_part(url, CURLUPART_SCHEME);
+    char *host = url_part(url, CURLUPART_HOST);
+    char *port = NULL;
+    if (scheme != NULL && host != NULL) {
+        strbuf_format(words, ": %s://%s", scheme, host);
+        if (curl_url_get(url, CURLUPART_PORT, &port, 0) == CURLUE_OK)
+            strbuf_format(words, ":%s", port);
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+}
+
+bool redirects_refuse(const char *from, const char *to, strbuf *words) {
     const char *refused = "the server redirects to a URL that cannot be read";
+    bool is_read = false;
     CURLU *source = curl_url();
     CURLU *target = curl_url();
     if (source == NULL || target == NULL || curl_url_set(source, CURLUPART_URL, from, 0) != CURLUE_OK ||
         curl_url_set(target, CURLUPART_URL, to, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
         goto done;
+    is_read = true;
     refused = "the server redirects to something that is not http or https";
     if (!scheme_is(target, "http") && !scheme_is(target, "https"))
         goto done;
@@ -50,7 +66,11 @@ const char *redirects_refuse(const char *from, const char *to) {
         goto done;
     refused = NULL;
 done:
+    if (refused != NULL)
+        strbuf_text(words, refused);
+    if (refused != NULL && is_read)
+        add_host(target, words);
     curl_url_cleanup(source);
     curl_url_cleanup(target);
-    return refused;
+    return refused != NULL;
 }

@@ -511,14 +511,19 @@ static void follow(transfer *self) {
     char *from = NULL;
     curl_easy_getinfo(self->easy, CURLINFO_REDIRECT_URL, &to);
     curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &from);
-    const char *refused = to != NULL && from != NULL ? redirects_refuse(from, to)
-                                                     : "the server redirects to a URL that cannot be read";
-    if (refused == NULL && ++self->redirects > MAX_REDIRECTS)
-        refused = "the server redirects in circles";
-    if (refused != NULL) {
-        report(self, TRANSPORT_FATAL, CURLE_TOO_MANY_REDIRECTS, refused);
+    strbuf words = {0};
+    bool refused = redirects_refuse(from != NULL ? from : "", to != NULL ? to : "", &words);
+    if (!refused && ++self->redirects > MAX_REDIRECTS) {
+        refused = true;
+        strbuf_text(&words, "the server redirects in circles");
+    }
+    if (refused) {
+        report(self, TRANSPORT_FATAL, CURLE_TOO_MANY_REDIRECTS,
+               strbuf_failed(&words) ? "the server redirects elsewhere" : strbuf_str(&words));
+        strbuf_free(&words);
         return;
     }
+    strbuf_free(&words);
     // libcurl's text lives only until the next request.
     char *url = strdup(to);
     if (url == NULL || !setup_url(self, url) || !begin(self)) // with the same method and body

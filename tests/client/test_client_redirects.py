@@ -75,6 +75,14 @@ def test_a_redirect_elsewhere_is_refused(client_of, location, words):
     assert "root:" not in str(caught.value)
 
 
+def test_a_refusal_names_the_host_and_nothing_behind_it(client_of):
+    location = "https://me:s3cret@login.example:8443/portal?token=s3cret#s3cret"
+    told = pytest.raises(TransportError, match=r"another host, .*: https://login\.example:8443 \(")
+    with TalkServer(page=redirect(location)) as server, told as caught:
+        next(client_of(server).messages())
+    assert "s3cret" not in str(caught.value)
+
+
 def test_another_port_is_another_host(client_of):
     with Server(answer=cut) as other, TalkServer() as server:
         server.answers["page"] = lambda request, peer: peer.send(redirect(other.url + request.target))
