@@ -32,7 +32,9 @@ _SECONDS = 30.0  # that a request may take
 def add_create(commands: _Commands) -> None:
     parser = add_command(commands, "create", _create, "print a token for a new channel")
     parser.add_argument("client_id", metavar="CLIENT_ID", help="the application's name for who will listen")
-    parser.add_argument("--minutes", type=count, metavar="N", help="how long the token is valid (120)")
+    parser.add_argument(
+        "--minutes", type=count, metavar="N", help="how long the token is valid: 1 to 1440 (120)"
+    )
     add_admin(parser)
 
 

@@ -270,7 +270,9 @@ def _remote(args: argparse.Namespace, options: ChannelOptions) -> tuple[str, boo
         words = (
             f"{where}: reached after {_milliseconds(began)}, which answers {error.code} {error.reason or ''}"
         )
-        return "connection", False, f"{one_line(words).strip()}: no channel of this dialect, or not for us"
+        others = "" if args.dialect else "; --dialect browserchannel, for one, asks for another"
+        said = f"{one_line(words).strip()}: no channel of the dialect {dialect}, or not for us{others}"
+        return "connection", False, said
     except (ChannelError, OSError) as error:
         return "connection", False, f"{where}: {_words(error)}"
     except ValueError as error:  # an option's

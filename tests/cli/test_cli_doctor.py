@@ -135,7 +135,12 @@ def test_who_answers_and_is_no_channel_is_told_from_who_does_not_answer(run, aut
     assert status == 1
     words = lines_of(out)["connection"]
     assert words.startswith(f"WRONG: {server.url}: reached after ")
-    assert words.endswith(" ms, which answers 404 Not Found: no channel of this dialect, or not for us")
+    assert words.endswith(
+        " ms, which answers 404 Not Found: no channel of the dialect webchannel, or not for us;"
+        " --dialect browserchannel, for one, asks for another"
+    )
+    status, out, _ = run("doctor", "--dialect", "webchannel", f"{server.url}/nowhere")
+    assert lines_of(out)["connection"].endswith(": no channel of the dialect webchannel, or not for us")
     status, out, _ = run("doctor", "http://127.0.0.1:1")
     assert status == 1
     assert ": TransportError 7: Failed to connect" in lines_of(out)["connection"]
