@@ -14,6 +14,8 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import sys
+import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, Self, TypeVar
@@ -49,6 +51,8 @@ __all__ = ["BrowserChannel", "Client", "DevClient", "WebChannel", "merge"]
 
 # How long close() waits for a coroutine that is told of the end, in seconds.
 _TELL_TIMEOUT = 1.0
+# How often the event loop of a notebook's kernel looks up while a channel is in it, in seconds.
+_LOOK_UP_SECONDS = 0.25
 # What _await() takes where nothing is to be waited for.
 _LOOK = (0, 0.0)
 _ASYNCHRONOUS: dict[str, Any] = {"is_async": True}
@@ -66,7 +70,19 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _EventLoop:
     loop = _loops.get(id(event_loop))
     if loop is None or loop.event_loop is not event_loop:
         loop = _loops[id(event_loop)] = _EventLoop(event_loop)
+        if "ipykernel" in sys.modules and threading.current_thread() is threading.main_thread():
+            _look_up(event_loop, weakref.ref(loop))
     return loop
+
+
+def _look_up(event_loop: asyncio.AbstractEventLoop, loop: weakref.ref[_EventLoop]) -> None:
+    """Have the event loop take a turn now and then, as long as a channel needs it.
+
+    The handler of ipykernel's signal, *Stop*, queues what cancels the cell, and wakes nobody: that would be
+    done when a message or a keep-alive comes.
+    """
+    if loop() is not None and not event_loop.is_closed():
+        event_loop.call_later(_LOOK_UP_SECONDS, _look_up, event_loop, loop)
 
 
 _Awaited = TypeVar("_Awaited")

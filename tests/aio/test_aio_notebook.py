@@ -9,8 +9,10 @@ from gaechannel.server import LocalServer
 pytest.importorskip("ipykernel", reason="ipykernel is not installed")
 manager = pytest.importorskip("jupyter_client.manager", reason="jupyter_client is not installed")
 
+# Nothing but messages, keep-alives and *Stop* is to wake the kernel's event loop.
+LONG = {"connect_timeout": 600, "buffered": False, "timeout": 600}
 CELL = """
-async with aio.Client(token, base_url=base_url) as client:
+async with aio.Client(token, base_url=base_url, **LONG) as client:
     async for message in client:
         print(message, flush=True)
 """
@@ -42,20 +44,17 @@ def is_idle(said):
 
 def test_async_with_leaves_no_channel_behind_when_stop_is_pressed(kernel):
     kernel_manager, client = kernel
-    with LocalServer() as server:
+    with LocalServer(keepalive=600) as server:  # nothing else wakes the kernel's event loop
         token = server.create_channel("me")
         client.execute_interactive(
-            f"from gaechannel import aio; token = {token!r}; base_url = {server.base_url!r}", timeout=60
+            f"from gaechannel import aio; token = {token!r}; base_url = {server.base_url!r}; LONG = {LONG}",
+            timeout=60,
         )
         server.send_message("me", "hello")
         client.execute(CELL)
         assert wait_for(client, lambda said: "hello" in said["content"].get("text", ""), 60)
-        for _ in range(30):  # the first Stop alone lets ipykernel cancel the cell when something else happens
-            kernel_manager.interrupt_kernel()
-            if wait_for(client, is_idle, 2):
-                break
-        else:
-            pytest.fail("the cell was not stopped")
+        kernel_manager.interrupt_kernel()
+        assert wait_for(client, is_idle, 60), "the cell was not stopped"
         assert not server.service.is_connected("me")
         reply = client.execute_interactive("assert client.closed", timeout=60, output_hook=lambda _: None)
         assert reply["content"]["status"] == "ok"
@@ -69,7 +68,9 @@ def test_a_cell_in_a_task_is_stopped_by_cancelling_it(kernel):
             f"    {line}\n" for line in CELL.strip().splitlines()
         )
         server.send_message("me", "hello")
-        client.execute(f"{task}\ntask = asyncio.create_task(listen({token!r}, {server.base_url!r}))")
+        client.execute(
+            f"LONG = {LONG}\n{task}\ntask = asyncio.create_task(listen({token!r}, {server.base_url!r}))"
+        )
         assert wait_for(client, lambda said: "hello" in said["content"].get("text", ""), 60)
         client.execute("task.cancel()")
         deadline = time.monotonic() + 60
