@@ -511,8 +511,9 @@ static void follow(transfer *self) {
     char *from = NULL;
     curl_easy_getinfo(self->easy, CURLINFO_REDIRECT_URL, &to);
     curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &from);
+    const char *target = to != NULL ? to : "";
     strbuf words = {0};
-    bool refused = redirects_refuse(from != NULL ? from : "", to != NULL ? to : "", &words);
+    bool refused = redirects_refuse(from != NULL ? from : "", target, &words);
     if (!refused && ++self->redirects > MAX_REDIRECTS) {
         refused = true;
         strbuf_text(&words, "the server redirects in circles");
@@ -525,7 +526,7 @@ static void follow(transfer *self) {
     }
     strbuf_free(&words);
     // libcurl's text lives only until the next request.
-    char *url = strdup(to);
+    char *url = strdup(target);
     if (url == NULL || !setup_url(self, url) || !begin(self)) // with the same method and body
         report_out_of_memory(self);
     free(url);

@@ -1,5 +1,7 @@
 """Where an application stands that may be mounted in another one."""
 
+from __future__ import annotations
+
 from aiohttp import web
 
 from .replies import Handler
