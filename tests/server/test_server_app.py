@@ -3,6 +3,7 @@
 import asyncio
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from gaechannel import aio
@@ -126,3 +127,17 @@ def test_the_administration_may_be_mounted_in_another_one():
         await runner.cleanup()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("presence_url", [None, "http://127.0.0.1:9"])
+def test_of_a_program_that_ends_without_cleanup_its_own_error_alone_is_told(presence_url):
+    told = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+        await web.AppRunner(make_app(ChannelService(presence_url=presence_url))).setup()
+        raise ValueError("its own")
+
+    with pytest.raises(ValueError, match="its own"):
+        asyncio.run(main())
+    assert told == []

@@ -25,7 +25,7 @@ from .jsapi import jsapi
 from .mounted import prefix_of
 from .pages import Pages
 from .phases import TestPhases
-from .presence_posts import posting_to
+from .presence_posts import Posting
 from .replies import invite_body, refusing, timed
 from .script import Script
 from .talk_page import TokenPage
@@ -198,7 +198,7 @@ def _sweeping(services: list[SessionService]) -> Callable[[web.Application], Asy
                     await asyncio.sleep(0)
 
     async def context(_app: web.Application) -> AsyncIterator[None]:
-        async with _background(sweep()):
+        async with _Background(sweep()):
             yield
 
     return context
@@ -207,8 +207,8 @@ def _sweeping(services: list[SessionService]) -> Callable[[web.Application], Asy
 def _presence(service: ChannelService) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_app: web.Application) -> AsyncIterator[None]:
         async with (
-            posting_to(service.presence_url) as post,
-            _background(service.presence.run(post)) as task,
+            Posting(service.presence_url) as post,
+            _Background(service.presence.run(post)) as task,
         ):
             yield
             service.presence.finish()
@@ -241,12 +241,21 @@ def _handing_over(services: list[SessionService]) -> Callable[[web.Application],
     return context
 
 
-@contextlib.asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
+class _Background:
+    """A task beside an ``async with`` block.
+
+    No generator: where a program ends without ``cleanup()``, asyncio closes all of them at once, and tells of
+    one within another as of an error.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, None]) -> None:
+        self._work = work
+
+    async def __aenter__(self) -> asyncio.Task[None]:
+        self._task = asyncio.create_task(self._work)
+        return self._task
+
+    async def __aexit__(self, *error: object) -> None:
+        self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await task
+            await self._task

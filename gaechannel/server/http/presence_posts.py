@@ -7,9 +7,7 @@ that the application does not take, as it is not there or answers 5xx, is tried 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
 
 import aiohttp
 
@@ -25,42 +23,47 @@ _WAITS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _PASSING = {408, 425, 429}
 
 
-@contextlib.asynccontextmanager
-async def posting_to(base_url: str | None) -> AsyncIterator[Post | None]:
-    """What posts to an application.
+class Posting:
+    """What posts to an application, in an ``async with`` block.
 
     Args:
         base_url: the application's, such as ``http://localhost:8080``; None: there is none.
     """
-    if base_url is None:
-        yield None
-        return
-    base = base_url.rstrip("/")
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_POST_SECONDS)) as http:
 
-        async def post_once(url: str, client_id: str) -> str | None:
-            """What went wrong in a way that may pass; None: nothing did."""
-            try:
-                async with http.post(url, data={"from": client_id}) as reply:
-                    if reply.status >= 500 or reply.status in _PASSING:
-                        return f"it answered {reply.status}"
-                    if reply.status >= 400:
-                        logger.warning("the application answered %d to POST %s", reply.status, url)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                return str(error) or type(error).__name__
+    def __init__(self, base_url: str | None) -> None:
+        self._base = None if base_url is None else base_url.rstrip("/")
+
+    async def __aenter__(self) -> Post | None:
+        if self._base is None:
             return None
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_POST_SECONDS))
+        return self._post
 
-        async def post(what: str, client_id: str) -> None:
-            url = f"{base}/_ah/channel/{what}/"
-            for wait in (*_WAITS, None):
-                words = await post_once(url, client_id)
-                if words is None:
-                    return
-                if wait is None:
-                    logger.warning("the application is not told any more: POST %s: %s", url, words)
-                    return
-                if wait == _WAITS[0]:
-                    logger.warning("the application cannot be told now: POST %s: %s", url, words)
-                await asyncio.sleep(wait)
+    async def __aexit__(self, *error: object) -> None:
+        if self._base is not None:
+            await self._http.close()
 
-        yield post
+    async def _post_once(self, url: str, client_id: str) -> str | None:
+        """What went wrong in a way that may pass; None: nothing did."""
+        try:
+            async with self._http.post(url, data={"from": client_id}) as reply:
+                if reply.status >= 500 or reply.status in _PASSING:
+                    return f"it answered {reply.status}"
+                if reply.status >= 400:
+                    logger.warning("the application answered %d to POST %s", reply.status, url)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return str(error) or type(error).__name__
+        return None
+
+    async def _post(self, what: str, client_id: str) -> None:
+        url = f"{self._base}/_ah/channel/{what}/"
+        for wait in (*_WAITS, None):
+            words = await self._post_once(url, client_id)
+            if words is None:
+                return
+            if wait is None:
+                logger.warning("the application is not told any more: POST %s: %s", url, words)
+                return
+            if wait == _WAITS[0]:
+                logger.warning("the application cannot be told now: POST %s: %s", url, words)
+            await asyncio.sleep(wait)
