@@ -8,6 +8,7 @@
 #include "wire/literal_escape.h"
 #include "wire/literal_head.h"
 #include "wire/literal_string.h"
+#include "wire/simd/processor.h"
 #include "wire/simd/vector.h"
 #include "wire/threes.h"
 
@@ -15,6 +16,8 @@
 #define NARROW_LONGEST 256
 // and so are those with more escapes and characters past ASCII than these,
 #define NARROW_SPECIALS 12
+// or, with AVX-512, with so many of their bytes in the next 32,
+#define DENSE_SPECIALS 4
 // and those past U+00FF with more runs of characters of one length than these,
 #define WIDE_STEPS 32
 // or with more bytes than these from the first such character on: an escape, or one of two to four bytes.
@@ -26,6 +29,8 @@
 // where they were so many, the rest may have more bytes, since most of it is such characters, too.
 #define THREES_LONGEST 64
 #define SOON_OF_THREES (3 * (NARROW_LONGEST - THREES_LONGEST))
+// Escapes are read so many at once.
+#define ESCAPES_LONGEST 32
 
 /* Where the first byte is that is `"`, a backslash or past ASCII; `end`, or padding: nowhere. */
 static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, const uint8_t *padded_end) {
@@ -53,31 +58,36 @@ static PyObject *read_long(const uint8_t **cursor, const uint8_t *end) {
 
 #if __SIZEOF_WCHAR_T__ == 4
 
-/* Whether four hexadecimal digits are here: none is looked for behind what is none. */
-static inline bool has_hex4(const uint8_t *at) {
-    return literal_hex[at[0]] != 0 && literal_hex[at[1]] != 0 && literal_hex[at[2]] != 0 &&
-           literal_hex[at[3]] != 0;
+// An escape by four digits, and a pair of them, in bytes.
+#define ESCAPE_U 6
+#define ESCAPE_PAIR (2 * ESCAPE_U)
+
+/* The number of four hexadecimal digits; -1 where one of the four bytes is none. */
+static inline int32_t read_hex4(const uint8_t *at) {
+    int32_t a = literal_hex[at[0]], b = literal_hex[at[1]], c = literal_hex[at[2]], d = literal_hex[at[3]];
+    if ((a & b & c & d & LITERAL_HEX) == 0)
+        return -1;
+    return (a << 12) + (b << 8) + (c << 4) + d - 0x1111 * LITERAL_HEX;
 }
 
-/* The character of the escape at `*at`, which then is behind it. -1: none that JSON has, or a lone surrogate.
- */
-static inline int32_t read_escape(const uint8_t **at) {
+/* The character of the escape at `*at`, which then is behind it. -1: none that JSON has, or a lone surrogate,
+ * or too near the end. */
+static inline int32_t read_escape(const uint8_t **at, const uint8_t *end) {
     const uint8_t *escape = *at;
     if (escape[1] != 'u') {
         *at = escape + 2;
         return literal_simple[escape[1]] != 0 ? literal_simple[escape[1]] : -1;
     }
-    if (!has_hex4(escape + 2))
+    int32_t code = end - escape >= ESCAPE_U ? read_hex4(escape + 2) : -1;
+    *at = escape + ESCAPE_U;
+    if ((code & 0xF800) != 0xD800 || code < 0)
+        return code;
+    if (code >= 0xDC00 || end - escape < ESCAPE_PAIR || escape[6] != '\\' || escape[7] != 'u')
         return -1;
-    unsigned code = literal_hex4(escape + 2);
-    *at = escape + 6;
-    if ((code & 0xF800) != 0xD800)
-        return (int32_t)code;
-    if (code >= 0xDC00 || escape[6] != '\\' || escape[7] != 'u' || !has_hex4(escape + 8))
-        return -1;
-    unsigned second = literal_hex4(escape + 8);
-    *at = escape + 12;
-    return (second & 0xFC00) == 0xDC00 ? (int32_t)(0x10000 + ((code & 0x3FF) << 10) + (second & 0x3FF)) : -1;
+    int32_t second = read_hex4(escape + 8);
+    *at = escape + ESCAPE_PAIR;
+    return second >= 0 && (second & 0xFC00) == 0xDC00 ? 0x10000 + ((code & 0x3FF) << 10) + (second & 0x3FF)
+                                                      : -1;
 }
 
 /* The character past ASCII at `*at`, which then is behind it. */
@@ -111,10 +121,13 @@ static inline bool take_plain(short_text *text, const uint8_t **at, const uint8_
     while (end - *at >= LITERAL_HEAD && text->length <= NARROW_LONGEST) {
         unsigned run = literal_head_end(*at);
         memcpy(text->bytes + text->length, *at, LITERAL_HEAD);
-        text->length += run;
-        *at += run;
-        if (run < LITERAL_HEAD)
+        if (run < LITERAL_HEAD) {
+            text->length += run;
+            *at += run;
             break;
+        }
+        text->length += LITERAL_HEAD;
+        *at += LITERAL_HEAD;
     }
     while (*at < end && is_plain(**at) && text->length <= NARROW_LONGEST)
         text->bytes[text->length++] = *(*at)++;
@@ -123,8 +136,8 @@ static inline bool take_plain(short_text *text, const uint8_t **at, const uint8_
 
 /* Take what `*at` has, which is not plain and no quotation mark, if it is below U+0100; else the character
  * that it is, or -1 as below. */
-static inline int32_t take_special(short_text *text, const uint8_t **at) {
-    int32_t code = **at == '\\' ? read_escape(at) : read_character(at);
+static inline int32_t take_special(short_text *text, const uint8_t **at, const uint8_t *end) {
+    int32_t code = **at == '\\' ? read_escape(at, end) : read_character(at);
     if (code < 0 || code >= 0x100)
         return code;
     text->bytes[text->length++] = (uint8_t)code;
@@ -139,18 +152,19 @@ static unsigned take_heads(short_text *text, const uint8_t *end) {
 #ifdef VECTOR_BYTES
     while (end - text->at >= 2 * LITERAL_HEAD && text->length <= NARROW_LONGEST - LITERAL_HEAD) {
         const uint8_t *head = text->at;
-        uint32_t specials = literal_head_specials(head);
-        for (; specials != 0; specials &= specials - 1) {
-            const uint8_t *special = head + __builtin_ctz(specials);
-            if (special < text->at)
-                continue; // the second byte of one
+        // As many bits as an escape's end may be away, all of which are 0 behind the head.
+        uint64_t specials = literal_head_specials(head);
+        while (specials != 0) {
+            const uint8_t *special = head + __builtin_ctzll(specials);
             memcpy(text->bytes + text->length, text->at, LITERAL_HEAD);
             text->length += (size_t)(special - text->at);
             text->at = special;
-            if (*special == '"' || taken == NARROW_SPECIALS || take_special(text, &special) != 0)
+            if (*special == '"' || taken == NARROW_SPECIALS || take_special(text, &special, end) != 0)
                 return taken;
             text->at = special;
             taken++;
+            // What is left; an escape's other bytes, or a character's, are none.
+            specials &= ~(uint64_t)0 << (special - head);
         }
         if (text->at < head + LITERAL_HEAD) {
             memcpy(text->bytes + text->length, text->at, LITERAL_HEAD);
@@ -165,16 +179,47 @@ static unsigned take_heads(short_text *text, const uint8_t *end) {
     return taken;
 }
 
+/* Whether an escape stands for a character past U+00FF. */
+static inline bool begins_wide(const uint8_t *at) {
+    return at[0] == '\\' && at[1] == 'u' && (at[2] != '0' || at[3] != '0');
+}
+
+/* Whether a string has so many escapes and characters past ASCII right here that reading it by blocks takes
+ * less: with AVX-512, which drops bytes out of 64 at once. */
+static inline bool is_dense(const uint8_t *at, const uint8_t *end) {
+#ifdef VECTOR_BYTES
+    if (!processor_has(PROCESSOR_AVX512) || end - at < LITERAL_HEAD)
+        return false;
+    uint32_t quotes, backslashes, others;
+    literal_head_kinds(at, &quotes, &backslashes, &others);
+    // The string ends at a quotation mark behind no backslash: nearly always, and this need not be right.
+    uint32_t ends = quotes & ~(backslashes << 1);
+    // Of the two bytes of a character, one is at an even place.
+    uint32_t specials = (backslashes | (others & 0x55555555u)) & ((ends & -ends) - 1);
+    for (unsigned i = 1; i < DENSE_SPECIALS; i++)
+        specials &= specials - 1;
+    return specials != 0;
+#else
+    (void)at;
+    (void)end;
+    return false;
+#endif
+}
+
 /* Read on from `text->at` as long as all is below U+0100. Returns 0 where that was all, and the quotation
  * mark is at `text->at`; the character there, if it is not below; or -1: this is not the way to read it. */
 static int32_t read_narrow(short_text *text, const uint8_t *end) {
+    if (!begins_wide(text->at) && is_dense(text->at, end))
+        return -1;
     unsigned specials = take_heads(text, end);
+    if (*text->at == '"')
+        return 0;
     const uint8_t *at = text->at;
     for (; take_plain(text, &at, end); specials++) {
         text->at = at;
         if (*at == '"')
             return 0;
-        int32_t code = specials < NARROW_SPECIALS ? take_special(text, &at) : -1;
+        int32_t code = specials < NARROW_SPECIALS ? take_special(text, &at, end) : -1;
         if (code != 0)
             return code;
     }
@@ -250,6 +295,21 @@ static inline size_t read_run(const uint8_t **at, const uint8_t *end, wchar_t *c
 
 #endif
 
+/* Read a run of escapes at `*at`, which then is behind it: many servers write all that is past ASCII by them.
+ * It returns how many; 0 where there is one that is not read here. */
+static inline size_t read_run_of_escapes(const uint8_t **at, const uint8_t *end, wchar_t *codes) {
+    size_t count = 0;
+    for (; count < ESCAPES_LONGEST && **at == '\\'; count++) {
+        const uint8_t *next = *at;
+        int32_t code = read_escape(&next, end);
+        if (code < 0)
+            break;
+        codes[count] = code;
+        *at = next;
+    }
+    return count;
+}
+
 static inline bool begins_three(uint8_t byte) {
     return (byte & 0xF0) == 0xE0;
 }
@@ -294,19 +354,16 @@ static size_t read_wide(short_text *text, const uint8_t *end, wchar_t *codes) {
             text->at = at;
             return length;
         }
-        int32_t code;
-        if (*at == '\\') {
-            code = read_escape(&at);
-        } else {
-            size_t run = end - at >= RUN_BYTES ? read_run(&at, end, codes + length) : 0;
-            length += run;
-            if (run > 0)
-                continue;
-            code = *at < 0x80 ? *at++ : read_character(&at);
+        size_t run = *at == '\\'             ? read_run_of_escapes(&at, end, codes + length)
+                     : end - at >= RUN_BYTES ? read_run(&at, end, codes + length)
+                                             : 0;
+        if (run == 0) {
+            if (*at == '\\')
+                return 0;
+            codes[length] = *at < 0x80 ? *at++ : read_character(&at);
+            run = 1;
         }
-        if (code < 0)
-            return 0;
-        codes[length++] = code;
+        length += run;
     }
     return 0;
 }
@@ -317,7 +374,10 @@ static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, cons
     short_text text;
     text.at = special;
     text.length = (size_t)(special - *cursor) - 1;
-    if (text.length > 0)
+    // Of what is short all of a head is copied, which takes less than to ask how short it is.
+    if (text.length <= LITERAL_HEAD && end - *cursor > LITERAL_HEAD)
+        memcpy(text.bytes, *cursor + 1, LITERAL_HEAD);
+    else if (text.length > 0)
         memcpy(text.bytes, *cursor + 1, text.length);
     // What begins with larger bytes is past U+00FF.
     int32_t wide = *special;

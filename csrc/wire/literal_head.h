@@ -24,6 +24,16 @@ static inline uint32_t literal_head_specials(const uint8_t *head) {
     high = vector_or(high, vector_or(vector_equal(high, quotes), vector_equal(high, backslashes)));
     return vector_tops_of_two(low, high);
 }
+
+/* The same, apart: the quotation marks, the backslashes, and what is past ASCII. */
+static inline void literal_head_kinds(const uint8_t *head, uint32_t *quotes, uint32_t *backslashes,
+                                      uint32_t *others) {
+    vector low = vector_load(head), high = vector_load(head + 16);
+    vector quote = vector_of('"'), backslash = vector_of('\\');
+    *quotes = vector_tops_of_two(vector_equal(low, quote), vector_equal(high, quote));
+    *backslashes = vector_tops_of_two(vector_equal(low, backslash), vector_equal(high, backslash));
+    *others = vector_tops_of_two(low, high);
+}
 #endif
 
 /* The place of the head's first byte that is `"`, a backslash or past ASCII; LITERAL_HEAD where there is
