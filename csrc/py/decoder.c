@@ -2,7 +2,7 @@
  * network. */
 #include "py/decoder.h"
 
-#include <pythread.h> // PyThread_type_lock
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +19,8 @@
 
 typedef struct decoder {
     PyObject_HEAD module_state *state;
-    // One feed() at a time.
-    PyThread_type_lock lock;
+    // One feed() at a time: nobody waits for another's to end.
+    atomic_flag feeding;
     framer framer;
     // Why nothing more can be read; static text. Said when all that came before has been handed out.
     const char *broken;
@@ -114,14 +114,9 @@ static const uint8_t *take_id(const uint8_t *at, int64_t *id) {
 /* (id, data); `data` is given away. */
 static PyObject *new_pair(int64_t id, PyObject *data) {
     PyObject *number = PyLong_FromLongLong(id);
-    PyObject *pair = number != NULL ? PyTuple_New(2) : NULL;
-    if (pair == NULL) {
-        Py_XDECREF(number);
-        Py_DECREF(data);
-        return NULL;
-    }
-    PyTuple_SetItem(pair, 0, number);
-    PyTuple_SetItem(pair, 1, data);
+    PyObject *pair = number != NULL ? PyTuple_Pack(2, number, data) : NULL;
+    Py_XDECREF(number);
+    Py_DECREF(data);
     return pair;
 }
 
@@ -267,10 +262,14 @@ static int feed_payloads(decoder *self, PyObject *list, const Py_buffer *bytes) 
 }
 
 static bool lock(decoder *self) {
-    if (PyThread_acquire_lock(self->lock, NOWAIT_LOCK))
+    if (!atomic_flag_test_and_set_explicit(&self->feeding, memory_order_acquire))
         return true;
     PyErr_SetString(PyExc_RuntimeError, "another feed() is under way");
     return false;
+}
+
+static void unlock(decoder *self) {
+    atomic_flag_clear_explicit(&self->feeding, memory_order_release);
 }
 
 INLINE PyObject *feed(PyObject *op, PyObject *data, feed_bytes *feed_lock_held) {
@@ -290,7 +289,7 @@ INLINE PyObject *feed(PyObject *op, PyObject *data, feed_bytes *feed_lock_held) 
     }
     int result = feed_lock_held(self, list, &bytes);
     const char *broken = self->broken;
-    PyThread_release_lock(self->lock);
+    unlock(self);
     if (result < 0)
         Py_CLEAR(list);
     else if (broken != NULL && PyList_Size(list) == 0) {
@@ -327,7 +326,7 @@ static PyObject *decoder_eof(PyObject *op, PyObject *unused) {
     if (self->broken == NULL && !framer_at_boundary(&self->framer))
         self->broken = "the body ended inside a chunk";
     const char *broken = self->broken;
-    PyThread_release_lock(self->lock);
+    unlock(self);
     if (broken == NULL)
         Py_RETURN_NONE;
     raise_corrupted(self->state, broken);
@@ -364,11 +363,7 @@ static PyObject *new_decoder(PyTypeObject *type, PyObject *given_max_chunk_size)
         return NULL;
     self->state = state;
     framer_init(&self->framer, (size_t)max_chunk_size);
-    self->lock = PyThread_allocate_lock();
-    if (self->lock == NULL) {
-        Py_DECREF(self);
-        return PyErr_NoMemory();
-    }
+    atomic_flag_clear(&self->feeding);
     return (PyObject *)self;
 }
 
@@ -428,8 +423,6 @@ static void decoder_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     framer_clear(&self->framer);
     free(self->clid);
-    if (self->lock != NULL)
-        PyThread_free_lock(self->lock);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(op);
     Py_DECREF(type);
 }
