@@ -197,6 +197,10 @@ def _hundred(make: Callable[[random.Random], Value]) -> Callable[[random.Random,
     return lambda chance, first_id: [[first_id, [make(chance) for _ in range(100)]]]
 
 
+def _some_of(letters: str, least: int, most: int) -> Callable[[random.Random], str]:
+    return lambda chance: "".join(chance.choices(letters, k=chance.randint(least, most)))
+
+
 def _words_of(letters: str, length: int) -> Callable[[random.Random], str]:
     return lambda chance: "".join(chance.choices(letters, k=length))
 
@@ -233,6 +237,10 @@ _VALUES = {
     "strings, JSON": _hundred(
         lambda chance: json.dumps({"id": _name(chance, 5), "at": [1], "of": _name(chance, 9)})
     ),
+    "strings, a quotation mark": _hundred(
+        lambda chance: f'{_name(chance, chance.randint(1, 8))}"{_name(chance, chance.randint(1, 8))}'
+    ),
+    "strings, umlauts alone": _hundred(_some_of("äöüß", 8, 16)),
     "strings, empty": _hundred(lambda _chance: ""),
     "a long string": _one(_words_of(_LETTERS + "     ", 3000)),
     "a long string, Latin-1": _one(_words_of(_LATIN, 3000)),
@@ -264,6 +272,8 @@ _ASCII_VALUES = {
     "strings, \\u Cyrillic": _hundred(_words_of(_CYRILLIC, 20)),
     "strings, \\u CJK": _hundred(_words_of(_CJK, 15)),
     "strings, \\u emoji": _hundred(_words_of(_EMOJI, 12)),
+    "strings, \\u Cyrillic alone": _hundred(_some_of("ЖБДФЙ", 3, 8)),
+    "strings, \\u emoji alone": _hundred(_some_of("🚢🎉", 1, 5)),
     "a long string, \\u Cyrillic": _one(_words_of(_CYRILLIC, 1000)),
     "a long string, \\u emoji": _one(_words_of(_EMOJI, 800)),
 }
