@@ -183,7 +183,7 @@ static const char *other_end(const transfer *self) {
     return is_proxy ? "the proxy" : "the server";
 }
 
-// What a server, or a proxy, says when it breaks off, as the libraries write it.
+// What a server, or a proxy, says when it breaks off, or in place of TLS, as the libraries write it.
 static const struct {
     const char *openssl, *aws_lc, *meaning;
 } alerts[] = {
@@ -194,6 +194,8 @@ static const struct {
     {"alert handshake failure", "ALERT_HANDSHAKE_FAILURE",
      " (the server may want a client's certificate, by cert=, or a cipher that is not here)"},
     {"alert certificate expired", "ALERT_CERTIFICATE_EXPIRED", " (of the certificate in cert=)"},
+    {"wrong version number", "WRONG_VERSION_NUMBER",
+     " (what answers there speaks no TLS: is it a port of http://?)"},
 };
 
 static void add_alerts_meaning(const transfer *self, strbuf *words) {

@@ -142,12 +142,17 @@ void session_log_reply(session *self, int level, const char *words, const exchan
     strbuf_free(&said);
 }
 
-// What a caller is likely to have got wrong: a server that was never there, or is somewhere else on its host.
+// What a caller is likely to have got wrong: a server that was never there, or is somewhere else on its host;
+// a token of another server, or one that nobody can ask for anew.
 static void add_hint(const session *self, const exchange *ex, session_error_kind kind, strbuf *message) {
     bool unreachable = ex->status == 0 && (kind == ERROR_TRANSPORT || kind == ERROR_TIMEOUT);
     if (self->config.url_is_retired && unreachable)
         strbuf_text(message, "; Google ended the Channel API's service in 2017: name the address of another "
                              "server with base_url= or in the environment variable GAECHANNEL_BASE_URL");
+    if (kind == ERROR_TOKEN_EXPIRED && !self->asks_token)
+        strbuf_text(message, "; a callable in the token's place is asked for another one");
+    if (kind == ERROR_TOKEN_INVALID)
+        strbuf_text(message, "; it is not this server's, or was made before the server got another key");
     if (ex->status != 404 || (ex->kind != REQUEST_INIT && ex->kind != REQUEST_OPEN))
         return;
     const char *path = self->dialect->bind_path;

@@ -219,6 +219,19 @@ def test_a_401_is_raised_as_what_its_words_say(client_of, step, reason, raised):
     assert caught.value.reason == reason
 
 
+def test_a_token_that_is_refused_is_told_with_what_may_be_done(client_of):
+    with TalkServer(page=reply(b"", "401 Token+timed+out.")) as server:
+        with pytest.raises(
+            TokenExpired, match=r"; a callable in the token's place is asked for another one$"
+        ):
+            client_of(server).recv()
+        with pytest.raises(TokenExpired, match=r"\*\)$"):  # it was asked
+            client_of(server, token=lambda: "another one").recv()
+    told = pytest.raises(InvalidToken, match=r"; it is not this server's, or was made before ")
+    with TalkServer(page=reply(b"", "401 Invalid+token.")) as server, told:
+        client_of(server).recv()
+
+
 def test_a_token_that_had_worked_is_asked_for_again_when_a_restarted_server_does_not_know_it(client_of, take):
     invalid = reply(b"", "401 Invalid+token.")
     tokens = iter(["old-token", "new-token", "never"])

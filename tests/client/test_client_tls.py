@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hostile import TalkServer, messages, ok, streams
 
-from gaechannel import TransportError
+from gaechannel import TransportError, _core
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -362,6 +363,8 @@ def test_what_is_no_tls_is_a_transport_error(client_of):
             next(client.messages())
         thread.join()
     assert caught.value.curl_code == 35
+    if re.search("OpenSSL/|AWS-LC/", _core._libcurl_details()["version"]):
+        assert "(what answers there speaks no TLS: is it a port of http://?) (https://" in str(caught.value)
 
 
 @pytest.mark.parametrize("option", ["verify", "cert"])
