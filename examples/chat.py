@@ -60,7 +60,7 @@ def listen(url: str, jar: http.cookiejar.CookieJar) -> None:
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     jar = http.cookiejar.MozillaCookieJar(sys.argv[1])

@@ -11,7 +11,7 @@ from gaechannel import Decoder
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     url = urlsplit(sys.argv[1])

@@ -29,7 +29,7 @@ def listen(token: str, base_url: str | None, receive: Callable[[str], object]) -
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
 

@@ -12,7 +12,7 @@ from gaechannel import ChannelError, Client
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     # What is mended on the way: lost connections, sessions that the server has forgotten.

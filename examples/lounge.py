@@ -72,7 +72,9 @@ def main() -> int:
             ids = {"screen_id": screen["screenId"], "remote_id": str(uuid.uuid4())}
             pathlib.Path(file).write_text(json.dumps(ids))
             print("paired with", screen["name"])
-        case [file, *command] if all("=" in argument for argument in command[1:]):
+        case [file, *command] if not file.startswith("-") and all(
+            "=" in argument for argument in command[1:]
+        ):
             fields = dict(argument.split("=", 1) for argument in command[1:])
             try:
                 ids = json.loads(pathlib.Path(file).read_text())

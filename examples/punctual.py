@@ -71,7 +71,7 @@ class Watches:
 
 
 def main() -> int:
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     watches = Watches(sys.argv[1:])

@@ -160,3 +160,11 @@ def test_the_notebook_s_table_lives(notebook):
 @pytest.mark.skipif(not HAS_MATPLOTLIB, reason="matplotlib is not installed: .ci/setup manual")
 def test_the_notebook_draws_latency(notebook):
     assert sum("image/png" in one.get("data", {}) for one in outputs_of(notebook)) == 1
+
+
+@pytest.mark.parametrize("name", ["chat", "decode", "firestore_listen", "listen", "lounge", "punctual"])
+def test_a_program_that_is_asked_for_help_says_what_it_is(name):
+    with start(f"{name}.py", "--help") as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors.strip() == (EXAMPLES / f"{name}.py").read_text().split('"""')[1].strip()
