@@ -363,7 +363,7 @@ static PyObject *read_other_key(reading *r, const uint8_t *head, key_place *gues
     PyObject *key = read_quoted(r, &at);
     r->at = at;
     r->in.key = KEYS_NONE;
-    if (key != NULL && head != NULL && at - text <= LITERAL_HEAD) {
+    if (key != NULL && head != NULL && at - text - 1 <= KEYS_LONGEST) {
         key_place place;
         keys_find_made(&r->builder->keys, head, (size_t)(at - text) - 1, key, &place);
         r->in.key = *guess = place;
