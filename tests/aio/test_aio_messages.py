@@ -208,6 +208,37 @@ def test_asyncios_own_helpers_take_an_anext(run, server, name, client_of):
     run(main())
 
 
+def test_what_is_done_to_the_exception_that_brings_a_message_is_not_done_to_the_next(
+    run, server, name, client_of, until
+):
+    # Without pytest.raises(), which keeps what it has caught.
+    def spoil(iterator):
+        try:
+            iterator.__next__()
+        except StopIteration as stop:
+            stop.add_note("of the second")
+            stop.__cause__ = stop.__context__ = OSError()
+            return stop.value
+
+    def following(iterator):
+        try:
+            iterator.__next__()
+        except StopIteration as stop:
+            return stop.value, stop.__cause__, stop.__context__, hasattr(stop, "__notes__")
+
+    async def main():
+        async with client_of(name) as client:
+            for text in ("first", "second", "third"):
+                server.send_message(name, text)
+            iterator = client.messages()
+            assert await anext(iterator) == "first"
+            await until(lambda: client.stats.messages == 3)
+            assert spoil(iterator) == "second"
+            assert following(iterator) == ("third", None, None, False)
+
+    run(main())
+
+
 def test_a_message_that_is_there_costs_no_trip_through_the_event_loop(run, server, name, client_of, until):
     async def main():
         async with client_of(name) as client:

@@ -372,6 +372,39 @@ def test_an_event_loop_in_each_thread(client_of, crew):
     crew.run()
 
 
+# So many that threads without the GIL are in the iterator at the same moment.
+MUCH = 40 * COUNT
+
+
+def take_what_is_there(messages, got):
+    """Ask an event loop's iterator in a thread that has no event loop, until all have come."""
+    while len(got) < MUCH:
+        try:
+            messages.__next__()
+        except StopIteration as stop:
+            got.append(int(stop.value))
+        except RuntimeError:
+            time.sleep(0)  # there is nothing
+
+
+def test_threads_on_an_event_loops_iterator_get_what_is_there_once(client_of, crew):
+    client, send = client_of(aio.Client)
+    got = []
+
+    async def main():
+        async with client:
+            messages = client.messages()
+            send("0")
+            got.append(int(await anext(messages)))
+            for _ in range(3):
+                crew.add(take_what_is_there, messages, got)
+            crew.add(lambda: [send(str(number)) for number in range(1, MUCH)])
+            await asyncio.to_thread(crew.run)
+
+    asyncio.run(main())
+    assert sorted(got) == list(range(MUCH))
+
+
 def test_looking_at_an_event_loops_channel_from_another_thread(client_of, crew):
     client, send = client_of(aio.Client)
 

@@ -10,19 +10,31 @@ static bool is_small_text(PyObject *value) {
     return PyUnicode_Check(value) && PyUnicode_GetLength(value) <= SMALL_TEXT;
 }
 
-// The one that is kept, unless somebody else has it, or a new one. An exception takes as long to make as a
-// short text, and the interpreter drops it at once.
+// Whether nobody has it, nor has caught it, who gives it a traceback, and may have given it anything.
+static bool is_as_new(PyObject *stop) {
+    if (Py_REFCNT(stop) != 1)
+        return false;
+    PyObject *traceback = PyException_GetTraceback(stop);
+    Py_XDECREF(traceback);
+    return traceback == NULL;
+}
+
+// The one that is kept, if it is as new, or a new one. An exception takes as long to make as a short text,
+// and the interpreter drops it at once.
 static PyObject *take_or_make(PyObject **kept) {
     PyObject *stop = kept != NULL ? *kept : NULL;
     if (stop != NULL)
         *kept = NULL;
-    if (stop != NULL && Py_REFCNT(stop) == 1)
+    if (stop != NULL && is_as_new(stop))
         return stop;
     Py_XDECREF(stop);
     return PyObject_CallNoArgs(PyExc_StopIteration);
 }
 
 PyObject *stop_next(module_state *state, PyObject *op, stop_sender *send, PyObject **kept) {
+#ifdef Py_GIL_DISABLED
+    kept = NULL; // threads that ask at once would have the same one
+#endif
     PyObject *stop = take_or_make(kept);
     PyObject *result = NULL;
     if (stop == NULL)
