@@ -145,6 +145,9 @@ static void lost(session *self, exchange *ex, int64_t now_ms) {
     may &= ex->kind > REQUEST_OPEN && !ex->opens && !hopeless && !self->config.keeps_session;
     may &= limit < 0 || self->lost_in_row < limit;
     strbuf dropped = {0};
+    // Before maps are dropped, which could not be told where memory runs out.
+    if (may && !session_remember_lost(self))
+        return;
     if (self->config.sends_once && !drop_tried(self, &dropped))
         return;
     static const char words[] = "the session is unknown to the server";

@@ -26,18 +26,24 @@ void session_opened(session *self, exchange *ex) {
         session_fail(self, ERROR_MEMORY, "out of memory");
 }
 
-void session_restart(session *self, int64_t now_ms) {
-    self->lost_in_row++;
-    session_log(
-        self, LOG_WARNING,
-        "the session is lost: opening a new one; subscriptions made in the old one are gone, and arrays "
-        "that it had not delivered");
+bool session_remember_lost(session *self) {
     strbuf oaid = {0};
     strbuf_format(&oaid, "%lld", (long long)session_get_number(self, NUMBER_AID));
     bool kept = !strbuf_failed(&oaid) &&
                 session_set(self, FIELD_OSID, strbuf_str(&self->fields[FIELD_SID])) &&
                 session_set(self, FIELD_OAID, strbuf_str(&oaid));
     strbuf_free(&oaid);
+    if (!kept)
+        session_fail(self, ERROR_MEMORY, "out of memory");
+    return kept;
+}
+
+void session_restart(session *self, int64_t now_ms) {
+    self->lost_in_row++;
+    session_log(
+        self, LOG_WARNING,
+        "the session is lost: opening a new one; subscriptions made in the old one are gone, and arrays "
+        "that it had not delivered");
     phase_forget_sid(self);
     self->poison_id = -1;
     self->dead_at_ms = SESSION_NEVER;
@@ -49,8 +55,6 @@ void session_restart(session *self, int64_t now_ms) {
     if (self->lost_in_row > 1)
         self->exchanges[SLOT_FORWARD].not_before_ms =
             now_ms + session_jittered_backoff(self, self->lost_in_row - 1);
-    if (!kept)
-        session_fail(self, ERROR_MEMORY, "out of memory");
 }
 
 void session_forget(session *self, session_goal goal) {

@@ -6,8 +6,12 @@
 
 /* The exchange's response has opened the session. */
 void session_opened(session *self, exchange *ex);
-/* The server does not know the session any more: begin a new one. Maps that were not confirmed go to it,
- * except a dialect's own first one. */
+/* Keep what tells the server which session the next one replaces. False, and the session has failed, when
+ * memory ran out: nothing else has changed then. */
+bool session_remember_lost(session *self);
+
+/* The server does not know the session any more, which is remembered: begin a new one. Maps that were not
+ * confirmed go to it, except a dialect's own first one. */
 void session_restart(session *self, int64_t now_ms);
 
 #endif

@@ -210,6 +210,34 @@ static void maps_that_were_refused_are_told_or_wait(void) {
     CHECK(fail_once_everywhere(refuse_maps) > 1);
 }
 
+static bool lose_session(void) {
+    carrier self;
+    session_config config = carrier_config(&dialect_browserchannel);
+    strbuf pending = {0};
+    uint64_t count;
+    long left = put_off();
+    config.sends_once = true;
+    carrier_two_way(&self, &config, OPENING);
+    carrier_send(&self, "tried");
+    carrier_expect(&self, REQUEST_MAPS);
+    session_on_status(self.session, SLOT_FORWARD, 400, "Unknown SID", 0);
+    failing_left = left;
+    session_on_done(self.session, SLOT_FORWARD, TRANSPORT_OK, 0, "", self.now_ms);
+    failing_left = -1;
+    bool failed = has_run_out(&self);
+    CHECK(session_tell_unsent(self.session, &pending));
+    CHECK_TEXT("pending", strbuf_str(&pending), failed ? "0 _S=Stried\n" : "");
+    const session_error *error = session_last_error(self.session, &count);
+    CHECK_TEXT("dropped", strbuf_str(&error->refused), failed ? "" : "0 _S=Stried\n");
+    strbuf_free(&pending);
+    carrier_free(&self);
+    return failed;
+}
+
+static void maps_that_a_lost_session_may_have_carried_out_are_told_or_wait(void) {
+    CHECK(fail_once_everywhere(lose_session) > 3);
+}
+
 static bool write_maps(void) {
     carrier self;
     session_config config = carrier_config(&dialect_browserchannel);
@@ -365,6 +393,7 @@ static const check_case cases[] = {
     CASE(running_out_of_memory_is_survived_wherever_it_happens),
     CASE(bad_answers_in_want_of_memory_are_survived_too),
     CASE(maps_that_were_refused_are_told_or_wait),
+    CASE(maps_that_a_lost_session_may_have_carried_out_are_told_or_wait),
     CASE(a_secret_that_could_not_be_remembered_is_said_to_be_none),
     CASE(a_request_that_could_not_be_written_has_held_no_maps),
     CASE(an_opening_confirms_the_maps_that_it_had_alone),
