@@ -12,27 +12,53 @@ from gaechannel import _core
 
 pytest.importorskip("_testcapi", reason="this CPython has no _testcapi, which makes allocations fail")
 
+TRIES = """
+import _testcapi
+
+class Failing:
+    '''One allocation within fails, the one behind so many others; whether that was raised.'''
+
+    def __init__(self, others):
+        self.others = others
+
+    def __enter__(self):
+        _testcapi.set_nomemory(self.others, self.others + 1)
+
+    # Without a tuple of the arguments, for which memory might run out.
+    def __exit__(self, kind, value, traceback):
+        _testcapi.remove_mem_hooks()
+        self.failed = kind is MemoryError
+        return self.failed
+
+class Tries:
+    '''Each allocation in turn, until none has failed for a while; how many have.'''
+
+    failed = 0
+
+    def __iter__(self):
+        for others in range(3000):
+            failing = Failing(others)
+            yield failing
+            self.failed += failing.failed
+            if not failing.failed and others > self.failed + 20:
+                return
+        raise SystemExit("never done")
+"""
+
 SCRIPT = """
-import json, sys, _testcapi
+import json, sys
 from gaechannel import BrowserChannel, ChannelTimeout, Decoder, Framer, merge
 from gaechannel.talkparser import parse
 
 def sites(call, keep=lambda value: None):
-    '''Call again and again, each time with another allocation that fails; how many calls raised.'''
-    failed = 0
-    for start in range(3000):
-        _testcapi.set_nomemory(start, start + 1)
-        try:
+    '''Call with one allocation after another that fails; how many calls raised.'''
+    tries = Tries()
+    for failing in tries:
+        with failing:
             value = call()
-        except MemoryError:
-            failed += 1
-            continue
-        finally:
-            _testcapi.remove_mem_hooks()
-        keep(value)
-        if start > failed + 20:
-            return failed
-    raise SystemExit("never done")
+        if not failing.failed:
+            keep(value)
+    return tries.failed
 
 body = b"28\\n[[1,[1,2]],[2,\\"abc\\"],[3,{}]]7\\n[0,1,7]"
 assert len(Framer().feed(body)) == 2
@@ -70,14 +96,9 @@ def numbers_of(raw):
     # Where each try is the first of its message.
     for _ in range(50):
         last = channel._taken_id
-        _testcapi.set_nomemory(0, 1)
-        try:
+        with Failing(0):
             taken.append(channel.recv(20))
             last += 1
-        except MemoryError:
-            pass
-        finally:
-            _testcapi.remove_mem_hooks()
         assert channel._taken_id == last
     channel.close()
     if raw:
@@ -113,31 +134,28 @@ def test_memory_that_runs_out_is_said_and_costs_no_message(script):
     script.on("open", opened())
     script.on("back", held(*([number, data(1000 + number)] for number in range(1, 1001))))
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, script.url], capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, "-c", TRIES + SCRIPT, script.url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
     )
     assert done.stderr == ""
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
 ASYNCIO = """
-import asyncio, sys, _testcapi
+import asyncio, sys
 from gaechannel import aio
 
 async def sites(call, keep):
-    failed = 0
-    for start in range(3000):
-        _testcapi.set_nomemory(start, start + 1)
-        try:
+    tries = Tries()
+    for failing in tries:
+        with failing:
             value = await call()
-        except MemoryError:
-            failed += 1
-            continue
-        finally:
-            _testcapi.remove_mem_hooks()
-        keep(value)
-        if start > failed + 20:
-            return failed
-    raise SystemExit("never done")
+        if not failing.failed:
+            keep(value)
+    return tries.failed
 
 async def main():
     channel = aio.BrowserChannel(sys.argv[1])
@@ -163,7 +181,7 @@ asyncio.run(main())
 def test_memory_that_runs_out_in_an_event_loop_is_said_and_costs_no_message(script):
     script.on("open", opened())
     script.on("back", held(*([number, data(1000 + number)] for number in range(1, 1001))))
-    command = [sys.executable, "-c", ASYNCIO, script.url]
+    command = [sys.executable, "-c", TRIES + ASYNCIO, script.url]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.stderr == ""
     assert (done.returncode, done.stdout) == (0, "done\n")
