@@ -1,0 +1,35 @@
+/* Preloaded: libcurl says that it is 8.14, and stderr hears which size each handle's upload buffer is to
+ * have: `HANDLE BYTES` a line. Where its version was asked for, a line says `asked`. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <curl/curl.h>
+
+#undef curl_easy_setopt
+
+static void *next(const char *name) {
+    return dlsym(dlopen("libcurl.so.4", RTLD_LAZY | RTLD_NOLOAD), name);
+}
+
+curl_version_info_data *curl_version_info(CURLversion age) {
+    static curl_version_info_data info;
+    curl_version_info_data *(*ask)(CURLversion) =
+        (curl_version_info_data * (*)(CURLversion)) next("curl_version_info");
+    info = *ask(age);
+    info.version_num = 0x080e00;
+    fputs("asked\n", stderr);
+    return &info;
+}
+
+CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {
+    CURLcode (*set)(CURL *, CURLoption, ...) = (CURLcode(*)(CURL *, CURLoption, ...))next("curl_easy_setopt");
+    va_list arguments;
+    va_start(arguments, option);
+    void *given = va_arg(arguments, void *); // whatever it is: it goes on as it came
+    va_end(arguments);
+    if (option == CURLOPT_UPLOAD_BUFFERSIZE)
+        fprintf(stderr, "%p %ld\n", (void *)easy, (long)given);
+    return set(easy, option, given);
+}
