@@ -293,7 +293,7 @@ class BrowserChannel(_TwoWay):
             same.
         resend_unconfirmed: whether maps that a lost session had not confirmed go to the next one; they may
             have been carried out, and then are carried out twice. If not, those that were in a request of the
-            lost session are in ``SessionLost.maps`` instead.
+            lost session are in ``SessionLost.maps`` instead, and none go in a request that opens one.
         logger: where log records go; None: the logger ``Channel``.
 
     All others are :class:`gaechannel.ChannelOptions`'.

@@ -129,7 +129,8 @@ static void write_open_body(session *self, exchange *ex, strbuf *out) {
     // A session's maps count from 0.
     if (self->dialect->opens_with_maps)
         map_list_restart(&self->maps, false);
-    if (self->dialect->opens_with_maps && self->maps.count != 0)
+    // An opening whose answer is lost on its way has begun a session that nobody knows, and is sent again.
+    if (self->dialect->opens_with_maps && !self->config.sends_once && self->maps.count != 0)
         ex->maps_count = (unsigned)map_list_write(&self->maps, out);
     else
         strbuf_text(out, "count=0");

@@ -80,7 +80,7 @@ typedef struct session_config {
     // Where the server does not know the session any more: fail, and open no new one.
     bool keeps_session;
     // Maps that a lost session's requests held, and that were not confirmed, do not go to the next one: they
-    // may have been carried out.
+    // may have been carried out. None go in a request that opens a session.
     bool sends_once;
 } session_config;
 

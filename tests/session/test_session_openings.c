@@ -138,6 +138,9 @@ static void maps_that_may_have_been_carried_out_are_not_sent_twice(void) {
     CHECK_TEXT("dropped", strbuf_str(&lost->refused), "0 _S=Stried\n");
     carrier_expect_abort(&self, SLOT_BACK);
     carrier_expect(&self, REQUEST_OPEN);
+    CHECK_TEXT("body", self.request.body, "count=0");
+    carrier_answer(&self, SLOT_FORWARD, 200, "OK", OPENING);
+    carrier_expect(&self, REQUEST_MAPS);
     CHECK_TEXT("body", self.request.body, "count=1&ofs=0&req0__S=waits");
     carrier_free(&self);
 }

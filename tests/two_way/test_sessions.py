@@ -507,6 +507,18 @@ def test_maps_that_may_have_been_carried_out_need_not_go_to_the_next_session(scr
     assert not any(request.maps for request in script.of("open"))
 
 
+@pytest.mark.parametrize("resend", [True, False])
+def test_an_opening_that_may_be_sent_again_holds_no_maps_that_must_not_be(script, channel_of, resend):
+    script.on("open", status("503 Busy"), opened())  # though the server may have carried them out
+    script.on("back", held())
+    with channel_of("BrowserChannel", script.url, resend_unconfirmed=resend, max_backoff=0.02) as channel:
+        channel.send({"once": "yes"})
+        channel.flush(20)
+        until(lambda: channel.unsent == 0)
+    assert [request.maps for request in script.of("open")] == [{0: {"once": "yes"}} if resend else {}] * 2
+    assert [request.maps for request in script.of("maps")] == [] if resend else [{0: {"once": "yes"}}]
+
+
 BAD = [
     ({"on_session": 5}, "on_session"),
     ({"on_state": "x"}, "on_state"),
