@@ -1,9 +1,11 @@
-/* Preloaded: libcurl says that it is 8.14, and stderr hears which size each handle's upload buffer is to
- * have: `HANDLE BYTES` a line. Where its version was asked for, a line says `asked`. */
+/* Preloaded: libcurl says that it is of the version TOLD_VERSION, 8.14 being 080e00, and stderr hears which
+ * sizes each handle's buffers are to have: `sends HANDLE BYTES` or `receives HANDLE BYTES` a line. Where its
+ * version was asked for, a line says `asked`. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h> // getenv(), strtoul()
 
 #include <curl/curl.h>
 
@@ -18,7 +20,7 @@ curl_version_info_data *curl_version_info(CURLversion age) {
     curl_version_info_data *(*ask)(CURLversion) =
         (curl_version_info_data * (*)(CURLversion)) next("curl_version_info");
     info = *ask(age);
-    info.version_num = 0x080e00;
+    info.version_num = (unsigned)strtoul(getenv("TOLD_VERSION"), NULL, 16);
     fputs("asked\n", stderr);
     return &info;
 }
@@ -29,7 +31,8 @@ CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {
     va_start(arguments, option);
     void *given = va_arg(arguments, void *); // whatever it is: it goes on as it came
     va_end(arguments);
-    if (option == CURLOPT_UPLOAD_BUFFERSIZE)
-        fprintf(stderr, "%p %ld\n", (void *)easy, (long)given);
+    if (option == CURLOPT_UPLOAD_BUFFERSIZE || option == CURLOPT_BUFFERSIZE)
+        fprintf(stderr, "%s %p %ld\n", option == CURLOPT_BUFFERSIZE ? "receives" : "sends", (void *)easy,
+                (long)given);
     return set(easy, option, given);
 }

@@ -1,0 +1,90 @@
+"""Which buffers requests tell libcurl to have, of whichever version that is."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from c_programs import COMPILER, needs_compiler
+from scripted_server import ScriptedServer, held, opened
+
+pytestmark = [
+    needs_compiler,
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the library that listens to libcurl's calls is preloaded"
+    ),
+]
+
+RECEIVE = """
+import contextlib, sys
+from gaechannel import BrowserChannel, merge
+
+with contextlib.ExitStack() as closing:
+    channels = [closing.enter_context(BrowserChannel(sys.argv[1])) for _ in range(int(sys.argv[2]))]
+    channels[0].send({"body": "of the opening"})
+    waiting = set(channels)
+    for channel, message in merge(channels, timeout=20):
+        if message == "last":
+            waiting.discard(channel)
+        if not waiting:
+            break
+"""
+
+
+@pytest.fixture
+def listener(tmp_path):
+    """The library to preload."""
+    if shutil.which("pkg-config") is None:
+        pytest.skip("there is no pkg-config, to find libcurl's headers by")
+    ask = ["pkg-config", "--cflags", "libcurl"]
+    flags = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.split()
+    source, library = Path(__file__).with_name("told_libcurl.c"), tmp_path / "told_libcurl.so"
+    subprocess.run([*COMPILER, *flags, "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def told(listener):
+    """Receive by so many channels, with a libcurl that says it is of a version; what each handle was told to
+    have for what it receives, or sends."""
+
+    def told(kind, version, channels=1, opening=()):
+        preloaded = ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), str(listener)])
+        with ScriptedServer() as server:
+            server.on("open", opened(*opening))
+            server.on("back", held([len(opening) + 1, "last"]))
+            done = subprocess.run(
+                [sys.executable, "-c", RECEIVE, server.url, str(channels)],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+                env=os.environ | {"LD_PRELOAD": preloaded, "TOLD_VERSION": version},
+            )
+        assert done.returncode == 0, done.stderr
+        lines = done.stderr.splitlines()
+        if "asked" not in lines:
+            pytest.skip("this build brings its libcurl within, whose calls nobody hears")
+        sizes = {}
+        for line in lines:
+            if line.startswith(kind):
+                _, handle, size = line.split()
+                sizes.setdefault(handle, []).append(int(size))
+        return list(sizes.values())
+
+    return told
+
+
+def test_what_an_opening_went_through_is_given_back_by_the_back_channel_on_its_handle(told):
+    sizes = told("sends", "080e00")[0]
+    # The smallest that libcurl takes, for the opening's body; another size, for which that goes.
+    assert sizes[:2] == [16 * 1024, 16 * 1024 + 1]
+
+
+def test_what_an_opening_has_brought_gives_no_large_buffer_to_the_back_channel_on_its_handle(told):
+    much = [[number, "x" * 100_000] for number in range(1, 5)]
+    sizes = told("receives", "075801", channels=9, opening=much)
+    # An opening, and the back channel behind it, each of many.
+    assert [one[1] for one in sizes if len(one) > 1] == [1024] * 9
