@@ -130,6 +130,39 @@ def test_two_escapes_are_a_pair_where_a_second_half_follows_a_first_one_and_nowh
             assert decoded(text) == json.loads(text), text
 
 
+@pytest.mark.parametrize("before", ["", "é", "次", "次\\n", "x" * 40, "次" * 300], ids=ascii)
+def test_both_ways_agree_on_a_pair_of_escapes_with_any_byte_of_it_spoiled(before):
+    pair = r"\ud83d\udea2"
+    for at in range(len(pair)):
+        for byte in '"\\ugGnx0dD ':
+            fuzz.compare(frame(f'[[1,"{before}{pair[:at]}{byte}{pair[at + 1 :]}"]]'))
+
+
+@pytest.mark.parametrize("escapes", [False, True])
+def test_characters_at_the_edges_of_each_kind_are_what_json_reads(escapes):
+    edges = "\x00\x7f\x80\xff\u0100\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"
+    for first, second in itertools.product(edges, edges):
+        text = json.dumps(first + second, ensure_ascii=escapes)
+        assert decoded(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "é" + "x" * 27 + "éé" + "x" * 60,
+        "次" + "\n" * 83,
+        "次a次" + "éя" * 38,
+        "次" * 64 + "a" + "次" * 70,
+    ],
+    ids=["heads", "escapes", "characters", "runs of characters"],
+)
+def test_short_strings_that_get_as_long_as_they_can_are_what_json_reads(rest):
+    # What is written where all room is used up; a sanitizer sees what is written behind it.
+    for before in range(190, 300):
+        text = json.dumps("x" * before + rest, ensure_ascii=False)
+        assert decoded(text) == json.loads(text)
+
+
 @given(st.binary(max_size=60))
 def test_both_ways_agree_on_bytes_of_any_kind(text):
     fuzz.compare(b"%d\n%s" % (len(text), text))
@@ -430,6 +463,35 @@ def test_a_finalizer_may_decode_while_another_decoder_builds():
     assert all(pair == (7, {"inner": ["é", {"key": [1, 2, 3]}]}) for pair in Feeder.found)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the garbage collector no longer comes amid a feed()")
+def test_a_finalizer_may_not_feed_the_decoder_that_builds():
+    data = [{f"key{n}": [n, [n], {"inner": n}]} for n in range(300)]
+    body = frame(json.dumps([[1, data]]))
+    decoder = Decoder()
+    refused = []
+
+    class Intruder:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            try:
+                decoder.feed(b"no length\n")
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    threshold = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(100, 2, 2)
+    try:
+        Intruder()
+        assert decoder.feed(body) == [(1, data)]
+    finally:
+        gc.set_threshold(*threshold)
+    assert refused == ["another feed() is under way"]
+    assert decoder.feed(body) == [(1, data)]
+
+
 def test_decoders_in_many_threads_do_not_meet():
     faults = []
 
@@ -486,7 +548,8 @@ pieces = [
     '[,,null,true]',
     '{"\\u006b":"\\ud83d"}',
 ]
-payload = "[" + ",".join(f"[{n},{piece}]" for n, piece in enumerate(pieces)) + "]"
+# Numbers of which the interpreter keeps none.
+payload = "[" + ",".join(f"[{n},{piece}]" for n, piece in enumerate(pieces, 10**9)) + "]"
 body = b"%d\n%s" % (len(payload.encode("utf-16-le")) // 2, payload.encode())
 want = Decoder().feed(body)
 # Each key for the first time, again and again, as in a module that is new.

@@ -23,6 +23,7 @@ PIECES = [
     "a", "quiet harbour ", "é", "ж", "次", "🚢", "次a", "é🚢ж",
     "\\n", "\\u00e9", "\\ud83d\\udea2", "\\u6b21x", "\\n0123456789abcdef", "\\q", "\\",
 ]
+PAIR = "\\ud83d\\udea2"
 NUMBERS = [
     "0", "-7", "1.5", "1e5", "-1E-300", "123456789012345678", "12345678901234567890123",
     "0.00000001234567890123456789",
@@ -39,6 +40,15 @@ def payloads():
             yield f'[[1,{{"{string}":"y"}}]]'
             yield f'[[1,"{string}]'
             yield f'[[1,{{"{string}]'
+    # A text that ends in a string, or in an escape, wherever that is read.
+    for before in "", "é", "次", "y" * 40, "é" + "y" * 70, "次" * 9, "次\\\"":
+        for length in range(len(PAIR)):
+            yield f'[[1,"{before}{PAIR[:length]}]'
+    # The last byte that is looked at together with others, and what is left behind it.
+    for before in range(27, 33):
+        for behind in range(40):
+            yield f'[[1,"é{"y" * before}é{"z" * behind}"]]'
+            yield f'[[1,"次{"y" * before}次{"z" * behind}"]]'
     for value in NUMBERS + WORDS:
         yield f"[[1,{value}]]"
         yield f'[[1,[{value} , \n       {value}]], [2,{{"a" :{value}}}]]'
