@@ -1,8 +1,10 @@
 """Receiving: aio.Client's methods, their ends, and their exceptions."""
 
 import asyncio
+import gc
 import socket
 import threading
+import weakref
 
 import hostile
 import pytest
@@ -237,6 +239,38 @@ def test_what_is_done_to_the_exception_that_brings_a_message_is_not_done_to_the_
             assert following(iterator) == ("third", None, None, False)
 
     run(main())
+
+
+def test_an_exception_that_is_caught_keeps_its_message_and_its_frame_goes_with_it(
+    run, server, name, client_of, until
+):
+    class Local:
+        pass
+
+    def catch(iterator):
+        local = Local()
+        gone.append(weakref.ref(local))
+        try:
+            iterator.__next__()
+        except StopIteration as stop:
+            return stop
+
+    gone = []
+
+    async def main():
+        async with client_of(name) as client:
+            for text in ("first", "second", "third", "fourth"):
+                server.send_message(name, text)
+            iterator = client.messages()
+            assert await anext(iterator) == "first"
+            await until(lambda: client.stats.messages == 4)
+            held = catch(iterator).with_traceback(None)
+            assert [catch(iterator).value for _ in range(2)] == ["third", "fourth"]
+            assert held.value == "second"
+
+    run(main())
+    gc.collect()
+    assert [local() for local in gone] == [None, None, None]
 
 
 def test_a_message_that_is_there_costs_no_trip_through_the_event_loop(run, server, name, client_of, until):
