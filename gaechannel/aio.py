@@ -70,9 +70,17 @@ def _loop_of(event_loop: asyncio.AbstractEventLoop) -> _EventLoop:
     loop = _loops.get(id(event_loop))
     if loop is None or loop.event_loop is not event_loop:
         loop = _loops[id(event_loop)] = _EventLoop(event_loop)
-        if "ipykernel" in sys.modules and threading.current_thread() is threading.main_thread():
+        if _is_in_kernel():
             _look_up(event_loop, weakref.ref(loop))
     return loop
+
+
+def _is_in_kernel() -> bool:
+    """Whether this is the thread in which a notebook's kernel runs its cells, not a program that has merely
+    loaded ipykernel."""
+    kernels = getattr(sys.modules.get("ipykernel.kernelapp"), "IPKernelApp", None)
+    runs = kernels is not None and kernels.initialized()
+    return runs and threading.current_thread() is threading.main_thread()
 
 
 def _look_up(event_loop: asyncio.AbstractEventLoop, loop: weakref.ref[_EventLoop]) -> None:

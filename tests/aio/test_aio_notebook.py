@@ -1,9 +1,11 @@
 """Stop in a notebook, on a cell that awaits messages."""
 
+import sys
 import time
 
 import pytest
 
+from gaechannel import aio
 from gaechannel.server import LocalServer
 
 pytest.importorskip("ipykernel", reason="ipykernel is not installed")
@@ -77,3 +79,20 @@ def test_a_cell_in_a_task_is_stopped_by_cancelling_it(kernel):
         while server.service.is_connected("me"):
             assert time.monotonic() < deadline, "the channel was not closed"
             time.sleep(0.01)
+
+
+def test_a_program_that_has_merely_loaded_ipykernel_is_not_woken(run, monkeypatch):
+    pytest.importorskip("ipykernel.kernelapp", reason="ipykernel is not installed")
+    looked = []
+    monkeypatch.setattr(aio, "_look_up", lambda *args: looked.append(args))
+
+    async def main():
+        server.send_message("me", "hello")
+        async with aio.Client(server.create_channel("me"), base_url=server.base_url) as client:
+            return await client.recv(20)
+
+    with LocalServer() as server:
+        server.create_channel("me")
+        assert run(main()) == "hello"
+        assert "ipykernel.kernelapp" in sys.modules
+        assert not looked
