@@ -15,14 +15,15 @@ asyncio         the same of `async for`
 
 And, without a channel,
 
-decoder         Decoder().feed() of the same bodies
+decoder         Decoder().feed() of the same bodies, whole
+chunks          the same a chunk at a time, as it comes from an HTTP stack
 raw             Decoder(raw=True).feed() of them: framing and the check alone, data as bytes
 
 A value is a ratio of processor times of the thread that reads, so that neither the server's nor another's
 count: of the quickest of some turns of each, taken one after the other in the same process. A peer is given
-chunks that are already cut and in memory. What it makes is dropped at once where messages are taken one by
-one, and kept in a list beside the batches, `decoder` and `raw`, which do so, too: to find memory for all of
-it takes as long as the rest.
+chunks that are already cut and in memory. What it makes is dropped at once where messages or chunks are
+taken one by one, and kept in a list beside the batches, `decoder` and `raw`, which do so, too: to find memory
+for all of it takes as long as the rest.
 
 The rows "fresh" have a process for each value, which has decoded nothing before.
 
@@ -51,7 +52,7 @@ import msgspec
 import orjson
 
 from common import bodies, living, received, report, serving
-from gaechannel import Decoder, WebChannel, aio
+from gaechannel import Decoder, Framer, WebChannel, aio
 
 # So many payloads, which differ: more than any cache of keys or branches learns by heart.
 COUNT = 2000
@@ -189,7 +190,7 @@ CHANNEL_WAYS: dict[str, Take] = {
     "sync": synchronous,
     "asyncio": asynchronous,
 }
-WAYS = (*CHANNEL_WAYS, "decoder", "raw")
+WAYS = (*CHANNEL_WAYS, "decoder", "chunks", "raw")
 KEPT = ("batches", "sync-batches", "decoder", "raw")
 # orjson makes floats of these.
 TRUER_PEER = {"integers past 64 bits": "msgspec"}
@@ -201,7 +202,7 @@ def goal_of(kind: str, way: str, peer: str) -> float | None:
         return None
     if kind in living.VALUES:
         return None if way == "raw" else 0.65
-    if way == "decoder":
+    if way in ("decoder", "chunks"):
         return {"pblite": 1.0}.get(kind, 1.05) if kind in living.SERVICES else None
     return 3.0 if way == "raw" else 1.0
 
@@ -213,6 +214,9 @@ def taking(way: str, port: int, body: bytes, count: int) -> Callable[[], float]:
     """What takes a turn of ours."""
     if way in CHANNEL_WAYS:
         return lambda: CHANNEL_WAYS[way](port, count)
+    if way == "chunks":
+        frames = [bodies.frame(payload.decode()) for payload in Framer().feed(body)]
+        return lambda: one_by_one(Decoder().feed, frames)
     return lambda: feeding(Decoder(raw=way == "raw"), body)
 
 
