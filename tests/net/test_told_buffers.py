@@ -1,13 +1,12 @@
 """Which buffers requests tell libcurl to have, of whichever version that is."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from c_programs import COMPILER, needs_compiler
+from c_programs import library_to_preload, needs_compiler, preloading
 from scripted_server import ScriptedServer, held, opened
 
 pytestmark = [
@@ -36,13 +35,7 @@ with contextlib.ExitStack() as closing:
 @pytest.fixture
 def listener(tmp_path):
     """The library to preload."""
-    if shutil.which("pkg-config") is None:
-        pytest.skip("there is no pkg-config, to find libcurl's headers by")
-    ask = ["pkg-config", "--cflags", "libcurl"]
-    flags = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.split()
-    source, library = Path(__file__).with_name("told_libcurl.c"), tmp_path / "told_libcurl.so"
-    subprocess.run([*COMPILER, *flags, "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
-    return library
+    return library_to_preload(Path(__file__).with_name("told_libcurl.c"), tmp_path, "libcurl")
 
 
 @pytest.fixture
@@ -51,7 +44,6 @@ def told(listener):
     have for what it receives, or sends."""
 
     def told(kind, version, channels=1, opening=()):
-        preloaded = ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), str(listener)])
         with ScriptedServer() as server:
             server.on("open", opened(*opening))
             server.on("back", held([len(opening) + 1, "last"]))
@@ -61,7 +53,7 @@ def told(listener):
                 text=True,
                 check=False,
                 timeout=60,
-                env=os.environ | {"LD_PRELOAD": preloaded, "TOLD_VERSION": version},
+                env=os.environ | {"LD_PRELOAD": preloading(listener), "TOLD_VERSION": version},
             )
         assert done.returncode == 0, done.stderr
         lines = done.stderr.splitlines()

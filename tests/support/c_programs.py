@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,25 @@ if os.environ.get("GAECHANNEL_COVERAGE") == "1":
 FAILING = [f"-D{name}=failing_{name}" for name in ("malloc", "calloc", "realloc", "strdup", "strndup")]
 
 needs_compiler = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason="no C compiler")
+
+
+def library_to_preload(source, folder, *packages):
+    """What the source becomes as a library, in the folder; it may include the headers of packages that
+    pkg-config knows."""
+    flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC"]
+    if packages:
+        if shutil.which("pkg-config") is None:
+            pytest.skip(f"there is no pkg-config, to find the headers of {' '.join(packages)} by")
+        ask = ["pkg-config", "--cflags", *packages]
+        flags += subprocess.run(ask, check=True, capture_output=True, text=True).stdout.split()
+    library = folder / f"{source.stem}.so"
+    subprocess.run([*COMPILER, *flags, source, "-o", library, "-ldl"], check=True)
+    return library
+
+
+def preloading(library):
+    """The LD_PRELOAD that adds the library to what is preloaded already, as a sanitizer is."""
+    return ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), str(library)])
 
 
 def case_names(source):

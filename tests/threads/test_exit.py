@@ -1,14 +1,13 @@
 """Programs that end while daemon threads are in the C core: none hangs or crashes."""
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
-from c_programs import COMPILER, needs_compiler
+from c_programs import library_to_preload, needs_compiler, preloading
 
 from gaechannel.server import LocalServer
 
@@ -98,12 +97,6 @@ def test_a_program_ends_beside_daemon_threads(server, way):
 @needs_compiler
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="preloads a library")
 def test_no_thread_keeps_a_lock_that_asks_for_the_gil_when_the_interpreter_ends(server, tmp_path):
-    if shutil.which("pkg-config") is None:
-        pytest.skip("there is no pkg-config, to find libcurl's headers by")
-    ask = ["pkg-config", "--cflags", "libcurl"]
-    flags = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.split()
-    source, library = Path(__file__).with_name("slow_libcurl.c"), tmp_path / "slow_libcurl.so"
-    subprocess.run([*COMPILER, *flags, "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
-    preloaded = ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), str(library)])
+    library = library_to_preload(Path(__file__).with_name("slow_libcurl.c"), tmp_path, "libcurl")
     for _ in range(5):
-        run(server, "merge", LD_PRELOAD=preloaded)
+        run(server, "merge", LD_PRELOAD=preloading(library))

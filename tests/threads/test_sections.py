@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from c_programs import COMPILER, needs_compiler
+from c_programs import library_to_preload, needs_compiler, preloading
 
 pytestmark = [
     needs_compiler,
@@ -62,11 +62,8 @@ with LocalServer() as server:
 @pytest.fixture(scope="module")
 def counter(tmp_path_factory):
     """A library that counts the sections, when it is preloaded."""
-    library = tmp_path_factory.mktemp("sections") / "count_sections.so"
     source = Path(__file__).with_name("count_sections.c")
-    flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC"]
-    subprocess.run([*COMPILER, *flags, source, "-o", library, "-ldl"], check=True)
-    return library
+    return library_to_preload(source, tmp_path_factory.mktemp("sections"))
 
 
 @pytest.mark.parametrize(
@@ -80,10 +77,9 @@ def counter(tmp_path_factory):
     ],
 )
 def test_a_message_takes_no_more_sections_than_the_manual_says(counter, way, waited):
-    preloaded = [*filter(None, [os.environ.get("LD_PRELOAD")]), str(counter)]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, counter, way],
-        env={**os.environ, "LD_PRELOAD": ":".join(preloaded)},
+        env={**os.environ, "LD_PRELOAD": preloading(counter)},
         capture_output=True,
         text=True,
     )

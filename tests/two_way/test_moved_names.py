@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from c_programs import COMPILER, needs_compiler
+from c_programs import library_to_preload, needs_compiler, preloading
 
 from gaechannel.server import BrowserChannelService, LocalServer
 
@@ -42,9 +42,7 @@ with BrowserChannel(sys.argv[2], max_backoff=0.5) as channel:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     source = Path(__file__).with_name("names_in_a_file.c")
-    library = tmp_path_factory.mktemp("names") / "names.so"
-    subprocess.run([*COMPILER, "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
-    return library
+    return library_to_preload(source, tmp_path_factory.mktemp("names"))
 
 
 def server(host, port=0):
@@ -54,10 +52,9 @@ def server(host, port=0):
 
 @contextlib.contextmanager
 def program(way, port, library, address):
-    preloaded = ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), str(library)])
     child = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, way, f"http://elsewhere:{port}/channel"],
-        env={**os.environ, "LD_PRELOAD": preloaded, "ADDRESS": str(address)},
+        env={**os.environ, "LD_PRELOAD": preloading(library), "ADDRESS": str(address)},
         stdout=subprocess.PIPE,
         text=True,
     )
