@@ -162,9 +162,10 @@ static bool authorities_words(const transfer *self, strbuf *words) {
 /* ---- Handshakes that are broken off ---- */
 
 // What TLS libraries say where the other end has closed the connection, and they have no error of their own:
-// OpenSSL by libcurl 7.88 and by newer ones, OpenSSL 3 itself, AWS-LC, and GnuTLS.
+// OpenSSL by libcurl 7.88 and by newer ones, OpenSSL 3 itself, AWS-LC, and GnuTLS; and what the system says
+// where it was closed before all of the handshake was read.
 static const char *const endings[] = {"SSL_ERROR_SYSCALL", "error:00000000:", "unexpected eof while reading",
-                                      "was non-properly terminated"};
+                                      "was non-properly terminated", "onnection reset by peer"};
 
 static bool is_ended(const transfer *self, CURLcode code) {
     for (size_t i = 0; code == CURLE_SSL_CONNECT_ERROR && i < sizeof endings / sizeof *endings; i++)

@@ -47,15 +47,15 @@ def why(client_of):
 # ---- A handshake that is broken off ----
 
 
-@pytest.fixture
-def hangs_up():
-    """The port of one who reads what a client says first, and closes the connection."""
+@pytest.fixture(params=["closes", "resets"])
+def hangs_up(request):
+    """The port of one who closes the connection, when what a client says first is read, or before."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer():
             connection, _ = listener.accept()
             with connection:
-                connection.recv(65536)
+                connection.recv(65536 if request.param == "closes" else 1)
 
         thread = threading.Thread(target=answer)
         thread.start()
