@@ -2,12 +2,13 @@
 
 Environment variables; the first has its default in brackets, the others are off unless set to 1:
 
-GAECHANNEL_LIBCURL   the folder that a static libcurl is installed in, to be linked in (the system's libcurl)
-GAECHANNEL_WERROR    more warnings, and all of them errors
-GAECHANNEL_SANITIZE  AddressSanitizer and UndefinedBehaviorSanitizer
-GAECHANNEL_DEBUG     for a debugger: not optimized, with assertions
-GAECHANNEL_COVERAGE  gcov's counters
-GAECHANNEL_FILEWISE  each C file optimized by itself, its functions to be found in its object
+GAECHANNEL_LIBCURL      the folder of a static libcurl that is to be linked in (the system's libcurl)
+GAECHANNEL_ONE_CPYTHON  for the CPython that builds it alone, where it makes objects sooner; not for any
+GAECHANNEL_WERROR       more warnings, and all of them errors
+GAECHANNEL_SANITIZE     AddressSanitizer and UndefinedBehaviorSanitizer
+GAECHANNEL_DEBUG        for a debugger: not optimized, with assertions
+GAECHANNEL_COVERAGE     gcov's counters
+GAECHANNEL_FILEWISE     each C file optimized by itself, its functions to be found in its object
 """
 
 import os
@@ -17,6 +18,7 @@ import sys
 import sysconfig
 import tempfile
 from glob import glob
+from importlib.machinery import EXTENSION_SUFFIXES
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -42,9 +44,6 @@ INSTALL_PYTHON = (
     "install python3-dev (Debian, Ubuntu, Alpine), python3-devel (Fedora) or, on macOS, brew install python"
 )
 
-# Free-threaded builds have no stable ABI yet.
-LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
-
 # A static libcurl's functions are no business of whatever else the process has loaded.
 EXPORTED = "PyInit__core"
 
@@ -62,6 +61,10 @@ WHOLE_PROGRAM = ["-flto=auto"]
 
 def wanted(name):
     return os.environ.get(f"GAECHANNEL_{name}", "") not in ("", "0")
+
+
+# Free-threaded builds have no stable ABI yet.
+LIMITED_API = not (sysconfig.get_config_var("Py_GIL_DISABLED") or wanted("ONE_CPYTHON"))
 
 
 def whole_program():
@@ -129,6 +132,16 @@ class BuildExt(build_ext):
         if sys.implementation.name != "cpython":
             fail(f"{sys.implementation.name} is not supported", "run it with CPython 3.11 or newer")
         super().run()
+        for ext in self.extensions if self.inplace else ():
+            self.remove_others(ext)
+
+    def remove_others(self, ext):
+        """Remove what might be imported in a module's place: what was built beside it by another API."""
+        built = self.get_ext_fullpath(ext.name)
+        stem = os.path.join(os.path.dirname(built), ext.name.rpartition(".")[2])
+        for other in {stem + suffix for suffix in EXTENSION_SUFFIXES} - {built}:
+            if os.path.exists(other):
+                os.remove(other)
 
     def build_extension(self, ext):
         self.require(

@@ -4,6 +4,7 @@
 #include <string.h> // memcmp()
 
 #include "py/keys.h"
+#include "py/making.h"
 #include "py/numbers.h"
 #include "py/quoted.h"
 #include "wire/decimal.h"
@@ -254,15 +255,12 @@ INLINE bool take_nulls(reading *r) {
 /* A list of what the stack has from `bottom` on; or the only item, if that is wanted. */
 INLINE PyObject *pop_list(reading *r, size_t bottom) {
     PyObject **from = r->builder->stack + bottom;
-    Py_ssize_t count = r->top - from;
+    size_t count = (size_t)(r->top - from);
     if (r->only_item && r->depth == 1 && count == 1)
         return *--r->top;
-    PyObject *list = PyList_New(count);
-    if (list == NULL)
-        return NULL;
-    for (Py_ssize_t i = 0; i < count; i++)
-        PyList_SetItem(list, i, from[i]);
-    r->top = from;
+    PyObject *list = make_list(from, count);
+    if (list != NULL)
+        r->top = from;
     return list;
 }
 
@@ -324,7 +322,7 @@ INLINE PyObject *read_string(reading *r) {
     unsigned length = LIKELY(r->padded_end - text >= LITERAL_HEAD) ? literal_head_end(text) : LITERAL_HEAD;
     if (LIKELY(length < LITERAL_HEAD && text[length] == '"')) {
         r->at = text + length + 1;
-        return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
+        return make_ascii(text, length);
     }
     PyObject *string =
         length < LITERAL_HEAD ? quoted_read_special(&at, text + length, r->end) : read_quoted(r, &at);

@@ -1,6 +1,8 @@
 /* The keys of objects that were met of late. */
 #include "py/keys.h"
 
+#include "py/making.h"
+
 // No UTF-8 holds this byte.
 #define NO_TEXT 0xFF
 
@@ -44,7 +46,7 @@ static void keep(key_entry *set, const uint8_t *head, size_t length, PyObject *s
 bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *place) {
     if (is_kept(cache, head, length, place))
         return true;
-    PyObject *str = PyUnicode_DecodeLatin1((const char *)head, (Py_ssize_t)length, NULL);
+    PyObject *str = make_ascii(head, length);
     if (str != NULL)
         keep(&cache->entries[*place], head, length, str);
     return str != NULL;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h> // memcpy()
 
+#include "py/making.h"
 #include "py/strings.h"
 #include "wire/literal_escape.h"
 #include "wire/literal_head.h"
@@ -395,7 +396,7 @@ static PyObject *read_short(const uint8_t **cursor, const uint8_t *special, cons
     if (length == 0)
         return NULL;
     *cursor = text.at + 1;
-    return PyUnicode_FromWideChar(codes, (Py_ssize_t)length);
+    return make_wide(codes, length);
 }
 
 #else

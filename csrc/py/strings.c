@@ -1,6 +1,7 @@
 /* From texts to str. */
 #include "py/strings.h"
 
+#include "py/making.h"
 #include "wire/literal_form.h"
 #include "wire/literal_text.h"
 #include "wire/literal_unescape.h"
@@ -11,10 +12,7 @@ PyObject *str_from_utf8(const uint8_t *text, size_t length) {
 }
 
 PyObject *str_from_ascii(const uint8_t *text, size_t length) {
-    // Latin-1 is what CPython reads soonest where it is short; and UTF-8 where it is long.
-    if (length <= 512)
-        return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
-    return str_from_utf8(text, length);
+    return make_ascii(text, length);
 }
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -33,7 +31,7 @@ static PyObject *str_from_form(literal_form form, const uint8_t *text, size_t le
     case LITERAL_UTF16:
         return PyUnicode_DecodeUTF16((const char *)text, (Py_ssize_t)length, NULL, &byte_order);
     case LITERAL_UTF32:
-        return PyUnicode_FromWideChar((const void *)text, (Py_ssize_t)(length / sizeof(wchar_t)));
+        return make_wide((const void *)text, length / sizeof(wchar_t));
     default:
         return str_from_ascii(text, length);
     }

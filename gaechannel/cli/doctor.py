@@ -83,6 +83,7 @@ def _doctor(args: argparse.Namespace) -> int:
 def _machine() -> Iterator[tuple[str, str]]:
     gil = "" if getattr(sys, "_is_gil_enabled", lambda: True)() else ", without the GIL"
     yield "Python", f"{platform.python_implementation()} {platform.python_version()}{gil}"
+    yield "built", "for any CPython from 3.11 on" if ".abi3." in _core.__file__ else "for this CPython alone"
     libc = " ".join(platform.libc_ver()).strip()
     system = f"{platform.system()} {platform.release()}, {platform.machine()}"
     yield "system", ", ".join(filter(None, (system, _distribution(), libc, sysconfig.get_platform())))

@@ -3,6 +3,7 @@
 import pathlib
 import platform
 import ssl
+import sysconfig
 
 import pytest
 import trustme
@@ -12,7 +13,18 @@ import gaechannel
 from gaechannel import _core
 from gaechannel.server import LocalServer
 
-MACHINE = ["gaechannel", "Python", "system", "texts", "libcurl", "with", "proxies", "environment", "files"]
+MACHINE = [
+    "gaechannel",
+    "Python",
+    "built",
+    "system",
+    "texts",
+    "libcurl",
+    "with",
+    "proxies",
+    "environment",
+    "files",
+]
 NAMES = [*MACHINE, "certificates", "connection"]
 
 
@@ -79,6 +91,8 @@ def test_it_says_what_there_is_and_receives_a_message(run, authorities):
     assert (status, err) == (0, "")
     assert lines["gaechannel"] == gaechannel.__version__
     assert platform.python_version() in lines["Python"]
+    one = sysconfig.get_config_var("EXT_SUFFIX") in _core.__file__
+    assert lines["built"] == ("for this CPython alone" if one else "for any CPython from 3.11 on")
     assert lines["libcurl"].startswith(f"libcurl/{_core.libcurl_version} ")
     assert " HTTP2" in lines["libcurl"]
     assert " SSL" in lines["libcurl"]
