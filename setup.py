@@ -132,11 +132,14 @@ class BuildExt(build_ext):
         if sys.implementation.name != "cpython":
             fail(f"{sys.implementation.name} is not supported", "run it with CPython 3.11 or newer")
         super().run()
-        for ext in self.extensions if self.inplace else ():
+        for ext in self.extensions:
             self.remove_others(ext)
 
     def remove_others(self, ext):
-        """Remove what might be imported in a module's place: what was built beside it by another API."""
+        """Remove what might be imported in a module's place: what was built beside it by another API.
+
+        In build/, too: a wheel has all that lies there.
+        """
         built = self.get_ext_fullpath(ext.name)
         stem = os.path.join(os.path.dirname(built), ext.name.rpartition(".")[2])
         for other in {stem + suffix for suffix in EXTENSION_SUFFIXES} - {built}:

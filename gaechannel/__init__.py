@@ -114,9 +114,16 @@ _CORE_FAILED = (
     " libcurl's package is libcurl4 (Debian) or libcurl (Fedora, Alpine)"
 )
 _CORE_NOT_THERE = (
-    "gaechannel's C core is not in {}, or was built for another Python than {}.{}: build it by"
+    "gaechannel's C core is not in {}, or was built for another Python than {}: build it by"
     " `pip install -e .` in a copy of the repository, or run this elsewhere with an installed gaechannel"
 )
+
+
+def _core_not_there() -> str:
+    import sys
+
+    version = ".".join(map(str, sys.version_info[:2])) + sys.abiflags
+    return _CORE_NOT_THERE.format(*__path__, version)
 
 
 def _load(name: str) -> object:
@@ -127,9 +134,11 @@ def _load(name: str) -> object:
     except ModuleNotFoundError as error:
         if error.name != "gaechannel._core":
             raise
-        import sys
-
-        words = _CORE_NOT_THERE.format(*__path__, *sys.version_info[:2])
+        words = _core_not_there()
+    except SystemError as error:  # the stable ABI's, which a free-threaded CPython finds, and cannot run
+        if "_core" not in str(error):
+            raise
+        words = _core_not_there()
     except ImportError as error:
         if error.name == "gaechannel":  # the one below, of an import within: without the way that it took
             raise error.with_traceback(None) from None

@@ -62,11 +62,29 @@ def test_it_says_why_and_what_to_do(run_broken, line):
 def test_a_core_that_is_not_there_is_told_from_one_that_does_not_load(run_broken, line, tmp_path):
     said = run_broken(line, there=False)
     assert len(frames_of(said)) <= 4
-    version = ".".join(map(str, sys.version_info[:2]))
+    version = ".".join(map(str, sys.version_info[:2])) + sys.abiflags
     assert said[-1].startswith(
         f"ImportError: gaechannel's C core is not in {tmp_path}/gaechannel, or was built for another Python"
         f" than {version}: build it by `pip install -e .`"
     )
+
+
+# What a free-threaded CPython 3.13 does with a core by the stable ABI, which it finds by its name.
+BY_THE_STABLE_ABI = """
+from importlib.machinery import ExtensionFileLoader as loader
+def create_module(self, spec, create=loader.create_module):
+    if spec.name != "gaechannel._core":
+        return create(self, spec)
+    raise SystemError("init function of _core returned uninitialized object")
+loader.create_module = create_module
+"""
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_core_by_the_stable_abi_without_the_gil_is_another_pythons(run_broken, line):
+    said = run_broken(BY_THE_STABLE_ABI + line)
+    assert len(frames_of(said)) <= 4
+    assert "or was built for another Python than" in said[-1]
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["--version"], ["listen", "token"]], ids=" ".join)

@@ -1,4 +1,4 @@
-"""A build for one CPython alone: that it makes the same objects, by what the stable ABI has not."""
+"""A build for one CPython alone: the same objects, by what the stable ABI has not; no other one beside it."""
 
 import importlib.machinery
 import json
@@ -50,18 +50,35 @@ def built(tree, tmp_path_factory):
     shutil.copytree(tree, copy)
     # Not optimized, which takes a fifth of the time.
     environment = os.environ | {"CFLAGS": "-O0", "GAECHANNEL_FILEWISE": "1"}
+    environment |= {"GAECHANNEL_ONE_CPYTHON": "1"}
     (copy / "gaechannel" / "_core.abi3.so").write_bytes(b"built before")
-    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
-    done = subprocess.run(
-        command, cwd=copy, env=environment | {"GAECHANNEL_ONE_CPYTHON": "1"}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_setup(copy, environment, "build_ext", "--inplace")
     return copy
+
+
+def run_setup(tree, environment, *arguments):
+    command = [sys.executable, "setup.py", "-q", *arguments]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_it_takes_the_place_of_what_was_built_before(built):
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     assert [path.name for path in built.glob("gaechannel/_core*.so")] == [f"_core{suffix}"]
+
+
+def test_a_wheel_holds_what_was_asked_for_alone(built, tmp_path):
+    """As of a copy in which pip has built before, by the other API."""
+    # What is newer than its sources is not compiled again.
+    library = tmp_path / "lib" / "gaechannel"
+    library.mkdir(parents=True)
+    names = ["_core.abi3.so", "_core" + importlib.machinery.EXTENSION_SUFFIXES[0]]
+    for name, one_cpython in zip(names, ["0", "1"], strict=True):
+        for other in names:
+            (library / other).write_bytes(b"built before")
+        environment = os.environ | {"GAECHANNEL_ONE_CPYTHON": one_cpython}
+        run_setup(built, environment, "build", "--build-base", tmp_path, "--build-lib", tmp_path / "lib")
+        assert [path.name for path in library.glob("_core*.so")] == [name]
 
 
 def test_it_uses_what_the_stable_abi_has_not(built):
