@@ -118,8 +118,7 @@ class Client(TalkChannel, _base.SyncChannel[str]):
             is asked again when the token has expired.
         logger: where log records go; None: the logger ``Channel``.
         base_url: the channel server's address; None: the environment's ``GAECHANNEL_BASE_URL``, or else
-            Google's
-            old address, which has answered nobody since 2017.
+            Google's old address, which has answered nobody since 2017.
         on_session: a callable that is asked before each session opens, the first included, in the thread or
             event loop that waits for the channel: ``on_session(channel, session)``. What it sends belongs to
             that session and goes first in the opening request, before maps that are left over; it may set

@@ -49,7 +49,7 @@ void net_tell_authorities_of_environment(const char *file, const char *directory
         return;
     strbuf_text(words, " (REQUESTS_CA_BUNDLE=");
     strbuf_text(words, of_requests);
-    strbuf_text(words, " is not read here: SSL_CERT_FILE is)");
+    strbuf_text(words, " is not read here: verify= and SSL_CERT_FILE are)");
 }
 
 // Such as 2e5ac55d.0.

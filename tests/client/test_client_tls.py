@@ -123,7 +123,9 @@ def test_a_variable_of_others_is_named_as_one_that_is_not_read(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority_file))
     with pytest.raises(TransportError) as caught:
         next(client_of(served).messages())
-    assert f" (REQUESTS_CA_BUNDLE={authority_file} is not read here: SSL_CERT_FILE is)" in str(caught.value)
+    assert f" (REQUESTS_CA_BUNDLE={authority_file} is not read here: verify= and SSL_CERT_FILE are)" in str(
+        caught.value
+    )
     # Nor is it told of where it was not what was missing.
     assert take(client_of(served, verify=authority_file), 2) == ["a", "b"]
     monkeypatch.setenv("SSL_CERT_FILE", "/is/not/there.pem")
