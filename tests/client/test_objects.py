@@ -146,6 +146,29 @@ def test_characters_at_the_edges_of_each_kind_are_what_json_reads(escapes):
         assert decoded(text) == json.loads(text)
 
 
+# Where one way to read a string ends, and another begins.
+LENGTHS = [*range(4), 15, 16, 30, 31, 32, 33, 63, 64, 65, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025]
+
+
+@pytest.mark.parametrize(
+    "last", ["\x7f", "\x80", "\xff", "\u0100", "\uffff", "\U00010000", "\U0010ffff"], ids=ascii
+)
+@pytest.mark.parametrize("filling", ["a", "é", "я", "次", "🚢"], ids=ascii)
+def test_strings_are_of_the_narrowest_kind_that_holds_them(filling, last):
+    """One that is wider would equal no other: CPython takes it for granted that there is none."""
+    want = [text for length in LENGTHS for text in (filling * length, filling * length + last)]
+    for escapes in False, True:
+        written = [json.dumps(text, ensure_ascii=escapes) for text in want]
+        values = decoded("[" + ",".join(written) + "]")
+        keys = [next(iter(one)) for one in decoded("[" + ",".join(f"{{{key}:0}}" for key in written) + "]")]
+        for found in values, keys:
+            assert found == want
+            assert [text.isascii() for text in found] == [text.isascii() for text in want]
+            assert [sys.getsizeof(text) for text in found] == [sys.getsizeof(text) for text in want]
+            # Of one character up to U+00FF CPython has each once.
+            assert all(one is chr(ord(one)) for one in found if len(one) == 1 and one < "Ā")
+
+
 @pytest.mark.parametrize(
     "rest",
     [
@@ -547,6 +570,7 @@ pieces = [
     "[" + "1," * 600 + "2]",
     '[,,null,true]',
     '{"\\u006b":"\\ud83d"}',
+    '["ab","🚢","🚢次","次\\ud83d"]',
 ]
 # Numbers of which the interpreter keeps none.
 payload = "[" + ",".join(f"[{n},{piece}]" for n, piece in enumerate(pieces, 10**9)) + "]"
