@@ -119,28 +119,80 @@ PyObject *channel_stop_waiting(event_loop_object *loop, PyObject *waiters, PyObj
     return NULL;
 }
 
+// Hold a channel's line: without the GIL another thread's garbage collector may be about to drop that, which
+// the channel leaves with the lock held. With it, nobody comes between.
+static void line_lock(channel_object *self) {
+#ifdef Py_GIL_DISABLED
+    channel_lock(self);
+#else
+    (void)self;
+#endif
+}
+
+static void line_unlock(channel_object *self) {
+#ifdef Py_GIL_DISABLED
+    channel_unlock(self);
+#else
+    (void)self;
+#endif
+}
+
+// The line that the channel is in, in which it takes its place; NULL: none.
+static const ready_line *take_place(channel_object *self) {
+    if (self->line == NULL)
+        return NULL;
+    line_lock(self);
+    ready_line *line = self->line;
+    if (line != NULL)
+        ready_line_push(line, self);
+    line_unlock(self);
+    return line;
+}
+
+// Those who wait for the iterator that merges the channel, in whose place come `none`, which is given away;
+// NULL: nobody does.
+static PyObject *take_waiters_of_merge(channel_object *self, PyObject *none) {
+    PyObject *left = none;
+    line_lock(self);
+    ready_line *line = self->line;
+    if (line != NULL && line->waiters != NULL && PyList_Size(line->waiters) != 0) {
+        left = line->waiters;
+        line->waiters = none;
+    }
+    line_unlock(self);
+    if (left != none)
+        return left;
+    Py_DECREF(none);
+    return NULL;
+}
+
+// Have those wait on who could not be told, if the channel is in that line still. -1 with an exception set.
+static int have_wait_on(channel_object *self, const ready_line *line, PyObject *woken) {
+    line_lock(self);
+    PyObject *waiters = self->line == line ? line->waiters : NULL;
+    Py_XINCREF(waiters);
+    line_unlock(self);
+    int result = waiters != NULL ? PyList_SetSlice(waiters, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, woken) : 0;
+    Py_XDECREF(waiters);
+    return result;
+}
+
 // Wake those who wait for the iterator that merges this channel with others. Python code runs, which may drop
 // that, and its line with it.
 static int wake_merge(channel_object *self, event_loop_object *loop) {
-    ready_line *line = self->line;
+    const ready_line *line = take_place(self);
     if (line == NULL)
         return 0;
-    ready_line_push(line, self);
     PyObject *none = PyList_New(0);
     if (none == NULL)
         return -1;
-    line = self->line; // to make a list may run the garbage collector
-    if (line == NULL || line->waiters == NULL || PyList_Size(line->waiters) == 0) {
-        Py_DECREF(none);
+    PyObject *woken = take_waiters_of_merge(self, none);
+    if (woken == NULL)
         return 0;
-    }
-    PyObject *woken = line->waiters;
-    line->waiters = none;
     set_aside failed = {0};
     if (waiters_wake(loop, &woken) < 0)
         exception_set_aside(&failed);
-    // Those who could not be told go on waiting.
-    if (self->line == line && PyList_SetSlice(line->waiters, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, woken) < 0)
+    if (have_wait_on(self, line, woken) < 0)
         exception_set_aside(&failed);
     Py_DECREF(woken);
     return exception_resume(&failed);

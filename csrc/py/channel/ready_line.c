@@ -36,13 +36,13 @@ static void forget(ready_line *self, const channel_object *channel) {
 }
 
 void ready_line_leave(channel_object *channel) {
-    if (channel->in_line)
-        forget(channel->line, channel);
-    // Whoever closes the channel looks at its line with the lock held; in a forked child nobody does, and the
-    // lock may be held by a thread that is not there.
+    // Whoever closes the channel, or has news of it, looks at its line with the lock held; in a forked child
+    // nobody does, and the lock may be held by a thread that is not there.
     bool locks = channel->forks == forks_seen();
     if (locks)
         channel_lock(channel);
+    if (channel->in_line)
+        forget(channel->line, channel);
     channel->line = NULL;
     channel->in_line = false;
     if (locks)
