@@ -472,7 +472,7 @@ static PyMethodDef framer_methods[] = {
 static PyType_Slot decoder_slots[] = {
     {Py_tp_doc,
      "Decoder(*, max_chunk_size=16777216, raw=False)\n--\n\n"
-     "Reads response bodies of any dialect: length-prefixed chunks of arrays.\n\n"
+     "Reads response bodies of any dialect: length-prefixed chunks of arrays. One is for one body.\n\n"
      "max_chunk_size: the largest chunk length believed, in UTF-16 code units.\n"
      "raw: True: each array's data is not parsed, but given as it stands in the body, bytes of JSON "
      "text\n"
@@ -487,7 +487,8 @@ static PyType_Slot decoder_slots[] = {
 
 static PyType_Slot talk_decoder_slots[] = {
     {Py_tp_doc, "TalkDecoder(clid=None, *, max_chunk_size=16777216)\n--\n\n"
-                "Reads response bodies of the talk dialect, and gives only the messages' texts.\n\n"
+                "Reads response bodies of the talk dialect, and gives only the messages' texts. One is for one\n"
+                "body.\n\n"
                 "clid: whose messages are wanted; None: everybody's.\n"
                 "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
     {Py_tp_new, talk_decoder_new},
@@ -499,7 +500,8 @@ static PyType_Slot talk_decoder_slots[] = {
 static PyType_Slot framer_slots[] = {
     {Py_tp_doc, "Framer(*, max_chunk_size=16777216)\n--\n\n"
                 "Cuts response bodies into the payloads of their chunks, whatever those hold: arrays, or a\n"
-                "forward reply such as [0,1,7]. For those who want only the lengths to be right.\n\n"
+                "forward reply such as [0,1,7]. For those who want only the lengths to be right.\n"
+                "One is for one body.\n\n"
                 "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
     {Py_tp_new, framer_new},
     {Py_tp_dealloc, decoder_dealloc},
