@@ -486,11 +486,12 @@ static PyType_Slot decoder_slots[] = {
 };
 
 static PyType_Slot talk_decoder_slots[] = {
-    {Py_tp_doc, "TalkDecoder(clid=None, *, max_chunk_size=16777216)\n--\n\n"
-                "Reads response bodies of the talk dialect, and gives only the messages' texts. One is for one\n"
-                "body.\n\n"
-                "clid: whose messages are wanted; None: everybody's.\n"
-                "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
+    {Py_tp_doc,
+     "TalkDecoder(clid=None, *, max_chunk_size=16777216)\n--\n\n"
+     "Reads response bodies of the talk dialect, and gives only the messages' texts. One is for one\n"
+     "body.\n\n"
+     "clid: whose messages are wanted; None: everybody's.\n"
+     "max_chunk_size: the largest chunk length believed, in UTF-16 code units."},
     {Py_tp_new, talk_decoder_new},
     {Py_tp_dealloc, decoder_dealloc},
     {Py_tp_methods, talk_decoder_methods},
