@@ -1,5 +1,6 @@
 """What `gaechannel serve` and a service manager tell each other."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -113,7 +114,7 @@ def test_sockets_that_are_handed_over_are_listened_on(environ):
         socket.create_server(("127.0.0.1", 0)) as metrics,
     ):
         fds = [os.dup(one.fileno()) for one in (public, metrics)]
-        high = [os.dup2(fd, 50 + place) for place, fd in enumerate(fds)]
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 50) for fd in fds]  # away from where they are to be
         for fd in fds:
             os.close(fd)
         address = "http://127.0.0.1:{}".format
