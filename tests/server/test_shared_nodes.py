@@ -189,18 +189,19 @@ def test_what_cannot_be_read_at_once_is_read_later(redis, monkeypatch):
 
 def test_that_redis_is_away_is_told_once(tmp_path):
     redis = RedisServer(tmp_path / "away").start()
-    node = Process("--redis", redis.url)
-    process = node.begin()
-    node.is_up(process)
+    words = tmp_path / "words"
+    node = Process("--redis", redis.url, words=words)
+    process = node.start()
     try:
         redis.kill()
-        time.sleep(0.5)
+        until(lambda: "tells us no more" in words.read_text())
+        time.sleep(0.5)  # it is asked again, in vain
         redis.start()
-        time.sleep(0.3)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        until(lambda: "tells us again" in words.read_text())
+        node.end(process, signal.SIGTERM)
     finally:
-        process.kill()
+        node.kill()
         redis.kill()
+    err = words.read_text()
     assert err.count("tells us no more") == err.count("tells us again") == 1, err
     assert len(err.splitlines()) <= 4, err

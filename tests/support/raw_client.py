@@ -93,9 +93,9 @@ class Sender:
 
     async def create(self):
         """A token."""
-        token = await self.ask(
-            "create", urlencode({"client_id": self.client_id}).encode(), Content_Type=_FORM
-        )
+        form = urlencode({"client_id": self.client_id}).encode()
+        while (token := await self.ask("create", form, Content_Type=_FORM)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
         return token.decode()
 
     async def send(self):
