@@ -66,9 +66,12 @@ async def watch(channels: list[Watched]) -> None:
     listening = [asyncio.create_task(channel.listen()) for channel in channels]
     try:
         with Live(table(channels), auto_refresh=False) as live:
-            while not all(task.done() for task in listening):
-                await asyncio.sleep(0.1)
-                live.update(table(channels), refresh=True)
+            try:
+                while not all(task.done() for task in listening):
+                    await asyncio.sleep(0.1)
+                    live.update(table(channels), refresh=True)
+            finally:
+                live.update(table(channels))  # what stays in the terminal
     finally:
         for task in listening:
             task.cancel()

@@ -39,9 +39,12 @@ class Program:
             raise AssertionError(f"nothing was printed; on stderr: {''.join(self.errors)}") from None
 
     def interrupt(self):
-        """Press Ctrl-C; the exit status."""
+        """Press Ctrl-C; the exit status. All that it has printed is among the lines then."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=60)
+        status = self.process.wait(timeout=60)
+        for reader in self.readers:
+            reader.join()
+        return status
 
     def __enter__(self):
         return self
