@@ -1,5 +1,6 @@
 """Waiting for what must come."""
 
+import gc
 import time
 
 
@@ -10,3 +11,11 @@ def until(condition, seconds=20):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.002)
     return found
+
+
+def until_collected(*references):
+    """Collect garbage until all that these weak references lead to has gone.
+
+    Not once: while another thread collects, this one collects nothing.
+    """
+    until(lambda: gc.collect() >= 0 and all(reference() is None for reference in references))
