@@ -152,6 +152,7 @@ print("done")
 """
 
 
+@pytest.mark.timeout(10 * CPU_SECONDS)  # where others have the processor, too
 def test_no_payload_costs_more_than_its_size():
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(CPU_SECONDS), "rough" if SANITIZED else "exact"],
