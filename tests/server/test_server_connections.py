@@ -230,7 +230,7 @@ def test_requests_behind_a_back_channel_are_not_kept_for_ever(listening):
 
 def test_who_does_not_shake_hands_over_tls_is_cut():
     context, client = contexts()
-    with LocalServer(ssl_context=context, header_seconds=0.3, max_connections=2) as server:
+    with LocalServer(ssl_context=context, header_seconds=2.0, max_connections=2) as server:
         with connect(server) as silent, connect(server) as nonsense:
             nonsense.sendall(REQUEST)
             ended(nonsense)

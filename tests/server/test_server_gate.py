@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from waiting import until
 from wire_by_hand import CONNECT, Peer, Talk, texts
 
 from gaechannel.server import LocalServer
@@ -200,7 +201,7 @@ def test_a_query_has_200_fields_at_most(shared):
 
 def test_no_log_has_a_sid_or_a_token(caplog):
     caplog.set_level(logging.DEBUG)
-    with LocalServer(session_timeout=0.1, max_unacknowledged=2000) as server:
+    with LocalServer(session_timeout=2.0, max_unacknowledged=2000) as server:
         secrets = [server.create_channel("me"), server.admin_token]
         talk = Talk(server, secrets[0]).connect()
         secrets.append(talk.sid)
@@ -214,8 +215,7 @@ def test_no_log_has_a_sid_or_a_token(caplog):
         peer.open()
         secrets.append(peer.sid)
         ask(server, "PUT", f"/channel/{peer.sid}", {"token": secrets[0]})
-        while server.service.sessions or server.browserchannel.sessions:
-            pass
+        until(lambda: not server.service.sessions and not server.browserchannel.sessions)
     assert "the handler of session" in caplog.text
     assert "not heard of any more" in caplog.text
     assert not [secret for secret in secrets if secret in caplog.text]

@@ -193,7 +193,7 @@ def test_a_client_that_is_still_reading_when_the_back_channel_has_ended_is_answe
 
 @pytest.mark.parametrize(("head", "version"), [("Connection: close\r\n", "1.1"), ("", "1.0")])
 def test_who_does_not_read_the_end_of_a_back_channel_does_not_keep_its_connection(head, version):
-    with LocalServer(admin=None, idle_seconds=0.2, **ROOM) as server:
+    with LocalServer(admin=None, idle_seconds=1.0, **ROOM) as server:
         held = Held(server, head=head, version=version)
         until(lambda: lent(server) == 1)
         held.session.send(MUCH)
@@ -240,7 +240,7 @@ def test_an_old_client_that_would_keep_its_connection_hears_where_the_back_chann
     with LocalServer(admin=None, state=tmp_path / "state") as server:
         held = Held(server, version="1.0", head="Connection: keep-alive\r\n")
         server.call(lambda: setattr(held.session.back, "ending", True) or held.session.back.wake())
-        held.raw.settimeout(10)
+        held.raw.settimeout(20)
         assert b"HTTP" not in held.ended()
 
 

@@ -141,7 +141,7 @@ def test_a_node_tells_what_it_has_to_do_with_the_store_that_it_shares(tmp_path):
     redis = RedisServer(tmp_path / "redis").start()
     try:
         with (
-            LocalServer(redis=redis.url, metrics="127.0.0.1:0", session_timeout=0.4) as one,
+            LocalServer(redis=redis.url, metrics="127.0.0.1:0", session_timeout=2.0) as one,
             LocalServer(redis=redis.url) as two,
         ):
             talk = Talk(one, one.create_channel("me")).connect()
