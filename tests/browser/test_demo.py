@@ -19,7 +19,7 @@ def demo():
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         yield re.fullmatch(r"Open (http://127\.0\.0\.1:\d+/demo)\n", process.stdout.readline())[1]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(30) == 130
 
 
 NAMES = {"BROWSER", "DISPLAY", "WAYLAND_DISPLAY"}

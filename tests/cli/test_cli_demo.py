@@ -42,7 +42,7 @@ def test_ctrl_c_ends_it_at_once(start):
     while "message" not in process.stdout.readline():
         pass
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=5)
+    _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "")
 
 
@@ -50,5 +50,5 @@ def test_ends_quietly_when_its_reader_goes(start):
     process = start("demo")
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=15) == 0
+    assert process.wait(timeout=30) == 0
     assert process.stderr.read() == ""

@@ -84,5 +84,5 @@ def test_ctrl_c_ends_all_of_it(start):
     while "message" not in process.stdout.readline():
         pass
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "")

@@ -236,7 +236,7 @@ def test_ctrl_c_is_status_130_and_says_nothing(start, server, tokens, wait_until
     process = start("listen", *map(server.create_channel, names))
     wait_until(lambda: all(map(server.service.is_connected, names)))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "")
 
 
@@ -245,7 +245,7 @@ def test_ends_quietly_when_its_reader_goes_without_waiting_for_a_message(start, 
     server.send_message("me", "one")
     assert process.stdout.readline() == "one\n"
     process.stdout.close()
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=30) == 0
     assert process.stderr.read() == ""
 
 
@@ -254,7 +254,7 @@ def test_survives_a_pipe_that_was_closed_before_anything_was_printed(start, serv
     process.stdout.close()
     for number in range(100):
         server.send_message("me", str(number))
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=30) == 0
     assert process.stderr.read() == ""
 
 
@@ -264,8 +264,8 @@ def test_head_takes_its_line_and_all_end(start, server, token):
     process.stdout.close()
     server.send_message("me", "one")
     server.send_message("me", "two")
-    assert head.communicate(timeout=10)[0] == "one\n"
-    assert process.wait(timeout=10) == 0
+    assert head.communicate(timeout=30)[0] == "one\n"
+    assert process.wait(timeout=30) == 0
     assert process.stderr.read() == ""
 
 
@@ -351,7 +351,7 @@ def test_a_signal_ends_the_session_so_that_the_next_listener_gets_what_follows(
     server.send_message("me", "first")
     assert process.stdout.readline() == "first\n"
     process.send_signal(number)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (128 + number, "")
     server.send_message("me", "second")
     assert run("listen", token, "--count", "1") == (0, "second\n", "")

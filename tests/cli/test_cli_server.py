@@ -78,7 +78,7 @@ def test_an_administrative_token_that_was_given_is_not_printed(serve, run, envir
     assert run("create", "me", "--admin", admin, "--admin-token", "open sesame")[0] == 0
     assert run("create", "me", "--admin", admin, "--admin-token-file", str(file))[0] == 0
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=10)[1] == ""
+    assert process.communicate(timeout=30)[1] == ""
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_administration_is_asked_for_over_tls(run):
 def test_serve_ends_in_order(serve, number, expected):
     process, _ = serve()
     process.send_signal(number)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (expected, "")
 
 
@@ -189,7 +189,7 @@ def test_without_aiohttp_one_line_says_what_to_install(start, tmp_path, environ,
     (tmp_path / "aiohttp.py").write_text("raise ImportError('No module named aiohttp')")
     environ["PYTHONPATH"] = str(tmp_path)
     process = start(command)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
     assert err == "gaechannel: the channel server needs aiohttp: install gaechannel[server]\n"
 
@@ -302,7 +302,7 @@ def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tm
     assert len(key.strip()) == 64
     token = run("create", "me")[1].strip()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     process, text = serve("--key-file", str(file))
     for name in ("GAECHANNEL_BASE_URL", "GAECHANNEL_ADMIN"):
         environ[name] = exported(text, name)
@@ -320,7 +320,7 @@ def test_tokens_outlive_a_restart_with_a_key_file(serve, start, run, environ, tm
     assert file.read_bytes() == key
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
     process.send_signal(signal.SIGTERM)
-    err = process.communicate(timeout=10)[1]  # the session may not have ended yet
+    err = process.communicate(timeout=30)[1]  # the session may not have ended yet
     assert err == "" or "--state FILE keeps both" in err
 
 
@@ -334,7 +334,7 @@ def test_what_is_lost_at_the_end_is_said_and_is_kept_in_a_state_file(run, serve,
         token = run("create", "me")[1].strip()
         assert run("send", "me", "kept") == (0, "", "")
         process.send_signal(signal.SIGTERM)
-        err = process.communicate(timeout=10)[1]
+        err = process.communicate(timeout=30)[1]
         assert lost in err if lost else err == ""
         assert process.returncode == 0
     process, text = serve("--state", str(file))
@@ -342,7 +342,7 @@ def test_what_is_lost_at_the_end_is_said_and_is_kept_in_a_state_file(run, serve,
         environ[name] = exported(text, name)
     assert run("listen", token, "--count", "1") == (0, "kept\n", "")
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=10)[1] == ""
+    assert process.communicate(timeout=30)[1] == ""
     file.write_text("something else " * 100)
     status, out, err = run("serve", "--port", "0", "--state", str(file))
     assert (status, out, err) == (1, "", f"gaechannel: --state: {file}: file is not a database\n")
@@ -354,7 +354,7 @@ def test_a_key_that_others_can_read_is_warned_of(serve, tmp_path):
     file.chmod(0o644)
     process, _ = serve("--key-file", str(file))
     process.send_signal(signal.SIGTERM)
-    assert "can be read by others" in process.communicate(timeout=10)[1]
+    assert "can be read by others" in process.communicate(timeout=30)[1]
 
 
 @pytest.mark.parametrize("made", ["empty", "short", "nowhere"])

@@ -230,11 +230,11 @@ def test_arrays_in_the_opening_reply_count(client_of, take):
 @pytest.mark.parametrize("step", STEPS)
 def test_a_server_that_accepts_and_says_nothing_is_given_up_within_the_timeout(client_of, step):
     with TalkServer(**{step: hang}) as server:
-        client = client_of(server, timeout=0.3, request_timeout=0.3, max_reconnects=0)
+        client = client_of(server, timeout=2.0, request_timeout=2.0, max_reconnects=0)
         started = time.monotonic()
         with pytest.raises(ChannelTimeout) as caught:
             next(client.messages())
-        assert 0.25 < time.monotonic() - started < 1.5
+        assert 1.9 < time.monotonic() - started < 20
         assert isinstance(caught.value, TimeoutError)
         assert isinstance(caught.value, OSError)
         # What was asked may still lie in the socket.
@@ -261,24 +261,24 @@ def test_a_reply_that_trickles_is_given_up_within_the_timeout(client_of, step):
     with TalkServer(**{step: trickle(b" " * 10_000, 0.1)}) as server:
         started = time.monotonic()
         with pytest.raises(ChannelTimeout):
-            next(client_of(server, request_timeout=0.5, max_reconnects=0).messages())
-        assert time.monotonic() - started < 2
+            next(client_of(server, request_timeout=2.0, max_reconnects=0).messages())
+        assert time.monotonic() - started < 20
 
 
 def test_a_back_channel_that_trickles_is_alive(client_of, take):
     body = messages(1, "slow but sure")
-    with TalkServer(back=trickle(body, 0.02)) as server:
-        assert take(client_of(server, timeout=0.5), 1) == ["slow but sure"]
+    with TalkServer(back=trickle(body, 0.1)) as server:
+        assert take(client_of(server, timeout=2.0), 1) == ["slow but sure"]
         assert len(server.of("back")) == 1
 
 
 def test_a_back_channel_that_falls_silent_is_replaced(client_of, take, log):
     with TalkServer(back=[streams(messages(1, "a")), streams(messages(2, "b"))]) as server:
-        assert take(client_of(server, timeout=0.3), 2) == ["a", "b"]
+        assert take(client_of(server, timeout=2.0), 2) == ["a", "b"]
         first, second = server.of("back")
         assert second.query["AID"] == "1"
         assert second.query["t"] == "2"
-        assert second.at - first.at >= 0.3
+        assert second.at - first.at >= 1.9
     assert any("timed out" in text for text in log.at(30))
 
 
@@ -463,7 +463,7 @@ def test_a_slow_consumer_pauses_the_transfer_and_loses_nothing(client_of):
         peer.until_gone()
 
     with TalkServer(back=answer) as server:
-        client = client_of(server, queue_limit=100_000, timeout=1.0)
+        client = client_of(server, queue_limit=100_000, timeout=2.0)
         before = peak()
         iterator = client.messages()
         assert next(iterator).startswith("1 ")
@@ -471,7 +471,7 @@ def test_a_slow_consumer_pauses_the_transfer_and_loses_nothing(client_of):
         length = until(lambda: (len(sent), time.sleep(0.3))[0] == len(sent) and len(sent))
         assert length < count / 100
         # ... and for longer than the timeout, which does not run meanwhile.
-        time.sleep(1.2)
+        time.sleep(2.3)
         assert client.stats.messages < 1000
         for number in range(2, count + 1):
             assert next(iterator).startswith(f"{number} ")

@@ -54,7 +54,7 @@ def test_every_message_comes_once_and_in_order_over_back_channels_that_end_and_a
             with pytest.raises(TransportError):
                 next(iterator)
             said = json.loads(server.stdout.readline())
-            assert server.wait(10) == 0
+            assert server.wait(30) == 0
         finally:
             server.kill()
     stats = client.stats

@@ -148,7 +148,7 @@ def test_a_slow_reader_of_many_members_loses_nothing(channel_of, face):
     second = messages(count + 1, *[f"{n} {'x' * 90}" for n in range(count + 1, 2 * count + 1)])
     data = gzip.compress(first) + gzip.compress(second)
     with TalkServer(back=[coded("gzip", data), streams()]) as server:
-        channel = channel_of(face, server, queue_limit=20_000, timeout=1.0)
+        channel = channel_of(face, server, queue_limit=20_000)
         assert channel.take(1) == [f"1 {'x' * 90}"]
         # Nothing more comes in until something is taken.
         assert channel.stats.messages < count

@@ -170,7 +170,7 @@ def test_a_map_sent_by_another_thread_goes_out_while_it_waits(server):
     waiter = threading.Thread(target=lambda: list(merged))
     waiter.start()
     channel.send({"x": 1})
-    assert received.wait(5)
+    assert received.wait(20)
     channel.close()
     waiter.join()
 

@@ -33,7 +33,7 @@ def test_listen_prints_messages_until_the_session_is_stopped(tmp_path):
         with start("listen.py", str(token_file), server.base_url) as process:
             assert process.stdout.readline() == "hello 😀\n"
             server.service.sessions[0].stop()
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "the channel has failed: the server has stopped the session" in errors
     assert "messages=1" in errors
@@ -51,7 +51,7 @@ def test_decode_prints_each_array_once_over_several_back_channels():
                     lines.append(process.stdout.readline())
                     assert lines[-1]
             sessions[0].stop()
-            out, errors = process.communicate(timeout=20)
+            out, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
     lines += out.splitlines(keepends=True)
     ids = [int(line.split()[0]) for line in lines]
@@ -75,7 +75,7 @@ def test_local_server_mends_a_cut_connection():
 )
 def test_wrong_arguments_print_what_is_wanted(name):
     with start(name) as process:
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
     assert name in errors
 
@@ -94,7 +94,7 @@ def test_a_file_that_is_missing_is_one_line(name, words, tmp_path):
         LocalServer() as server,
         start(name, file, *([] if name == "lounge.py" else [server.base_url])) as it,
     ):
-        out, errors = it.communicate(timeout=20)
+        out, errors = it.communicate(timeout=30)
     assert (it.returncode, out) == (1, "")
     assert words in errors
     assert file in errors
@@ -105,7 +105,7 @@ def test_the_dashboard_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "rich.py").write_text("raise ImportError")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with start("dashboard.py") as process:
-        out, errors = process.communicate(timeout=20)
+        out, errors = process.communicate(timeout=30)
     assert (process.returncode, out, errors) == (1, "", "dashboard.py draws with rich: pip install rich\n")
 
 

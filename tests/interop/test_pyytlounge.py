@@ -84,7 +84,7 @@ def volume(number):
     return ["onVolumeChanged", {"volume": str(number), "muted": "false"}]
 
 
-async def hear(api, screen, events, seconds=10):
+async def hear(api, screen, events, seconds=30):
     """Have the screen say this, and wait until the last of it was heard."""
     subscription = asyncio.create_task(api.subscribe())
     for event in (*events, volume(LAST)):

@@ -66,11 +66,11 @@ def test_a_request_that_nothing_answers_is_named_and_sent_again(script, log, sen
 
 def test_the_request_timeout_is_not_the_back_channels(script):
     script.on("back", held([1, "a"]))
-    with BrowserChannel(script.url, request_timeout=0.1) as channel:
+    with BrowserChannel(script.url, request_timeout=1.0) as channel:
         messages = iter(channel)
         assert next(messages) == "a"
         (request,) = script.of("back")
-        time.sleep(0.5)  # five times as long as it may not be
+        time.sleep(2)  # twice as long as it may not be
         request.chunk([2, "b"])
         assert next(messages) == "b"
     assert len(script.of("back")) == 1
