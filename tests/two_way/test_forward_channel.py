@@ -199,7 +199,7 @@ def test_a_huge_map_goes_alone(script):
 
 
 def test_send_from_another_thread_wakes_who_iterates(script):
-    """Well within the slice after which the iterating thread would look by itself; at least once."""
+    """Well within the slice after which the iterating thread would look by itself, at least once."""
     with BrowserChannel(script.url) as channel:
         channel.connect()
         reader = threading.Thread(target=lambda: list(channel))
@@ -213,7 +213,8 @@ def test_send_from_another_thread_wakes_who_iterates(script):
             took.append(time.monotonic() - began)
         channel.close()
         reader.join()
-    assert min(took) < 0.03
+    # The first may have come where a slice ended, by chance; each slice after it begins with an answer.
+    assert min(took[1:]) < 0.03
     assert list(script.maps) == list(range(20))
 
 
