@@ -310,7 +310,7 @@ def test_back_channels_that_bring_something_are_reopened_at_once(client_of, take
     with TalkServer(back=[ok(messages(n, f"m{n}")) for n in range(1, 101)]) as server:
         started = time.monotonic()
         assert take(client_of(server, max_backoff=30), 100) == [f"m{n}" for n in range(1, 101)]
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20  # and not a hundred times half a second or more
 
 
 # ---- Cut anywhere ----
