@@ -354,13 +354,27 @@ INLINE PyObject *read_leaf(reading *r) {
     }
 }
 
-/* A key that has to be read as other strings are. It is kept, if `head` is not NULL and holds all of it; then
- * `*guess` learns. */
+/* How long a key is whose head is plain and ends in the next one; 0 where it does not. */
+static size_t long_key_length(const reading *r) {
+    const uint8_t *text = r->at + 1;
+    if (r->padded_end - text < 2 * LITERAL_HEAD || literal_head_end(text) != LITERAL_HEAD)
+        return 0;
+    unsigned length = literal_head_end(text + LITERAL_HEAD);
+    return length < LITERAL_HEAD && text[LITERAL_HEAD + length] == '"' ? LITERAL_HEAD + length : 0;
+}
+
+/* A key that is long, or has to be read as other strings are. The latter is kept, if `head` is not NULL and
+ * holds all of it; then `*guess` learns. */
 static PyObject *read_other_key(reading *r, const uint8_t *head, key_place *guess) {
     const uint8_t *text = r->at + 1, *at = r->at;
+    r->in.key = KEYS_NONE;
+    size_t length = head != NULL ? long_key_length(r) : 0;
+    if (length > 0) {
+        r->at = text + length + 1;
+        return keys_find_long(&r->builder->keys, text, length);
+    }
     PyObject *key = read_quoted(r, &at);
     r->at = at;
-    r->in.key = KEYS_NONE;
     if (key != NULL && head != NULL && at - text - 1 <= KEYS_LONGEST) {
         key_place place;
         keys_find_made(&r->builder->keys, head, (size_t)(at - text) - 1, key, &place);

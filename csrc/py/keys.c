@@ -9,11 +9,15 @@
 void keys_init(key_cache *cache) {
     for (size_t i = 0; i <= KEYS_NONE; i++)
         cache->entries[i] = (key_entry){.text = {NO_TEXT}, .next = KEYS_NONE, .child = KEYS_NONE};
+    for (size_t i = 0; i < KEYS_LONG_COUNT; i++)
+        cache->longs[i] = (long_key){.text = {NO_TEXT}, .length = LITERAL_HEAD};
 }
 
 void keys_clear(key_cache *cache) {
     for (size_t i = 0; i < KEYS_NONE; i++)
         Py_CLEAR(cache->entries[i].str);
+    for (size_t i = 0; i < KEYS_LONG_COUNT; i++)
+        Py_CLEAR(cache->longs[i].str);
     keys_init(cache);
 }
 
@@ -55,4 +59,38 @@ bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *
 void keys_find_made(key_cache *cache, const uint8_t *head, size_t length, PyObject *str, key_place *place) {
     if (!is_kept(cache, head, length, place))
         keep(&cache->entries[*place], head, length, Py_NewRef(str));
+}
+
+/* The first of the two places where a long key may be. */
+static size_t long_set_of(const uint8_t *text, size_t length) {
+    uint64_t hash = literal_head_hash(text, LITERAL_HEAD);
+    // Turned, or two keys with their heads changed over would be one's place.
+    hash = (hash << 29 | hash >> 35) + literal_head_hash(text + LITERAL_HEAD, length - LITERAL_HEAD);
+    return hash >> (64 - KEYS_LONG_SET_BITS) << 1;
+}
+
+static bool is_long_key(const long_key *entry, const uint8_t *text) {
+    return literal_head_same(entry->text, text, LITERAL_HEAD) &&
+           literal_head_same(entry->text + LITERAL_HEAD, text + LITERAL_HEAD,
+                             entry->length + (size_t)1 - LITERAL_HEAD);
+}
+
+PyObject *keys_find_long(key_cache *cache, const uint8_t *text, size_t length) {
+    long_key *set = cache->longs + long_set_of(text, length);
+    if (is_long_key(&set[0], text))
+        return Py_NewRef(set[0].str);
+    if (is_long_key(&set[1], text))
+        return Py_NewRef(set[1].str);
+    PyObject *str = make_ascii(text, length);
+    if (str == NULL)
+        return NULL;
+    // Not the older one, since to move 80 bytes takes as long as the rest.
+    cache->next_long = !cache->next_long;
+    long_key *place = &set[cache->next_long];
+    PyObject *old = place->str;
+    place->str = Py_NewRef(str);
+    place->length = (uint8_t)length;
+    memcpy(place->text, text, sizeof place->text);
+    Py_XDECREF(old);
+    return str;
 }

@@ -15,10 +15,17 @@
 // The longest key kept, in bytes: its quotation mark must be in the head, too.
 #define KEYS_LONGEST (LITERAL_HEAD - 1)
 
+// The longest of the long ones, likewise with its quotation mark, in two heads.
+#define KEYS_LONGEST_LONG (2 * LITERAL_HEAD - 1)
+
 // 512 keys of 48 bytes are 24 kB: more than the objects of the living services have, and no more than a
 // processor's first cache holds.
 #define KEYS_SET_BITS 8
 #define KEYS_COUNT (2u << KEYS_SET_BITS)
+
+// Of long ones there are fewer: 64 of 80 bytes, 5 kB.
+#define KEYS_LONG_SET_BITS 5
+#define KEYS_LONG_COUNT (2u << KEYS_LONG_SET_BITS)
 
 /* Where a key is kept. Places are guesses: what is kept there may have changed, or nothing be kept at all. */
 typedef uint16_t key_place;
@@ -37,8 +44,20 @@ typedef struct key_entry {
     uint8_t length; // bytes
 } key_entry;
 
+// A long one, of which nothing is guessed.
+typedef struct long_key {
+    // The key, the quotation mark behind it, and anything.
+    uint8_t text[2 * LITERAL_HEAD];
+    // Owned, or NULL.
+    PyObject *str;
+    uint8_t length; // bytes
+} long_key;
+
 typedef struct key_cache {
     key_entry entries[KEYS_COUNT + 1];
+    long_key longs[KEYS_LONG_COUNT];
+    // Which of a set's two places the next one takes.
+    bool next_long;
 } key_cache;
 
 /* Begin without keys. */
@@ -60,5 +79,10 @@ bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *
 /* The same of any other key, of which `str` was made: past ASCII, or with escapes, and then `length` is that
  * of what is written. */
 void keys_find_made(key_cache *cache, const uint8_t *head, size_t length, PyObject *str, key_place *place);
+
+/* The str, a new reference, of a long key: ASCII, `length` bytes, no fewer than a head and no more than
+ * KEYS_LONGEST_LONG, in two heads at `text`, with the quotation mark behind them. It is kept from now on.
+ * NULL with MemoryError set. */
+PyObject *keys_find_long(key_cache *cache, const uint8_t *text, size_t length);
 
 #endif

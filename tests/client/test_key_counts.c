@@ -100,10 +100,60 @@ static void two_keys_of_one_place_are_both_kept(void) {
     free(keys);
 }
 
+typedef uint8_t two_heads[2 * LITERAL_HEAD];
+
+// So many long keys: of the same set, or any.
+static two_heads *make_long_keys(size_t count, bool collide) {
+    two_heads *keys = calloc(count, sizeof *keys);
+    CHECK(keys != NULL);
+    size_t found = 0;
+    for (unsigned number = 0; found < count; number++) {
+        two_heads *key = &keys[found];
+        memset(key, 0, sizeof *key);
+        snprintf((char *)*key, sizeof *key, "%040u\"", number);
+        found += !collide || long_set_of(*key, 40) == 14;
+    }
+    return keys;
+}
+
+// How often long keys are looked for: all of them, in the same order, three times.
+static size_t find_all_long(two_heads *keys, size_t count) {
+    static key_cache cache;
+    keys_init(&cache);
+    compared = made = freed = 0;
+    for (size_t i = 0; i < 3 * count; i++) {
+        PyObject *str = keys_find_long(&cache, keys[i % count], 40);
+        CHECK(str != NULL);
+        Py_DECREF(str);
+    }
+    keys_clear(&cache);
+    CHECK(made == freed);
+    return 3 * count;
+}
+
+static void long_keys_that_want_one_place_cost_two_comparisons_and_a_str_each(void) {
+    for (size_t count = 500; count <= 2000; count *= 2) {
+        two_heads *keys = make_long_keys(count, true);
+        size_t times = find_all_long(keys, count);
+        CHECK(compared <= 4 * times); // of two heads each
+        CHECK(made == times);
+        free(keys);
+    }
+}
+
+static void long_keys_that_come_again_are_made_once(void) {
+    two_heads *keys = make_long_keys(2, true);
+    find_all_long(keys, 2);
+    CHECK(made == 2);
+    free(keys);
+}
+
 static const check_case cases[] = {
     CASE(keys_that_want_one_place_cost_two_comparisons_and_a_str_each),
     CASE(keys_that_come_again_are_made_once),
     CASE(two_keys_of_one_place_are_both_kept),
+    CASE(long_keys_that_want_one_place_cost_two_comparisons_and_a_str_each),
+    CASE(long_keys_that_come_again_are_made_once),
 };
 
 CHECK_MAIN(cases)

@@ -379,15 +379,27 @@ def test_a_key_past_ascii_or_with_escapes_is_what_stands_there_though_others_wer
 
 
 @pytest.mark.parametrize(
-    "written", ["key", "имя", "名前", "é", r"a\"b", r"\u0438\u043c\u044f", "я" * 15 + "x"]
+    "written", ["key", "имя", "名前", "é", r"a\"b", r"\u0438\u043c\u044f", "я" * 15 + "x", "k" * 32, "k" * 63]
 )
 def test_a_key_that_comes_again_is_not_made_again(written):
-    first, second = decoded(f'[{{"{written}":1}},{{"{written}":2}}]')
+    # Where more stands behind it than a key can have.
+    first, second, _ = decoded(f'[{{"{written}":1}},{{"{written}":2}},"{64 * "."}"]')
     assert next(iter(first)) is next(iter(second))
 
 
+def test_a_long_key_is_what_stands_there_wherever_it_differs_from_others():
+    # Of one to three heads of 32 bytes, equal but for one byte.
+    for length in (31, 32, 33, 47, 62, 63, 64, 65):
+        keys = ["k" * at + "x" + "k" * (length - at - 1) for at in range(length)]
+        text = "{" + ",".join(f'"{key}":{number}' for number, key in enumerate(keys)) + "}"
+        assert decoded(f"[{text},{text}]") == [json.loads(text)] * 2
+        # At the end of the text, and with what is not plain in it.
+        for key in (keys[0], keys[-1], r"k\n" + keys[0], keys[-1][2:] + "é", keys[-1][2:] + r"\""):
+            assert decoded(f'[{{"{key}":1}},{{"{key}":2}}]') == json.loads(f'[{{"{key}":1}},{{"{key}":2}}]')
+
+
 def test_a_key_with_nul_bytes_is_no_key_that_was_never_there():
-    for length in range(34):
+    for length in range(66):
         nuls = "\0" * length
         assert Decoder().feed(frame(f'[[1,{{"{nuls}":1}}]]')) == [(1, {nuls: 1})]
 
