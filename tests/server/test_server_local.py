@@ -161,7 +161,7 @@ def test_a_server_that_starts_anew_knows_no_session_and_the_old_tokens(end, runn
             server.stop()
         end(server, keep_sessions=False)
         server.start()
-        assert talk.refused() == (400, "Unknown SID", "Error 400: Unknown SID")
+        assert talk.refused()[:2] == (400, "Unknown SID")
         Talk(server, token).connect()
 
 
@@ -302,7 +302,7 @@ def test_with_a_state_sessions_can_be_forgotten_all_the_same(tmp_path):
         talk = Talk(server, server.create_channel("me")).connect()
         server.kill(keep_sessions=False)
         server.start()
-        assert talk.refused() == (400, "Unknown SID", "Error 400: Unknown SID")
+        assert talk.refused()[:2] == (400, "Unknown SID")
         server.stop(keep_sessions=False)
         server.start()
         assert len(server.service) == 0

@@ -106,7 +106,7 @@ def test_an_expired_token_is_refused_everywhere_in_reason_and_body(clock):
 
 def test_another_clients_token_does_not_open_a_session(shared, talk, name):
     talk.params["token"] = shared.create_channel(name + " other")
-    assert talk.refused() == (400, "Unknown SID", "Error 400: Unknown SID")
+    assert talk.refused()[:2] == (400, "Unknown SID")
     assert talk.terminate().status == 400
 
 
@@ -116,7 +116,7 @@ def test_a_session_is_replaced_by_its_own_client_alone(shared, talk, name):
     assert talk.send().status == 200
     again = Talk(shared, shared.create_channel(name))
     assert again.open(OSID=talk.sid, OAID=0).status == 200
-    assert talk.send().text == "Error 400: Unknown SID"
+    assert "Unknown SID" in talk.send().text
 
 
 @pytest.mark.parametrize("clid", ["", "x" * 257])
@@ -280,5 +280,5 @@ def test_terminate_ends_the_session_and_its_back_channel(shared, talk, name):
         reply = peer.terminate(method)
         assert (reply.status, reply.body) == (200, b"")
         assert stream.next() is None
-        assert peer.refused() == (400, "Unknown SID", "Error 400: Unknown SID")
+        assert peer.refused()[:2] == (400, "Unknown SID")
         assert peer.terminate(method).status == 400

@@ -49,7 +49,7 @@ def test_the_session_header_is_given_to_who_asks_and_wanted_back(peer, sessions)
     assert reply.headers["X-HTTP-Session-Id"] == peer.params["gsessionid"] == sessions[0].http_session_id
     assert peer.send(data(1)).status == 200
     del peer.params["gsessionid"]
-    assert peer.send(data(1)).text == "Error 400: Unknown SID"
+    assert "Unknown SID" in peer.send(data(1)).text
     assert peer.refused(gsessionid="wrong")[:2] == (400, "Unknown SID")
 
 

@@ -66,10 +66,14 @@ def bad_request(text: str) -> Refusal:
     return Refusal(400, text)
 
 
+# As Google's servers write it: Closure's clients find the words anywhere but at the beginning
+# (`indexOf(…) > 0`), others in the title. A proxy may have put other words in the place of the reason phrase.
+_UNKNOWN_SID = "<HTML><HEAD><TITLE>Unknown SID</TITLE></HEAD><BODY>Error 400: Unknown SID</BODY></HTML>"
+
+
 def unknown_sid() -> Refusal:
     """The refusal that tells a client to open a new session."""
-    # Closure's clients find these words in the body anywhere but at its beginning (`indexOf(…) > 0`).
-    return Refusal(400, "Unknown SID", body="Error 400: Unknown SID", cause="sid")
+    return Refusal(400, "Unknown SID", body=_UNKNOWN_SID, cause="sid")
 
 
 def invalid_token() -> Refusal:
