@@ -250,6 +250,9 @@ _VALUES = {
     "a long string, escapes": _one(_words_of(_QUOTED, 2500)),
     "objects": _hundred(lambda chance: {"id": chance.randint(0, 9), "name": _name(chance, 5), "late": False}),
     "objects, new keys": _hundred(lambda chance: {_name(chance, 12): 1}),
+    "objects, keys of 32 to 63 letters": _one(
+        lambda chance: {_LETTERS[:26] * 2 + _LETTERS[n : n + 9]: chance.randint(0, 9) for n in range(30)}
+    ),
     "objects, empty": _hundred(lambda _chance: {}),
     "an object of new keys": _one(lambda chance: {_name(chance, 12): 1 for _ in range(100)}),
     "an object of new long keys": _one(lambda chance: {_name(chance, 90): 1 for _ in range(30)}),
