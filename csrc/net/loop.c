@@ -2,6 +2,7 @@
 #include <stdlib.h> // calloc()
 
 #include "net/internal.h"
+#include "net/libcurl.h"
 #include "net/news.h"
 #include "net/poller.h"
 #include "net/timers.h"
@@ -47,9 +48,21 @@ net_channel *net_loop_channel_after(net_loop *self, net_channel *channel) {
 
 /* ---- What both ways share ---- */
 
+// Where others watch its sockets, libcurl 8.21 forgets each connection of TLS whose other end has not
+// answered its last words yet, and never closes it: curl's issue 22282, mended in 8.22.
+#define LEAVES_CONNECTIONS_OPEN 0x0815
+
+/* Have it look at those that are to be closed, which it does when it is woken. What is closed behind this
+ * transfer has no answer yet; it is looked at behind the next one. */
+static void close_connections(net_loop *self) {
+    if (libcurl_info()->version_num >> 8 == LEAVES_CONNECTIONS_OPEN)
+        curl_multi_wakeup(self->multi);
+}
+
 static void finish_transfers(net_loop *self) {
     CURLMsg *message;
     int left;
+    bool any = false;
     while ((message = curl_multi_info_read(self->multi, &left)) != NULL) {
         if (message->msg != CURLMSG_DONE)
             continue;
@@ -59,7 +72,10 @@ static void finish_transfers(net_loop *self) {
         transfer_done(done, message->data.result);
         net_channel_step(channel);
         news_add(channel);
+        any = true;
     }
+    if (any)
+        close_connections(self);
 }
 
 static void run_timers(net_loop *self) {

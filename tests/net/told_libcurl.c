@@ -1,6 +1,6 @@
 /* Preloaded: libcurl says that it is of the version TOLD_VERSION, 8.14 being 080e00, and stderr hears which
- * sizes each handle's buffers are to have: `sends HANDLE BYTES` or `receives HANDLE BYTES` a line. Where its
- * version was asked for, a line says `asked`. */
+ * sizes each handle's buffers are to have: `sends HANDLE BYTES` or `receives HANDLE BYTES` a line; and which
+ * multi handle is woken: `wakes HANDLE 1`. Where its version was asked for, a line says `asked`. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdarg.h>
@@ -23,6 +23,12 @@ curl_version_info_data *curl_version_info(CURLversion age) {
     info.version_num = (unsigned)strtoul(getenv("TOLD_VERSION"), NULL, 16);
     fputs("asked\n", stderr);
     return &info;
+}
+
+CURLMcode curl_multi_wakeup(CURLM *multi) {
+    CURLMcode (*wake)(CURLM *) = (CURLMcode(*)(CURLM *))next("curl_multi_wakeup");
+    fprintf(stderr, "wakes %p 1\n", (void *)multi);
+    return wake(multi);
 }
 
 CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {

@@ -1,4 +1,4 @@
-"""Which buffers requests tell libcurl to have, of whichever version that is."""
+"""What libcurl is told, whichever it is: which buffers requests have, and to look at connections."""
 
 import os
 import subprocess
@@ -80,3 +80,9 @@ def test_what_an_opening_has_brought_gives_no_large_buffer_to_the_back_channel_o
     sizes = told("receives", "075801", channels=9, opening=much)
     # An opening, and the back channel behind it, each of many.
     assert [one[1] for one in sizes if len(one) > 1] == [1024] * 9
+
+
+@pytest.mark.parametrize(("version", "looks"), [("081400", False), ("081500", True), ("081600", False)])
+def test_a_libcurl_that_leaves_connections_open_is_made_to_look_at_them(told, version, looks):
+    """8.21 alone: what 8.20 and 8.22 do without being told would take a system call more for each request."""
+    assert bool(told("wakes", version, channels=9)) == looks
