@@ -62,7 +62,6 @@ static void close_connections(net_loop *self) {
 static void finish_transfers(net_loop *self) {
     CURLMsg *message;
     int left;
-    bool any = false;
     while ((message = curl_multi_info_read(self->multi, &left)) != NULL) {
         if (message->msg != CURLMSG_DONE)
             continue;
@@ -72,10 +71,8 @@ static void finish_transfers(net_loop *self) {
         transfer_done(done, message->data.result);
         net_channel_step(channel);
         news_add(channel);
-        any = true;
-    }
-    if (any)
         close_connections(self);
+    }
 }
 
 static void run_timers(net_loop *self) {

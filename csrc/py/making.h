@@ -47,13 +47,7 @@ static inline PyObject *make_wide(const wchar_t *codes, size_t length) {
     return made;
 }
 
-/* A list of `count` objects, the references to which it takes; NULL: none are taken. */
-static inline PyObject *make_list(PyObject *const *items, size_t count) {
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (size_t i = 0; list != NULL && i < count; i++)
-        PyList_SET_ITEM(list, (Py_ssize_t)i, items[i]);
-    return list;
-}
+#define PUT_FIRST_ITEM PyList_SET_ITEM
 
 #else
 
@@ -67,13 +61,16 @@ static inline PyObject *make_wide(const wchar_t *codes, size_t length) {
     return PyUnicode_FromWideChar(codes, (Py_ssize_t)length);
 }
 
+#define PUT_FIRST_ITEM PyList_SetItem
+
+#endif
+
+/* A list of `count` objects, the references to which it takes; NULL: none are taken. */
 static inline PyObject *make_list(PyObject *const *items, size_t count) {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list != NULL && i < count; i++)
-        PyList_SetItem(list, (Py_ssize_t)i, items[i]);
+        PUT_FIRST_ITEM(list, (Py_ssize_t)i, items[i]);
     return list;
 }
-
-#endif
 
 #endif

@@ -44,32 +44,49 @@ void _Py_Dealloc(PyObject *str) {
     freed++;
 }
 
-typedef uint8_t head[LITERAL_HEAD + 1];
+// How long a key is, and a long one.
+#define SHORT 8
+#define LONG 40
 
-// So many keys: of the same set, or any.
-static head *make_keys(size_t count, bool collide) {
-    head *keys = calloc(count, sizeof *keys);
+typedef uint8_t key[2 * LITERAL_HEAD];
+
+static size_t place_of(const uint8_t *text, size_t length) {
+    return length == LONG ? long_set_of(text, length) : set_of(text, length);
+}
+
+// So many keys of that length: of the same set, or any.
+static key *make_keys(size_t count, size_t length, bool collide) {
+    key *keys = calloc(count, sizeof *keys);
     CHECK(keys != NULL);
     size_t found = 0;
     for (unsigned number = 0; found < count; number++) {
-        head *key = &keys[found];
-        memset(key, 0, sizeof *key);
-        snprintf((char *)*key, sizeof *key, "%08u\"", number);
-        found += !collide || set_of(*key, 8) == 14;
+        key *made_key = &keys[found];
+        memset(made_key, 0, sizeof *made_key);
+        snprintf((char *)*made_key, sizeof *made_key, "%0*u\"", (int)length, number);
+        found += !collide || place_of(*made_key, length) == 14;
     }
     return keys;
 }
 
-// How often keys are looked for: all of them, in the same order, three times.
-static size_t find_all(head *keys, size_t count) {
+static void find(key_cache *cache, const uint8_t *text) {
+    key_place place;
+    CHECK(keys_find(cache, text, SHORT, &place));
+    CHECK(memcmp(cache->entries[place].text, text, SHORT + 1) == 0);
+}
+
+static void find_long(key_cache *cache, const uint8_t *text) {
+    PyObject *str = keys_find_long(cache, text, LONG);
+    CHECK(str != NULL);
+    Py_DECREF(str);
+}
+
+// How often keys of that length are looked for: all of them, in the same order, three times.
+static size_t find_all(key *keys, size_t count, size_t length) {
     static key_cache cache;
     keys_init(&cache);
     compared = made = freed = 0;
-    for (size_t i = 0; i < 3 * count; i++) {
-        key_place place;
-        CHECK(keys_find(&cache, keys[i % count], 8, &place));
-        CHECK(memcmp(cache.entries[place].text, keys[i % count], 9) == 0);
-    }
+    for (size_t i = 0; i < 3 * count; i++)
+        (length == LONG ? find_long : find)(&cache, keys[i % count]);
     keys_clear(&cache);
     CHECK(made == freed);
     return 3 * count;
@@ -77,8 +94,8 @@ static size_t find_all(head *keys, size_t count) {
 
 static void keys_that_want_one_place_cost_two_comparisons_and_a_str_each(void) {
     for (size_t count = 500; count <= 4000; count *= 2) {
-        head *keys = make_keys(count, true);
-        size_t times = find_all(keys, count);
+        key *keys = make_keys(count, SHORT, true);
+        size_t times = find_all(keys, count, SHORT);
         CHECK(compared == 2 * times);
         CHECK(made == times);
         free(keys);
@@ -86,55 +103,24 @@ static void keys_that_want_one_place_cost_two_comparisons_and_a_str_each(void) {
 }
 
 static void keys_that_come_again_are_made_once(void) {
-    head *keys = make_keys(60, false);
-    size_t times = find_all(keys, 60);
+    key *keys = make_keys(60, SHORT, false);
+    size_t times = find_all(keys, 60, SHORT);
     CHECK(made < 80); // where three meet in one place, they are made again
     CHECK(compared < 2 * times);
     free(keys);
 }
 
 static void two_keys_of_one_place_are_both_kept(void) {
-    head *keys = make_keys(2, true);
-    find_all(keys, 2);
+    key *keys = make_keys(2, SHORT, true);
+    find_all(keys, 2, SHORT);
     CHECK(made == 2);
     free(keys);
 }
 
-typedef uint8_t two_heads[2 * LITERAL_HEAD];
-
-// So many long keys: of the same set, or any.
-static two_heads *make_long_keys(size_t count, bool collide) {
-    two_heads *keys = calloc(count, sizeof *keys);
-    CHECK(keys != NULL);
-    size_t found = 0;
-    for (unsigned number = 0; found < count; number++) {
-        two_heads *key = &keys[found];
-        memset(key, 0, sizeof *key);
-        snprintf((char *)*key, sizeof *key, "%040u\"", number);
-        found += !collide || long_set_of(*key, 40) == 14;
-    }
-    return keys;
-}
-
-// How often long keys are looked for: all of them, in the same order, three times.
-static size_t find_all_long(two_heads *keys, size_t count) {
-    static key_cache cache;
-    keys_init(&cache);
-    compared = made = freed = 0;
-    for (size_t i = 0; i < 3 * count; i++) {
-        PyObject *str = keys_find_long(&cache, keys[i % count], 40);
-        CHECK(str != NULL);
-        Py_DECREF(str);
-    }
-    keys_clear(&cache);
-    CHECK(made == freed);
-    return 3 * count;
-}
-
 static void long_keys_that_want_one_place_cost_two_comparisons_and_a_str_each(void) {
     for (size_t count = 500; count <= 2000; count *= 2) {
-        two_heads *keys = make_long_keys(count, true);
-        size_t times = find_all_long(keys, count);
+        key *keys = make_keys(count, LONG, true);
+        size_t times = find_all(keys, count, LONG);
         CHECK(compared <= 4 * times); // of two heads each
         CHECK(made == times);
         free(keys);
@@ -142,8 +128,8 @@ static void long_keys_that_want_one_place_cost_two_comparisons_and_a_str_each(vo
 }
 
 static void long_keys_that_come_again_are_made_once(void) {
-    two_heads *keys = make_long_keys(2, true);
-    find_all_long(keys, 2);
+    key *keys = make_keys(2, LONG, true);
+    find_all(keys, 2, LONG);
     CHECK(made == 2);
     free(keys);
 }
