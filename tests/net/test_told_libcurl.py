@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from c_programs import library_to_preload, needs_compiler, preloading
-from scripted_server import ScriptedServer, held, opened
+from scripted_server import Request, ScriptedServer, held, opened
 
 pytestmark = [
     needs_compiler,
@@ -40,10 +40,9 @@ def listener(tmp_path):
 
 @pytest.fixture
 def told(listener):
-    """Receive by so many channels, with a libcurl that says it is of a version; what each handle was told to
-    have for what it receives, or sends."""
+    """Receive by so many channels, with a libcurl that says it is of a version; the lines it was told."""
 
-    def told(kind, version, channels=1, opening=()):
+    def told(version, channels=1, opening=()):
         with ScriptedServer() as server:
             server.on("open", opened(*opening))
             server.on("back", held([len(opening) + 1, "last"]))
@@ -59,30 +58,45 @@ def told(listener):
         lines = done.stderr.splitlines()
         if "asked" not in lines:
             pytest.skip("this build brings its libcurl within, whose calls nobody hears")
-        sizes = {}
-        for line in lines:
-            if line.startswith(kind):
-                _, handle, size = line.split()
-                sizes.setdefault(handle, []).append(int(size))
-        return list(sizes.values())
+        return [line.split() for line in lines]
 
     return told
 
 
+def behind_openings(buffer, lines):
+    """The sizes of the buffers that `sends`, or `receives`: for each handle that has opened a session, of the
+    request that does so, and of the back channel that comes on it next.
+
+    Each handle is one from where it was made, whatever had its address before.
+    """
+    handles = []  # what each has asked for, with which buffer
+    at = {}  # the last of them that had the address
+    size = {}
+    for what, address, *value in (line for line in lines if len(line) > 1):
+        if what == "makes":
+            at[address] = []
+            handles.append(at[address])
+        elif what == buffer:
+            size[address] = int(*value)
+        elif what == "asks":
+            at[address].append((Request(None, "", *value, {}, b"").kind, size[address]))
+    openings = [asked for asked in handles if "open" in dict(asked)]
+    assert all([kind for kind, _ in asked] == ["open", "back"] for asked in openings), handles
+    return [tuple(has for _, has in asked) for asked in openings]
+
+
 def test_what_an_opening_went_through_is_given_back_by_the_back_channel_on_its_handle(told):
-    sizes = told("sends", "080e00")[0]
     # The smallest that libcurl takes, for the opening's body; another size, for which that goes.
-    assert sizes[:2] == [16 * 1024, 16 * 1024 + 1]
+    assert behind_openings("sends", told("080e00")) == [(16 * 1024, 16 * 1024 + 1)]
 
 
 def test_what_an_opening_has_brought_gives_no_large_buffer_to_the_back_channel_on_its_handle(told):
     much = [[number, "x" * 100_000] for number in range(1, 5)]
-    sizes = told("receives", "075801", channels=9, opening=much)
-    # An opening, and the back channel behind it, each of many.
-    assert [one[1] for one in sizes if len(one) > 1] == [1024] * 9
+    sizes = behind_openings("receives", told("075801", channels=9, opening=much))
+    assert [back for _, back in sizes] == [1024] * 9
 
 
 @pytest.mark.parametrize(("version", "looks"), [("081400", False), ("081500", True), ("081600", False)])
 def test_a_libcurl_that_leaves_connections_open_is_made_to_look_at_them(told, version, looks):
     """8.21 alone: what 8.20 and 8.22 do without being told would take a system call more for each request."""
-    assert bool(told("wakes", version, channels=9)) == looks
+    assert (["wakes"] in told(version, channels=9)) == looks

@@ -1,6 +1,8 @@
-/* Preloaded: libcurl says that it is of the version TOLD_VERSION, 8.14 being 080e00, and stderr hears which
- * sizes each handle's buffers are to have: `sends HANDLE BYTES` or `receives HANDLE BYTES` a line; and which
- * multi handle is woken: `wakes HANDLE 1`. Where its version was asked for, a line says `asked`. */
+/* Preloaded: libcurl says that it is of the version TOLD_VERSION, 8.14 being 080e00, and stderr hears, line
+ * by line, what it is told: of each easy handle that it was made, which sizes its buffers are to have, and
+ * then what it asks for: `makes HANDLE`, `sends HANDLE BYTES`, `receives HANDLE BYTES`, `asks HANDLE TARGET`.
+ * Where one was freed, the next that is made may have its address. `wakes` stands for a multi handle that is
+ * woken, and `asked` where the version was asked for. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdarg.h>
@@ -27,8 +29,15 @@ curl_version_info_data *curl_version_info(CURLversion age) {
 
 CURLMcode curl_multi_wakeup(CURLM *multi) {
     CURLMcode (*wake)(CURLM *) = (CURLMcode(*)(CURLM *))next("curl_multi_wakeup");
-    fprintf(stderr, "wakes %p 1\n", (void *)multi);
+    fputs("wakes\n", stderr);
     return wake(multi);
+}
+
+CURL *curl_easy_init(void) {
+    CURL *(*init)(void) = (CURL * (*)(void)) next("curl_easy_init");
+    CURL *easy = init();
+    fprintf(stderr, "makes %p\n", (void *)easy);
+    return easy;
 }
 
 CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {
@@ -40,5 +49,7 @@ CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {
     if (option == CURLOPT_UPLOAD_BUFFERSIZE || option == CURLOPT_BUFFERSIZE)
         fprintf(stderr, "%s %p %ld\n", option == CURLOPT_BUFFERSIZE ? "receives" : "sends", (void *)easy,
                 (long)given);
+    if (option == CURLOPT_REQUEST_TARGET && given != NULL)
+        fprintf(stderr, "asks %p %s\n", (void *)easy, (const char *)given);
     return set(easy, option, given);
 }

@@ -19,7 +19,7 @@ class Tail(logging.Handler):
 @pytest.fixture
 def log():
     """A logger of the test's own; its last lines are shown where the test fails."""
-    logger = logging.getLogger(f"strangers {id(object())}")
+    logger = logging.getLogger("strangers")
     logger.setLevel(logging.INFO)
     logger.propagate = False
     tail = Tail()
