@@ -59,27 +59,6 @@ def test_another_thread_runs_while_a_channel_waits(client_of):
         thread.join()
 
 
-def test_another_thread_runs_while_chunks_are_parsed(client_of):
-    # One message of 8 MB at the end of much that has to be read and skipped: all of it without the lock.
-    noise = b'200009\n[[1,["x","' + b"y" * 199_990 + b'"]]]'
-    noise = noise.replace(b"200009", str(len(noise) - 7).encode())
-    bodies = [noise.replace(b"[[1,", b"[[%d," % number) for number in range(1, 10)]
-    with TalkServer(back=streams(*bodies * 100)) as server:
-        client = client_of(server)
-        thread, _ = in_thread(next, client.messages())
-        waiting(server)
-        # The processor time of all threads: where the machine has something else to do, nothing of it passes.
-        longest = 0.0
-        last, started = time.process_time(), time.monotonic()
-        while time.monotonic() - started < 0.5:
-            now = time.process_time()
-            longest = max(longest, now - last)
-            last = now
-        client.close()
-        thread.join()
-    assert longest < 0.2 * SLOW
-
-
 # ---- close() ----
 
 
