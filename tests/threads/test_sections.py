@@ -19,14 +19,16 @@ pytestmark = [
 ]
 
 # Run with what counts and how the messages are taken; prints what one took that was there, and one that was
-# waited for. The fewest: others may have come while more were sent, or waited for longer than one slice.
+# waited for: it is sent once the main thread waits. The fewest: others may have come while more were sent, or
+# waited for longer than one slice.
 PROGRAM = """
-import asyncio, ctypes, sys, threading
+import asyncio, ctypes, sys, threading, time
 import gaechannel
 from gaechannel import aio
 from gaechannel.server import LocalServer
 
-sections = ctypes.CDLL(sys.argv[1]).sections
+library = ctypes.CDLL(sys.argv[1])
+sections = library.sections
 sections.restype = ctypes.c_long
 
 def channels(server):
@@ -39,13 +41,18 @@ async def taken(messages):
     await anext(messages) if "aio" in sys.argv[2] else next(messages)
     return sections() - before
 
+def send_to_who_waits(server, text):
+    while not library.waits():
+        time.sleep(0.001)
+    server.send_message("me", text)
+
 async def main(server):
     messages = channels(server)
     server.send_message("me", "first")
     await taken(messages)
     waited = []
     for number in range(20):
-        later = threading.Timer(0.01, server.send_message, ("me", str(number)))
+        later = threading.Thread(target=send_to_who_waits, args=(server, str(number)))
         later.start()
         waited.append(await taken(messages))
         later.join()
@@ -82,6 +89,8 @@ def test_a_message_takes_no_more_sections_than_the_manual_says(counter, way, wai
         env={**os.environ, "LD_PRELOAD": preloading(counter)},
         capture_output=True,
         text=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["1", str(waited)]
