@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import time
 
 import pytest
 from link_proxy import LinkProxy
@@ -112,6 +111,13 @@ def test_what_redis_took_of_a_node_that_never_heard_so_comes_once(tmp_path, then
         redis.kill()
 
 
+def look_at_leases(redis):
+    """Wait until the nodes have done so once more."""
+    when = b"HGET {gaechannel}looked last"
+    last = redis.says(when)
+    until(lambda: redis.says(when) != last)
+
+
 #: What the clock of Redis says is less than what stands in its keys, or more, by so many ms.
 STEP = b"""
 local P, step = '{gaechannel}', ARGV[1]
@@ -127,20 +133,22 @@ return 'stepped'
 @pytest.mark.timeout(90)
 def test_sessions_outlive_steps_of_the_clock_of_redis(tmp_path):
     redis = RedisServer(tmp_path / "redis").start()
-    node = Process("--redis", redis.url, "--session-timeout", "2")
+    node = Process("--redis", redis.url, "--session-timeout", "5")
     node.start()
     script = b'"' + STEP.replace(b"\n", b" ") + b'"'
     try:
         talk = Talk(node, node.create("client")).connect()
+        unheard = Talk(node, node.create("another")).connect()  # no back channel keeps it
         with contextlib.closing(talk.back()) as stream, contextlib.closing(node.connection()) as connection:
             comes(connection, stream, 0)
             until(lambda: redis.says(b"EXISTS {gaechannel}looked") == b":1\r\n")
             for step in (-3_600_000, 3_600_000, -86_400_000):  # the clock is put forward, back, and forward
                 assert redis.says(b"EVAL %b 0 %d" % (script, step)) == b"$7\r\nstepped\r\n"
-                time.sleep(0.7)  # leases are looked at
+                look_at_leases(redis)
                 comes(connection, stream, step)
+                assert unheard.send({}).status == 200
         # Who is heard of no more goes all the same.
-        until(lambda: redis.says(b"ZCARD {gaechannel}leases") == b":0\r\n")
+        until(lambda: redis.says(b"ZCARD {gaechannel}leases") == b":0\r\n", 40)
     finally:
         node.kill()
         redis.kill()
@@ -167,7 +175,7 @@ def test_sessions_outlive_steps_of_the_clock_of_a_node(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(AHEAD.format(str(step)))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     redis = RedisServer(tmp_path / "redis").start()
-    node = Process("--redis", redis.url, "--session-timeout", "2")
+    node = Process("--redis", redis.url, "--session-timeout", "5")
     node.start()
     try:
         talk = Talk(node, node.create("client")).connect()
@@ -175,7 +183,7 @@ def test_sessions_outlive_steps_of_the_clock_of_a_node(tmp_path, monkeypatch):
             for seconds in (3600, -86_400, 0):
                 ahead(seconds)
                 comes(connection, stream, seconds)
-                time.sleep(0.7)  # leases are looked at
+                look_at_leases(redis)
                 comes(connection, stream, seconds + 1)
         ahead(3 * 3600)
         assert Talk(node, talk.params["token"]).open().status == 401  # it is this clock that was set
