@@ -12,6 +12,8 @@ from wire_by_hand import literal
 
 #: Seconds without a byte after which who waits tries anew.
 PATIENCE = 2.0
+#: And those after which who connects, which nothing disturbs, gives up.
+CONNECT_PATIENCE = 30.0
 
 #: What a peer, or the way to it, may do at any time.
 CUT = (OSError, EOFError, TimeoutError, ValueError)
@@ -20,8 +22,9 @@ CUT = (OSError, EOFError, TimeoutError, ValueError)
 class Http:
     """One HTTP/1.1 connection."""
 
-    def __init__(self, port):
+    def __init__(self, port, patience=PATIENCE):
         self._port = port
+        self._patience = patience
         self._reader = self._writer = None
 
     async def ask(self, method, path, body=b"", **headers):
@@ -31,7 +34,7 @@ class Http:
 
     async def begin(self, method, path, body=b"", **headers):
         """Status of the answer, and its body as it comes."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self._patience):
             if self._writer is None:
                 self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
             lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
@@ -44,12 +47,12 @@ class Http:
     async def _pieces(self, headers):
         reader = self._reader
         if headers.get("transfer-encoding") != "chunked":
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 yield await reader.readexactly(int(headers["content-length"]))
             return
         size = 1
         while size:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 size = int(await reader.readline(), 16)
                 piece = await reader.readexactly(size + 2)
             yield piece[:-2]
@@ -153,14 +156,14 @@ class Listener:
 
     async def connect(self):
         """Open the session and have it listen."""
-        opening = await self._post({"count": 0})
+        opening = await self._post({"count": 0}, CONNECT_PATIENCE)
         self._read(opening)
         self._params["SID"] = self._sid
-        await self._post(_CONNECT)
+        await self._post(_CONNECT, CONNECT_PATIENCE)
         return self
 
-    async def _post(self, form, **query):
-        http = Http(self._port)
+    async def _post(self, form, patience=PATIENCE, **query):
+        http = Http(self._port, patience)
         try:
             self._rid += 1
             path = "/talkgadget/dch/bind?" + urlencode({**self._params, "RID": self._rid, **query})
