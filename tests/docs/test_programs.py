@@ -109,7 +109,7 @@ def test_the_dashboard_says_what_to_install(tmp_path, monkeypatch):
     assert (process.returncode, out, errors) == (1, "", "dashboard.py draws with rich: pip install rich\n")
 
 
-# What makes it short, and ends no back channel but where the network is cut: it goes on until enough has come.
+# What makes it short: it goes on until enough has come. No back channel ends but where the network is cut.
 HURRIED = {
     "LocalServer(backchannel_seconds=2.0)": "LocalServer()",
     "while time.perf_counter() - began < SECONDS:": "while len(came) <= 10 or not reconnected:",

@@ -269,7 +269,8 @@ with LocalServer(max_connections=1000) as server:
         time.sleep(0.01)
     for raw in many:
         raw.close()
-    time.sleep(0.1)
+    while len(server._running.listeners[0].connections) > 1 + len(stuck):
+        time.sleep(0.01)
     assert Talk(server, server.create_channel("late")).open().status == 200
     for one in (stream, *stuck):
         one.cut()

@@ -48,10 +48,10 @@ def url_through(network):
 
 def test_a_request_may_take_longer_than_its_timeout_as_long_as_it_gets_on(script, send_all):
     maps = [{"text": str(number % 10) * 100_000} for number in range(30)]
-    with Network(script.server.server_address[1], bytes_per_second=600_000) as network:
+    with Network(script.server.server_address[1], bytes_per_second=400_000) as network:
         began = time.monotonic()
-        send_all(url_through(network), maps, request_timeout=2)
-    assert time.monotonic() - began > 4
+        send_all(url_through(network), maps, request_timeout=4)
+    assert time.monotonic() - began > 6
     assert script.maps == dict(enumerate(maps))
     # Each went once.
     assert sum(len(request.maps) for request in script.of("maps")) == 30
@@ -60,8 +60,13 @@ def test_a_request_may_take_longer_than_its_timeout_as_long_as_it_gets_on(script
 def test_a_request_that_nothing_answers_is_named_and_sent_again(script, log, send_all):
     script.on("maps", hang, confirmed())
     send_all(script.url, [{"a": "b"}], request_timeout=1.5, max_backoff=0.05, logger=log)
-    assert "The request with maps timed out: the server fell silent for 1.5 seconds" in log.text.getvalue()
-    assert [request.query["t"] for request in script.of("maps")] == ["1", "2"]
+    # More often than once where what answers the second one has no processor for so long, but never unnamed.
+    timed_out = log.text.getvalue().count(
+        "The request with maps timed out: the server fell silent for 1.5 seconds"
+    )
+    assert timed_out >= 1
+    times = [request.query["t"] for request in script.of("maps")]
+    assert times == [str(number) for number in range(1, timed_out + 2)]
 
 
 def test_the_request_timeout_is_not_the_back_channels(script):
