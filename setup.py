@@ -2,13 +2,12 @@
 
 Environment variables; the first has its default in brackets, the others are off unless set to 1:
 
-GAECHANNEL_LIBCURL      the folder of a static libcurl that is to be linked in (the system's libcurl)
-GAECHANNEL_ONE_CPYTHON  for the CPython that builds it alone, where it makes objects sooner; not for any
-GAECHANNEL_WERROR       more warnings, and all of them errors
-GAECHANNEL_SANITIZE     AddressSanitizer and UndefinedBehaviorSanitizer
-GAECHANNEL_DEBUG        for a debugger: not optimized, with assertions
-GAECHANNEL_COVERAGE     gcov's counters
-GAECHANNEL_FILEWISE     each C file optimized by itself, its functions to be found in its object
+GAECHANNEL_LIBCURL    the folder of a static libcurl that is to be linked in (the system's libcurl)
+GAECHANNEL_WERROR     more warnings, and all of them errors
+GAECHANNEL_SANITIZE   AddressSanitizer and UndefinedBehaviorSanitizer
+GAECHANNEL_DEBUG      for a debugger: not optimized, with assertions
+GAECHANNEL_COVERAGE   gcov's counters
+GAECHANNEL_FILEWISE   each C file optimized by itself, its functions to be found in its object
 """
 
 import os
@@ -64,7 +63,7 @@ def wanted(name):
 
 
 # Free-threaded builds have no stable ABI yet.
-LIMITED_API = not (sysconfig.get_config_var("Py_GIL_DISABLED") or wanted("ONE_CPYTHON"))
+LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 def whole_program():

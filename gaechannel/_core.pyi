@@ -11,6 +11,7 @@ __version__: str
 libcurl_version: str
 finds_authorities: bool
 blocks_extension: str | None
+writes_in_place: bool
 
 # gaechannel.two_way's
 _Field: TypeAlias = tuple[str, str] | tuple[str, str, bool]

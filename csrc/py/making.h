@@ -1,75 +1,86 @@
-/* Objects of contents that are known, as soon as the interpreter that is built for lets them be made.
+/* Objects of contents that are known, as soon as the interpreter lets them be made.
  *
- * By the stable ABI CPython looks at each text once more, and at each list that an item is put in. A build
- * for one CPython (setup.py's GAECHANNEL_ONE_CPYTHON) makes them with room for what they hold, and fills
- * that. */
+ * By the stable ABI CPython looks at each text once more, and at each list that an item is put in. What it
+ * has beyond it makes them with room for what they are to hold, which is written there. A build for any
+ * CPython looks for it in the one that it is loaded into (making.c), and does without where it does not know
+ * that one; free-threaded builds, which are for one CPython, are compiled with it. */
 #ifndef GAECHANNEL_PY_MAKING_H
 #define GAECHANNEL_PY_MAKING_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdbool.h>
 #include <stddef.h> // size_t
-#include <stdint.h> // uint8_t, uint32_t
+#include <stdint.h> // uint8_t
 #include <string.h> // memcpy()
 
-#ifndef Py_LIMITED_API
+/* Look what this CPython has beyond the stable ABI; -1: an exception is set. `ascii` is any str of ASCII. It
+ * may be called again. */
+int making_look(PyObject *ascii);
 
-/* ASCII to str. */
-static inline PyObject *make_ascii(const uint8_t *text, size_t length) {
-    // CPython has those that are shorter already.
-    if (length < 2)
-        return PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL);
-    PyObject *made = PyUnicode_New((Py_ssize_t)length, 0x7F);
-    if (made != NULL)
-        memcpy(PyUnicode_1BYTE_DATA(made), text, length);
-    return made;
-}
+/* Whether objects are written in place. */
+bool making_writes(void);
 
-/* UTF-32 to str. */
-static inline PyObject *make_wide(const wchar_t *codes, size_t length) {
-    // In place of a search for the largest, which waits for each character.
-    uint32_t all = 0;
-    for (size_t i = 0; i < length; i++)
-        all |= (uint32_t)codes[i];
-    if (sizeof *codes != sizeof(Py_UCS4) || all < 0x100)
-        return PyUnicode_FromWideChar(codes, (Py_ssize_t)length);
-    PyObject *made = PyUnicode_New((Py_ssize_t)length, all < 0x10000 ? 0xFFFF : 0x10FFFF);
-    if (made == NULL)
-        return NULL;
-    if (all < 0x10000) {
-        Py_UCS2 *units = PyUnicode_2BYTE_DATA(made);
-        for (size_t i = 0; i < length; i++)
-            units[i] = (Py_UCS2)codes[i];
-    } else {
-        memcpy(PyUnicode_4BYTE_DATA(made), codes, length * sizeof *codes);
-    }
-    return made;
-}
+#ifdef Py_LIMITED_API
 
-#define PUT_FIRST_ITEM PyList_SET_ITEM
+/* What CPython has beyond the stable ABI; of one that is not known, NULL and 0. */
+typedef struct making_ways {
+    PyObject *(*new_str)(Py_ssize_t length, Py_UCS4 largest);                   // PyUnicode_New()
+    PyObject *(*str_from_kind)(int kind, const void *units, Py_ssize_t length); // PyUnicode_FromKindAndData()
+    size_t text_at; // where a str of ASCII has its text
+} making_ways;
+
+extern making_ways making;
+
+#define WRITES_IN_PLACE (making.new_str != NULL)
+#define NEW_STR making.new_str
+#define STR_FROM_KIND making.str_from_kind
+#define ASCII_OF(str) ((uint8_t *)(str) + making.text_at)
+// A list's size, and the array of its items behind it.
+#define ITEMS_OF(list) (*(PyObject ***)((PyVarObject *)(list) + 1))
 
 #else
 
+#define WRITES_IN_PLACE true
+#define NEW_STR PyUnicode_New
+#define STR_FROM_KIND PyUnicode_FromKindAndData
+#define ASCII_OF(str) PyUnicode_1BYTE_DATA(str)
+#define ITEMS_OF(list) PySequence_Fast_ITEMS(list)
+
+#endif
+
+/* ASCII to str. */
 static inline PyObject *make_ascii(const uint8_t *text, size_t length) {
-    // Latin-1 is what CPython reads soonest where it is short; and UTF-8 where it is long.
+    if (length >= 2 && WRITES_IN_PLACE) {
+        PyObject *made = NEW_STR((Py_ssize_t)length, 0x7F);
+        if (made != NULL)
+            memcpy(ASCII_OF(made), text, length);
+        return made;
+    }
+    // CPython has those that are shorter already. Latin-1 is what it reads soonest where it is short; and
+    // UTF-8 where it is long.
     return length <= 512 ? PyUnicode_DecodeLatin1((const char *)text, (Py_ssize_t)length, NULL)
                          : PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)length, NULL);
 }
 
+/* UTF-32 to str. */
 static inline PyObject *make_wide(const wchar_t *codes, size_t length) {
-    return PyUnicode_FromWideChar(codes, (Py_ssize_t)length);
+    return sizeof *codes == sizeof(Py_UCS4) && WRITES_IN_PLACE
+               ? STR_FROM_KIND(sizeof *codes, codes, (Py_ssize_t)length)
+               : PyUnicode_FromWideChar(codes, (Py_ssize_t)length);
 }
-
-#define PUT_FIRST_ITEM PyList_SetItem
-
-#endif
 
 /* A list of `count` objects, the references to which it takes; NULL: none are taken. */
 static inline PyObject *make_list(PyObject *const *items, size_t count) {
     PyObject *list = PyList_New((Py_ssize_t)count);
-    for (size_t i = 0; list != NULL && i < count; i++)
-        PUT_FIRST_ITEM(list, (Py_ssize_t)i, items[i]);
+    if (list == NULL || count == 0)
+        return list;
+    if (WRITES_IN_PLACE)
+        memcpy(ITEMS_OF(list), items, count * sizeof *items);
+    else
+        for (size_t i = 0; i < count; i++)
+            PyList_SetItem(list, (Py_ssize_t)i, items[i]);
     return list;
 }
 

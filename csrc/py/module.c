@@ -14,6 +14,7 @@
 #include "py/iterators/messages.h"
 #include "py/loops/event_loop.h"
 #include "py/loops/shared_loop.h"
+#include "py/making.h"
 #include "py/values.h"
 #include "wire/literal_blocks.h"
 
@@ -125,6 +126,10 @@ static int add_extension(PyObject *module) {
     return result;
 }
 
+static int add_flag(PyObject *module, const char *name, bool flag) {
+    return PyModule_AddObjectRef(module, name, flag ? Py_True : Py_False);
+}
+
 static int exec_module(PyObject *module) {
     module_state *state = module_state_of(module);
     // Counts its callers, and is thread-safe in every libcurl that is new enough for us.
@@ -136,15 +141,16 @@ static int exec_module(PyObject *module) {
         PyErr_NoMemory();
         return -1;
     }
-    if (names_make(state->names) < 0 || errors_import(state) < 0 || builders_prepare(state) < 0 ||
-        channel_add_type(module, state) < 0 || messages_add_type(module, state) < 0 ||
-        event_loop_add_type(module, state) < 0 || awaiter_add_type(module, state) < 0 ||
-        merge_add_types(module, state) < 0 || decoder_add_types(module, state) < 0 || watch_exit(module) < 0)
+    if (names_make(state->names) < 0 || making_look(state->names[0]) < 0 || errors_import(state) < 0 ||
+        builders_prepare(state) < 0 || channel_add_type(module, state) < 0 ||
+        messages_add_type(module, state) < 0 || event_loop_add_type(module, state) < 0 ||
+        awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||
+        decoder_add_types(module, state) < 0 || watch_exit(module) < 0)
         return -1;
     if (PyModule_AddStringConstant(module, "__version__", GAECHANNEL_VERSION) < 0)
         return -1;
-    PyObject *finds = net_finds_authorities() ? Py_True : Py_False;
-    if (PyModule_AddObjectRef(module, "finds_authorities", finds) < 0 || add_extension(module) < 0)
+    if (add_flag(module, "finds_authorities", net_finds_authorities()) < 0 ||
+        add_flag(module, "writes_in_place", making_writes()) < 0 || add_extension(module) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "libcurl_version", libcurl_info()->version);
 }

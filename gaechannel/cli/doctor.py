@@ -87,7 +87,9 @@ def _machine() -> Iterator[tuple[str, str]]:
     libc = " ".join(platform.libc_ver()).strip()
     system = f"{platform.system()} {platform.release()}, {platform.machine()}"
     yield "system", ", ".join(filter(None, (system, _distribution(), libc, sysconfig.get_platform())))
-    yield "texts", f"read by {_core.blocks_extension or 'nothing that is faster than a character at a time'}"
+    read_by = _core.blocks_extension or "nothing that is faster than a character at a time"
+    made = "written in place" if _core.writes_in_place else "made by the stable ABI"
+    yield "texts", f"read by {read_by}, {made}"
     details = _core._libcurl_details()
     yield "libcurl", f"{details['version']}; {' '.join(details['features'])}"
     yield "with", ", ".join(_companions()) or "nothing of " + ", ".join(_COMPANIONS)
@@ -127,7 +129,7 @@ def _environment() -> Iterator[str]:
         if address := os.environ.get(name):
             is_path = "/" in address and "://" not in address  # a Unix socket's
             yield f"{name}={_homeless(address) if is_path else _place(address)}"
-    for name in _SECRET_NAMES:
+    for name in (*_SECRET_NAMES, "GAECHANNEL_STABLE_ABI"):
         if os.environ.get(name):
             yield f"{name} is set"
     for name in _AUTHORITY_NAMES:

@@ -82,7 +82,8 @@ def test_texts_are_read_by_the_best_that_the_processor_has(run, authorities, pro
     having = (name for name, needed in EXTENSIONS.items() if needed <= processor_flags)
     best = next(having, "nothing that is faster than a character at a time")
     _, out, _ = run("doctor")
-    assert lines_of(out)["texts"] == f"read by {best}"
+    made = "written in place" if _core.writes_in_place else "made by the stable ABI"
+    assert lines_of(out)["texts"] == f"read by {best}, {made}"
 
 
 def test_it_says_what_there_is_and_receives_a_message(run, authorities):
@@ -110,6 +111,7 @@ def test_no_secret_and_no_home_is_shown(run, environ, authorities, tmp_path):
         GAECHANNEL_BASE_URL="http://mallory:s3cret@127.0.0.1:8/s3cret",
         GAECHANNEL_ADMIN=f"{tmp_path}/admin.sock",
         GAECHANNEL_ADMIN_TOKEN="s3cret",
+        GAECHANNEL_STABLE_ABI="1",
         REQUESTS_CA_BUNDLE=f"{tmp_path}/company.pem",
     )
     status, out, err = run("doctor", "http://127.0.0.1:1/s3cret")
@@ -127,6 +129,7 @@ def test_no_secret_and_no_home_is_shown(run, environ, authorities, tmp_path):
         "GAECHANNEL_BASE_URL=http://***@127.0.0.1:8",
         "GAECHANNEL_ADMIN=~/admin.sock",
         "GAECHANNEL_ADMIN_TOKEN is set",
+        "GAECHANNEL_STABLE_ABI is set",
         "SSL_CERT_FILE=~/authority.pem",
         "REQUESTS_CA_BUNDLE=~/company.pem (not read: SSL_CERT_FILE is)",
     ]

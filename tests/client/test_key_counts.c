@@ -16,6 +16,8 @@ static bool counted_same(const uint8_t *head, const uint8_t *other, size_t lengt
 #define literal_head_same counted_same
 #include "py/keys.c"
 
+making_ways making; // none: by the stable ABI
+
 static size_t made;
 static size_t freed;
 
