@@ -26,24 +26,30 @@ static bool is_of_this_cpython(void *function) {
            here.dli_fbase == known.dli_fbase;
 }
 
-// Where in a str of ASCII its text is: CPython shows that. 0: an exception is set, or it is elsewhere.
-static size_t find_text(PyObject *ascii) {
-    Py_ssize_t length;
-    const char *text = PyUnicode_AsUTF8AndSize(ascii, &length);
-    if (text == NULL)
-        return 0;
-    ptrdiff_t at = text - (const char *)ascii;
-    return at > 0 && at < 128 ? (size_t)at : 0;
+// Where a str has its text that is made as those are that are written into: CPython shows that. 0: not in
+// it; -1: an exception is set.
+static ptrdiff_t find_text(const making_ways *ways) {
+    PyObject *made = ways->new_str(2, 0x7F);
+    if (made == NULL)
+        return -1;
+    const char *text = PyUnicode_AsUTF8AndSize(made, NULL);
+    ptrdiff_t at = -1;
+    if (text != NULL) {
+        at = text - (const char *)made;
+        at = at > 0 && at < 128 ? at : 0;
+    }
+    Py_DECREF(made);
+    return at;
 }
 
 // Whether a list has its items where ITEMS_OF() looks for them. -1: an exception is set.
-static int finds_items(PyObject *item) {
+static int finds_items(void) {
     PyObject *list = PyList_New(1);
     if (list == NULL)
         return -1;
-    int result = PyList_SetItem(list, 0, Py_NewRef(item));
+    int result = PyList_SetItem(list, 0, Py_NewRef(Py_None));
     if (result == 0)
-        result = *ITEMS_OF(list) == item;
+        result = *ITEMS_OF(list) == Py_None;
     Py_DECREF(list);
     return result;
 }
@@ -57,31 +63,33 @@ static bool is_known(void) {
 static _Thread_local making_ways found;
 
 // -1: an exception is set.
-static int look(PyObject *ascii) {
+static int look(void) {
     void *functions[] = {dlsym(RTLD_DEFAULT, "PyUnicode_New"),
                          dlsym(RTLD_DEFAULT, "PyUnicode_FromKindAndData")};
     found = (making_ways){0};
     if (!is_known() || !is_of_this_cpython(functions[0]) || !is_of_this_cpython(functions[1]))
         return 0;
-    size_t text_at = find_text(ascii);
-    int finds = text_at != 0 ? finds_items(ascii) : 0;
-    if (finds <= 0)
-        return PyErr_Occurred() != NULL ? -1 : 0;
-    found.text_at = text_at;
-    memcpy(&found.new_str, &functions[0], sizeof found.new_str);
-    memcpy(&found.str_from_kind, &functions[1], sizeof found.str_from_kind);
-    return 0;
+    making_ways ways = {0};
+    memcpy(&ways.new_str, &functions[0], sizeof ways.new_str);
+    memcpy(&ways.str_from_kind, &functions[1], sizeof ways.str_from_kind);
+    ptrdiff_t text_at = find_text(&ways);
+    int finds = text_at > 0 ? finds_items() : (int)text_at;
+    if (finds > 0) {
+        ways.text_at = (size_t)text_at;
+        found = ways;
+    }
+    return finds < 0 ? -1 : 0;
 }
 
 static void go_by_it(void) {
     making = found;
 }
 
-int making_look(PyObject *ascii) {
+int making_look(void) {
     // Interpreters that have a GIL each may load it at once, and all go by what one of them has found. Who
     // waits for that does not wait for its calls of CPython, in which others may get the GIL.
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (look(ascii) < 0)
+    if (look() < 0)
         return -1;
     pthread_once(&once, go_by_it);
     return 0;
@@ -89,8 +97,7 @@ int making_look(PyObject *ascii) {
 
 #else
 
-int making_look(PyObject *ascii) {
-    (void)ascii;
+int making_look(void) {
     return 0;
 }
 

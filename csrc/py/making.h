@@ -15,9 +15,8 @@
 #include <stdint.h> // uint8_t
 #include <string.h> // memcpy()
 
-/* Look what this CPython has beyond the stable ABI; -1: an exception is set. `ascii` is any str of ASCII. It
- * may be called again. */
-int making_look(PyObject *ascii);
+/* Look what this CPython has beyond the stable ABI; -1: an exception is set. It may be called again. */
+int making_look(void);
 
 /* Whether objects are written in place. */
 bool making_writes(void);

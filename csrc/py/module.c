@@ -141,7 +141,7 @@ static int exec_module(PyObject *module) {
         PyErr_NoMemory();
         return -1;
     }
-    if (names_make(state->names) < 0 || making_look(state->names[0]) < 0 || errors_import(state) < 0 ||
+    if (names_make(state->names) < 0 || making_look() < 0 || errors_import(state) < 0 ||
         builders_prepare(state) < 0 || channel_add_type(module, state) < 0 ||
         messages_add_type(module, state) < 0 || event_loop_add_type(module, state) < 0 ||
         awaiter_add_type(module, state) < 0 || merge_add_types(module, state) < 0 ||

@@ -1,5 +1,5 @@
-"""C code of the binding's, compiled with the functions of CPython's that it calls: finding keys takes the same
-whatever they are, and no CPython is written into that is not known."""
+"""C code of the binding's, compiled with the functions of CPython's that it calls: finding keys takes the
+same whatever they are, and no CPython is written into that is not known."""
 
 import functools
 import subprocess
