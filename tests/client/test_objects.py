@@ -4,6 +4,7 @@ What it is compared with, and what with, is made by fuzz/fuzz_objects.py.
 """
 
 import atexit
+import ctypes
 import gc
 import importlib.util
 import itertools
@@ -168,6 +169,17 @@ def test_strings_are_of_the_narrowest_kind_that_holds_them(filling, last):
             assert [sys.getsizeof(text) for text in found] == [sys.getsizeof(text) for text in want]
             # Of one character up to U+00FF CPython has each once.
             assert all(one is chr(ord(one)) for one in found if len(one) == 1 and one < "Ā")
+
+
+def test_behind_a_strings_text_there_is_a_nul():
+    """Where C code that is given one's text looks for its end."""
+    text_of = ctypes.pythonapi.PyUnicode_AsUTF8
+    text_of.argtypes, text_of.restype = [ctypes.py_object], ctypes.c_char_p  # which reads up to it
+    want = ["a" * length for length in LENGTHS]
+    values = decoded(json.dumps(want))
+    keys = [next(iter(one)) for one in decoded(json.dumps([{text: 0} for text in want]))]
+    for found in values, keys:
+        assert [text_of(text) for text in found] == [text.encode() for text in want]
 
 
 @pytest.mark.parametrize(
