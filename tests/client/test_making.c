@@ -18,7 +18,8 @@ static unsigned long version = 0x030B02F0;
 static maker *new_str = make_known;
 static PyObject *(*str_from_kind)(int, const void *, Py_ssize_t) = make_from_kind;
 static ptrdiff_t text_is_off;
-static bool shows_no_text, is_nowhere, keeps_items_elsewhere, has_no_memory_for_strs, has_no_memory_for_lists;
+static const void *in_no_library;
+static bool shows_no_text, keeps_items_elsewhere, has_no_memory_for_strs, has_no_memory_for_lists;
 
 static size_t objects_made, objects_freed;
 static bool raised;
@@ -74,7 +75,7 @@ static void *fake_dlsym(void *handle, const char *name) {
 // PyUnicode_FromString() is of CPython's library, and all but one function are.
 static int fake_dladdr(const void *address, Dl_info *info) {
     info->dli_fbase = address == (void *)make_of_another ? &objects_made : &objects_freed;
-    return !is_nowhere;
+    return address != in_no_library;
 }
 
 PyObject *PyUnicode_FromString(const char *words) {
@@ -164,7 +165,12 @@ static void another_ones_functions_are_not_called(void) {
 }
 
 static void one_that_is_in_no_library_is_not(void) {
-    is_nowhere = true;
+    in_no_library = (void *)PyUnicode_FromString;
+    look_without_success();
+}
+
+static void functions_that_are_in_no_library_are_not_called(void) {
+    in_no_library = (void *)make_known;
     look_without_success();
 }
 
@@ -215,6 +221,7 @@ static const check_case cases[] = {
     CASE(one_without_a_function_is_not),
     CASE(another_ones_functions_are_not_called),
     CASE(one_that_is_in_no_library_is_not),
+    CASE(functions_that_are_in_no_library_are_not_called),
     CASE(one_that_keeps_text_elsewhere_is_not),
     CASE(one_that_keeps_text_behind_the_str_is_not),
     CASE(one_that_keeps_items_elsewhere_is_not),
