@@ -129,9 +129,11 @@ def _environment() -> Iterator[str]:
         if address := os.environ.get(name):
             is_path = "/" in address and "://" not in address  # a Unix socket's
             yield f"{name}={_homeless(address) if is_path else _place(address)}"
-    for name in (*_SECRET_NAMES, "GAECHANNEL_STABLE_ABI"):
+    for name in _SECRET_NAMES:
         if os.environ.get(name):
             yield f"{name} is set"
+    if os.environ.get("GAECHANNEL_STABLE_ABI", "0") not in ("", "0"):
+        yield "GAECHANNEL_STABLE_ABI is set"
     for name in _AUTHORITY_NAMES:
         if value := os.environ.get(name):
             yield f"{name}={_homeless(value)}"
