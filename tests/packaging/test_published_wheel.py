@@ -24,7 +24,7 @@ LIMIT_BYTES = 2_500_000
 
 # The C library, by the names that its loaders have for it.
 C_LIBRARIES = {
-    "manylinux": {"libc.so.6", "libpthread.so.0"},
+    "manylinux": {"libc.so.6", "libdl.so.2", "libpthread.so.0"},
     "musllinux": {"libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"},
 }
 
