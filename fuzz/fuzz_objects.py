@@ -73,7 +73,9 @@ WORDS = [
     "01",
     "1e",
 ]
-KEYS = ["stringValue", "a", "", "k" * 30, "k" * 31, "k" * 32, "k" * 33, "é", r"\u0061", "mapValue", "fields"]
+KEYS = ["stringValue", "a", "", "k" * 30, "k" * 31, "k" * 32, "k" * 33, "mapValue", "fields"]
+# As they are written: past ASCII, or with escapes, which may be of the quotation mark.
+KEYS += ["é", "имя", r"\u0061", r"a\"", r"a\"b", r"a\\", r"a\\\"", r"\"\""]
 
 
 def digits(chance: random.Random, most: int) -> str:

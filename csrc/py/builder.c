@@ -366,18 +366,24 @@ static size_t long_key_length(const reading *r) {
 /* A key that is long, or has to be read as other strings are. The latter is kept, if `head` is not NULL and
  * holds all of it; then `*guess` learns. */
 static PyObject *read_other_key(reading *r, const uint8_t *head, key_place *guess) {
+    key_cache *keys = &r->builder->keys;
+    key_place place;
     const uint8_t *text = r->at + 1, *at = r->at;
     r->in.key = KEYS_NONE;
     size_t length = head != NULL ? long_key_length(r) : 0;
     if (length > 0) {
         r->at = text + length + 1;
-        return keys_find_long(&r->builder->keys, text, length);
+        return keys_find_long(keys, text, length);
+    }
+    if (head != NULL && keys_find_written(keys, head, &place)) {
+        r->in.key = *guess = place;
+        r->at = text + keys->entries[place].length + 1;
+        return Py_NewRef(keys->entries[place].str);
     }
     PyObject *key = read_quoted(r, &at);
     r->at = at;
     if (key != NULL && head != NULL && at - text - 1 <= KEYS_LONGEST) {
-        key_place place;
-        keys_find_made(&r->builder->keys, head, (size_t)(at - text) - 1, key, &place);
+        keys_find_made(keys, head, (size_t)(at - text) - 1, key, &place);
         r->in.key = *guess = place;
     }
     return key;

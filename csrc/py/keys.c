@@ -56,6 +56,19 @@ bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *
     return str != NULL;
 }
 
+bool keys_find_written(const key_cache *cache, const uint8_t *head, key_place *place) {
+    const uint8_t *at = head, *end;
+    while ((end = memchr(at, '"', (size_t)(head + LITERAL_HEAD - at))) != NULL) {
+        if (is_kept(cache, head, (size_t)(end - head), place))
+            return true;
+        // Behind a backslash it may be the key's own; none that is kept ends in half an escape.
+        if (end == head || end[-1] != '\\')
+            return false;
+        at = end + 1;
+    }
+    return false;
+}
+
 void keys_find_made(key_cache *cache, const uint8_t *head, size_t length, PyObject *str, key_place *place) {
     if (!is_kept(cache, head, length, place))
         keep(&cache->entries[*place], head, length, Py_NewRef(str));

@@ -76,7 +76,10 @@ static inline bool keys_is(const key_cache *cache, key_place place, const uint8_
  * them), is kept, which it is from now on. False with MemoryError set. */
 bool keys_find(key_cache *cache, const uint8_t *head, size_t length, key_place *place);
 
-/* The same of any other key, of which `str` was made: past ASCII, or with escapes, and then `length` is that
+/* Whether any key, as it is written at `head`, is kept, and where. It need not end within the head. */
+bool keys_find_written(const key_cache *cache, const uint8_t *head, key_place *place);
+
+/* Keep any other key, of which `str` was made: past ASCII, or with escapes, and then `length` is that
  * of what is written. */
 void keys_find_made(key_cache *cache, const uint8_t *head, size_t length, PyObject *str, key_place *place);
 

@@ -369,6 +369,9 @@ WRITTEN_KEYS = [
     "им",
     r"a\"",
     r"a\"b",
+    r"a\\",
+    r"a\\\"",
+    r"\"\"",
     "a",
     r"a\u0062",
     "ab",
@@ -395,9 +398,11 @@ def test_a_key_past_ascii_or_with_escapes_is_what_stands_there_though_others_wer
     "written", ["key", "имя", "名前", "é", r"a\"b", r"\u0438\u043c\u044f", "я" * 15 + "x", "k" * 32, "k" * 63]
 )
 def test_a_key_that_comes_again_is_not_made_again(written):
-    # Where more stands behind it than a key can have.
-    first, second, _ = decoded(f'[{{"{written}":1}},{{"{written}":2}},"{64 * "."}"]')
-    assert next(iter(first)) is next(iter(second))
+    # Where more stands behind it than a key can have; as it was expected, and where another one was.
+    text = f'[{{"{written}":1}},{{"{written}":2}},{{"other":3}},{{"{written}":4}},"{64 * "."}"]'
+    first, second, _, last, _ = (next(iter(one)) for one in decoded(text))
+    assert first is second
+    assert first is last
 
 
 def test_a_long_key_is_what_stands_there_wherever_it_differs_from_others():
