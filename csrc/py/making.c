@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h> // getenv()
 
 // The last CPython whose functions are known, which do not change any more once it is released: 3.14. Of a
@@ -59,14 +60,10 @@ static bool is_known(void) {
     return Py_Version <= LAST_KNOWN && (word == NULL || *word == '\0' || strcmp(word, "0") == 0);
 }
 
-// What this thread has found.
-static _Thread_local making_ways found;
-
-// -1: an exception is set.
-static int look(void) {
+// `*found` stays as it is where this CPython is not known. -1: an exception is set.
+static int look(making_ways *found) {
     void *functions[] = {dlsym(RTLD_DEFAULT, "PyUnicode_New"),
                          dlsym(RTLD_DEFAULT, "PyUnicode_FromKindAndData")};
-    found = (making_ways){0};
     if (!is_known() || !is_of_this_cpython(functions[0]) || !is_of_this_cpython(functions[1]))
         return 0;
     making_ways ways = {0};
@@ -76,21 +73,26 @@ static int look(void) {
     int finds = text_at > 0 ? finds_items() : (int)text_at;
     if (finds > 0) {
         ways.text_at = (size_t)text_at;
-        found = ways;
+        *found = ways;
     }
     return finds < 0 ? -1 : 0;
 }
 
+// What a thread has found that is in making_look(), and stays there until one of them is gone by.
+static _Atomic(const making_ways *) offered;
+
 static void go_by_it(void) {
-    making = found;
+    making = *atomic_load(&offered);
 }
 
 int making_look(void) {
     // Interpreters that have a GIL each may load it at once, and all go by what one of them has found. Who
     // waits for that does not wait for its calls of CPython, in which others may get the GIL.
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (look() < 0)
+    making_ways found = {0};
+    if (look(&found) < 0)
         return -1;
+    atomic_store(&offered, &found);
     pthread_once(&once, go_by_it);
     return 0;
 }
