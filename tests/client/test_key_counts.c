@@ -136,12 +136,61 @@ static void long_keys_that_come_again_are_made_once(void) {
     free(keys);
 }
 
+// How many heads are compared for the key that `text` begins with, where none is kept. What stands before the
+// head, here a backslash, is not the key's, and neither is what stands behind it, a quotation mark.
+static size_t compared_for(const char *text) {
+    static key_cache cache;
+    keys_init(&cache);
+    uint8_t bytes[1 + LITERAL_HEAD + 1] = {[0] = '\\', [1 + LITERAL_HEAD] = '"'};
+    CHECK(strlen(text) <= LITERAL_HEAD);
+    memcpy(bytes + 1, text, strlen(text));
+    key_place place;
+    compared = 0;
+    CHECK(!keys_find_written(&cache, bytes + 1, &place));
+    return compared;
+}
+
+static void a_written_key_costs_two_comparisons_for_each_quotation_mark_up_to_its_own(void) {
+    CHECK(compared_for("") == 0);
+    CHECK(compared_for("\xC3\xA9") == 0);
+    CHECK(compared_for("\":\"\",\"\":\"\"}") == 2);
+    CHECK(compared_for("\xC3\xA9\":\"\",\"\":\"\"}") == 2);
+    CHECK(compared_for("\\n\":\"\",\"\":\"\"}") == 2);
+    CHECK(compared_for("\\\"\":\"\",\"\":\"\"}") == 4);
+    // As many as there can be.
+    CHECK(compared_for("\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"") == 32);
+}
+
+static void a_written_key_is_found_where_it_ends_and_nowhere_else(void) {
+    static const char *const written[] = {"\xC3\xA9\\\"", "\xC3\xA9", "\xC3\xA9\\\\", "\xC3\xA9\\\"a", "\\n"};
+    size_t count = sizeof written / sizeof *written;
+    static key_cache cache;
+    keys_init(&cache);
+    made = freed = 0;
+    for (size_t i = 0; i < count; i++) {
+        char head[LITERAL_HEAD] = {0};
+        snprintf(head, sizeof head, "%s\":\"\",\"", written[i]);
+        key_place place, found;
+        CHECK(!keys_find_written(&cache, (const uint8_t *)head, &found));
+        PyObject *str = PyUnicode_DecodeLatin1(NULL, 0, NULL);
+        keys_find_made(&cache, (const uint8_t *)head, strlen(written[i]), str, &place);
+        CHECK(keys_find_written(&cache, (const uint8_t *)head, &found));
+        CHECK(found == place && cache.entries[found].str == str);
+        Py_DECREF(str);
+    }
+    CHECK(freed == 0);
+    keys_clear(&cache);
+    CHECK(made == count && freed == made);
+}
+
 static const check_case cases[] = {
     CASE(keys_that_want_one_place_cost_two_comparisons_and_a_str_each),
     CASE(keys_that_come_again_are_made_once),
     CASE(two_keys_of_one_place_are_both_kept),
     CASE(long_keys_that_want_one_place_cost_two_comparisons_and_a_str_each),
     CASE(long_keys_that_come_again_are_made_once),
+    CASE(a_written_key_is_found_where_it_ends_and_nowhere_else),
+    CASE(a_written_key_costs_two_comparisons_for_each_quotation_mark_up_to_its_own),
 };
 
 CHECK_MAIN(cases)

@@ -405,6 +405,33 @@ def test_a_key_that_comes_again_is_not_made_again(written):
     assert first is last
 
 
+@pytest.mark.parametrize("written", ["key", "имя", r"a\"b", r"a\n", "я" * 9])
+def test_a_key_that_comes_again_where_the_text_ends_is_not_made_again(written):
+    first, _, last = (
+        next(iter(one)) for one in decoded(f'[{{"{written}":1}},{{"other":2}},{{"{written}":3}}]')
+    )
+    assert first is last
+
+
+@pytest.mark.parametrize("written", ["key", "имя", r"a\"b", "k" * 31, "я" * 15 + "x", "k" * 32, "я" * 16])
+def test_a_key_is_held_by_what_it_is_in_alone(written):
+    text = f'[{{"{written}":1}},{{"{written}":2}},{{"other":3}},{{"{written}":4}},"{64 * "."}"]'
+    key = next(iter(decoded(text)[0]))
+    before = sys.getrefcount(key)
+    for _ in range(3):
+        decoded(text)
+    assert sys.getrefcount(key) == before
+
+
+@pytest.mark.parametrize("begin", ["k", "é", r"\n"])
+def test_a_key_in_single_quotes_is_not_taken_for_one_in_double_quotes(begin):
+    body = frame(f"""[[1,{{'{begin}'a":1}}]]""")
+    assert Decoder().feed(frame(f"""[[1,{{"{begin}'a":1}}]]""")) != []
+    fuzz.compare(body)
+    with pytest.raises(TalkMessageCorrupted):
+        Decoder().feed(body)
+
+
 def test_a_long_key_is_what_stands_there_wherever_it_differs_from_others():
     # Of one to three heads of 32 bytes, equal but for one byte.
     for length in (31, 32, 33, 47, 62, 63, 64, 65):
