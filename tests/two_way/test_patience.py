@@ -47,14 +47,14 @@ def url_through(network):
 
 
 def test_a_request_may_take_longer_than_its_timeout_as_long_as_it_gets_on(script, send_all):
-    maps = [{"text": str(number % 10) * 100_000} for number in range(30)]
+    maps = [{"text": str(number % 10) * 100_000} for number in range(20)]
     with Network(script.server.server_address[1], bytes_per_second=400_000) as network:
         began = time.monotonic()
         send_all(url_through(network), maps, request_timeout=4)
-    assert time.monotonic() - began > 6
+    assert time.monotonic() - began > 4
     assert script.maps == dict(enumerate(maps))
     # Each went once.
-    assert sum(len(request.maps) for request in script.of("maps")) == 30
+    assert sum(len(request.maps) for request in script.of("maps")) == 20
 
 
 def test_a_request_that_nothing_answers_is_named_and_sent_again(script, log, send_all):
