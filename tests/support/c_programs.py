@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,20 @@ def library_to_preload(source, folder, *packages):
 def preloading(library):
     """The LD_PRELOAD that adds the library to what is preloaded already, as a sanitizer is."""
     return ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), str(library)])
+
+
+def words_with(library, program, *arguments):
+    """What a Python program prints, by words, with the library preloaded, whose path it is given first."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, library, *arguments],
+        env={**os.environ, "LD_PRELOAD": preloading(library)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
 def case_names(source):

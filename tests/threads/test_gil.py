@@ -1,13 +1,11 @@
 """While libcurl waits, reads, and what it has read is parsed, other threads run."""
 
-import os
-import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
-from c_programs import library_to_preload, needs_compiler, preloading
+from c_programs import library_to_preload, needs_compiler, words_with
 
 pytestmark = [
     needs_compiler,
@@ -49,16 +47,7 @@ def counter(tmp_path_factory):
 
 @pytest.mark.parametrize("way", ["sync", "sync merge", "aio", "aio merge"])
 def test_libcurl_is_never_called_for_the_network_with_the_gil(counter, way):
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, counter, way],
-        env={**os.environ, "LD_PRELOAD": preloading(counter)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    looked, held = map(int, done.stdout.split())
+    looked, held = map(int, words_with(counter, PROGRAM, way))
     if looked == 0:
         pytest.skip("this build brings its libcurl within, whose calls nobody hears")
     assert looked >= 100
